@@ -1,1 +1,3 @@
-//! Empty for now.
+//! Guildhall hosts agents that were compiled to WebAssembly components.
+
+pub mod model;

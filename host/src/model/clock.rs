@@ -1,0 +1,69 @@
+//! The time, passed in. Whoever needs the time of day takes a [`Clock`], so that
+//! tests can hold it still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time of day in milliseconds since 1970 (UTC).
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands where it is set.
+    #[must_use]
+    pub fn fixed(now_ms: u64) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(now_ms))))
+    }
+
+    /// Moves a fixed clock; the machine's clock stays as it is.
+    pub fn set(&self, now_ms: u64) {
+        if let Some(held) = &self.0 {
+            held.store(now_ms, Ordering::Relaxed);
+        }
+    }
+
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        match &self.0 {
+            Some(held) => held.load(Ordering::Relaxed),
+            None => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+/// Milliseconds since 1970 as `2025-01-15T10:00:00.000Z` (the document's times).
+#[must_use]
+pub fn rfc3339_ms(ms: u64) -> String {
+    let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let stamp = stamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// Milliseconds since 1970 in the spelling of REST answers: UTC without a zone,
+/// six digits, `2026-11-23T02:07:11.738000`.
+#[must_use]
+pub fn naive_utc(ms: u64) -> String {
+    let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let stamp = stamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_spelled_as_the_document_and_the_rest_api_do() {
+        assert_eq!(rfc3339_ms(1_736_935_200_005), "2025-01-15T10:00:00.005Z");
+        assert_eq!(naive_utc(1_736_935_200_005), "2025-01-15T10:00:00.005000");
+    }
+}

@@ -1,0 +1,35 @@
+//! Names of the formats which the host reads or writes. A format names the type
+//! of a payload; matching is by exact text, aliases are resolved at the edge.
+
+pub const GENERIC_JSON: &str = "generic_json";
+pub const TEXT: &str = "text";
+pub const TEXT_FORMAT: &str = "rustic_ai.core.ui_protocol.types.TextFormat";
+pub const FILES_WITH_TEXT: &str = "rustic_ai.core.ui_protocol.types.FilesWithTextFormat";
+pub const ERROR_MESSAGE: &str = "rustic_ai.core.agents.commons.message_formats.ErrorMessage";
+
+pub const HEALTH_REPORT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.AgentsHealthReport";
+pub const HEALTH_CHECK_REQUEST: &str = "rustic_ai.core.guild.agent_ext.mixins.health.HealthCheckRequest";
+pub const HEARTBEAT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.Heartbeat";
+
+pub const PARTICIPANTS: &str = "Participants";
+pub const PARTICIPANTS_REQUEST: &str = "participantsRequest";
+pub const PARTICIPANT_LIST: &str = "rustic_ai.core.agents.utils.user_proxy_agent.ParticipantList";
+pub const PARTICIPANT_LIST_REQUEST: &str = "rustic_ai.core.agents.utils.user_proxy_agent.ParticipantListRequest";
+
+pub const STOP_GUILD_SHORT: &str = "stopGuildRequest";
+pub const STOP_GUILD_REQUEST: &str = "rustic_ai.core.agents.system.models.StopGuildRequest";
+pub const STOP_GUILD_RESPONSE: &str = "rustic_ai.core.agents.system.models.StopGuildResponse";
+pub const USER_AGENT_CREATION_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentCreationRequest";
+
+pub const DELIVERY_FAILURE: &str = "rustic_ai.core.messaging.core.dead_letter.DeliveryFailurePayload";
+/// Answers a client's message when it is in the log (`?ack=1`).
+pub const ACK: &str = "Ack";
+
+pub const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent";
+pub const MANAGER_CLASS: &str = "rustic_ai.core.agents.system.guild_manager_agent.GuildManagerAgent";
+
+/// The last segment of a class name: `TextFormat` of `a.b.TextFormat`.
+#[must_use]
+pub fn short_name(format: &str) -> &str {
+    format.rsplit('.').next().unwrap_or(format)
+}

@@ -1,0 +1,355 @@
+//! A message and what it carries. The members are those of the reference's wire
+//! format; `id`, `timestamp` and the tail of `thread` are known only once the
+//! journal has taken the message, so a draft has id 0.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::ids::{MessageId, UserId};
+use super::spec::RoutingSlip;
+
+/// Names an agent, by id, by name, or both. What is absent matches everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AgentTag {
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+impl AgentTag {
+    #[must_use]
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { id: Some(id.into()), name: Some(name.into()) }
+    }
+
+    /// Whether this tag means that agent: each member given here must be equal
+    /// there (one-sided, case matters; empty counts as absent).
+    #[must_use]
+    pub fn matches(&self, agent: &Self) -> bool {
+        let fits = |mine: &Option<String>, theirs: &Option<String>| match mine.as_deref() {
+            None | Some("") => true,
+            given => given == theirs.as_deref(),
+        };
+        fits(&self.id, &agent.id) && fits(&self.name, &agent.name)
+    }
+
+    /// Whether it names nobody in particular.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.id.as_deref().unwrap_or("").is_empty() && self.name.as_deref().unwrap_or("").is_empty()
+    }
+}
+
+/// How urgent a message is: 0 most, 4 normal, 7 least. One lane each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Priority(u8);
+
+impl Priority {
+    pub const URGENT: Self = Self(0);
+    pub const HIGH: Self = Self(2);
+    pub const NORMAL: Self = Self(4);
+    /// How many there are.
+    pub const LANES: usize = 8;
+
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < 8 { Some(Self(number)) } else { None }
+    }
+
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn lane(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads a priority as clients write it: a number, digits in a text, or a
+    /// name in any case (`"HIGH"`).
+    #[must_use]
+    pub fn read(value: &serde_json::Value) -> Option<Self> {
+        const NAMES: [&str; 8] = ["URGENT", "IMPORTANT", "HIGH", "ABOVE_NORMAL", "NORMAL", "LOW", "VERY_LOW", "LOWEST"];
+        let number = match value {
+            serde_json::Value::Number(number) => number.as_u64()?,
+            serde_json::Value::String(text) => {
+                let text = text.trim();
+                match NAMES.iter().position(|name| name.eq_ignore_ascii_case(text)) {
+                    Some(position) => position as u64,
+                    None => text.parse().ok()?,
+                }
+            }
+            _ => return None,
+        };
+        u8::try_from(number).ok().and_then(Self::new)
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self::NORMAL
+    }
+}
+
+impl<'de> Deserialize<'de> for Priority {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Self::new(number).ok_or_else(|| serde::de::Error::custom("priority must be 0 to 7"))
+    }
+}
+
+/// "Somebody else said this."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForwardHeader {
+    pub origin_message_id: MessageId,
+    pub on_behalf_of: AgentTag,
+}
+
+/// One hop of a message's way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub agent: AgentTag,
+    pub origin: MessageId,
+    /// The id of the message made; 0 stands for the message that holds this
+    /// entry, whose id is not known while it is a draft.
+    pub result: MessageId,
+    pub processor: String,
+    pub from_topic: Option<String>,
+    pub to_topics: Vec<String>,
+    pub reason: Option<Vec<String>>,
+}
+
+/// What a message says about the work it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessStatus {
+    Running,
+    Error,
+    Completed,
+}
+
+/// One hop of a message's way between guilds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuildStackEntry {
+    pub guild_id: String,
+    #[serde(default)]
+    pub saga_id: Option<String>,
+}
+
+/// Where a message goes. A rule's single text stays a text on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Topics {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Topics {
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(topic) => std::slice::from_ref(topic),
+            Self::Many(topics) => topics,
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().iter().all(String::is_empty)
+    }
+}
+
+/// A message of a guild, or the draft of one (id 0).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Set by the journal; not part of the stored body.
+    #[serde(skip)]
+    pub id: MessageId,
+    pub sender: AgentTag,
+    pub topics: Topics,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<AgentTag>,
+    /// A JSON object, passed through unparsed.
+    pub payload: Box<RawValue>,
+    pub format: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_response_to: Option<MessageId>,
+    /// The ids above this message's own, root first; empty for a root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thread: Vec<MessageId>,
+    /// Whether this message's own id ends its thread (always so for a root).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_thread: bool,
+    /// A text or a number, as the client gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_header: Option<ForwardHeader>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_slip: Option<Arc<RoutingSlip>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<HistoryEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_error: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// A JSON object that travels with the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_state: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_status: Option<ProcessStatus>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origin_guild_stack: Vec<GuildStackEntry>,
+    #[serde(default)]
+    pub priority: Priority,
+    /// The user whose message began the thread. Host-internal: who is told of
+    /// faults, and who gets a reply that no rule routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// How many messages stand between this one and the root of what caused it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u32,
+    /// What the client called this message, when it gave it a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// At most this many hops are kept in a message's history; older ones go first.
+pub const MAX_HISTORY: usize = 64;
+
+impl Message {
+    /// A draft with nothing but who says what, in which format, to which topics.
+    #[must_use]
+    pub fn draft(sender: AgentTag, topics: Topics, format: impl Into<String>, payload: Box<RawValue>) -> Self {
+        Self {
+            id: MessageId::default(),
+            sender,
+            topics,
+            recipients: Vec::new(),
+            payload,
+            format: format.into(),
+            in_response_to: None,
+            thread: Vec::new(),
+            new_thread: false,
+            conversation_id: None,
+            forward_header: None,
+            routing_slip: None,
+            history: Vec::new(),
+            ttl: None,
+            is_error: false,
+            traceparent: None,
+            session_state: None,
+            process_status: None,
+            origin_guild_stack: Vec::new(),
+            priority: Priority::NORMAL,
+            user: None,
+            hops: 0,
+            client_id: None,
+        }
+    }
+
+    /// The whole thread, root first, never empty: what the reference calls
+    /// `thread`.
+    #[must_use]
+    pub fn full_thread(&self) -> Vec<MessageId> {
+        let mut thread = self.thread.clone();
+        if thread.is_empty() || self.new_thread {
+            thread.push(self.id);
+        }
+        thread
+    }
+
+    /// The first message of the thread.
+    #[must_use]
+    pub fn root(&self) -> MessageId {
+        self.thread.first().copied().unwrap_or(self.id)
+    }
+
+    /// Whether one of its recipients means this agent.
+    #[must_use]
+    pub fn is_tagged_for(&self, agent: &AgentTag) -> bool {
+        self.recipients.iter().any(|tag| tag.matches(agent))
+    }
+
+    /// Adds a hop to the history and forgets the oldest past [`MAX_HISTORY`].
+    pub fn push_history(&mut self, entry: HistoryEntry) {
+        if self.history.len() >= MAX_HISTORY {
+            self.history.drain(..=self.history.len() - MAX_HISTORY);
+        }
+        self.history.push(entry);
+    }
+}
+
+/// JSON text of something that serialises for sure (a struct or map of ours).
+#[must_use]
+pub fn raw_json<T: Serialize>(value: &T) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_priority_is_read_in_every_spelling() {
+        for value in [json!(2), json!("2"), json!("high"), json!(" HIGH ")] {
+            assert_eq!(Priority::read(&value), Some(Priority::HIGH), "{value}");
+        }
+        for value in [json!(9), json!("soon"), json!(null), json!(1.5), json!(-1)] {
+            assert_eq!(Priority::read(&value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_tag_asks_only_for_what_it_names() {
+        let echo = AgentTag::new("e1", "Echo");
+        assert!(AgentTag::default().matches(&echo));
+        assert!(AgentTag { id: None, name: Some("Echo".into()) }.matches(&echo));
+        assert!(!AgentTag::new("e1", "echo").matches(&echo));
+    }
+
+    #[test]
+    fn a_draft_survives_its_stored_form() {
+        let mut draft =
+            Message::draft(AgentTag::new("u", "U"), Topics::One("t".into()), "text", raw_json(&json!({"text": "hi"})));
+        draft.thread = vec![MessageId::new(7)];
+        draft.hops = 3;
+        let text = serde_json::to_string(&draft).unwrap();
+        let read: Message = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        assert_eq!(read.full_thread(), vec![MessageId::new(7)]);
+    }
+
+    #[test]
+    fn history_is_capped() {
+        let mut message =
+            Message::draft(AgentTag::default(), Topics::One("t".into()), "text", raw_json(&json!({"a": 1})));
+        for n in 0..200 {
+            message.push_history(HistoryEntry {
+                agent: AgentTag::default(),
+                origin: MessageId::new(n),
+                result: MessageId::default(),
+                processor: String::new(),
+                from_topic: None,
+                to_topics: Vec::new(),
+                reason: None,
+            });
+        }
+        assert_eq!(message.history.len(), MAX_HISTORY);
+        assert_eq!(message.history.last().unwrap().origin, MessageId::new(199));
+    }
+}

@@ -1,0 +1,181 @@
+//! Specs: what a blueprint says about a guild, its agents and its routes. The
+//! document is stored whole; these are the typed views the host acts on.
+//! [`super::read`] turns foreign JSON into them and names every mistake.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ids::{AgentId, GuildId};
+use super::message::{AgentTag, Priority, ProcessStatus, Topics};
+
+/// One guild as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuildSpec {
+    pub id: GuildId,
+    pub name: String,
+    pub description: String,
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+    #[serde(default)]
+    pub agents: Vec<AgentSpec>,
+    #[serde(default)]
+    pub dependency_map: Map<String, Value>,
+    #[serde(default)]
+    pub routes: RoutingSlip,
+    #[serde(default)]
+    pub gateway: Option<Value>,
+}
+
+/// One agent of a guild.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    pub id: AgentId,
+    pub name: String,
+    pub description: String,
+    pub class_name: String,
+    #[serde(default)]
+    pub additional_topics: Vec<String>,
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+    #[serde(default = "yes")]
+    pub listen_to_default_topic: bool,
+    #[serde(default)]
+    pub act_only_when_tagged: bool,
+    #[serde(default)]
+    pub predicates: Map<String, Value>,
+    #[serde(default)]
+    pub dependency_map: Map<String, Value>,
+    #[serde(default)]
+    pub additional_dependencies: Vec<String>,
+    #[serde(default)]
+    pub resources: ResourceSpec,
+    #[serde(default)]
+    pub qos: QosSpec,
+    /// A digest (`sha256:…`); without one the catalog's binding of `class_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxSpec>,
+}
+
+impl AgentSpec {
+    #[must_use]
+    pub fn tag(&self) -> AgentTag {
+        AgentTag::new(self.id.as_str(), self.name.as_str())
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceSpec {
+    #[serde(default)]
+    pub num_cpus: Option<f64>,
+    #[serde(default)]
+    pub num_gpus: Option<f64>,
+    #[serde(default)]
+    pub custom_resources: BTreeMap<String, f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QosSpec {
+    /// Seconds that one turn may take; lowers `sandbox.timeout_ms`.
+    #[serde(default)]
+    pub timeout: Option<u64>,
+    /// How often a message is redelivered after `retry`; 3 unless given.
+    #[serde(default)]
+    pub retry_count: Option<u32>,
+    /// Milliseconds a message may wait before the agent is `backlogged`.
+    #[serde(default)]
+    pub latency: Option<u64>,
+}
+
+/// What a blueprint asks of the sandbox, within the operator's ceilings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxSpec {
+    /// Fuel per turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// MiB of linear memory, over all memories of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Wall time of one turn, host calls included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Messages that one turn may emit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emits: Option<u32>,
+}
+
+/// Rules that decide where what an agent says goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoutingSlip {
+    #[serde(default)]
+    pub steps: Vec<RoutingRule>,
+}
+
+/// One rule of a slip; all conditions given must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoutingRule {
+    /// The agent that sends.
+    #[serde(default)]
+    pub agent: Option<AgentTag>,
+    /// Its class, exact or as a shell pattern.
+    #[serde(default)]
+    pub agent_type: Option<String>,
+    /// The handler that sends.
+    #[serde(default)]
+    pub method_name: Option<String>,
+    /// About the message being handled.
+    #[serde(default)]
+    pub origin_filter: Option<OriginFilter>,
+    /// The format of what is sent.
+    #[serde(default)]
+    pub message_format: Option<String>,
+    #[serde(default)]
+    pub destination: Option<Destination>,
+    #[serde(default)]
+    pub mark_forwarded: bool,
+    /// How often the rule may fire; -1 means for ever.
+    #[serde(default = "once")]
+    pub route_times: i64,
+    #[serde(default)]
+    pub transformer: Option<Value>,
+    #[serde(default)]
+    pub agent_state_update: Option<Value>,
+    #[serde(default)]
+    pub guild_state_update: Option<Value>,
+    #[serde(default)]
+    pub process_status: Option<ProcessStatus>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+const fn once() -> i64 {
+    1
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginFilter {
+    #[serde(default)]
+    pub origin_sender: Option<AgentTag>,
+    #[serde(default)]
+    pub origin_topic: Option<String>,
+    #[serde(default)]
+    pub origin_message_format: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    #[serde(default)]
+    pub topics: Option<Topics>,
+    #[serde(default)]
+    pub recipient_list: Vec<AgentTag>,
+    #[serde(default)]
+    pub priority: Option<Priority>,
+}

@@ -1,0 +1,97 @@
+//! Names of topics. Inside the host a topic is always in the spelling of the
+//! reference (`user_notifications:{user}`); the document's names are aliases
+//! which the edge reads and writes.
+
+use super::ids::{AgentId, UserId};
+
+pub const DEFAULT: &str = "default_topic";
+pub const SYSTEM: &str = "system_topic";
+pub const STATE: &str = "state_topic";
+pub const GUILD_STATUS: &str = "guild_status_topic";
+pub const HEARTBEAT: &str = "heartbeat";
+pub const ERRORS: &str = "error_topic";
+pub const DEAD_LETTERS: &str = "dead_letter_queue";
+pub const BROADCAST: &str = "user_message_broadcast";
+
+/// Where a user's own words enter the guild.
+#[must_use]
+pub fn user_inbox(user: &UserId) -> String {
+    format!("user:{user}")
+}
+
+/// Where agents write to one user.
+#[must_use]
+pub fn user_outbox(user: &UserId) -> String {
+    format!("user_outbox:{user}")
+}
+
+/// What the user's socket shows.
+#[must_use]
+pub fn user_notifications(user: &UserId) -> String {
+    format!("user_notifications:{user}")
+}
+
+/// What the user's system socket shows besides the guild's status.
+#[must_use]
+pub fn user_system_notification(user: &UserId) -> String {
+    format!("user_system_notification:{user}")
+}
+
+/// Whether the user has a socket that answers (retained, never stored).
+#[must_use]
+pub fn user_presence(user: &UserId) -> String {
+    format!("user_presence:{user}")
+}
+
+#[must_use]
+pub fn agent_inbox(agent: &AgentId) -> String {
+    format!("agent_inbox:{agent}")
+}
+
+/// A topic as the document, or a client that thinks in it, writes it, in the
+/// host's spelling: `user:{u}:inbox` is `user:{u}`, `user:{u}:notifications`
+/// is `user_notifications:{u}`.
+#[must_use]
+pub fn canonical(name: &str) -> String {
+    let name = name.trim();
+    if let Some(rest) = name.strip_prefix("user:") {
+        if let Some(user) = rest.strip_suffix(":notifications") {
+            return format!("user_notifications:{user}");
+        }
+        if let Some(user) = rest.strip_suffix(":inbox") {
+            return format!("user:{user}");
+        }
+    }
+    name.to_owned()
+}
+
+/// A topic in the document's spelling.
+#[must_use]
+pub fn as_document(name: &str) -> String {
+    match name.strip_prefix("user_notifications:") {
+        Some(user) => format!("user:{user}:notifications"),
+        None => name.to_owned(),
+    }
+}
+
+/// The user whose inbox, outbox, notifications or system topic this is.
+#[must_use]
+pub fn owner(name: &str) -> Option<&str> {
+    ["user:", "user_outbox:", "user_notifications:", "user_system:", "user_system_notification:", "user_presence:"]
+        .into_iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_names_are_aliases() {
+        assert_eq!(canonical("user:ada:inbox"), "user:ada");
+        assert_eq!(canonical("user:ada:notifications"), "user_notifications:ada");
+        assert_eq!(canonical(" echo_topic "), "echo_topic");
+        assert_eq!(as_document("user_notifications:ada"), "user:ada:notifications");
+        assert_eq!(owner("user_outbox:a:b"), Some("a:b"));
+    }
+}

@@ -172,6 +172,10 @@ pub struct Message {
     pub id: MessageId,
     pub sender: AgentTag,
     pub topics: Topics,
+    /// Topics on which the host delivers it besides, such as the notifications of
+    /// the user who wrote it: derived, not part of the wire's `topics`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<AgentTag>,
     /// A JSON object, passed through unparsed.
@@ -219,6 +223,13 @@ pub struct Message {
     /// What the client called this message, when it gave it a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// Whether the thread's user writes formats by their full class names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full_names: bool,
+    /// The socket that sent it, 0 for none; known only while the message is in
+    /// memory.
+    #[serde(skip)]
+    pub socket: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -237,6 +248,7 @@ impl Message {
             id: MessageId::default(),
             sender,
             topics,
+            also: Vec::new(),
             recipients: Vec::new(),
             payload,
             format: format.into(),
@@ -257,6 +269,8 @@ impl Message {
             user: None,
             hops: 0,
             client_id: None,
+            full_names: false,
+            socket: 0,
         }
     }
 

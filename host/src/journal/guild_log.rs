@@ -1,0 +1,533 @@
+//! One guild's log: who subscribes to it, the last value of what is retained,
+//! the states that are committed with turns, and the way in for users.
+//!
+//! Its lock is held while messages get their place in the log and are handed to
+//! the agents, so every subscription sees them in the order of the log.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::model::draft::UserDraft;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
+use crate::model::message::Message;
+
+use super::embedded::Shared;
+use super::queue::{Cursors, write_cursors};
+use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail};
+use super::writer::{CursorWrite, Entry, Rare};
+use super::{JournalError, Receipt};
+
+/// A handle on one guild's log; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct GuildLog(Arc<Log>);
+
+#[derive(Debug)]
+struct Log {
+    id: GuildId,
+    key: i64,
+    shared: Arc<Shared>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    by_topic: HashMap<String, Vec<Arc<Subscriber>>>,
+    retained: HashMap<String, Arc<Message>>,
+    states: HashMap<StateOwner, State>,
+    /// Positions of consumers that were known when the log was opened or have
+    /// unsubscribed since.
+    cursors: HashMap<Arc<str>, (Cursors, (MessageId, u32))>,
+    recent: Recent,
+    ingress: Option<Arc<dyn Ingress>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("topics", &self.by_topic.len()).finish_non_exhaustive()
+    }
+}
+
+/// The way from a user into the guild: decides, without waiting, which messages
+/// a user's words become. The guild that runs in this process offers it.
+pub trait Ingress: Send + Sync {
+    /// The messages, the user's own first: those that follow it belong to its
+    /// thread.
+    ///
+    /// # Errors
+    /// A fault for the user when the words lead nowhere.
+    fn route(&self, draft: UserDraft) -> Result<Routed, Fault>;
+}
+
+/// What a user's words become.
+#[derive(Debug)]
+pub struct Routed {
+    pub first: Message,
+    /// Messages that answer to the first: their thread and `in_response_to` are
+    /// set when it has its id.
+    pub others: Vec<Message>,
+}
+
+/// Why a user's words were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IngressError {
+    /// The guild does not run here (yet).
+    #[error("the guild is not running here")]
+    Absent,
+    #[error("{0}")]
+    Refused(Box<Fault>),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A user's words with their place in the log.
+#[derive(Debug)]
+pub struct Published {
+    pub id: MessageId,
+    /// `None` when the same `client_id` was said before: `id` is that of then.
+    pub receipt: Option<Receipt>,
+}
+
+/// Whose state it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum StateOwner {
+    Guild,
+    Agent(AgentId),
+}
+
+impl StateOwner {
+    fn column(&self) -> String {
+        match self {
+            Self::Guild => "guild".to_owned(),
+            Self::Agent(agent) => format!("agent:{agent}"),
+        }
+    }
+
+    fn from_column(text: &str) -> Self {
+        match text.strip_prefix("agent:") {
+            Some(agent) => Self::Agent(agent.into()),
+            None => Self::Guild,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    version: i64,
+    value: Value,
+    text: Arc<str>,
+}
+
+/// What a turn does besides consuming its message.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub emits: Vec<Message>,
+    /// JSON merge patches (RFC 7396), applied in order.
+    pub patches: Vec<(StateOwner, Value)>,
+}
+
+/// Client ids of the last messages, known before the database can tell.
+#[derive(Debug, Default)]
+struct Recent {
+    ids: HashMap<(UserId, String), MessageId>,
+    order: VecDeque<(UserId, String)>,
+}
+
+/// How many client ids are remembered in memory for each guild.
+const RECENT: usize = 4_096;
+
+impl Recent {
+    fn insert(&mut self, key: (UserId, String), id: MessageId) {
+        self.ids.insert(key.clone(), id);
+        self.order.push_back(key);
+        if self.order.len() > RECENT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}
+
+impl GuildLog {
+    pub(super) fn new(id: GuildId, key: i64, shared: Arc<Shared>) -> Self {
+        Self(Arc::new(Log { id, key, shared, inner: Mutex::default() }))
+    }
+
+    /// Takes what the database knows of cursors and states.
+    pub(super) fn restore(
+        &self,
+        cursors: Vec<(String, Cursors, MessageId, u32)>,
+        states: Vec<(String, i64, String)>,
+    ) -> Result<(), JournalError> {
+        let mut inner = self.inner();
+        for (consumer, cursors, tried, attempts) in cursors {
+            inner.cursors.insert(consumer.into(), (cursors, (tried, attempts)));
+        }
+        for (owner, version, text) in states {
+            let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
+            inner.states.insert(StateOwner::from_column(&owner), State { version, value, text: text.into() });
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn guild(&self) -> &GuildId {
+        &self.0.id
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends messages to the log in one step. They are written whether or not
+    /// somebody waits for the receipt.
+    pub fn publish(&self, messages: Vec<Message>) -> Receipt {
+        self.append(&mut self.inner(), messages, None, Vec::new()).1
+    }
+
+    /// Publishes what a user said.
+    ///
+    /// # Errors
+    /// [`IngressError::Absent`] while the guild does not run here,
+    /// [`IngressError::Refused`] with a fault for the user: nowhere to go, or an
+    /// agent lags by more than its limit (`busy`).
+    pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
+        let key = draft.client_id.clone().map(|client_id| (draft.user.clone(), client_id));
+        if let Some(key) = &key {
+            let known = self.inner().recent.ids.get(key).copied();
+            let known = match known {
+                Some(id) => Some(id),
+                None => self.0.shared.find_client_id(self.0.key, &key.0, &key.1).await?,
+            };
+            if let Some(id) = known {
+                return Ok(Published { id, receipt: None });
+            }
+        }
+        let mut inner = self.inner();
+        let ingress = inner.ingress.clone().ok_or(IngressError::Absent)?;
+        if let Some(id) = key.as_ref().and_then(|key| inner.recent.ids.get(key)) {
+            return Ok(Published { id: *id, receipt: None });
+        }
+        let routed = ingress.route(draft).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
+        let mut messages = vec![routed.first];
+        messages.extend(routed.others);
+        inner.refuse_if_busy(&messages)?;
+        let rare = key.clone().into_iter().map(|(user, client_id)| Rare::ClientId {
+            user: user.into_string(),
+            client_id,
+            id: MessageId::default(),
+        });
+        let (ids, receipt) = self.append(&mut inner, messages, None, rare.collect());
+        if let Some(key) = key {
+            inner.recent.insert(key, ids);
+        }
+        Ok(Published { id: ids, receipt: Some(receipt) })
+    }
+
+    /// Sends what is never stored to whoever listens now.
+    pub fn signal(&self, message: Message) -> MessageId {
+        self.signal_and(message, |_, _| ())
+    }
+
+    /// Sends what is never stored, and keeps it for whoever subscribes next.
+    pub fn retain(&self, message: Message) -> MessageId {
+        self.signal_and(message, |inner, message| {
+            for topic in message.topics.as_slice() {
+                inner.retained.insert(topic.clone(), message.clone());
+            }
+        })
+    }
+
+    fn signal_and(&self, mut message: Message, then: impl FnOnce(&mut Inner, &Arc<Message>)) -> MessageId {
+        let mut inner = self.inner();
+        message.id = self.0.shared.next_id();
+        let message = Arc::new(message);
+        for subscriber in inner.listeners(&message) {
+            if matches!(subscriber.kind, Kind::Tail) {
+                subscriber.push_ephemeral(&message);
+            }
+        }
+        then(&mut inner, &message);
+        message.id
+    }
+
+    /// Forgets the retained value of a topic.
+    pub fn forget(&self, topic: &str) {
+        self.inner().retained.remove(topic);
+    }
+
+    /// The retained value of a topic.
+    #[must_use]
+    pub fn retained(&self, topic: &str) -> Option<Arc<Message>> {
+        self.inner().retained.get(topic).cloned()
+    }
+
+    /// Subscribes an agent. It goes on where it stopped; a new consumer starts
+    /// with what is published from now on.
+    pub async fn consume(&self, agent: &AgentId, topics: Vec<String>) -> Result<Consumer, JournalError> {
+        let name: Arc<str> = agent.as_str().into();
+        let (consumer, resumed) = {
+            let mut inner = self.inner();
+            let known = inner.cursors.get(&name).cloned();
+            let resumed = known.is_some();
+            let (cursors, tried) = known.unwrap_or_else(|| ([self.0.shared.last_logged(); 8], Default::default()));
+            let kind = Kind::Consumer { name: name.clone() };
+            let subscriber = Arc::new(Subscriber::new(topics, kind, self.0.shared.limits, cursors, !resumed));
+            inner.subscribe(&subscriber);
+            if !resumed {
+                let cursor = CursorWrite { consumer: name.clone(), lanes: write_cursors(&cursors), attempt: tried };
+                self.enqueue(Entry { guild: self.0.key, cursor: Some(cursor), ..Entry::default() });
+                inner.cursors.insert(name, (cursors, tried));
+            }
+            (Consumer { log: self.clone(), subscriber, tried }, resumed.then_some(cursors))
+        };
+        if let Some(cursors) = resumed {
+            let from = cursors.iter().min().copied().unwrap_or_default();
+            let waiting = self.0.shared.count(self.0.key, &consumer.subscriber.topics, from).await?;
+            consumer.subscriber.add_waiting(waiting);
+        }
+        Ok(consumer)
+    }
+
+    /// Subscribes an onlooker: from `after` on (durable messages of the log
+    /// first), or from now on. Retained values come first of all.
+    #[must_use]
+    pub fn tail(&self, topics: Vec<String>, after: Option<MessageId>) -> Tail {
+        let mut inner = self.inner();
+        let from = after.unwrap_or_default();
+        let subscriber =
+            Arc::new(Subscriber::new(topics, Kind::Tail, self.0.shared.limits, [from; 8], after.is_none()));
+        for topic in &subscriber.topics {
+            if let Some(message) = inner.retained.get(topic) {
+                subscriber.push_ephemeral(message);
+            }
+        }
+        inner.subscribe(&subscriber);
+        Tail { log: self.clone(), subscriber }
+    }
+
+    pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
+        let mut inner = self.inner();
+        for topic in &subscriber.topics {
+            if let Some(subscribers) = inner.by_topic.get_mut(topic) {
+                subscribers.retain(|other| !Arc::ptr_eq(other, subscriber));
+                if subscribers.is_empty() {
+                    inner.by_topic.remove(topic);
+                }
+            }
+        }
+        if let Kind::Consumer { name } = &subscriber.kind
+            && let Some(known) = inner.cursors.get_mut(name)
+        {
+            known.0 = subscriber.cursors();
+        }
+    }
+
+    /// Forgets a consumer and its position.
+    pub fn forget_consumer(&self, agent: &AgentId) {
+        let consumer: Arc<str> = agent.as_str().into();
+        self.inner().cursors.remove(&consumer);
+        let rare = vec![Rare::ForgetConsumer { consumer }];
+        self.enqueue(Entry { guild: self.0.key, rare, ..Entry::default() });
+    }
+
+    /// Opens the way in for users, or replaces it.
+    pub fn open_ingress(&self, ingress: Arc<dyn Ingress>) {
+        self.inner().ingress = Some(ingress);
+    }
+
+    pub fn close_ingress(&self) {
+        self.inner().ingress = None;
+    }
+
+    /// The last committed state, a JSON object; `{}` when there is none.
+    #[must_use]
+    pub fn state(&self, owner: &StateOwner) -> Arc<str> {
+        self.inner().states.get(owner).map_or_else(|| "{}".into(), |state| state.text.clone())
+    }
+
+    /// The lag of each agent that listens to one of these topics.
+    #[must_use]
+    pub fn has_consumer(&self, topic: &str) -> bool {
+        let inner = self.inner();
+        inner.by_topic.get(topic).is_some_and(|subscribers| {
+            subscribers.iter().any(|subscriber| matches!(subscriber.kind, Kind::Consumer { .. }))
+        })
+    }
+
+    pub(super) fn commit(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        consumed: MessageId,
+        turn: Turn,
+        advance: impl FnOnce() -> Cursors,
+    ) -> Receipt {
+        let mut inner = self.inner();
+        let mut rare = Vec::new();
+        let now_ms = self.0.shared.now_ms();
+        for (owner, patch) in turn.patches {
+            rare.push(inner.patch(owner, &patch, now_ms));
+        }
+        let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
+        self.append(&mut inner, turn.emits, cursor, rare).1
+    }
+
+    pub(super) fn record_attempt(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        message: MessageId,
+        attempt: u32,
+        cursors: Cursors,
+    ) {
+        let cursor = Self::cursor_of(subscriber, &cursors, (message, attempt));
+        let _inner = self.inner();
+        self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
+    }
+
+    fn cursor_of(subscriber: &Subscriber, cursors: &Cursors, attempt: (MessageId, u32)) -> Option<CursorWrite> {
+        let Kind::Consumer { name } = &subscriber.kind else { return None };
+        let attempt = if attempt.1 == 0 { Default::default() } else { attempt };
+        Some(CursorWrite { consumer: name.clone(), lanes: write_cursors(cursors), attempt })
+    }
+
+    /// Gives messages their place in the log and hands them to the agents; the
+    /// first one's id comes back.
+    fn append(
+        &self,
+        inner: &mut Inner,
+        messages: Vec<Message>,
+        cursor: Option<CursorWrite>,
+        mut rare: Vec<Rare>,
+    ) -> (MessageId, Receipt) {
+        let (done, receipt) = oneshot::channel();
+        let mut first = MessageId::default();
+        let mut entry = Entry { guild: self.0.key, cursor, done: Some(done), ..Entry::default() };
+        let mut eager = Vec::new();
+        {
+            let mut sequence = self.0.shared.sequence();
+            for (number, mut message) in messages.into_iter().enumerate() {
+                message.id = sequence.next_logged(self.0.shared.now_ms());
+                if number == 0 {
+                    first = message.id;
+                } else if message.in_response_to == Some(MessageId::default()) {
+                    message.in_response_to = Some(first);
+                    message.thread = vec![first];
+                }
+                entry.rows.push(Arc::new(message));
+            }
+            for rare in &mut rare {
+                if let Rare::ClientId { id, .. } = rare {
+                    *id = first;
+                }
+            }
+            entry.rare = rare;
+            for (row, message) in entry.rows.iter().enumerate() {
+                for subscriber in inner.listeners(message) {
+                    match subscriber.kind {
+                        Kind::Consumer { .. } => eager.push((subscriber, message.clone())),
+                        Kind::Tail => entry.settle.push((subscriber, row)),
+                    }
+                }
+            }
+            sequence.pending.push_back(entry);
+        }
+        self.0.shared.work.notify_one();
+        for (subscriber, message) in eager {
+            subscriber.push(&message);
+        }
+        (first, Receipt(receipt))
+    }
+
+    fn enqueue(&self, entry: Entry) {
+        self.0.shared.sequence().pending.push_back(entry);
+        self.0.shared.work.notify_one();
+    }
+
+    /// Messages of some topics after an id, in the order of the log.
+    pub(super) async fn read(
+        &self,
+        topics: &[String],
+        after: MessageId,
+        lane: Option<usize>,
+        limit: usize,
+    ) -> Result<Vec<Message>, JournalError> {
+        self.0.shared.read(self.0.key, topics, after, lane, limit).await
+    }
+
+    /// Every message of some topics that the log still has, in its order, at
+    /// most `limit` of the newest.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn history(&self, topics: &[String], limit: usize) -> Result<Vec<Message>, JournalError> {
+        self.wait_for_all().await;
+        self.0.shared.newest(self.0.key, topics, limit).await
+    }
+
+    /// Whether retention has removed something after this id.
+    #[must_use]
+    pub fn has_gap_after(&self, id: MessageId) -> bool {
+        self.0.shared.trimmed_to(self.0.key) > id
+    }
+
+    /// Waits until all that was published so far is durable; gives the id of the
+    /// last of it.
+    pub(super) async fn wait_for_all(&self) -> MessageId {
+        self.0.shared.wait_for_all().await
+    }
+}
+
+impl Inner {
+    fn subscribe(&mut self, subscriber: &Arc<Subscriber>) {
+        for topic in &subscriber.topics {
+            self.by_topic.entry(topic.clone()).or_default().push(subscriber.clone());
+        }
+    }
+
+    /// Who gets this message, each once.
+    fn listeners(&self, message: &Message) -> Vec<Arc<Subscriber>> {
+        let mut listeners: Vec<Arc<Subscriber>> = Vec::new();
+        for topic in message.topics.as_slice().iter().chain(&message.also) {
+            for subscriber in self.by_topic.get(topic).into_iter().flatten() {
+                if !subscriber.is_own(message) && !listeners.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
+                    listeners.push(subscriber.clone());
+                }
+            }
+        }
+        listeners
+    }
+
+    fn refuse_if_busy(&self, messages: &[Message]) -> Result<(), IngressError> {
+        for subscriber in messages.iter().flat_map(|message| self.listeners(message)) {
+            let Kind::Consumer { name } = &subscriber.kind else { continue };
+            let (lag, limit) = Gauge::of(&subscriber).lag();
+            if lag >= limit {
+                let text = format!("agent {name} has {lag} messages waiting, the limit is {limit}; try again later");
+                let fault = Fault::new(FaultKind::Busy, text).over(limit as u64, Some(lag as u64), "limits.agent_lag");
+                return Err(IngressError::Refused(Box::new(fault)));
+            }
+        }
+        Ok(())
+    }
+
+    fn patch(&mut self, owner: StateOwner, patch: &Value, now_ms: u64) -> Rare {
+        let column = owner.column();
+        let state = self.states.entry(owner).or_insert_with(|| State {
+            version: 0,
+            value: Value::Object(serde_json::Map::new()),
+            text: "{}".into(),
+        });
+        json_patch::merge(&mut state.value, patch);
+        state.version += 1;
+        state.text = state.value.to_string().into();
+        Rare::State {
+            owner: column,
+            version: state.version,
+            updated_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+            state: state.text.clone(),
+        }
+    }
+}

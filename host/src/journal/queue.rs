@@ -1,0 +1,260 @@
+//! What one subscription holds in memory: eight lanes, each a window on the log.
+//! Plain data; the caller holds the lock.
+//!
+//! A lane is either live (what is published goes into its window) or behind
+//! (what is published is only counted and read from the log later).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::model::ids::MessageId;
+use crate::model::message::{Message, Priority};
+
+use super::Limits;
+
+#[derive(Debug, Default)]
+struct Lane {
+    window: VecDeque<Arc<Message>>,
+    /// `Some(id)`: what follows `id` is in the log and not in the window.
+    behind: Option<MessageId>,
+    /// The last message that was left in the log while the lane was behind.
+    skipped: MessageId,
+    /// Everything up to here was in the window already.
+    seen: MessageId,
+    /// Everything up to here has been consumed and committed.
+    cursor: MessageId,
+    /// Taken and not yet committed.
+    outstanding: usize,
+}
+
+/// The lanes of one subscription.
+#[derive(Debug)]
+pub struct Queue {
+    lanes: [Lane; Priority::LANES],
+    bytes: usize,
+    /// Messages that wait, in memory or in the log.
+    waiting: usize,
+    limits: Limits,
+}
+
+/// What there is to do next.
+#[derive(Debug)]
+pub enum Next {
+    Message(Arc<Message>),
+    /// Read this lane's next page from the log, from here on.
+    Load { lane: usize, after: MessageId },
+    Nothing,
+}
+
+/// Positions of the eight lanes.
+pub type Cursors = [MessageId; Priority::LANES];
+
+/// The stored spelling of cursors: one number when all lanes agree.
+pub fn write_cursors(cursors: &Cursors) -> String {
+    if cursors.iter().all(|cursor| cursor == &cursors[0]) {
+        return cursors[0].to_string();
+    }
+    cursors.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+pub fn read_cursors(text: &str) -> Option<Cursors> {
+    let mut numbers = text.split(',').map(|part| part.parse().ok().map(MessageId::new));
+    let first = numbers.next()??;
+    let mut cursors = [first; Priority::LANES];
+    for (lane, number) in numbers.enumerate() {
+        *cursors.get_mut(lane + 1)? = number?;
+    }
+    Some(cursors)
+}
+
+impl Queue {
+    /// A queue whose lanes have consumed up to `cursors`. With `live` nothing of
+    /// the log is left to read.
+    pub fn new(limits: Limits, cursors: Cursors, live: bool) -> Self {
+        let lanes = cursors.map(|cursor| Lane {
+            behind: (!live).then_some(cursor),
+            seen: cursor,
+            cursor,
+            ..Lane::default()
+        });
+        Self { lanes, bytes: 0, waiting: 0, limits }
+    }
+
+    /// Takes what was just published. Says whether there is something new to do.
+    pub fn push(&mut self, lane: usize, message: &Arc<Message>) -> bool {
+        let full = self.lanes[lane].window.len() >= self.limits.window || self.bytes >= self.limits.window_bytes;
+        let slot = &mut self.lanes[lane];
+        if message.id <= slot.seen {
+            return false;
+        }
+        self.waiting += 1;
+        if full && slot.behind.is_none() {
+            slot.behind = Some(slot.seen);
+        }
+        if slot.behind.is_some() {
+            slot.skipped = message.id;
+            return slot.window.is_empty();
+        }
+        slot.seen = message.id;
+        self.bytes += weight(message);
+        slot.window.push_back(message.clone());
+        true
+    }
+
+    /// Takes what is never stored: it waits in the window or is lost, and then
+    /// the subscription is told.
+    pub fn push_ephemeral(&mut self, message: &Arc<Message>) -> bool {
+        if self.lanes[0].window.len() >= self.limits.socket_lag {
+            return false;
+        }
+        self.bytes += weight(message);
+        self.waiting += 1;
+        self.lanes[0].window.push_back(message.clone());
+        true
+    }
+
+    /// The next message, the most urgent lane first.
+    pub fn next(&mut self) -> Next {
+        for (number, lane) in self.lanes.iter_mut().enumerate() {
+            if let Some(message) = lane.window.pop_front() {
+                lane.outstanding += 1;
+                self.bytes = self.bytes.saturating_sub(weight(&message));
+                return Next::Message(message);
+            }
+            if let Some(after) = lane.behind {
+                return Next::Load { lane: number, after };
+            }
+        }
+        Next::Nothing
+    }
+
+    /// Takes a page of one lane: all that the log held of it after the window and
+    /// up to `read_to`. With `more`, something may follow in the log.
+    pub fn loaded(&mut self, lane: usize, page: Vec<Arc<Message>>, read_to: MessageId, more: bool) {
+        let slot = &mut self.lanes[lane];
+        for message in page {
+            self.bytes += weight(&message);
+            slot.window.push_back(message);
+        }
+        slot.seen = read_to;
+        slot.behind = (more || slot.skipped > read_to).then_some(read_to);
+    }
+
+    /// Notes that a message was consumed and gives the cursors to store. A lane
+    /// with nothing waiting moves along, so that a restart reads little.
+    pub fn consumed(&mut self, lane: usize, id: MessageId) -> Cursors {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.lanes[lane].outstanding = self.lanes[lane].outstanding.saturating_sub(1);
+        self.lanes[lane].cursor = self.lanes[lane].cursor.max(id);
+        for slot in &mut self.lanes {
+            if slot.window.is_empty() && slot.behind.is_none() && slot.outstanding == 0 {
+                slot.cursor = slot.cursor.max(id);
+            }
+        }
+        self.cursors()
+    }
+
+    /// Forgets that a message of a subscription without cursors waits.
+    pub fn delivered(&mut self) {
+        self.waiting = self.waiting.saturating_sub(1);
+    }
+
+    pub fn cursors(&self) -> Cursors {
+        std::array::from_fn(|lane| self.lanes[lane].cursor)
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    pub fn add_waiting(&mut self, count: usize) {
+        self.waiting += count;
+    }
+}
+
+fn weight(message: &Message) -> usize {
+    message.payload.get().len() + 256
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::message::{AgentTag, Topics, raw_json};
+
+    fn message(id: u64) -> Arc<Message> {
+        let mut message =
+            Message::draft(AgentTag::default(), Topics::One("t".into()), "text", raw_json(&json!({"n": id})));
+        message.id = MessageId::new(id);
+        Arc::new(message)
+    }
+
+    fn take(queue: &mut Queue) -> Option<u64> {
+        match queue.next() {
+            Next::Message(message) => Some(message.id.get()),
+            Next::Load { .. } | Next::Nothing => None,
+        }
+    }
+
+    fn queue(window: usize) -> Queue {
+        Queue::new(Limits { window, ..Limits::default() }, [MessageId::default(); 8], true)
+    }
+
+    #[test]
+    fn the_more_urgent_lane_goes_first_and_each_lane_in_order() {
+        let mut queue = queue(10);
+        for (lane, id) in [(4, 1), (4, 2), (0, 3), (7, 4), (0, 5)] {
+            queue.push(lane, &message(id));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| take(&mut queue)).collect();
+        assert_eq!(order, [3, 5, 1, 2, 4]);
+    }
+
+    #[test]
+    fn a_full_window_leaves_the_rest_in_the_log_and_urgent_ones_still_come() {
+        let mut queue = queue(2);
+        for id in 1..=4 {
+            queue.push(4, &message(id));
+        }
+        queue.push(0, &message(5));
+        assert_eq!(queue.waiting(), 5);
+        assert_eq!((take(&mut queue), take(&mut queue), take(&mut queue)), (Some(5), Some(1), Some(2)));
+        let Next::Load { lane: 4, after } = queue.next() else { panic!("lane 4 is behind") };
+        assert_eq!(after.get(), 2);
+        queue.push(4, &message(6));
+        queue.loaded(4, vec![message(3), message(4)], MessageId::new(5), false);
+        assert_eq!((take(&mut queue), take(&mut queue)), (Some(3), Some(4)));
+        let Next::Load { lane: 4, after } = queue.next() else { panic!("6 came while the page was read") };
+        assert_eq!(after.get(), 5);
+        queue.loaded(4, vec![message(6)], MessageId::new(6), false);
+        queue.push(4, &message(6));
+        queue.push(4, &message(7));
+        assert_eq!((take(&mut queue), take(&mut queue), take(&mut queue)), (Some(6), Some(7), None));
+    }
+
+    #[test]
+    fn a_cursor_never_passes_what_waits() {
+        let mut queue = queue(10);
+        for (lane, id) in [(4, 1), (0, 2), (4, 3)] {
+            queue.push(lane, &message(id));
+        }
+        assert_eq!(take(&mut queue), Some(2));
+        let cursors = queue.consumed(0, MessageId::new(2));
+        assert_eq!((cursors[0].get(), cursors[4].get(), cursors[7].get()), (2, 0, 2));
+        assert_eq!(take(&mut queue), Some(1));
+        assert_eq!(queue.consumed(4, MessageId::new(1))[4].get(), 1);
+        assert_eq!(take(&mut queue), Some(3));
+        assert_eq!(queue.consumed(4, MessageId::new(3)), [MessageId::new(3); 8]);
+    }
+
+    #[test]
+    fn cursors_survive_their_stored_form() {
+        let mut cursors = [MessageId::new(5); 8];
+        assert_eq!(write_cursors(&cursors), "5");
+        assert_eq!(read_cursors("5"), Some(cursors));
+        cursors[3] = MessageId::new(9);
+        assert_eq!(read_cursors(&write_cursors(&cursors)), Some(cursors));
+        assert_eq!(read_cursors("5,x"), None);
+    }
+}

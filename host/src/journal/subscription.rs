@@ -1,0 +1,269 @@
+//! Subscriptions: who listens to which topics of a guild, and how far they got.
+//!
+//! A [`Consumer`] (an agent) has a durable position and eight lanes; it gets a
+//! message as soon as it has its place in the log, while the writer is still at
+//! it, because nothing the consumer says can be durable before it. A [`Tail`]
+//! (a socket) gets messages once they are durable, in the order of the log, and
+//! ephemeral ones as they come.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::model::ids::MessageId;
+use crate::model::message::Message;
+
+use super::guild_log::{GuildLog, Turn};
+use super::queue::{Cursors, Next, Queue};
+use super::{JournalError, Limits, Receipt};
+
+/// Rows that one read of the log fetches.
+const PAGE: usize = 256;
+
+/// The shared half of a subscription: what publishers see.
+#[derive(Debug)]
+pub struct Subscriber {
+    pub topics: Vec<String>,
+    pub kind: Kind,
+    queue: Mutex<Queue>,
+    wake: Notify,
+    lost: AtomicBool,
+    lag_limit: usize,
+}
+
+#[derive(Debug)]
+pub enum Kind {
+    /// An agent: its name in the cursors, and its id, whose own messages it does
+    /// not hear.
+    Consumer { name: Arc<str> },
+    /// A socket or another onlooker without a stored position.
+    Tail,
+}
+
+impl Subscriber {
+    pub fn new(topics: Vec<String>, kind: Kind, limits: Limits, cursors: Cursors, live: bool) -> Self {
+        let lag_limit = match kind {
+            Kind::Consumer { .. } => limits.agent_lag,
+            Kind::Tail => limits.socket_lag,
+        };
+        Self {
+            topics,
+            kind,
+            queue: Mutex::new(Queue::new(limits, cursors, live)),
+            wake: Notify::new(),
+            lost: AtomicBool::new(false),
+            lag_limit,
+        }
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lane(&self, message: &Message) -> usize {
+        match self.kind {
+            Kind::Consumer { .. } => message.priority.lane(),
+            Kind::Tail => 0,
+        }
+    }
+
+    /// Hands over what has just got its place in the log (consumers) or is
+    /// durable (tails).
+    pub fn push(&self, message: &Arc<Message>) {
+        let (wakes, waiting) = {
+            let mut queue = self.queue();
+            (queue.push(self.lane(message), message), queue.waiting())
+        };
+        if matches!(self.kind, Kind::Tail) && waiting > self.lag_limit {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        if wakes {
+            self.wake.notify_one();
+        }
+    }
+
+    pub fn push_ephemeral(&self, message: &Arc<Message>) {
+        if !self.queue().push_ephemeral(message) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        self.wake.notify_one();
+    }
+
+    /// How many messages wait here, and how many may.
+    pub fn lag(&self) -> (usize, usize) {
+        (self.queue().waiting(), self.lag_limit)
+    }
+
+    pub fn add_waiting(&self, count: usize) {
+        self.queue().add_waiting(count);
+    }
+
+    pub fn cursors(&self) -> Cursors {
+        self.queue().cursors()
+    }
+
+    /// Whether this consumer's own words are not delivered to it.
+    pub fn is_own(&self, message: &Message) -> bool {
+        match &self.kind {
+            Kind::Consumer { name } => message.sender.id.as_deref() == Some(name),
+            Kind::Tail => false,
+        }
+    }
+
+    /// The first of the message's topics that is listened to here.
+    fn heard_on(&self, message: &Message) -> String {
+        let mut topics = message.topics.as_slice().iter().chain(&message.also);
+        topics.find(|topic| self.topics.contains(topic)).cloned().unwrap_or_default()
+    }
+}
+
+/// One message as an agent gets it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message: Arc<Message>,
+    /// The topic on which it was heard.
+    pub topic: String,
+    /// 1 at first; grows with every redelivery, across restarts of the host.
+    pub attempt: u32,
+}
+
+/// An agent's subscription.
+#[derive(Debug)]
+pub struct Consumer {
+    pub(super) log: GuildLog,
+    pub(super) subscriber: Arc<Subscriber>,
+    /// The message that was being tried when the host went down.
+    pub(super) tried: (MessageId, u32),
+}
+
+impl Consumer {
+    /// The next message, the most urgent first. Cancel-safe: what was not
+    /// returned is not taken.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn next(&mut self) -> Result<Delivery, JournalError> {
+        let message = next_message(&self.log, &self.subscriber).await?;
+        let attempt = if self.tried.0 == message.id { self.tried.1 + 1 } else { 1 };
+        Ok(Delivery { topic: self.subscriber.heard_on(&message), message, attempt })
+    }
+
+    /// Commits a turn in one step: the message is consumed, what the turn said
+    /// is appended, its state changes are applied.
+    pub fn commit(&self, consumed: &Message, turn: Turn) -> Receipt {
+        let lane = self.subscriber.lane(consumed);
+        self.log.commit(&self.subscriber, consumed.id, turn, || self.subscriber.queue().consumed(lane, consumed.id))
+    }
+
+    /// Notes that a message is about to be tried for the `attempt`th time, so
+    /// that a crash of the host counts too.
+    pub fn record_attempt(&self, message: MessageId, attempt: u32) {
+        self.log.record_attempt(&self.subscriber, message, attempt, self.subscriber.queue().cursors());
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.subscriber.lag().0
+    }
+
+    /// A handle that tells how many messages wait, for others.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge(self.subscriber.clone())
+    }
+}
+
+/// Tells how many messages wait for a consumer.
+#[derive(Clone, Debug)]
+pub struct Gauge(Arc<Subscriber>);
+
+impl Gauge {
+    pub(super) fn of(subscriber: &Arc<Subscriber>) -> Self {
+        Self(subscriber.clone())
+    }
+
+    /// How many wait, and above how many the consumer is `backlogged`.
+    #[must_use]
+    pub fn lag(&self) -> (usize, usize) {
+        self.0.lag()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.log.unsubscribe(&self.subscriber);
+    }
+}
+
+/// What an onlooker gets.
+#[derive(Debug)]
+pub enum TailEvent {
+    Message { message: Arc<Message>, topic: String },
+    /// More waited than may: messages were lost or would be; resume by id.
+    Lagged,
+}
+
+/// An onlooker's subscription.
+#[derive(Debug)]
+pub struct Tail {
+    pub(super) log: GuildLog,
+    pub(super) subscriber: Arc<Subscriber>,
+}
+
+impl Tail {
+    /// The next message of the topics, durable ones in the order of the log.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn next(&mut self) -> Result<TailEvent, JournalError> {
+        if self.subscriber.lost.load(Ordering::Relaxed) {
+            return Ok(TailEvent::Lagged);
+        }
+        let message = next_message(&self.log, &self.subscriber).await?;
+        self.subscriber.queue().delivered();
+        Ok(TailEvent::Message { topic: self.subscriber.heard_on(&message), message })
+    }
+
+    /// The next message if one is in memory already.
+    pub fn try_next(&mut self) -> Option<TailEvent> {
+        if self.subscriber.lost.load(Ordering::Relaxed) {
+            return Some(TailEvent::Lagged);
+        }
+        let Next::Message(message) = self.subscriber.queue().next() else { return None };
+        self.subscriber.queue().delivered();
+        Some(TailEvent::Message { topic: self.subscriber.heard_on(&message), message })
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.log.unsubscribe(&self.subscriber);
+    }
+}
+
+async fn next_message(log: &GuildLog, subscriber: &Subscriber) -> Result<Arc<Message>, JournalError> {
+    loop {
+        let next = subscriber.queue().next();
+        match next {
+            Next::Message(message) => return Ok(message),
+            Next::Load { lane, after } => load(log, subscriber, lane, after).await?,
+            Next::Nothing => subscriber.wake.notified().await,
+        }
+    }
+}
+
+/// Reads a page of one lane. What was published before the read began is durable
+/// when it is read, so a page that is not full is complete up to then.
+async fn load(log: &GuildLog, subscriber: &Subscriber, lane: usize, after: MessageId) -> Result<(), JournalError> {
+    let cut = log.wait_for_all().await;
+    let of_lane = matches!(subscriber.kind, Kind::Consumer { .. }).then_some(lane);
+    let rows = log.read(&subscriber.topics, after, of_lane, PAGE).await?;
+    let more = rows.len() == PAGE;
+    let last = rows.last().map_or(after, |message| message.id);
+    let page = rows.into_iter().filter(|message| !subscriber.is_own(message)).map(Arc::new).collect();
+    subscriber.queue().loaded(lane, page, if more { last } else { cut.max(last) }, more);
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! What the journal promises, tried on files.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::clock::Clock;
+use crate::model::draft::UserDraft;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::ids::{AgentId, GuildId, MessageId};
+use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+
+fn message(topic: &str, payload: Value) -> Message {
+    Message::draft(AgentTag::new("somebody", "Somebody"), Topics::One(topic.into()), "test", raw_json(&payload))
+}
+
+fn number(message: &Message) -> u64 {
+    serde_json::from_str::<Value>(message.payload.get()).unwrap()["n"].as_u64().unwrap()
+}
+
+struct Bench {
+    dir: TempDir,
+    journal: Journal,
+}
+
+impl Bench {
+    async fn new(limits: Limits) -> Self {
+        let dir = TempDir::new().unwrap();
+        let journal = open(&dir, limits).await;
+        Self { dir, journal }
+    }
+
+    async fn log(&self) -> GuildLog {
+        self.journal.guild(&GuildId::from("g")).await.unwrap()
+    }
+
+    /// Closes and opens again.
+    async fn reopen(self, limits: Limits) -> Self {
+        self.journal.close().await;
+        let journal = open(&self.dir, limits).await;
+        Self { dir: self.dir, journal }
+    }
+}
+
+async fn open(dir: &TempDir, limits: Limits) -> Journal {
+    let file = dir.path().join("journal.db");
+    Journal::open(&file, Durability::Process, limits, Retention::default(), Clock::system()).await.unwrap()
+}
+
+fn agent() -> AgentId {
+    AgentId::from("a")
+}
+
+async fn take(consumer: &mut Consumer) -> Delivery {
+    tokio::time::timeout(Duration::from_secs(10), consumer.next()).await.expect("a message waits").unwrap()
+}
+
+async fn see(tail: &mut Tail) -> std::sync::Arc<Message> {
+    match tokio::time::timeout(Duration::from_secs(10), tail.next()).await.expect("a message waits").unwrap() {
+        TailEvent::Message { message, .. } => message,
+        TailEvent::Lagged => panic!("lagged"),
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_goes_on_where_it_stopped() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    for n in 0..10 {
+        log.publish(vec![message("t", json!({"n": n}))]);
+    }
+    for n in 0..4 {
+        let delivery = take(&mut consumer).await;
+        assert_eq!(number(&delivery.message), n);
+        consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+    }
+    let uncommitted = take(&mut consumer).await;
+    assert_eq!(number(&uncommitted.message), 4);
+    consumer.record_attempt(uncommitted.message.id, 1);
+    drop((consumer, log));
+    let bench = bench.reopen(Limits::default()).await;
+    let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
+    assert_eq!(consumer.waiting(), 6);
+    for n in 4..10 {
+        let delivery = take(&mut consumer).await;
+        assert_eq!((number(&delivery.message), delivery.attempt), (n, if n == 4 { 2 } else { 1 }));
+    }
+}
+
+#[tokio::test]
+async fn a_turn_is_one_step() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
+    let mut tail = log.tail(vec!["out".into()], None);
+    log.publish(vec![message("in", json!({"n": 1}))]).await.unwrap();
+    let delivery = take(&mut consumer).await;
+    let turn = Turn {
+        emits: vec![message("out", json!({"n": 2})), message("out", json!({"n": 3}))],
+        patches: vec![(StateOwner::Agent(agent()), json!({"count": 1})), (StateOwner::Guild, json!({"x": {"y": 1}}))],
+    };
+    consumer.commit(&delivery.message, turn).await.unwrap();
+    assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
+    drop((consumer, tail, log));
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    assert_eq!(&*log.state(&StateOwner::Agent(agent())), r#"{"count":1}"#);
+    assert_eq!(&*log.state(&StateOwner::Guild), r#"{"x":{"y":1}}"#);
+    let history = log.history(&["out".into()], 100).await.unwrap();
+    assert_eq!(history.iter().map(number).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_consumer_that_lags_holds_a_window_and_misses_nothing() {
+    let limits = Limits { window: 8, ..Limits::default() };
+    let bench = Bench::new(limits).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    let publisher = log.clone();
+    let publishing = tokio::spawn(async move {
+        for n in 0..3_000u64 {
+            let topic = if n % 3 == 0 { "other" } else { "t" };
+            let mut draft = message(topic, json!({"n": n}));
+            draft.priority = if n % 7 == 0 { Priority::URGENT } else { Priority::NORMAL };
+            let receipt = publisher.publish(vec![draft]);
+            if n % 100 == 0 {
+                receipt.await.unwrap();
+            }
+        }
+    });
+    let expected: BTreeSet<u64> = (0..3_000).filter(|n| n % 3 != 0).collect();
+    let mut seen = BTreeSet::new();
+    let mut last = [None; 8];
+    while seen.len() < expected.len() {
+        let delivery = take(&mut consumer).await;
+        let lane = delivery.message.priority.lane();
+        assert!(last[lane] < Some(delivery.message.id), "each lane in order");
+        last[lane] = Some(delivery.message.id);
+        assert!(seen.insert(number(&delivery.message)), "each message once");
+        consumer.commit(&delivery.message, Turn::default());
+    }
+    publishing.await.unwrap();
+    assert_eq!(seen, expected);
+    assert_eq!(consumer.waiting(), 0);
+}
+
+#[tokio::test]
+async fn a_tail_resumes_after_an_id_without_gap_or_double() {
+    let bench = Bench::new(Limits { window: 16, ..Limits::default() }).await;
+    let log = bench.log().await;
+    let first = log.publish(vec![message("t", json!({"n": 0}))]);
+    first.await.unwrap();
+    let after = log.history(&["t".into()], 1).await.unwrap()[0].id;
+    let publisher = log.clone();
+    let publishing = tokio::spawn(async move {
+        for n in 1..2_000u64 {
+            publisher.publish(vec![message("t", json!({"n": n}))]);
+            if n % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let mut tail = log.tail(vec!["t".into()], Some(after));
+    for n in 1..2_000 {
+        assert_eq!(number(&*see(&mut tail).await), n);
+    }
+    publishing.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_retained_comes_first_and_ephemeral_messages_are_not_stored() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    log.retain(message("t", json!({"n": 1})));
+    log.retain(message("t", json!({"n": 2})));
+    let mut tail = log.tail(vec!["t".into()], None);
+    log.signal(message("t", json!({"n": 3})));
+    assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
+    assert!(log.history(&["t".into()], 10).await.unwrap().is_empty());
+}
+
+struct Way;
+
+impl Ingress for Way {
+    fn route(&self, draft: UserDraft) -> Result<Routed, Fault> {
+        if draft.format == "nowhere" {
+            return Err(Fault::new(FaultKind::NoRecipient, "nobody listens"));
+        }
+        let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
+        let mut other = message("in", json!({"n": 2}));
+        other.in_response_to = Some(MessageId::default());
+        Ok(Routed { first, others: vec![other] })
+    }
+}
+
+fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
+    UserDraft {
+        user: "u".into(),
+        user_name: "U".into(),
+        socket: 1,
+        format: format.into(),
+        payload: raw_json(&json!({"n": 1})),
+        topics: None,
+        recipients: Vec::new(),
+        priority: Priority::NORMAL,
+        conversation_id: None,
+        session_state: None,
+        traceparent: None,
+        routing_slip: None,
+        client_id: client_id.map(str::to_owned),
+        full_names: false,
+    }
+}
+
+#[tokio::test]
+async fn a_client_id_said_twice_is_said_once_even_after_a_restart() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    assert!(matches!(log.publish_from_user(draft("x", None)).await, Err(IngressError::Absent)));
+    log.open_ingress(std::sync::Arc::new(Way));
+    let first = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    first.receipt.expect("new").await.unwrap();
+    let again = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    assert!(again.receipt.is_none());
+    assert_eq!(again.id, first.id);
+    drop(log);
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    log.open_ingress(std::sync::Arc::new(Way));
+    let later = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    assert_eq!((later.id, later.receipt.is_none()), (first.id, true));
+    let history = log.history(&["in".into()], 10).await.unwrap();
+    assert_eq!(history.len(), 2, "the two messages of the first time");
+    assert_eq!(history[1].thread, [first.id]);
+    assert_eq!(history[1].in_response_to, Some(first.id));
+}
+
+#[tokio::test]
+async fn a_user_is_refused_when_nobody_listens_or_an_agent_lags() {
+    let bench = Bench::new(Limits { agent_lag: 3, ..Limits::default() }).await;
+    let log = bench.log().await;
+    log.open_ingress(std::sync::Arc::new(Way));
+    let Err(IngressError::Refused(fault)) = log.publish_from_user(draft("nowhere", None)).await else {
+        panic!("refused")
+    };
+    assert_eq!(fault.kind, FaultKind::NoRecipient);
+    let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
+    log.publish_from_user(draft("x", None)).await.unwrap();
+    log.publish_from_user(draft("x", None)).await.unwrap();
+    let Err(IngressError::Refused(fault)) = log.publish_from_user(draft("x", None)).await else { panic!("busy") };
+    assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::Busy, Some(3), Some(4)));
+    for _ in 0..2 {
+        let delivery = take(&mut consumer).await;
+        consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+    }
+    log.publish_from_user(draft("x", None)).await.expect("room again");
+}
+
+#[tokio::test]
+async fn an_agent_does_not_hear_itself() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&AgentId::from("somebody"), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 1}))]);
+    let mut other = message("t", json!({"n": 2}));
+    other.sender = AgentTag::new("x", "X");
+    log.publish(vec![other]);
+    assert_eq!(number(&take(&mut consumer).await.message), 2);
+}
+
+#[tokio::test]
+async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    let filler = "x".repeat(4_000);
+    for n in 0..500 {
+        log.publish(vec![message("t", json!({"n": n, "filler": filler}))]);
+    }
+    let mut last = None;
+    for _ in 0..400 {
+        let delivery = take(&mut consumer).await;
+        consumer.commit(&delivery.message, Turn::default());
+        last = Some(delivery.message.id);
+    }
+    let file = bench.dir.path().join("journal.db");
+    log.wait_for_all().await;
+    assert_eq!(bench.journal.trim(&file, Retention::default()).await.unwrap(), 0);
+    let kept = Retention { guild_bytes: 100_000, ..Retention::default() };
+    assert_eq!(bench.journal.trim(&file, kept).await.unwrap(), 399);
+    let size = std::fs::metadata(&file).unwrap().len();
+    assert!(size < 1_000_000, "2 MB were written, 101 messages of 4 kB are left, the file has {size}");
+    let oldest = log.history(&["t".into()], 1_000).await.unwrap()[0].id;
+    assert_eq!(Some(oldest), last, "the last consumed stays, so that a cursor still points at something");
+    assert!(log.has_gap_after(MessageId::new(1)));
+    assert_eq!(number(&take(&mut consumer).await.message), 400);
+}

@@ -1,0 +1,319 @@
+//! The one writer of the journal's database. Whatever waits when it is free goes
+//! into one transaction, as statements of many rows; then the subscribers that
+//! were promised durable messages get them, and the publishers their receipts.
+//!
+//! A database that is full, busy or broken for a while is tried again until it
+//! works: nothing that was accepted is dropped.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Arguments, AssertSqlSafe, SqlStr};
+use sqlx::SqlSafeStr;
+use tokio::sync::oneshot;
+
+use crate::model::ids::MessageId;
+use crate::model::message::Message;
+
+use super::JournalError;
+use super::embedded::Shared;
+use super::subscription::Subscriber;
+
+/// One indivisible step: what one publish or one turn adds to the log.
+#[derive(Debug, Default)]
+pub struct Entry {
+    pub guild: i64,
+    pub rows: Vec<Arc<Message>>,
+    pub cursor: Option<CursorWrite>,
+    pub rare: Vec<Rare>,
+    /// Who gets which row as soon as it is durable.
+    pub settle: Vec<(Arc<Subscriber>, usize)>,
+    pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CursorWrite {
+    pub consumer: Arc<str>,
+    pub lanes: String,
+    /// The message being tried and how often it was, or 0 and 0.
+    pub attempt: (MessageId, u32),
+}
+
+/// What few steps need.
+#[derive(Debug)]
+pub enum Rare {
+    NewGuild { name: String },
+    State { owner: String, version: i64, updated_ms: i64, state: Arc<str> },
+    ClientId { user: String, client_id: String, id: MessageId },
+    ForgetConsumer { consumer: Arc<str> },
+}
+
+/// At most this many rows go into one transaction.
+const BATCH_ROWS: usize = 512;
+
+/// Writes until the journal is closed and nothing waits any more.
+pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
+    let mut statements = Statements::default();
+    loop {
+        let batch = shared.take_batch(BATCH_ROWS);
+        if batch.is_empty() {
+            if shared.is_closing() {
+                break;
+            }
+            shared.work.notified().await;
+            continue;
+        }
+        write(&shared, &mut db, &mut statements, batch).await;
+    }
+    use sqlx::Connection;
+    if let Err(error) = db.close().await {
+        tracing::warn!(%error, "the journal's database did not close cleanly");
+    }
+    shared.closed.cancel();
+}
+
+async fn write(shared: &Shared, db: &mut SqliteConnection, statements: &mut Statements, batch: Vec<Entry>) {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        let Err(error) = transact(db, statements, &batch).await else {
+            return settle(shared, batch);
+        };
+        let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+        if !is_passing(&error) {
+            return Box::pin(write_apart(shared, db, statements, batch, error)).await;
+        }
+        tracing::error!(%error, "the journal cannot be written; trying again");
+        shared.set_writable(false);
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(1));
+    }
+}
+
+/// After an error that trying again does not cure: each step on its own, so that
+/// only the one that cannot be written fails.
+async fn write_apart(
+    shared: &Shared,
+    db: &mut SqliteConnection,
+    statements: &mut Statements,
+    batch: Vec<Entry>,
+    error: sqlx::Error,
+) {
+    if batch.len() == 1 {
+        tracing::error!(%error, "a step of the journal was refused by its database");
+        let error = JournalError::from(error);
+        shared.durable_to(batch.iter().flat_map(|entry| &entry.rows).map(|row| row.id).max());
+        for entry in batch {
+            if let Some(done) = entry.done {
+                let _ = done.send(Err(error.clone()));
+            }
+        }
+        return;
+    }
+    for entry in batch {
+        write(shared, db, statements, vec![entry]).await;
+    }
+}
+
+fn settle(shared: &Shared, batch: Vec<Entry>) {
+    shared.set_writable(true);
+    shared.durable_to(batch.iter().flat_map(|entry| &entry.rows).map(|row| row.id).max());
+    for entry in batch {
+        for (subscriber, row) in entry.settle {
+            subscriber.push(&entry.rows[row]);
+        }
+        if let Some(done) = entry.done {
+            let _ = done.send(Ok(()));
+        }
+    }
+}
+
+/// Whether the same statement may work later: the file is locked, the disk full
+/// or out of reach.
+fn is_passing(error: &sqlx::Error) -> bool {
+    const PASSING: [i32; 7] = [5, 6, 8, 10, 13, 14, 7];
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .is_some_and(|code| PASSING.contains(&(code & 0xff))),
+        sqlx::Error::Io(_) => true,
+        _ => false,
+    }
+}
+
+async fn transact(
+    db: &mut SqliteConnection,
+    statements: &mut Statements,
+    batch: &[Entry],
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<(i64, &Arc<Message>)> =
+        batch.iter().flat_map(|entry| entry.rows.iter().map(|row| (entry.guild, row))).collect();
+    let cursors = last_cursors(batch);
+    let has_rare = batch.iter().any(|entry| !entry.rare.is_empty());
+    if has_rare {
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
+        for entry in batch {
+            for rare in &entry.rare {
+                write_rare(db, entry.guild, rare).await?;
+            }
+        }
+    }
+    let mut arguments = SqliteArguments::default();
+    bind_rows(&mut arguments, &rows)?;
+    bind_cursors(&mut arguments, &cursors)?;
+    let sql = statements.get(padded(rows.len()), padded(cursors.len()), !has_rare);
+    sqlx::query_with(sql, arguments).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// The last position of each consumer: earlier ones of the batch are overwritten
+/// by it anyway.
+fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
+    let mut forgotten = HashSet::new();
+    let mut last: HashMap<(i64, &str), &CursorWrite> = HashMap::new();
+    for entry in batch {
+        for rare in &entry.rare {
+            if let Rare::ForgetConsumer { consumer } = rare {
+                forgotten.insert((entry.guild, &**consumer));
+            }
+        }
+        if let Some(cursor) = &entry.cursor {
+            last.insert((entry.guild, &*cursor.consumer), cursor);
+        }
+    }
+    last.into_iter().filter(|(key, _)| !forgotten.contains(key)).map(|((guild, _), cursor)| (guild, cursor)).collect()
+}
+
+async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Result<(), sqlx::Error> {
+    match rare {
+        Rare::NewGuild { name } => {
+            sqlx::query("INSERT INTO guilds (key, guild) VALUES (?, ?) ON CONFLICT DO NOTHING")
+                .bind(guild)
+                .bind(name)
+                .execute(db)
+                .await?;
+        }
+        Rare::State { owner, version, updated_ms, state } => {
+            sqlx::query(
+                "INSERT INTO states (guild, owner, version, updated_ms, state) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT (guild, owner) DO UPDATE SET
+                 version = excluded.version, updated_ms = excluded.updated_ms, state = excluded.state",
+            )
+            .bind(guild)
+            .bind(owner)
+            .bind(version)
+            .bind(updated_ms)
+            .bind(&**state)
+            .execute(db)
+            .await?;
+        }
+        Rare::ClientId { user, client_id, id } => {
+            sqlx::query(
+                "INSERT INTO client_ids (guild, user, client_id, id) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (guild, user, client_id) DO UPDATE SET id = excluded.id",
+            )
+            .bind(guild)
+            .bind(user)
+            .bind(client_id)
+            .bind(id.as_i64())
+            .execute(db)
+            .await?;
+        }
+        Rare::ForgetConsumer { consumer } => {
+            sqlx::query("DELETE FROM cursors WHERE guild = ? AND consumer = ?")
+                .bind(guild)
+                .bind(&**consumer)
+                .execute(db)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// A message's topics as the column holds them: each between two newlines, so
+/// that one can be found by substring.
+pub fn topics_column(message: &Message) -> String {
+    let mut column = String::with_capacity(64);
+    for topic in message.topics.as_slice().iter().chain(&message.also) {
+        column.push('\n');
+        column.push_str(topic);
+    }
+    column.push('\n');
+    column
+}
+
+fn bind_rows(arguments: &mut SqliteArguments, rows: &[(i64, &Arc<Message>)]) -> Result<(), sqlx::Error> {
+    for (guild, row) in rows {
+        let body = serde_json::to_string(&**row).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        add(arguments, Some(row.id.as_i64()))?;
+        add(arguments, Some(*guild))?;
+        add(arguments, Some(i64::from(row.priority.get())))?;
+        add(arguments, topics_column(row))?;
+        add(arguments, body)?;
+    }
+    for _ in rows.len() * 5..padded(rows.len()) * 5 {
+        add(arguments, None::<i64>)?;
+    }
+    Ok(())
+}
+
+fn bind_cursors(arguments: &mut SqliteArguments, cursors: &[(i64, &CursorWrite)]) -> Result<(), sqlx::Error> {
+    for (guild, cursor) in cursors {
+        add(arguments, Some(*guild))?;
+        add(arguments, cursor.consumer.to_string())?;
+        add(arguments, cursor.lanes.clone())?;
+        add(arguments, Some(cursor.attempt.0.as_i64()))?;
+        add(arguments, Some(i64::from(cursor.attempt.1)))?;
+    }
+    for _ in cursors.len() * 5..padded(cursors.len()) * 5 {
+        add(arguments, None::<i64>)?;
+    }
+    Ok(())
+}
+
+fn add<'q, T>(arguments: &mut SqliteArguments, value: T) -> Result<(), sqlx::Error>
+where
+    T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + 'q,
+{
+    arguments.add(value).map_err(sqlx::Error::Encode)
+}
+
+/// How many rows the statement for so many rows has: the next power of two, the
+/// surplus filled with nulls, so that few statements serve every batch.
+const fn padded(count: usize) -> usize {
+    if count == 0 { 0 } else { count.next_power_of_two() }
+}
+
+/// The texts of the batch statements, by padded size.
+#[derive(Debug, Default)]
+struct Statements(HashMap<(usize, usize, bool), Arc<str>>);
+
+impl Statements {
+    fn get(&mut self, rows: usize, cursors: usize, begins: bool) -> SqlStr {
+        let text = self.0.entry((rows, cursors, begins)).or_insert_with(|| batch_sql(rows, cursors, begins).into());
+        AssertSqlSafe(text.clone()).into_sql_str()
+    }
+}
+
+fn batch_sql(rows: usize, cursors: usize, begins: bool) -> String {
+    let values = |count: usize| vec!["(?,?,?,?,?)"; count].join(",");
+    let mut sql = String::from(if begins { "BEGIN IMMEDIATE;" } else { "" });
+    if rows > 0 {
+        sql += &format!(
+            "INSERT INTO log (id, guild, lane, topics, body) SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL;",
+            values(rows)
+        );
+    }
+    if cursors > 0 {
+        sql += &format!(
+            "INSERT INTO cursors (guild, consumer, lanes, attempt_id, attempts)
+             SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL
+             ON CONFLICT (guild, consumer) DO UPDATE SET lanes = excluded.lanes,
+             attempt_id = excluded.attempt_id, attempts = excluded.attempts;",
+            values(cursors)
+        );
+    }
+    sql + "COMMIT"
+}

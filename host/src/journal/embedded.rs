@@ -114,7 +114,10 @@ impl Journal {
         let mut db = options.connect().await?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
         if version > 1 {
-            return Err(JournalError::Migration(format!("{} is of version {version}, this host knows 1", file.display())));
+            return Err(JournalError::Migration(format!(
+                "{} is of version {version}, this host knows 1",
+                file.display()
+            )));
         }
         sqlx::raw_sql(SCHEMA).execute(&mut db).await?;
         let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut db).await?;
@@ -129,15 +132,17 @@ impl Journal {
         let readers = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(4)
-            .connect_lazy_with(
-                SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging(),
-            );
+            .connect_lazy_with(SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging());
         let shared = Arc::new(Shared {
             limits,
             work: Notify::new(),
             closed: CancellationToken::new(),
             clock,
-            sequence: Mutex::new(Sequence { ids: IdGenerator::after(0, last), last_logged: last, pending: VecDeque::new() }),
+            sequence: Mutex::new(Sequence {
+                ids: IdGenerator::after(0, last),
+                last_logged: last,
+                pending: VecDeque::new(),
+            }),
             durable: watch::Sender::new(last),
             readers,
             logs: Mutex::default(),
@@ -300,15 +305,14 @@ impl Shared {
         user: &UserId,
         client_id: &str,
     ) -> Result<Option<MessageId>, JournalError> {
-        let id: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM client_ids WHERE guild = ? AND user = ? AND client_id = ? AND id >= ?",
-        )
-        .bind(key)
-        .bind(user.as_str())
-        .bind(client_id)
-        .bind(self.client_ids_since().as_i64())
-        .fetch_optional(&self.readers)
-        .await?;
+        let id: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM client_ids WHERE guild = ? AND user = ? AND client_id = ? AND id >= ?")
+                .bind(key)
+                .bind(user.as_str())
+                .bind(client_id)
+                .bind(self.client_ids_since().as_i64())
+                .fetch_optional(&self.readers)
+                .await?;
         Ok(id.map(MessageId::from_i64))
     }
 
@@ -340,10 +344,8 @@ impl Shared {
     }
 
     pub async fn newest(&self, key: i64, topics: &[String], limit: usize) -> Result<Vec<Message>, JournalError> {
-        let sql = format!(
-            "SELECT id, body FROM log WHERE guild = ? AND {} ORDER BY id DESC LIMIT ?",
-            any_topic(topics)
-        );
+        let sql =
+            format!("SELECT id, body FROM log WHERE guild = ? AND {} ORDER BY id DESC LIMIT ?", any_topic(topics));
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key);
         for topic in topics {
             query = query.bind(format!("\n{topic}\n"));
@@ -370,8 +372,8 @@ fn any_topic(topics: &[String]) -> String {
 
 fn read_row(row: &sqlx::sqlite::SqliteRow) -> Result<Message, JournalError> {
     let id = MessageId::from_i64(row.get(0));
-    let mut message: Message = serde_json::from_str(row.get(1))
-        .map_err(|error| JournalError::Corrupt(format!("message {id}: {error}")))?;
+    let mut message: Message =
+        serde_json::from_str(row.get(1)).map_err(|error| JournalError::Corrupt(format!("message {id}: {error}")))?;
     message.id = id;
     Ok(message)
 }

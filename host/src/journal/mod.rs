@@ -110,10 +110,7 @@ pub struct Receipt(tokio::sync::oneshot::Receiver<Result<(), JournalError>>);
 impl std::future::Future for Receipt {
     type Output = Result<(), JournalError>;
 
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
+    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
         std::pin::Pin::new(&mut self.0).poll(cx).map(|outcome| outcome.unwrap_or(Err(JournalError::Closed)))
     }
 }

@@ -42,7 +42,10 @@ pub struct Queue {
 pub enum Next {
     Message(Arc<Message>),
     /// Read this lane's next page from the log, from here on.
-    Load { lane: usize, after: MessageId },
+    Load {
+        lane: usize,
+        after: MessageId,
+    },
     Nothing,
 }
 
@@ -71,12 +74,8 @@ impl Queue {
     /// A queue whose lanes have consumed up to `cursors`. With `live` nothing of
     /// the log is left to read.
     pub fn new(limits: Limits, cursors: Cursors, live: bool) -> Self {
-        let lanes = cursors.map(|cursor| Lane {
-            behind: (!live).then_some(cursor),
-            seen: cursor,
-            cursor,
-            ..Lane::default()
-        });
+        let lanes =
+            cursors.map(|cursor| Lane { behind: (!live).then_some(cursor), seen: cursor, cursor, ..Lane::default() });
         Self { lanes, bytes: 0, waiting: 0, limits }
     }
 

@@ -94,11 +94,7 @@ async fn trim_guild(
 }
 
 /// The oldest message that still fits when the newest are kept, if not all fit.
-async fn first_to_keep(
-    db: &mut SqliteConnection,
-    key: i64,
-    bytes: u64,
-) -> Result<Option<MessageId>, JournalError> {
+async fn first_to_keep(db: &mut SqliteConnection, key: i64, bytes: u64) -> Result<Option<MessageId>, JournalError> {
     let id: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM (
             SELECT id, SUM(LENGTH(body) + LENGTH(topics)) OVER (ORDER BY id DESC) AS kept FROM log WHERE guild = ?

@@ -200,7 +200,10 @@ impl Drop for Consumer {
 /// What an onlooker gets.
 #[derive(Debug)]
 pub enum TailEvent {
-    Message { message: Arc<Message>, topic: String },
+    Message {
+        message: Arc<Message>,
+        topic: String,
+    },
     /// More waited than may: messages were lost or would be; resume by id.
     Lagged,
 }

@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::SqlSafeStr;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, SqlStr};
-use sqlx::SqlSafeStr;
 use tokio::sync::oneshot;
 
 use crate::model::ids::MessageId;
@@ -134,20 +134,15 @@ fn settle(shared: &Shared, batch: Vec<Entry>) {
 fn is_passing(error: &sqlx::Error) -> bool {
     const PASSING: [i32; 7] = [5, 6, 8, 10, 13, 14, 7];
     match error {
-        sqlx::Error::Database(error) => error
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| PASSING.contains(&(code & 0xff))),
+        sqlx::Error::Database(error) => {
+            error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| PASSING.contains(&(code & 0xff)))
+        }
         sqlx::Error::Io(_) => true,
         _ => false,
     }
 }
 
-async fn transact(
-    db: &mut SqliteConnection,
-    statements: &mut Statements,
-    batch: &[Entry],
-) -> Result<(), sqlx::Error> {
+async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch: &[Entry]) -> Result<(), sqlx::Error> {
     let rows: Vec<(i64, &Arc<Message>)> =
         batch.iter().flat_map(|entry| entry.rows.iter().map(|row| (entry.guild, row))).collect();
     let cursors = last_cursors(batch);

@@ -1,0 +1,195 @@
+//! Routing, rule by rule.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::draft::UserDraft;
+use crate::model::ids::MessageId;
+use crate::model::message::raw_json;
+use crate::model::spec::RoutingRule;
+
+fn agent(id: &str, name: &str, topics: &[&str], default: bool) -> AgentSpec {
+    serde_json::from_value(json!({
+        "id": id, "name": name, "description": "d", "class_name": "x.Echo",
+        "additional_topics": topics, "listen_to_default_topic": default,
+    }))
+    .unwrap()
+}
+
+fn guild(routes: Value, agents: Vec<AgentSpec>) -> GuildView {
+    let steps: Vec<RoutingRule> = serde_json::from_value(routes).unwrap();
+    GuildView {
+        id: "g".into(),
+        name: "G".into(),
+        routes: Arc::new(RoutingSlip { steps }),
+        agents,
+        users: vec![("ada".into(), "Ada".into())],
+        hop_limit: HOP_LIMIT,
+    }
+}
+
+fn draft() -> UserDraft {
+    UserDraft {
+        user: "ada".into(),
+        user_name: "Ada".into(),
+        socket: 1,
+        format: format::TEXT_FORMAT.into(),
+        payload: raw_json(&json!({"text": "hi"})),
+        topics: None,
+        recipients: Vec::new(),
+        priority: Priority::NORMAL,
+        conversation_id: Some(json!("c")),
+        session_state: None,
+        traceparent: None,
+        routing_slip: None,
+        client_id: None,
+        full_names: false,
+    }
+}
+
+use crate::model::format;
+
+fn echo() -> Speaker {
+    Speaker { id: "e1".into(), tag: AgentTag::new("e1", "Echo"), class_name: "x.Echo".into(), method: "receive" }
+}
+
+fn said(payload: Value) -> Said {
+    Said {
+        format: "out.Format".into(),
+        payload: raw_json(&payload),
+        topics: Vec::new(),
+        recipients: Vec::new(),
+        priority: None,
+        new_thread: false,
+        session_state: None,
+        reason: None,
+    }
+}
+
+fn answer(origin: &Message, guild: &GuildView) -> Vec<Message> {
+    let echo = echo();
+    TurnRouter::new(origin, "in_topic", &echo, guild).route(said(json!({"r": 1}))).unwrap()
+}
+
+fn with_id(mut message: Message, id: u64) -> Message {
+    message.id = MessageId::new(id);
+    message
+}
+
+#[test]
+fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], true), agent("e2", "E", &["x"], false)]);
+    let entered = enter(draft(), &guild).unwrap();
+    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(entered.first.also, ["user_notifications:ada"]);
+    assert!(entered.others.is_empty());
+}
+
+#[test]
+fn without_routes_and_default_listeners_a_user_reaches_all_additional_topics() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false), agent("e2", "E", &["x"], false)]);
+    assert_eq!(enter(draft(), &guild).unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
+}
+
+#[test]
+fn without_anybody_who_listens_a_user_is_told() {
+    let guild = guild(json!([]), Vec::new());
+    assert_eq!(enter(draft(), &guild).unwrap_err().kind, FaultKind::NoRecipient);
+}
+
+#[test]
+fn a_user_may_not_write_to_the_hosts_or_anothers_topics() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &[], true)]);
+    for name in ["system_topic", "user_notifications:bob", "user:bob:notifications", "guild_status_topic"] {
+        let draft = UserDraft { topics: Some(Topics::One(name.into())), ..draft() };
+        assert_eq!(enter(draft, &guild).unwrap_err().kind, FaultKind::Denied, "{name}");
+    }
+}
+
+#[test]
+fn without_routes_an_answer_reaches_the_user_who_began_the_thread() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false)]);
+    let origin = with_id(enter(draft(), &guild).unwrap().first, 5);
+    let answers = answer(&origin, &guild);
+    assert_eq!(answers[0].topics.as_slice(), ["user_notifications:ada"]);
+    assert_eq!(answers[0].in_response_to, Some(MessageId::new(5)));
+    assert_eq!(answers[0].thread, [MessageId::new(5)]);
+    assert_eq!(answers[0].conversation_id, Some(json!("c")));
+    assert_eq!(answers[0].user, Some("ada".into()));
+}
+
+#[test]
+fn with_routes_they_alone_decide() {
+    let routes = json!([
+        {"agent_type": "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent",
+         "method_name": "unwrap_and_forward_message", "destination": {"topics": "echo_topic"}},
+        {"agent": {"name": "Echo"}, "destination": {"topics": "user_message_broadcast"}},
+    ]);
+    let guild = guild(routes, vec![agent("e1", "Echo", &["echo_topic"], false)]);
+    let entered = enter(draft(), &guild).unwrap();
+    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(entered.first.also, ["user_notifications:ada", "user_message_broadcast"]);
+    assert_eq!(entered.others.len(), 1);
+    assert_eq!(entered.others[0].topics, Topics::One("echo_topic".into()));
+    let copy = with_id(entered.others.into_iter().next().unwrap(), 6);
+    let answers = answer(&copy, &guild);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].topics, Topics::One("user_message_broadcast".into()));
+    assert!(answers[0].routing_slip.as_ref().unwrap().steps.is_empty());
+    let unrouted = answer(&with_id(answers[0].clone(), 7), &guild);
+    assert_eq!(unrouted[0].topics, Topics::One("user_message_broadcast".into()), "back where it was asked");
+}
+
+#[test]
+fn every_rule_that_applies_sends_one_message_and_counts_down() {
+    let rules = json!([
+        {"agent": {"name": "Echo"}, "destination": {"topics": "d1", "priority": 0, "recipient_list": [{"id": "x"}]},
+         "mark_forwarded": true, "process_status": "completed", "reason": "because"},
+        {"agent": {"name": "Other"}, "destination": {"topics": "never"}},
+        {"agent_type": "x.*", "destination": {"topics": ["d2", "d3"]}, "route_times": -1},
+        {"agent": {"id": "e1"}, "message_format": "other.Format", "destination": {"topics": "never"}},
+        {"agent": {"id": "e1"}, "origin_filter": {"origin_topic": "elsewhere"}, "destination": {"topics": "never"}},
+    ]);
+    let guild = guild(rules, Vec::new());
+    let mut origin = with_id(enter(draft(), &guild).unwrap().first, 5);
+    origin.routing_slip = Some(guild.routes.clone());
+    let echo = echo();
+    let mut router = TurnRouter::new(&origin, "in_topic", &echo, &guild);
+    let first = router.route(said(json!({"r": 1}))).unwrap();
+    assert_eq!(first.len(), 2);
+    assert_eq!((first[0].priority, first[0].is_tagged_for(&AgentTag::new("x", "y"))), (Priority::URGENT, true));
+    assert_eq!(first[0].forward_header.as_ref().unwrap().origin_message_id, MessageId::new(5));
+    assert_eq!(first[0].history.last().unwrap().reason, Some(vec!["because".to_owned()]));
+    assert_eq!(first[1].topics.as_slice(), ["d2", "d3"]);
+    let left: Vec<_> = first[0].routing_slip.as_ref().unwrap().steps.iter().map(|rule| rule.route_times).collect();
+    assert_eq!(left, [1, -1, 1, 1]);
+    let second = router.route(said(json!({"r": 2}))).unwrap();
+    assert_eq!(second.len(), 1, "the first rule is used up");
+}
+
+#[test]
+fn what_a_turn_adds_to_the_session_travels_on() {
+    let guild = guild(json!([]), Vec::new());
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.session_state = Some(raw_json(&json!({"k": 1})));
+    let echo = echo();
+    let mut router = TurnRouter::new(&origin, "t", &echo, &guild);
+    let mut first = said(json!({"r": 1}));
+    first.session_state = Some(raw_json(&json!({"m": 2})));
+    router.route(first).unwrap();
+    let second = router.route(said(json!({"r": 2}))).unwrap();
+    assert_eq!(second[0].session_state.as_ref().unwrap().get(), r#"{"k":1,"m":2}"#);
+}
+
+#[test]
+fn agents_that_answer_each_other_for_ever_are_stopped() {
+    let mut guild = guild(json!([]), Vec::new());
+    guild.hop_limit = 3;
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.hops = 3;
+    let echo = echo();
+    let fault = TurnRouter::new(&origin, "t", &echo, &guild).route(said(json!({"r": 1}))).unwrap_err();
+    assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::HopLimit, Some(3), Some(4)));
+}

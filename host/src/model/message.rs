@@ -237,6 +237,9 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// How many bytes of JSON a message's payload may have.
+pub const MAX_PAYLOAD_BYTES: usize = 256 << 10;
+
 /// At most this many hops are kept in a message's history; older ones go first.
 pub const MAX_HISTORY: usize = 64;
 

@@ -2,6 +2,7 @@
 //! sqlx, axum or wasmtime.
 
 pub mod clock;
+pub mod dialect;
 pub mod draft;
 pub mod fault;
 pub mod format;

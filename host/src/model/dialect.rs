@@ -1,0 +1,273 @@
+//! How a message is spelled for a client. Two dialects: `guide`, the wire
+//! document's (the default), and `rustic`, the reference server's. Both write the
+//! whole envelope of the reference; they differ in the names of formats and
+//! topics, in who appears as the sender, and in whether a socket sees what it
+//! sent itself.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::format;
+use super::ids::{AgentId, MessageId, UserId};
+use super::message::{AgentTag, ForwardHeader, GuildStackEntry, HistoryEntry, Message, Priority, ProcessStatus, Topics};
+use super::spec::RoutingSlip;
+use super::topic;
+
+/// One of the spellings a socket can ask for with `?dialect=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    #[default]
+    Guide,
+    Rustic,
+}
+
+impl std::str::FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "guide" => Ok(Self::Guide),
+            "rustic" => Ok(Self::Rustic),
+            other => Err(format!("dialect is guide or rustic, not `{other}`")),
+        }
+    }
+}
+
+/// For whom a frame is written.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    pub dialect: Dialect,
+    pub user: UserId,
+    pub user_name: String,
+    pub channel: Channel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The user's own conversation: notifications, outbox, broadcast, history.
+    User,
+    /// The guild's status.
+    System,
+}
+
+/// The envelope, in the reference's order of members.
+#[derive(Serialize)]
+struct Frame<'a> {
+    sender: Cow<'a, AgentTag>,
+    topics: Cow<'a, Topics>,
+    recipient_list: &'a [AgentTag],
+    payload: &'a RawValue,
+    format: &'a str,
+    in_response_to: Option<MessageId>,
+    thread: Vec<MessageId>,
+    conversation_id: &'a Option<serde_json::Value>,
+    forward_header: Cow<'a, Option<ForwardHeader>>,
+    routing_slip: Option<&'a RoutingSlip>,
+    message_history: Cow<'a, [HistoryEntry]>,
+    ttl: Option<i64>,
+    is_error_message: bool,
+    traceparent: &'a Option<String>,
+    session_state: Option<&'a RawValue>,
+    topic_published_to: Cow<'a, str>,
+    enrich_with_history: u32,
+    process_status: Option<ProcessStatus>,
+    origin_guild_stack: &'a [GuildStackEntry],
+    id: MessageId,
+    priority: Priority,
+    timestamp: u64,
+    current_thread_id: MessageId,
+    root_thread_id: MessageId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+}
+
+/// Whether this socket is to see this message: `guide` does not mirror a message
+/// to the socket that sent it, and nobody sees his own broadcast twice.
+#[must_use]
+pub fn is_shown(message: &Message, socket: u64, viewer: &Viewer) -> bool {
+    viewer.dialect == Dialect::Rustic || message.socket != socket || socket == 0
+}
+
+/// One message as a JSON text frame for this viewer.
+#[must_use]
+pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
+    let mut frame = plain(message, heard_on, viewer.dialect);
+    if viewer.channel == Channel::User {
+        as_notification(&mut frame, message, viewer);
+    }
+    serde_json::to_string(&frame).unwrap_or_default()
+}
+
+fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame<'a> {
+    let mut thread = message.full_thread();
+    if dialect == Dialect::Guide && thread.last() != Some(&message.id) {
+        thread.push(message.id);
+    }
+    let mut history = Cow::Borrowed(message.history.as_slice());
+    if message.history.iter().any(|entry| entry.result == MessageId::default()) {
+        for entry in history.to_mut() {
+            for id in [&mut entry.result, &mut entry.origin] {
+                if *id == MessageId::default() {
+                    *id = message.id;
+                }
+            }
+        }
+    }
+    Frame {
+        sender: Cow::Borrowed(&message.sender),
+        topics: Cow::Borrowed(&message.topics),
+        recipient_list: &message.recipients,
+        payload: &message.payload,
+        format: format_out(message, dialect),
+        in_response_to: message.in_response_to,
+        conversation_id: &message.conversation_id,
+        forward_header: Cow::Borrowed(&message.forward_header),
+        routing_slip: message.routing_slip.as_deref(),
+        message_history: history,
+        ttl: message.ttl,
+        is_error_message: message.is_error,
+        traceparent: &message.traceparent,
+        session_state: message.session_state.as_deref(),
+        topic_published_to: Cow::Borrowed(heard_on),
+        enrich_with_history: 0,
+        process_status: message.process_status,
+        origin_guild_stack: &message.origin_guild_stack,
+        id: message.id,
+        priority: message.priority,
+        timestamp: message.id.timestamp_ms(),
+        current_thread_id: thread.last().copied().unwrap_or(message.id),
+        root_thread_id: message.root(),
+        thread,
+        client_id: message.client_id.as_deref(),
+    }
+}
+
+fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
+    let own_topic = topic::user_notifications(&viewer.user);
+    match viewer.dialect {
+        Dialect::Guide => {
+            if let Some(user) = author(message) {
+                frame.sender = Cow::Owned(AgentTag { id: Some(user.to_string()), name: message.sender.name.clone() });
+            }
+            frame.topics = Cow::Owned(Topics::Many(vec![topic::as_document(&own_topic)]));
+            frame.topic_published_to = Cow::Owned(topic::as_document(&own_topic));
+        }
+        Dialect::Rustic => {
+            let speaker = match author(message) {
+                Some(user) => AgentTag { id: Some(format!("user_socket:{user}")), name: message.sender.name.clone() },
+                None => message.sender.clone(),
+            };
+            let proxy = AgentId::proxy_of(&viewer.user);
+            frame.sender = Cow::Owned(AgentTag::new(proxy.into_string(), viewer.user_name.as_str()));
+            let header = message
+                .forward_header
+                .clone()
+                .unwrap_or(ForwardHeader { origin_message_id: message.id, on_behalf_of: speaker });
+            frame.forward_header = Cow::Owned(Some(header));
+            frame.topics = Cow::Owned(Topics::One(own_topic.clone()));
+            frame.topic_published_to = Cow::Owned(own_topic);
+        }
+    }
+}
+
+/// The user who said it himself.
+fn author(message: &Message) -> Option<&UserId> {
+    let user = message.user.as_ref()?;
+    (message.sender.id.as_deref()? == AgentId::proxy_of(user).as_str()).then_some(user)
+}
+
+fn format_out(message: &Message, dialect: Dialect) -> &str {
+    match (dialect, message.format.as_str()) {
+        (Dialect::Guide, format::TEXT_FORMAT) if !message.full_names => format::TEXT,
+        (Dialect::Guide, format::PARTICIPANT_LIST) => format::PARTICIPANTS,
+        (_, format) => format,
+    }
+}
+
+/// A format as clients write it, in the host's spelling: the document's and the
+/// component kit's short names stand for full class names.
+#[must_use]
+pub fn format_in(name: &str) -> &str {
+    match name {
+        format::TEXT | "TextFormat" => format::TEXT_FORMAT,
+        "FilesWithTextFormat" => format::FILES_WITH_TEXT,
+        format::PARTICIPANTS_REQUEST | "ParticipantListRequest" | "ParticipantsRequest" => {
+            format::PARTICIPANT_LIST_REQUEST
+        }
+        format::STOP_GUILD_SHORT | "StopGuildRequest" => format::STOP_GUILD_REQUEST,
+        "HealthCheckRequest" | "healthCheckRequest" => format::HEALTH_CHECK_REQUEST,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::message::raw_json;
+    use super::*;
+
+    fn viewer(dialect: Dialect) -> Viewer {
+        Viewer { dialect, user: "ada".into(), user_name: "Ada".into(), channel: Channel::User }
+    }
+
+    fn reply() -> Message {
+        let mut message = Message::draft(
+            AgentTag::new("echoagent-1", "EchoAgent"),
+            Topics::Many(vec!["user_notifications:ada".into()]),
+            format::TEXT_FORMAT,
+            raw_json(&json!({"text": "Echo: Hello Echo!"})),
+        );
+        message.id = MessageId::new(9 << 12);
+        message.thread = vec![MessageId::new(7)];
+        message.in_response_to = Some(MessageId::new(7));
+        message.user = Some("ada".into());
+        message
+    }
+
+    fn read(message: &Message, dialect: Dialect) -> Value {
+        serde_json::from_str(&write(message, "user_notifications:ada", &viewer(dialect))).unwrap()
+    }
+
+    #[test]
+    fn a_reply_in_the_guide_dialect_has_the_documents_members() {
+        let frame = read(&reply(), Dialect::Guide);
+        assert_eq!(frame["id"], 9 << 12);
+        assert_eq!(frame["format"], "text");
+        assert_eq!(frame["sender"], json!({"id": "echoagent-1", "name": "EchoAgent"}));
+        assert_eq!(frame["topics"], json!(["user:ada:notifications"]));
+        assert_eq!(frame["thread"], json!([7, 9 << 12]));
+        assert_eq!(frame["in_response_to"], 7);
+        assert_eq!(frame["timestamp"], super::super::ids::ID_EPOCH_MS + 9);
+        assert_eq!(frame["priority"], 4);
+    }
+
+    #[test]
+    fn a_reply_in_the_rustic_dialect_comes_from_the_proxy() {
+        let frame = read(&reply(), Dialect::Rustic);
+        assert_eq!(frame["format"], format::TEXT_FORMAT);
+        assert_eq!(frame["sender"], json!({"id": "upa-ada", "name": "Ada"}));
+        assert_eq!(frame["forward_header"]["on_behalf_of"]["id"], "echoagent-1");
+        assert_eq!(frame["topics"], "user_notifications:ada");
+        assert_eq!(frame["thread"], json!([7]));
+        assert_eq!(frame.as_object().unwrap().len(), 24, "all members, null or not");
+    }
+
+    #[test]
+    fn who_writes_full_names_reads_them() {
+        let mut message = reply();
+        message.full_names = true;
+        assert_eq!(read(&message, Dialect::Guide)["format"], format::TEXT_FORMAT);
+    }
+
+    #[test]
+    fn guide_does_not_mirror_to_the_sending_socket() {
+        let mut message = reply();
+        message.socket = 3;
+        assert!(!is_shown(&message, 3, &viewer(Dialect::Guide)));
+        assert!(is_shown(&message, 4, &viewer(Dialect::Guide)));
+        assert!(is_shown(&message, 3, &viewer(Dialect::Rustic)));
+    }
+}

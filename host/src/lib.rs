@@ -4,3 +4,4 @@ pub mod journal;
 pub mod model;
 pub mod routing;
 pub mod ws;
+pub mod sandbox;

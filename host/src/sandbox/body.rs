@@ -1,0 +1,379 @@
+//! One live instance of an agent: a store in which one call at a time is made. A
+//! call takes the body and gives it back only when the store may be used again.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::Store;
+
+use super::Inner;
+use super::bindings::{Base, BasePre, export, types};
+use super::classify::{Broken, Circumstances, classify};
+use super::control::{Canceller, Control, Timed};
+use super::guest::{Guest, Phase};
+use super::lane::Begin;
+use super::limits::Limit;
+use super::staged::{Emit, Staged};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::health::HealthStatus;
+
+/// One live instance.
+pub struct Body {
+    live: Box<Live>,
+    sandbox: Arc<Inner>,
+}
+
+struct Live {
+    store: Store<Guest>,
+    agent: Base,
+    control: Arc<Control>,
+    was_slow: bool,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// A message for a turn, and the states as they were last committed.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message: types::Message,
+    pub agent_state: Arc<str>,
+    pub guild_state: Arc<str>,
+}
+
+/// How a turn went and what it took.
+#[derive(Debug)]
+pub struct Turn {
+    pub end: TurnEnd,
+    pub usage: Usage,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub enum TurnEnd {
+    /// The message was served: this is to be committed, all of it or nothing.
+    Done { emits: Vec<Emit>, agent_patches: Vec<String>, guild_patches: Vec<String> },
+    /// The agent did not serve it and says so; it goes on living.
+    Declined(Failure),
+    /// The host stopped it on request; the body is gone.
+    Cancelled,
+    /// It crossed a limit or died; the body is gone.
+    Broken(Fault),
+}
+
+/// What an agent says of a message that it did not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Redelivery cannot help.
+    Reject(String),
+    Retry {
+        reason: String,
+        after_ms: Option<u32>,
+    },
+    Other(String),
+}
+
+/// What a turn took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    pub fuel_used: u64,
+    /// The most that the instance has held since it began.
+    pub peak_memory_bytes: u64,
+    pub wall: Duration,
+    /// Whether the turn ended in the lane of slow turns.
+    pub lane_slow: bool,
+}
+
+/// What an agent says of itself while it is idle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// `Ok`, `Warning` or `Error`.
+    pub status: HealthStatus,
+    pub detail: Option<String>,
+}
+
+impl Body {
+    /// A handle that cancels the turn that this body is in.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.live.control.clone())
+    }
+
+    /// Delivers one message. The body comes back unless the turn was cancelled or
+    /// broken. Must be awaited in a tokio runtime with time; the turn may end in
+    /// another one.
+    ///
+    /// Dropping the future ends the turn within a tick and drops the body.
+    pub async fn receive(self, delivery: Delivery) -> (Option<Self>, Turn) {
+        let began = Instant::now();
+        let (body, answer, mut usage) = self.call(Call::Receive(delivery)).await;
+        usage.wall = began.elapsed();
+        let end = match answer {
+            Ok(Answer::Received(Ok(()), staged)) => done(staged),
+            Ok(Answer::Received(Err(failure), _)) => TurnEnd::Declined(failure.into()),
+            Ok(_) => unreachable!("a delivery is answered as one"),
+            Err(Broken::Cancelled) => TurnEnd::Cancelled,
+            Err(Broken::Fault(fault)) => TurnEnd::Broken(fault),
+        };
+        (body, Turn { end, usage })
+    }
+
+    /// Asks the agent how it is; only while it is idle. Has `host.stop_timeout_ms`.
+    pub async fn heartbeat(self) -> (Option<Self>, Result<Health, Fault>) {
+        let (body, answer, _) = self.call(Call::Heartbeat).await;
+        let health = match answer {
+            Ok(Answer::Health(health)) => Ok(health.into()),
+            Ok(_) => unreachable!("a heartbeat is answered as one"),
+            Err(broken) => Err(broken.into_fault()),
+        };
+        (body, health)
+    }
+
+    /// Tells the agent that it ends, then ends it. Best effort: has
+    /// `host.stop_timeout_ms`, and nobody learns how it went.
+    pub async fn stop(self, reason: export::StopReason) {
+        drop(self.call(Call::Stop(reason)).await);
+    }
+
+    async fn call(self, call: Call) -> (Option<Self>, Result<Answer, Broken>, Usage) {
+        let Self { live, sandbox } = self;
+        let begin = if live.was_slow { Begin::Niced } else { Begin::Here };
+        let control = live.control.clone();
+        let running = sandbox.ticker.running();
+        let turn = Box::pin(async move {
+            let _running = running;
+            live.call(call).await
+        });
+        let (live, answer, usage) = sandbox.lane.run(turn, &control, begin).await;
+        (live.map(|live| Self { live, sandbox }), answer, usage)
+    }
+}
+
+/// Makes an instance and starts it.
+pub(super) async fn start(
+    sandbox: Arc<Inner>,
+    pre: BasePre<Guest>,
+    guest: Guest,
+    room: OwnedSemaphorePermit,
+    properties: String,
+) -> Result<Result<Body, String>, Fault> {
+    match sandbox.begin(pre, guest, Some(room), Call::Start(properties)).await {
+        (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Body { live, sandbox })),
+        (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(refused)),
+        (_, Ok(_)) => unreachable!("a start is answered as one"),
+        (_, Err(broken)) => Err(broken.into_fault()),
+    }
+}
+
+/// Makes an instance, asks what it is, and drops it.
+pub(super) async fn describe(sandbox: &Inner, pre: BasePre<Guest>, guest: Guest) -> Result<export::Description, Fault> {
+    match sandbox.begin(pre, guest, None, Call::Describe).await.1 {
+        Ok(Answer::Description(description)) => Ok(description),
+        Ok(_) => unreachable!("a question for the description is answered as one"),
+        Err(broken) => Err(broken.into_fault()),
+    }
+}
+
+impl Inner {
+    async fn begin(
+        &self,
+        pre: BasePre<Guest>,
+        guest: Guest,
+        room: Option<OwnedSemaphorePermit>,
+        first: Call,
+    ) -> (Option<Box<Live>>, Result<Answer, Broken>) {
+        let control = guest.control.clone();
+        let running = self.ticker.running();
+        let turn = Box::pin(async move {
+            let _running = running;
+            begin(&pre, guest, room, first).await
+        });
+        self.lane.run(turn, &control, Begin::Here).await
+    }
+}
+
+async fn begin(
+    pre: &BasePre<Guest>,
+    guest: Guest,
+    room: Option<OwnedSemaphorePermit>,
+    first: Call,
+) -> (Option<Box<Live>>, Result<Answer, Broken>) {
+    let allowance = first.allowance();
+    let control = guest.control.clone();
+    let mut store = match guest.into_store(pre.engine()) {
+        Ok(store) => store,
+        Err(error) => return (None, Err(Broken::Fault(Fault::new(FaultKind::HostError, error.to_string())))),
+    };
+    let deadline = allowance.grant(&mut store);
+    let begun = {
+        let call = pin!(async {
+            let agent = pre.instantiate_async(&mut store).await?;
+            let answer = first.make(&mut store, &agent).await?;
+            Ok((agent, answer))
+        });
+        Timed { call, control: &control, deadline, timer: None }.await
+    };
+    match begun {
+        Ok((agent, answer)) => {
+            store.data().console().end_turn();
+            let was_slow = control.is_slow();
+            (Some(Box::new(Live { store, agent, control, was_slow, _room: room })), Ok(answer))
+        }
+        Err(error) => (None, Err(allowance.broken(&mut store, &error))),
+    }
+}
+
+impl Live {
+    async fn call(mut self: Box<Self>, call: Call) -> (Option<Box<Self>>, Result<Answer, Broken>, Usage) {
+        let allowance = call.allowance();
+        let deadline = allowance.grant(&mut self.store);
+        let answer = {
+            let call = pin!(call.make(&mut self.store, &self.agent));
+            Timed { call, control: &self.control, deadline, timer: None }.await
+        };
+        self.was_slow = self.control.is_slow();
+        let usage = Usage {
+            fuel_used: allowance.fuel_used(&self.store),
+            peak_memory_bytes: self.store.data().limiter.peak(),
+            wall: Duration::ZERO,
+            lane_slow: self.was_slow,
+        };
+        match answer {
+            Ok(answer) => {
+                self.store.data().console().end_turn();
+                (Some(self), Ok(answer), usage)
+            }
+            Err(error) => (None, Err(allowance.broken(&mut self.store, &error)), usage),
+        }
+    }
+}
+
+/// A call of one export.
+enum Call {
+    Describe,
+    Start(String),
+    Receive(Delivery),
+    Heartbeat,
+    Stop(export::StopReason),
+}
+
+/// What the export returned.
+enum Answer {
+    Description(export::Description),
+    Started(Result<(), String>),
+    Received(Result<(), types::Failure>, Staged),
+    Health(export::Health),
+    Stopped,
+}
+
+impl Call {
+    const fn allowance(&self) -> Allowance {
+        let (phase, fuel, timeout) = match self {
+            Self::Describe => (Phase::Sealed, Limit::DescribeFuel, Limit::StopTimeout),
+            Self::Start(_) => (Phase::Between, Limit::StartFuel, Limit::StartTimeout),
+            Self::Receive(_) => (Phase::Turn, Limit::Fuel, Limit::Timeout),
+            Self::Heartbeat | Self::Stop(_) => (Phase::Between, Limit::Fuel, Limit::StopTimeout),
+        };
+        Allowance { phase, fuel, timeout }
+    }
+
+    async fn make(self, store: &mut Store<Guest>, agent: &Base) -> wasmtime::Result<Answer> {
+        let agent = agent.guildhall_agent_agent();
+        Ok(match self {
+            Self::Describe => Answer::Description(agent.call_describe(store).await?),
+            Self::Start(properties) => Answer::Started(agent.call_start(store, &properties).await?),
+            Self::Receive(Delivery { message, agent_state, guild_state }) => {
+                let guest = store.data_mut();
+                (guest.agent_state, guest.guild_state) = (agent_state, guild_state);
+                let answer = agent.call_receive(&mut *store, &message).await?;
+                Answer::Received(answer, std::mem::take(&mut store.data_mut().staged))
+            }
+            Self::Heartbeat => Answer::Health(agent.call_heartbeat(store).await?),
+            Self::Stop(reason) => {
+                agent.call_stop(store, reason).await?;
+                Answer::Stopped
+            }
+        })
+    }
+}
+
+/// What one call may do and use.
+#[derive(Clone, Copy)]
+struct Allowance {
+    phase: Phase,
+    fuel: Limit,
+    timeout: Limit,
+}
+
+impl Allowance {
+    /// Gives the store what the call may use; unspent fuel is not carried over.
+    /// Returns when the call's time is up.
+    fn grant(self, store: &mut Store<Guest>) -> Instant {
+        let guest = store.data_mut();
+        guest.phase = self.phase;
+        guest.limiter.begin_turn();
+        guest.control.begin_turn();
+        guest.deadline = Instant::now() + Duration::from_millis(guest.limits.get(self.timeout));
+        let (fuel, deadline) = (guest.limits.get(self.fuel), guest.deadline);
+        store.set_fuel(fuel).expect("the engine counts fuel");
+        store.set_epoch_deadline(1);
+        deadline
+    }
+
+    fn fuel_used(self, store: &Store<Guest>) -> u64 {
+        let left = store.get_fuel().expect("the engine counts fuel");
+        store.data().limits.get(self.fuel).saturating_sub(left)
+    }
+
+    /// Why the call failed. The store is finished.
+    fn broken(self, store: &mut Store<Guest>, error: &wasmtime::Error) -> Broken {
+        let fuel_used = self.fuel_used(store);
+        let guest = store.data();
+        let mut console = guest.console();
+        let about = Circumstances {
+            limits: &guest.limits,
+            fuel: self.fuel,
+            timeout: self.timeout,
+            fuel_used,
+            peak_memory_bytes: guest.limiter.peak(),
+            denied_memory: guest.limiter.denied(),
+            stderr: console.stderr_tail(),
+        };
+        console.end_turn();
+        classify(error, about)
+    }
+}
+
+impl Broken {
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Cancelled => Fault::new(FaultKind::Deadline, "the call was cancelled"),
+        }
+    }
+}
+
+fn done(staged: Staged) -> TurnEnd {
+    TurnEnd::Done { emits: staged.emits, agent_patches: staged.agent_patches, guild_patches: staged.guild_patches }
+}
+
+impl From<types::Failure> for Failure {
+    fn from(failure: types::Failure) -> Self {
+        match failure {
+            types::Failure::Reject(reason) => Self::Reject(reason),
+            types::Failure::Retry(hint) => Self::Retry { reason: hint.reason, after_ms: hint.after_ms },
+            types::Failure::Other(reason) => Self::Other(reason),
+        }
+    }
+}
+
+impl From<export::Health> for Health {
+    fn from(health: export::Health) -> Self {
+        let status = match health.status {
+            export::Status::Ok => HealthStatus::Ok,
+            export::Status::Warning => HealthStatus::Warning,
+            export::Status::Error => HealthStatus::Error,
+        };
+        Self { status, detail: health.detail }
+    }
+}

@@ -1,0 +1,176 @@
+//! Compiled code on disk. It is native code, so only what this host wrote is ever
+//! loaded: each file has a seal beside it, made with a key that never leaves the
+//! directory, and the directory is its owner's alone.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::model::ids::{self, Digest};
+
+const WASMTIME: &str = "48.0.8";
+const KEY_BYTES: usize = 32;
+
+/// A directory of compiled components, for one version and one configuration of
+/// the engine.
+pub(super) struct Cache {
+    dir: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+impl Cache {
+    /// Opens or makes the cache; the first time also its key.
+    pub(super) fn open(root: &Path, engine: &Engine) -> io::Result<Self> {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let dir = root.join(WASMTIME).join(format!("{:016x}", hasher.finish()));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        Ok(Self { dir, key: key(root)? })
+    }
+
+    /// The compiled component, if it is here and sealed by this host. Whatever
+    /// does not fit is removed.
+    pub(super) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let path = self.path(digest);
+        let code = fs::read(&path).ok()?;
+        let sealed = fs::read(seal_path(&path)).is_ok_and(|seal| self.seal(digest, &code).verify_slice(&seal).is_ok());
+        drop(code);
+        if !sealed {
+            tracing::warn!(path = %path.display(), "compiled code was not sealed by this host: removed");
+            self.remove(digest);
+            return None;
+        }
+        load(engine, &path)
+            .inspect_err(|error| {
+                tracing::warn!(path = %path.display(), %error, "compiled code does not load: removed");
+                self.remove(digest);
+            })
+            .ok()
+    }
+
+    /// Keeps compiled code. The seal is there before the code is.
+    pub(super) fn store(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+        let path = self.path(digest);
+        self.write(&seal_path(&path), &self.seal(digest, code).finalize().into_bytes())?;
+        self.write(&path, code)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.dir.join(format!("{}.tmp", ids::random_id()));
+        let written = write_private(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn remove(&self, digest: &Digest) {
+        let path = self.path(digest);
+        let _ = fs::remove_file(seal_path(&path));
+        let _ = fs::remove_file(path);
+    }
+
+    /// A digest's file; digests are the host's own, 64 hex digits.
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(digest.as_str().trim_start_matches("sha256:")).with_extension("cwasm")
+    }
+
+    /// Seals the code together with its name, so that no file passes for another.
+    fn seal(&self, digest: &Digest, code: &[u8]) -> Hmac<Sha256> {
+        let seal = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+        seal.chain_update(digest.as_str()).chain_update(code)
+    }
+}
+
+fn seal_path(path: &Path) -> PathBuf {
+    path.with_extension("seal")
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
+/// Reads the key, or makes one. Of two hosts that make it at once one wins, and
+/// both use that.
+fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    let path = root.join("key");
+    if !path.exists() {
+        let temporary = root.join(format!("{}.tmp", ids::random_id()));
+        write_private(&temporary, &rand::random::<[u8; KEY_BYTES]>())?;
+        let made = fs::hard_link(&temporary, &path);
+        fs::remove_file(&temporary)?;
+        match made {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    let bytes = fs::read(&path)?;
+    bytes.try_into().map_err(|_| io::Error::other(format!("{} is not a key of {KEY_BYTES} bytes", path.display())))
+}
+
+#[expect(unsafe_code, reason = "compiled code is loaded as it is; the caller knows that this host wrote it")]
+pub(super) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by `Cache::store`, which its seal proves, into
+    // a directory that nobody else may write to.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(engine: &Engine) -> Vec<u8> {
+        engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_was_stored_is_loaded_also_by_the_next_process() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        let digest = Digest::from("sha256:aa");
+        let cache = Cache::open(dir.path(), &engine).unwrap();
+        assert!(cache.load(&engine, &digest).is_none());
+        cache.store(&digest, &compiled(&engine)).unwrap();
+        assert!(Cache::open(dir.path(), &engine).unwrap().load(&engine, &digest).is_some());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_or_renamed_is_removed() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        let (one, two) = (Digest::from("sha256:aa"), Digest::from("sha256:bb"));
+        let cache = Cache::open(dir.path(), &engine).unwrap();
+        cache.store(&one, &compiled(&engine)).unwrap();
+
+        fs::copy(cache.path(&one), cache.path(&two)).unwrap();
+        fs::copy(seal_path(&cache.path(&one)), seal_path(&cache.path(&two))).unwrap();
+        assert!(cache.load(&engine, &two).is_none());
+        assert!(!cache.path(&two).exists());
+
+        let mut code = fs::read(cache.path(&one)).unwrap();
+        *code.last_mut().unwrap() ^= 1;
+        fs::write(cache.path(&one), code).unwrap();
+        assert!(cache.load(&engine, &one).is_none());
+        assert!(!cache.path(&one).exists());
+    }
+
+    #[test]
+    fn everything_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        let digest = Digest::from("sha256:aa");
+        let cache = Cache::open(dir.path(), &engine).unwrap();
+        cache.store(&digest, b"code").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&cache.dir), 0o700);
+        for path in [cache.path(&digest), seal_path(&cache.path(&digest)), dir.path().join("key")] {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Every limit of the sandbox in one table: what holds when nobody says
+//! otherwise, the most an operator may allow, and the setting that changes it.
+//! A limit that is not in this table does not exist.
+
+use std::time::Duration;
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::spec::SandboxSpec;
+
+/// Names one limit. The order is that of [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Fuel,
+    StartFuel,
+    DescribeFuel,
+    Timeout,
+    StartTimeout,
+    StopTimeout,
+    Memory,
+    TableElements,
+    Memories,
+    Tables,
+    Instances,
+    Handles,
+    Stack,
+    CopyBytes,
+    Emits,
+    PayloadBytes,
+    StagedBytes,
+    Progress,
+    StatePatches,
+    LogLines,
+    LogLineBytes,
+    LogBytes,
+    Component,
+}
+
+/// One row of the table. Values are in the unit which the setting's name ends in.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub limit: Limit,
+    /// `sandbox.…` is asked for in a blueprint; `host.…` is the operator's alone.
+    pub setting: &'static str,
+    pub default: u64,
+    /// The most an operator may set.
+    pub ceiling: u64,
+    /// What a guest that crosses it has done.
+    pub kind: FaultKind,
+}
+
+const COUNT: usize = 23;
+
+const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
+    Row { limit, setting, default, ceiling, kind }
+}
+
+/// The table.
+pub const TABLE: [Row; COUNT] = {
+    use FaultKind::{CopyLimit, Deadline, Denied, Fuel, InvalidPayload, Memory, Stack, Trap};
+    [
+        row(Limit::Fuel, "sandbox.fuel", 2_000_000_000, 1_000_000_000_000, Fuel),
+        row(Limit::StartFuel, "host.start_fuel", 10_000_000_000, 1_000_000_000_000, Fuel),
+        row(Limit::DescribeFuel, "host.describe_fuel", 100_000_000, 10_000_000_000, Fuel),
+        row(Limit::Timeout, "sandbox.timeout_ms", 30_000, 3_600_000, Deadline),
+        row(Limit::StartTimeout, "host.start_timeout_ms", 30_000, 600_000, Deadline),
+        // `describe`, `heartbeat` and `stop`: nobody waits for these for long.
+        row(Limit::StopTimeout, "host.stop_timeout_ms", 1_000, 60_000, Deadline),
+        row(Limit::Memory, "sandbox.memory_mib", 64, 1_024, Memory),
+        row(Limit::TableElements, "host.table_elements", 100_000, 100_000, Memory),
+        row(Limit::Memories, "host.memories", 4, 4, Memory),
+        row(Limit::Tables, "host.tables", 16, 16, Memory),
+        row(Limit::Instances, "host.instances", 32, 32, Memory),
+        row(Limit::Handles, "host.handles", 1_024, 100_000, Trap),
+        row(Limit::Stack, "host.stack_kib", 512, 512, Stack),
+        row(Limit::CopyBytes, "host.copy_bytes", 4 << 20, 64 << 20, CopyLimit),
+        row(Limit::Emits, "sandbox.emits", 256, 4_096, Denied),
+        row(Limit::PayloadBytes, "host.payload_bytes", 256 << 10, 4 << 20, InvalidPayload),
+        // All that a turn has staged: what it may make the host hold.
+        row(Limit::StagedBytes, "host.staged_bytes", 16 << 20, 256 << 20, Denied),
+        row(Limit::Progress, "host.progress", 10_000, 100_000, Denied),
+        row(Limit::StatePatches, "host.state_patches", 64, 1_024, Denied),
+        row(Limit::LogLines, "host.log_lines", 200, 10_000, Denied),
+        row(Limit::LogLineBytes, "host.log_line_bytes", 4 << 10, 64 << 10, Denied),
+        row(Limit::LogBytes, "host.log_bytes", 64 << 10, 4 << 20, Denied),
+        row(Limit::Component, "host.component_mib", 64, 512, Denied),
+    ]
+};
+
+impl Limit {
+    #[must_use]
+    pub const fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+
+    /// A fault that names this limit, its value and its setting.
+    #[must_use]
+    pub fn fault(self, limit: u64, value: Option<u64>, message: impl Into<String>) -> Fault {
+        Fault::new(self.row().kind, message).over(limit, value, self.row().setting)
+    }
+}
+
+/// The limits that hold for one agent, or, as ceilings, for all agents of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits([u64; COUNT]);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self(TABLE.map(|row| row.default))
+    }
+}
+
+/// More was asked for than the operator allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` is {value}; this host allows at most {ceiling}")]
+pub struct OverCeiling {
+    pub setting: &'static str,
+    pub value: u64,
+    pub ceiling: u64,
+}
+
+impl Limits {
+    /// The most that an operator can allow: the table's own ceilings.
+    #[must_use]
+    pub fn highest() -> Self {
+        Self(TABLE.map(|row| row.ceiling))
+    }
+
+    /// The value, in the unit which the setting's name ends in.
+    #[must_use]
+    pub const fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
+    /// The same limits with one of them changed, at most to the table's ceiling.
+    #[must_use]
+    pub fn with(mut self, limit: Limit, value: u64) -> Self {
+        self.0[limit as usize] = value.min(limit.row().ceiling);
+        self
+    }
+
+    /// What holds under these ceilings when nobody asks for anything.
+    pub(super) fn defaults(&self) -> Self {
+        let mut limits = Self::default();
+        for (mine, ceiling) in limits.0.iter_mut().zip(self.0) {
+            *mine = ceiling.min(*mine);
+        }
+        limits
+    }
+
+    /// What holds for an agent under these ceilings: what its blueprint asks for,
+    /// else the default where the ceiling is not lower. `turn_timeout` is the
+    /// `qos.timeout` of its entry, which can only lower the time of a turn.
+    ///
+    /// # Errors
+    /// The blueprint asks for more than the ceiling.
+    pub fn for_agent(&self, asked: &SandboxSpec, turn_timeout: Option<Duration>) -> Result<Self, OverCeiling> {
+        let mut limits = self.defaults();
+        for (limit, value) in [
+            (Limit::Fuel, asked.fuel),
+            (Limit::Memory, asked.memory_mib),
+            (Limit::Timeout, asked.timeout_ms),
+            (Limit::Emits, asked.emits.map(u64::from)),
+        ] {
+            let Some(value) = value else { continue };
+            let ceiling = self.get(limit);
+            if value > ceiling {
+                return Err(OverCeiling { setting: limit.row().setting, value, ceiling });
+            }
+            limits.0[limit as usize] = value;
+        }
+        if let Some(timeout) = turn_timeout {
+            let asked = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            limits.0[Limit::Timeout as usize] = asked.min(limits.get(Limit::Timeout));
+        }
+        Ok(limits)
+    }
+
+    /// The wall time of one turn.
+    #[must_use]
+    pub const fn turn_timeout(&self) -> Duration {
+        Duration::from_millis(self.get(Limit::Timeout))
+    }
+
+    /// The linear memory of an agent, over all its memories.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> u64 {
+        self.get(Limit::Memory) << 20
+    }
+
+    pub(super) fn size(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_names_and_no_default_is_over_its_ceiling() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.limit as usize, place, "{}", row.setting);
+            assert!(row.default <= row.ceiling, "{}", row.setting);
+        }
+    }
+
+    #[test]
+    fn a_blueprint_gets_what_it_asks_for_up_to_the_ceiling() {
+        let ceilings = Limits::highest().with(Limit::Memory, 128).with(Limit::Emits, 10);
+        let asked = SandboxSpec { memory_mib: Some(100), ..SandboxSpec::default() };
+        let limits = ceilings.for_agent(&asked, Some(Duration::from_secs(2))).unwrap();
+        assert_eq!(limits.memory_bytes(), 100 << 20);
+        assert_eq!(limits.turn_timeout(), Duration::from_secs(2));
+        assert_eq!(limits.get(Limit::Emits), 10, "the default is lowered to the ceiling");
+
+        let greedy = SandboxSpec { memory_mib: Some(129), ..SandboxSpec::default() };
+        let refused = ceilings.for_agent(&greedy, None).unwrap_err();
+        assert_eq!(refused.to_string(), "`sandbox.memory_mib` is 129; this host allows at most 128");
+    }
+}

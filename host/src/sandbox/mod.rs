@@ -1,0 +1,217 @@
+//! Where agents live: the only place that names wasmtime. It takes bytes that
+//! strangers built and runs them so that they can neither reach what they were not
+//! given nor keep others from running. It knows nothing of guilds, routes or
+//! stores; what a turn says is checked here and committed elsewhere.
+//!
+//! A component is *prepared* once for each digest and *started* once for each
+//! agent; the [`Body`] that comes out takes one call at a time. A call that crosses
+//! a limit ends with a [`Fault`] that names it, and ends the body.
+
+mod bindings;
+mod body;
+mod cache;
+mod check;
+mod classify;
+mod control;
+mod engine;
+mod guest;
+mod lane;
+mod limits;
+mod memory;
+mod registry;
+mod staged;
+mod stdio;
+#[cfg(test)]
+mod tests;
+mod ticker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+pub use bindings::export::StopReason;
+pub use bindings::types::{AgentTag as GuestTag, Message as GuestMessage};
+pub use body::{Body, Delivery, Failure, Health, Turn, TurnEnd, Usage};
+pub use check::{CONTRACT, Refusal};
+pub use control::Canceller;
+pub use limits::{Limit, Limits, OverCeiling, Row, TABLE};
+pub use memory::MemoryBudget;
+pub use registry::{Component, Description, Format, digest_of};
+pub use staged::Emit;
+pub use stdio::{LogLevel, LogLine, LogSink};
+
+use crate::model::fault::Fault;
+use crate::model::ids::Digest;
+
+/// How many agents a host has room for unless it is told otherwise.
+pub const DEFAULT_MAX_AGENTS: u32 = 8_000;
+
+/// What an operator says about the sandbox.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Where compiled code is kept; without it, it is compiled after each start.
+    pub cache_dir: Option<PathBuf>,
+    /// How many agents may live at once; fewer where the kernel gives less.
+    pub max_agents: u32,
+    /// The most that a blueprint may ask for.
+    pub ceilings: Limits,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self { cache_dir: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::highest() }
+    }
+}
+
+/// The sandbox could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("the WebAssembly engine does not start: {0}")]
+    Engine(String),
+    #[error("the directory of compiled code cannot be used: {0}")]
+    Cache(#[source] std::io::Error),
+    #[error("a thread of the sandbox does not start: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Everything that is set up once for each process; a cheap handle.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    registry: registry::Registry,
+    ticker: ticker::Ticker,
+    lane: lane::Lane,
+    room: Arc<Semaphore>,
+    capacity: u32,
+    ceilings: Limits,
+}
+
+/// Who an agent is, as it can ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    pub guild_id: String,
+    pub guild_name: String,
+    pub agent_id: String,
+    pub agent_name: String,
+    pub class_name: String,
+}
+
+/// What goes to the user at once, past the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub format: String,
+    /// A JSON object.
+    pub payload: String,
+}
+
+/// What one instance is given.
+pub struct Setup {
+    pub identity: Identity,
+    /// The blueprint's properties, a JSON object.
+    pub properties: String,
+    pub limits: Limits,
+    pub guild_memory: Arc<MemoryBudget>,
+    /// Called in the middle of a turn; must not wait.
+    pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+    pub log: LogSink,
+    /// The last committed states, JSON objects, as `start` sees them.
+    pub agent_state: Arc<str>,
+    pub guild_state: Arc<str>,
+}
+
+/// An agent that did not start.
+#[derive(Debug)]
+pub enum StartFault {
+    /// It said no, in its own words: a mistake in its properties.
+    Refused(String),
+    Broken(Fault),
+}
+
+impl Sandbox {
+    /// Sets up the engine, its clock and its lanes.
+    ///
+    /// # Errors
+    /// The engine, the cache's directory or a thread cannot be had.
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let SandboxConfig { cache_dir, max_agents, ceilings } = config;
+        let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let capacity = engine::capacity(max_agents);
+        let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
+        let cache = match &cache_dir {
+            Some(dir) => Some(cache::Cache::open(dir, &engine).map_err(SandboxError::Cache)?),
+            None => None,
+        };
+        Ok(Self(Arc::new(Inner {
+            registry: registry::Registry::new(guest::linker(&engine).map_err(broken)?, cache),
+            ticker: ticker::Ticker::start(&engine).map_err(SandboxError::Thread)?,
+            lane: lane::Lane::new().map_err(SandboxError::Thread)?,
+            room: Arc::new(Semaphore::new(capacity as usize)),
+            engine,
+            capacity,
+            ceilings,
+        })))
+    }
+
+    /// Checks the bytes of a component, compiles them or loads what was compiled,
+    /// and asks the component what it is, in an instance that may call nothing.
+    /// What is ready is kept by its digest; a second caller waits for the first.
+    /// Cancel-safe: compilation that has begun goes on and is kept on disk.
+    ///
+    /// # Errors
+    /// The component is refused, with words for its author.
+    pub async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+        registry::prepare(&self.0, bytes).await
+    }
+
+    /// A component that is ready.
+    #[must_use]
+    pub fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
+        self.0.registry.get(digest)
+    }
+
+    /// Forgets a component; instances of it live on.
+    pub fn forget(&self, digest: &Digest) {
+        self.0.registry.forget(digest);
+    }
+
+    /// Makes an instance and starts it with its properties. Must be awaited in a
+    /// tokio runtime with time. Dropping the future ends the start within a tick.
+    ///
+    /// # Errors
+    /// The agent refused, or broke, or the host is full.
+    pub async fn start(&self, component: &Arc<Component>, mut setup: Setup) -> Result<Body, StartFault> {
+        let Ok(room) = self.0.room.clone().try_acquire_owned() else {
+            let full = classify::host_full().over(self.0.capacity.into(), None, "host.max_agents");
+            return Err(StartFault::Broken(full));
+        };
+        let properties = std::mem::take(&mut setup.properties);
+        let guest = guest::Guest::new(guest::Phase::Between, &component.digest, setup);
+        match body::start(self.0.clone(), component.pre.clone(), guest, room, properties).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(refused)) => Err(StartFault::Refused(refused)),
+            Err(fault) => Err(StartFault::Broken(fault)),
+        }
+    }
+
+    /// How many agents may live at once.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.0.capacity
+    }
+
+    /// How many agents live now.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.0.capacity as usize - self.0.room.available_permits()
+    }
+
+    /// The most that a blueprint may ask for.
+    #[must_use]
+    pub fn ceilings(&self) -> &Limits {
+        &self.0.ceilings
+    }
+}

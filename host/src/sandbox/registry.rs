@@ -1,0 +1,257 @@
+//! Components that are ready to run, by digest: checked, compiled or loaded from
+//! the cache, linked, and asked once what they are. Each digest is prepared once,
+//! however many ask for it at the same time.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OnceCell, Semaphore};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use super::bindings::{BasePre, export};
+use super::cache::Cache;
+use super::check::{Refusal, check};
+use super::guest::{Guest, Phase};
+use super::limits::{Limit, Limits};
+use super::memory::MemoryBudget;
+use super::{Identity, Inner, Setup, body};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::ids::Digest;
+
+const MAX_CLASS_NAME_BYTES: usize = 256;
+
+/// A component that is ready to be started.
+pub struct Component {
+    pub digest: Digest,
+    pub description: Description,
+    /// The names of the interfaces that it imports.
+    pub imports: Vec<String>,
+    /// Bytes of the upload.
+    pub size: usize,
+    pub(super) pre: BasePre<Guest>,
+}
+
+/// What an agent says it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    pub class_name: String,
+    pub name: String,
+    pub version: String,
+    pub summary: String,
+    /// Empty: every JSON payload.
+    pub receives: Vec<Format>,
+    pub emits: Vec<Format>,
+    /// JSON Schema of the properties of a blueprint's entry.
+    pub properties_schema: Value,
+}
+
+/// A format that an agent receives or emits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Format {
+    pub name: String,
+    pub json_schema: Value,
+}
+
+type Slot = Arc<OnceCell<Arc<Component>>>;
+
+pub(super) struct Registry {
+    slots: Mutex<HashMap<Digest, Slot>>,
+    cache: Option<Cache>,
+    linker: Linker<Guest>,
+    /// Compiling takes all it gets; this leaves the rest of the machine alone.
+    compilers: Arc<Semaphore>,
+}
+
+/// The name of a component's bytes.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+    }
+    Digest::from(text)
+}
+
+impl Registry {
+    pub(super) fn new(linker: Linker<Guest>, cache: Option<Cache>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let compilers = Arc::new(Semaphore::new((cores / 2).max(1)));
+        Self { slots: Mutex::default(), cache, linker, compilers }
+    }
+
+    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
+        self.slots().get(digest)?.get().cloned()
+    }
+
+    pub(super) fn forget(&self, digest: &Digest) {
+        self.slots().remove(digest);
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, digest: &Digest) -> Slot {
+        self.slots().entry(digest.clone()).or_default().clone()
+    }
+
+    /// Forgets a component that was refused, unless somebody else is at it.
+    fn abandon(&self, digest: &Digest, slot: Slot) {
+        drop(slot);
+        let mut slots = self.slots();
+        if slots.get(digest).is_some_and(|slot| slot.get().is_none() && Arc::strong_count(slot) == 1) {
+            slots.remove(digest);
+        }
+    }
+
+    /// Links a component, from the cache if it is there. Takes seconds of all
+    /// cores for a large one; blocks.
+    fn link(&self, engine: &Engine, digest: &Digest, bytes: &[u8]) -> Result<BasePre<Guest>, Refusal> {
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(engine, digest));
+        let component = match cached {
+            Some(component) => component,
+            None => self.compile(engine, digest, bytes)?,
+        };
+        component.initialize_copy_on_write_image().map_err(|error| Refusal::Host(error.to_string()))?;
+        let linked = self.linker.instantiate_pre(&component).and_then(BasePre::new);
+        linked.map_err(|error| Refusal::Invalid(format!("the component does not fit the agent WIT: {error:#}")))
+    }
+
+    fn compile(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<wasmtime::component::Component, Refusal> {
+        let component = wasmtime::component::Component::from_binary(engine, bytes)
+            .map_err(|error| Refusal::Invalid(format!("the component does not compile: {error:#}")))?;
+        if let Some(cache) = &self.cache {
+            let kept = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.store(digest, &code));
+            if let Err(error) = kept {
+                tracing::warn!(%digest, %error, "compiled code is not kept");
+            }
+        }
+        Ok(component)
+    }
+}
+
+/// See [`Sandbox::prepare`](super::Sandbox::prepare).
+pub(super) async fn prepare(sandbox: &Arc<Inner>, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+    let digest = blocking({
+        let bytes = bytes.clone();
+        move || digest_of(&bytes)
+    })
+    .await?;
+    let slot = sandbox.registry.slot(&digest);
+    let prepared = slot.get_or_try_init(|| make(sandbox, digest.clone(), bytes)).await.cloned();
+    if prepared.is_err() {
+        sandbox.registry.abandon(&digest, slot);
+    }
+    prepared
+}
+
+async fn make(sandbox: &Arc<Inner>, digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+    let registry = &sandbox.registry;
+    let permit = registry.compilers.clone().acquire_owned().await.map_err(|error| Refusal::Host(error.to_string()))?;
+    let size = bytes.len();
+    // The permit goes with the work, which goes on when nobody waits for it any more.
+    let (pre, imports, permit) = blocking({
+        let (sandbox, digest) = (sandbox.clone(), digest.clone());
+        move || {
+            let imports = check(&bytes, &sandbox.ceilings)?;
+            Ok((sandbox.registry.link(&sandbox.engine, &digest, &bytes)?, imports, permit))
+        }
+    })
+    .await??;
+    let guest = Guest::new(Phase::Sealed, &digest, nobody(&sandbox.ceilings));
+    let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
+    drop(permit);
+    let description = description(described).map_err(Refusal::Invalid)?;
+    Ok(Arc::new(Component { digest, description, imports, size, pre }))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::Host(error.to_string()))
+}
+
+/// The set-up of an instance that is nobody's: it says what it is and goes. It has
+/// all the memory that a blueprint may ask for, so that large agents can speak.
+fn nobody(ceilings: &Limits) -> Setup {
+    let empty: Arc<str> = Arc::from("{}");
+    let limits = ceilings.defaults().with(Limit::Memory, ceilings.get(Limit::Memory));
+    Setup {
+        identity: Identity::default(),
+        properties: String::new(),
+        limits,
+        guild_memory: MemoryBudget::new(ceilings.memory_bytes()),
+        progress: None,
+        log: Arc::new(|_| {}),
+        agent_state: empty.clone(),
+        guild_state: empty,
+    }
+}
+
+fn undescribed(fault: Fault) -> Refusal {
+    match fault.kind {
+        FaultKind::HostFull => Refusal::Host(fault.message),
+        _ => Refusal::Invalid(format!("the component cannot describe itself: {}", fault.message)),
+    }
+}
+
+fn description(said: export::Description) -> Result<Description, String> {
+    if said.class_name.is_empty() || said.class_name.len() > MAX_CLASS_NAME_BYTES {
+        return Err(format!("`describe` gave a class name that has not 1 to {MAX_CLASS_NAME_BYTES} bytes"));
+    }
+    Ok(Description {
+        receives: formats("receives", said.receives)?,
+        emits: formats("emits", said.emits)?,
+        properties_schema: schema("properties-schema", &said.properties_schema)?,
+        class_name: said.class_name,
+        name: said.name,
+        version: said.version,
+        summary: said.summary,
+    })
+}
+
+fn formats(what: &str, said: Vec<export::FormatSpec>) -> Result<Vec<Format>, String> {
+    let format = |spec: export::FormatSpec| {
+        let json_schema = schema(&format!("{what} `{}`", spec.name), &spec.json_schema)?;
+        Ok(Format { name: spec.name, json_schema })
+    };
+    said.into_iter().map(format).collect()
+}
+
+/// A JSON Schema is an object or a boolean; an empty text says nothing, which is
+/// the empty schema.
+fn schema(what: &str, text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    match serde_json::from_str(text) {
+        Ok(schema @ (Value::Object(_) | Value::Bool(_))) => Ok(schema),
+        Ok(_) => Err(format!("`describe` gave a schema of {what} that is neither an object nor a boolean")),
+        Err(error) => Err(format!("`describe` gave a schema of {what} that is not JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_names_the_bytes() {
+        assert_eq!(digest_of(b"").as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn a_schema_is_an_object_a_boolean_or_nothing() {
+        assert_eq!(schema("x", " ").unwrap(), serde_json::json!({}));
+        assert_eq!(schema("x", "true").unwrap(), Value::Bool(true));
+        assert!(schema("x", "[]").unwrap_err().contains("neither"));
+        assert!(schema("x", "{").unwrap_err().contains("not JSON"));
+    }
+}

@@ -1,6 +1,7 @@
 //! What the words mean: ids, messages, specs, faults. Pure: no I/O, no tokio,
 //! sqlx, axum or wasmtime.
 
+pub mod catalog;
 pub mod clock;
 pub mod dialect;
 pub mod draft;
@@ -8,7 +9,9 @@ pub mod fault;
 pub mod format;
 pub mod health;
 pub mod ids;
+pub mod json;
 pub mod message;
+pub mod read;
 pub mod spec;
 pub mod status;
 pub mod topic;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::ids::{AgentId, GuildId};
 use super::message::{AgentTag, Priority, ProcessStatus, Topics};
+use super::{format, topic};
 
 /// One guild as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,28 @@ pub struct AgentSpec {
 }
 
 impl AgentSpec {
+    /// The entry of the guild's own manager.
+    #[must_use]
+    pub fn manager_of(guild: &GuildSpec) -> Self {
+        Self {
+            id: AgentId::manager_of(&guild.id),
+            name: format!("GuildManagerAgent4{}", guild.id),
+            description: format!("Guild Manager Agent for {}", guild.name),
+            class_name: format::MANAGER_CLASS.to_owned(),
+            additional_topics: [topic::SYSTEM, topic::HEARTBEAT, topic::GUILD_STATUS].map(str::to_owned).into(),
+            properties: Map::new(),
+            listen_to_default_topic: false,
+            act_only_when_tagged: false,
+            predicates: Map::new(),
+            dependency_map: Map::new(),
+            additional_dependencies: Vec::new(),
+            resources: ResourceSpec::default(),
+            qos: QosSpec::default(),
+            component: None,
+            sandbox: None,
+        }
+    }
+
     #[must_use]
     pub fn tag(&self) -> AgentTag {
         AgentTag::new(self.id.as_str(), self.name.as_str())

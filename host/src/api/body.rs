@@ -1,0 +1,89 @@
+//! Reading bodies: JSON in any Unicode encoding, of limited size.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use super::ApiState;
+use super::error::ApiError;
+use crate::model::json::{self, JsonError};
+use crate::model::read::{FieldError, Mistakes, Step, document};
+
+/// A body that is a JSON value other than null.
+pub struct JsonBody(Value);
+
+impl JsonBody {
+    /// Reads the body as what the handler wants.
+    pub fn read<T>(&self, read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>) -> Result<T, ApiError> {
+        document(&self.0, &["body"], read).map_err(ApiError::Invalid)
+    }
+
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+}
+
+impl FromRequest<ApiState> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        let is_json = media_type(request.headers()).is_some_and(is_json);
+        let bytes = bytes(request, state, state.limits.body_bytes, "api.body_bytes").await?;
+        let value = match (bytes.is_empty(), is_json) {
+            (true, _) => Value::Null,
+            (false, true) => json::parse(&bytes).map_err(broken)?,
+            (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        if value.is_null() {
+            return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
+        }
+        Ok(Self(value))
+    }
+}
+
+/// The bytes of a component.
+pub struct WasmBody(pub Bytes);
+
+impl FromRequest<ApiState> for WasmBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        match media_type(request.headers()) {
+            None | Some("application/wasm" | "application/octet-stream") => {
+                bytes(request, state, state.limits.component_bytes, "api.component_bytes").await.map(Self)
+            }
+            Some(_) => Err(ApiError::NotWasm),
+        }
+    }
+}
+
+async fn bytes(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge { limit, setting },
+        _ => ApiError::Unreadable,
+    })
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(str::trim)
+}
+
+fn is_json(media_type: &str) -> bool {
+    let media_type = media_type.to_ascii_lowercase();
+    let subtype = media_type.strip_prefix("application/").unwrap_or("");
+    subtype == "json" || subtype.ends_with("+json")
+}
+
+fn broken(error: JsonError) -> ApiError {
+    match error {
+        JsonError::Encoding => ApiError::Unreadable,
+        JsonError::Syntax { offset, reason } => {
+            let loc = vec!["body".into(), Step::Index(offset)];
+            let mistake = FieldError::new("json_invalid", loc, "JSON decode error", json!({}));
+            ApiError::Invalid(vec![mistake.with_ctx(json!({"error": reason}))])
+        }
+    }
+}

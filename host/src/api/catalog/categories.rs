@@ -1,0 +1,31 @@
+//! Categories: shelves for blueprints.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use super::{ApiState, Route};
+use crate::api::body::JsonBody;
+use crate::api::error::ApiError;
+use crate::api::spec::Created;
+use crate::model::catalog::Category;
+use crate::model::ids::{CategoryId, random_id};
+
+pub fn routes() -> Vec<Route> {
+    vec![("/catalog/categories", get(list).post(create)), ("/catalog/categories/{id}", get(one))]
+}
+
+async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let category = body.read(Category::read(random_id().into()))?;
+    api.store.insert_category(&category).await?;
+    Ok(Created::plain(category.id.into_string()))
+}
+
+async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Category>>, ApiError> {
+    Ok(Json(api.store.categories().await?))
+}
+
+async fn one(State(api): State<ApiState>, Path(id): Path<CategoryId>) -> Result<Json<Category>, ApiError> {
+    Ok(Json(api.store.category(&id).await?))
+}

@@ -1,0 +1,152 @@
+//! Guilds: made from a spec, seen, started again, and what was said in them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::body::JsonBody;
+use super::error::ApiError;
+use super::spec::{self, Created};
+use super::{ApiState, Route};
+use crate::guild::Launch;
+use crate::model::clock::naive_utc;
+use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use crate::model::read::spec::guild;
+use crate::model::read::{object, text};
+use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
+use crate::model::status::{AgentStatus, GuildStatus};
+use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        ("/api/guilds", get(list).post(create)),
+        ("/api/guilds/{id}", get(one)),
+        ("/api/guilds/{id}/relaunch", post(relaunch)),
+        ("/api/guilds/{id}/{user}/messages", get(history)),
+    ]
+}
+
+async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let (spec, org) = body.read(object(|f| {
+        let spec = f.required("spec", guild(&api.ceilings));
+        let org = f.required("org_id", text);
+        Some((spec?, OrgId::from(org?)))
+    }))?;
+    let mut document = body.into_value()["spec"].take();
+    let warnings = spec::admit(&spec, &document)?;
+    spec::check_components(&api.store, &spec).await?;
+    document["id"] = spec.id.as_str().into();
+    let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
+    Ok(Created::warned(id.into_string(), warnings))
+}
+
+/// A guild in a list.
+#[derive(Serialize)]
+struct Listed {
+    id: GuildId,
+    name: String,
+    status: GuildStatus,
+    organization_id: OrgId,
+    blueprint_id: Option<BlueprintId>,
+    created_at: String,
+}
+
+impl From<GuildSummary> for Listed {
+    fn from(guild: GuildSummary) -> Self {
+        Self {
+            id: guild.id,
+            name: guild.name,
+            status: guild.status,
+            organization_id: guild.org,
+            blueprint_id: guild.blueprint,
+            created_at: naive_utc(guild.created_ms),
+        }
+    }
+}
+
+async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError> {
+    Ok(Json(api.store.guilds().await?.into_iter().map(Listed::from).collect()))
+}
+
+/// A guild as it is shown: its spec with the agents that are really in it.
+#[derive(Serialize)]
+struct Shown {
+    id: GuildId,
+    name: String,
+    description: String,
+    properties: Map<String, Value>,
+    agents: Vec<AgentSpec>,
+    dependency_map: Map<String, Value>,
+    routes: RoutingSlip,
+    gateway: Option<Value>,
+    status: GuildStatus,
+}
+
+impl Shown {
+    fn new(guild: GuildRow, agents: Vec<AgentRow>) -> Self {
+        let spec = GuildSpec { properties: with_back_ends(guild.spec.properties), ..guild.spec };
+        let present = agents.into_iter().filter(|agent| agent.status != AgentStatus::Deleted);
+        Self {
+            agents: present.map(|agent| shown_agent(agent, &spec, &guild.org)).collect(),
+            id: guild.id,
+            name: spec.name,
+            description: spec.description,
+            properties: spec.properties,
+            dependency_map: spec.dependency_map,
+            routes: spec.routes,
+            gateway: spec.gateway,
+            status: guild.status,
+        }
+    }
+}
+
+/// The manager is shown with the guild it manages; nothing else differs from the row.
+fn shown_agent(row: AgentRow, guild: &GuildSpec, org: &OrgId) -> AgentSpec {
+    let mut agent = row.spec;
+    match row.kind {
+        AgentKind::Manager => {
+            agent.properties.insert("guild_spec".to_owned(), json!(guild));
+            agent.properties.insert("organization_id".to_owned(), json!(org));
+        }
+        AgentKind::Member | AgentKind::UserProxy => {}
+    }
+    agent
+}
+
+/// Clients expect to read which back ends a guild has; those who named none are
+/// shown the names that the reference would give.
+fn with_back_ends(mut properties: Map<String, Value>) -> Map<String, Value> {
+    properties
+        .entry("execution_engine")
+        .or_insert_with(|| json!("rustic_ai.core.guild.execution.sync.sync_exec_engine.SyncExecutionEngine"));
+    properties.entry("messaging").or_insert_with(|| {
+        json!({
+            "backend_module": "rustic_ai.core.messaging.backend",
+            "backend_class": "InMemoryMessagingBackend",
+            "backend_config": {},
+        })
+    });
+    properties
+}
+
+async fn one(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Shown>, ApiError> {
+    let guild = api.store.guild(&id).await?;
+    let agents = api.store.agents(&id).await?;
+    Ok(Json(Shown::new(guild, agents)))
+}
+
+async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Value>, ApiError> {
+    let is_relaunching = api.guilds.relaunch(&id).await?;
+    Ok(Json(json!({"is_relaunching": is_relaunching})))
+}
+
+async fn history(
+    State(api): State<ApiState>,
+    Path((id, user)): Path<(GuildId, UserId)>,
+) -> Result<Json<Vec<Box<RawValue>>>, ApiError> {
+    Ok(Json(api.guilds.history(&id, &user).await?))
+}

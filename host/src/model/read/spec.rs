@@ -1,0 +1,356 @@
+//! Reads the spec of a guild: trims, fills in defaults, makes the ids that are not
+//! given, and says of every mistake where it is. Sources of the rules: the API's
+//! own models, and the operator's ceilings for the sandbox.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Fields, Mistakes, entries, flag, free, integer, list, number, object, one_of, sized, text, trimmed, whole,
+};
+use crate::model::ids::{AgentId, Digest, random_id};
+use crate::model::message::{AgentTag, Priority, ProcessStatus, Topics};
+use crate::model::spec::{
+    AgentSpec, Destination, GuildSpec, OriginFilter, QosSpec, ResourceSpec, RoutingRule, RoutingSlip, SandboxSpec,
+};
+
+/// The most that a spec may ask of the sandbox; the operator's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SandboxCeilings {
+    pub fuel: u64,
+    pub memory_mib: u64,
+    pub timeout_ms: u64,
+    pub emits: u32,
+}
+
+/// Longest name of a guild or an agent, in characters.
+pub const MAX_NAME: usize = 64;
+
+/// Reads a guild's spec.
+pub fn guild<'c>(ceilings: &'c SandboxCeilings) -> impl FnOnce(&Value, &mut Mistakes) -> Option<GuildSpec> + 'c {
+    object(move |f| {
+        let id = f.or("id", None, given_id);
+        let name = f.required("name", sized(1, MAX_NAME));
+        let description = f.required("description", sized(1, usize::MAX));
+        let properties = f.or("properties", Map::new(), free);
+        let agents = f.or("agents", Vec::new(), list(|value, mistakes| agent(value, mistakes, ceilings)));
+        let dependency_map = f.or("dependency_map", Map::new(), dependencies);
+        let routes = f.or("routes", RoutingSlip::default(), slip);
+        let gateway = f.optional("gateway", gateway);
+        Some(GuildSpec {
+            id: id?.unwrap_or_else(random_id).into(),
+            name: name?,
+            description: description?,
+            properties: properties?,
+            agents: agents?,
+            dependency_map: dependency_map?,
+            routes: routes?,
+            gateway: gateway?,
+        })
+    })
+}
+
+/// Reads one agent. Its class is looked at first: without one the rest has no meaning.
+pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<AgentSpec> {
+    object(|f| {
+        let class_name = class_name(f)?;
+        let id = f.or("id", None, given_id);
+        let name = f.required("name", sized(1, MAX_NAME));
+        let description = f.required("description", sized(1, usize::MAX));
+        let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
+        let properties = f.or("properties", Map::new(), free);
+        let listen_to_default_topic = f.or("listen_to_default_topic", true, flag);
+        let act_only_when_tagged = f.or("act_only_when_tagged", false, flag);
+        let predicates = f.or("predicates", Map::new(), predicates);
+        let dependency_map = f.or("dependency_map", Map::new(), dependencies);
+        let additional_dependencies = f.or("additional_dependencies", Vec::new(), list(trimmed));
+        let resources = f.or("resources", ResourceSpec::default(), resources);
+        let qos = f.or("qos", QosSpec::default(), qos);
+        let component = f.optional("component", digest);
+        let sandbox = f.optional("sandbox", |value, mistakes| sandbox(value, mistakes, ceilings));
+        let name = name?;
+        Some(AgentSpec {
+            id: id?.map_or_else(|| AgentId::random_for(&name), AgentId::from),
+            name,
+            description: description?,
+            class_name,
+            additional_topics: additional_topics?,
+            properties: properties?,
+            listen_to_default_topic: listen_to_default_topic?,
+            act_only_when_tagged: act_only_when_tagged?,
+            predicates: predicates?,
+            dependency_map: dependency_map?,
+            additional_dependencies: additional_dependencies?,
+            resources: resources?,
+            qos: qos?,
+            component: component?.map(Digest::into_string),
+            sandbox: sandbox?,
+        })
+    })(value, mistakes)
+}
+
+/// An id of the author's choice; an empty one is none.
+fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
+    trimmed(value, mistakes).map(|id| Some(id).filter(|id| !id.is_empty()))
+}
+
+fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
+    let class = f.or("class_name", String::new(), trimmed)?;
+    if class.is_empty() {
+        return f.mistakes.refuse("class_name is required", f.whole());
+    }
+    if !class.contains('.') {
+        return f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole());
+    }
+    Some(class)
+}
+
+/// `sha256:` and 64 lower-case hex digits.
+pub fn digest(value: &Value, mistakes: &mut Mistakes) -> Option<Digest> {
+    let given = trimmed(value, mistakes)?;
+    let is_hex = |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if given.strip_prefix("sha256:").is_some_and(is_hex) {
+        return Some(Digest::from(given));
+    }
+    mistakes.refuse("a component is named by its digest, sha256: and 64 hex digits", value)
+}
+
+fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    let dependency = |value: &Value, mistakes: &mut Mistakes| {
+        object(|f| {
+            let class_name = f.required("class_name", sized(1, usize::MAX));
+            let properties = f.or("properties", Map::new(), free);
+            Some(json!({"class_name": class_name?, "properties": properties?}))
+        })(value, mistakes)
+    };
+    entries(dependency)(value, mistakes).map(Map::from_iter)
+}
+
+fn predicates(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    entries(predicate)(value, mistakes).map(Map::from_iter)
+}
+
+fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+    object(|f| {
+        let kind = f.or("predicate_type", "jsonata_fn".to_owned(), text)?;
+        let operand = match kind.as_str() {
+            "jsonata_fn" | "cel_fn" => "expression",
+            "type_equals" => "expected_type",
+            _ => {
+                let msg = format!(
+                    "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
+                );
+                return f.mistakes.note("union_tag_invalid", msg, f.whole());
+            }
+        };
+        let given = f.required(operand, text)?;
+        Some(Value::Object(Map::from_iter([("predicate_type".into(), kind.into()), (operand.into(), given.into())])))
+    })(value, mistakes)
+}
+
+fn resources(value: &Value, mistakes: &mut Mistakes) -> Option<ResourceSpec> {
+    object(|f| {
+        let num_cpus = f.optional("num_cpus", number);
+        let num_gpus = f.optional("num_gpus", number);
+        let custom_resources = f.or("custom_resources", Vec::new(), entries(number));
+        Some(ResourceSpec {
+            num_cpus: num_cpus?,
+            num_gpus: num_gpus?,
+            custom_resources: custom_resources?.into_iter().collect(),
+        })
+    })(value, mistakes)
+}
+
+fn qos(value: &Value, mistakes: &mut Mistakes) -> Option<QosSpec> {
+    object(|f| {
+        let timeout = f.optional("timeout", whole(0, u64::MAX));
+        let retry_count = f.optional("retry_count", small);
+        let latency = f.optional("latency", whole(0, u64::MAX));
+        Some(QosSpec { timeout: timeout?, retry_count: retry_count?, latency: latency? })
+    })(value, mistakes)
+}
+
+fn small(value: &Value, mistakes: &mut Mistakes) -> Option<u32> {
+    let number = whole(0, u64::from(u32::MAX))(value, mistakes)?;
+    u32::try_from(number).ok()
+}
+
+/// Unknown keys are refused here: a limit that is not understood is a limit that
+/// does not hold.
+fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
+    object(|f| {
+        let fuel = f.optional("fuel", whole(1, ceilings.fuel));
+        let memory_mib = f.optional("memory_mib", whole(1, ceilings.memory_mib));
+        let timeout_ms = f.optional("timeout_ms", whole(1, ceilings.timeout_ms));
+        let emits = f.optional("emits", whole(1, u64::from(ceilings.emits)));
+        f.forbid_others(&["fuel", "memory_mib", "timeout_ms", "emits"])?;
+        let emits = emits?.map(u32::try_from).transpose().ok()?;
+        Some(SandboxSpec { fuel: fuel?, memory_mib: memory_mib?, timeout_ms: timeout_ms?, emits })
+    })(value, mistakes)
+}
+
+fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+    object(|f| {
+        let enabled = f.or("enabled", true, flag);
+        let input_formats = f.required("input_formats", list(trimmed));
+        let output_formats = f.required("output_formats", list(trimmed));
+        let returned_formats = f.or("returned_formats", Vec::new(), list(trimmed));
+        Some(json!({
+            "enabled": enabled?,
+            "input_formats": input_formats?,
+            "output_formats": output_formats?,
+            "returned_formats": returned_formats?,
+        }))
+    })(value, mistakes)
+}
+
+/// Reads a routing slip.
+pub fn slip(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingSlip> {
+    object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(rule))? }))(value, mistakes)
+}
+
+fn rule(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingRule> {
+    object(|f| {
+        let agent = f.optional("agent", tag);
+        let agent_type = f.optional("agent_type", text);
+        let method_name = f.optional("method_name", text);
+        let origin_filter = f.optional("origin_filter", origin_filter);
+        let message_format = f.optional("message_format", text);
+        let destination = f.optional("destination", destination);
+        let mark_forwarded = f.or("mark_forwarded", false, flag);
+        let route_times = f.or("route_times", 1, integer);
+        let transformer = f.optional("transformer", free);
+        let agent_state_update = f.optional("agent_state_update", free);
+        let guild_state_update = f.optional("guild_state_update", free);
+        let process_status =
+            f.optional("process_status", one_of(PROCESS_STATUSES, "'running', 'error' or 'completed'"));
+        let reason = f.optional("reason", text);
+        let (agent, agent_type) = (agent?, agent_type?);
+        if agent.is_none() && agent_type.is_none() {
+            return f.mistakes.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
+        }
+        Some(RoutingRule {
+            agent,
+            agent_type,
+            method_name: method_name?,
+            origin_filter: origin_filter?,
+            message_format: message_format?,
+            destination: destination?,
+            mark_forwarded: mark_forwarded?,
+            route_times: route_times?,
+            transformer: transformer?.map(Value::Object),
+            agent_state_update: agent_state_update?.map(Value::Object),
+            guild_state_update: guild_state_update?.map(Value::Object),
+            process_status: process_status?,
+            reason: reason?,
+        })
+    })(value, mistakes)
+}
+
+const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
+    &[("running", ProcessStatus::Running), ("error", ProcessStatus::Error), ("completed", ProcessStatus::Completed)];
+
+fn tag(value: &Value, mistakes: &mut Mistakes) -> Option<AgentTag> {
+    object(|f| {
+        let id = f.optional("id", text);
+        let name = f.optional("name", text);
+        Some(AgentTag { id: id?, name: name? })
+    })(value, mistakes)
+}
+
+fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter> {
+    object(|f| {
+        let origin_sender = f.optional("origin_sender", tag);
+        let origin_topic = f.optional("origin_topic", text);
+        let origin_message_format = f.optional("origin_message_format", text);
+        Some(OriginFilter {
+            origin_sender: origin_sender?,
+            origin_topic: origin_topic?,
+            origin_message_format: origin_message_format?,
+        })
+    })(value, mistakes)
+}
+
+fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
+    object(|f| {
+        let topics = f.optional("topics", topics);
+        let recipient_list = f.or("recipient_list", Vec::new(), list(tag));
+        let priority = f.optional("priority", priority);
+        Some(Destination { topics: topics?, recipient_list: recipient_list?, priority: priority? })
+    })(value, mistakes)
+}
+
+fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
+    match value {
+        Value::Array(_) => list(text)(value, mistakes).map(Topics::Many),
+        other => text(other, mistakes).map(Topics::One),
+    }
+}
+
+fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
+    const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
+    match Priority::read(value) {
+        Some(priority) => Some(priority),
+        None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
+    }
+}
+
+/// The first id that two agents of the guild share.
+#[must_use]
+pub fn duplicate_agent(spec: &GuildSpec) -> Option<&AgentId> {
+    let mut seen = HashSet::new();
+    spec.agents.iter().map(|agent| &agent.id).find(|id| !seen.insert(*id))
+}
+
+/// What the spec asks for that this host would take and never do; each entry is a
+/// sentence. A spec with any of it is refused rather than half obeyed. `document`
+/// is the spec as it was sent.
+#[must_use]
+pub fn unsupported(spec: &GuildSpec, document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for key in ["configuration", "configuration_schema"] {
+        if document.get(key).is_some_and(|value| !value.is_null()) {
+            found.push(format!("{key} (templates) cannot be applied yet"));
+        }
+    }
+    if spec.gateway.as_ref().is_some_and(|gateway| gateway["enabled"] == true) {
+        found.push("gateway cannot be applied yet".to_owned());
+    }
+    for agent in spec.agents.iter().filter(|agent| !agent.predicates.is_empty()) {
+        found.push(format!("predicates of agent {} cannot be applied yet", agent.name));
+    }
+    for (index, rule) in spec.routes.steps.iter().enumerate() {
+        let parts = [
+            ("transformer", &rule.transformer),
+            ("agent_state_update", &rule.agent_state_update),
+            ("guild_state_update", &rule.guild_state_update),
+        ];
+        for (name, _) in parts.iter().filter(|(_, part)| part.is_some()) {
+            found.push(format!("{name} of routing rule {index} cannot be applied yet"));
+        }
+    }
+    found
+}
+
+/// Properties that choose a back end of another implementation. They are kept and
+/// shown, and this host uses its own; each entry says so in a sentence.
+#[must_use]
+pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
+    const KNOWN: [(&str, &str); 4] = [
+        ("messaging", "messages go through the journal of this host"),
+        ("execution_engine", "agents run in the sandbox of this host"),
+        ("client_type", "agents are reached through the journal of this host"),
+        ("state_manager", "state is kept by this host"),
+    ];
+    let named = |(key, instead): &(&str, &str)| {
+        let value = spec.properties.get(*key).filter(|value| !value.is_null())?;
+        let name = value.get("backend_class").unwrap_or(value);
+        let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+        Some(format!("properties.{key} ({name}) is kept but not used: {instead}"))
+    };
+    KNOWN.iter().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::model::read::{FieldError, document};
+
+const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1000, memory_mib: 64, timeout_ms: 500, emits: 8 };
+const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
+
+fn read(value: &Value) -> Result<GuildSpec, Vec<FieldError>> {
+    document(value, &["spec"], guild(&CEILINGS))
+}
+
+fn mistakes(value: &Value) -> Vec<(String, String)> {
+    read(value).err().unwrap_or_default().into_iter().map(|e| (e.path(), e.kind.to_owned())).collect()
+}
+
+fn with_agent(agent: &Value) -> Value {
+    json!({"name": "G", "description": "d", "agents": [agent]})
+}
+
+#[test]
+fn defaults_and_ids_are_filled_in_and_blanks_trimmed() {
+    let spec = read(&with_agent(&json!({
+        "id": "", "name": " Echo Agent ", "description": " d ", "class_name": ECHO, "additional_topics": [" t "],
+    })))
+    .unwrap();
+    let agent = &spec.agents[0];
+    assert!(agent.id.as_str().starts_with("echoagent-"));
+    assert_eq!((agent.name.as_str(), agent.additional_topics[0].as_str()), ("Echo Agent", "t"));
+    assert!(agent.listen_to_default_topic && !agent.act_only_when_tagged);
+    assert_eq!(spec.id.as_str().len(), 22);
+}
+
+#[test]
+fn every_mistake_has_its_path() {
+    let spec = json!({
+        "name": "n".repeat(65),
+        "agents": [
+            {"name": "", "class_name": ECHO, "additional_topics": "t", "qos": {"timeout": 1.5}},
+            {"name": "X", "description": "x"},
+            {"name": "X", "description": "x", "class_name": "Echo"},
+        ],
+        "dependency_map": {"fs": {"class_name": "", "properties": "x"}},
+        "routes": {"steps": [{}, {"agent": {"name": "a"}, "destination": {"priority": 9}}]},
+    });
+    let expected = [
+        ("spec.name", "string_too_long"),
+        ("spec.description", "missing"),
+        ("spec.agents.0.name", "string_too_short"),
+        ("spec.agents.0.description", "missing"),
+        ("spec.agents.0.additional_topics", "list_type"),
+        ("spec.agents.0.qos.timeout", "int_from_float"),
+        ("spec.agents.1", "value_error"),
+        ("spec.agents.2", "value_error"),
+        ("spec.dependency_map.fs.class_name", "string_too_short"),
+        ("spec.dependency_map.fs.properties", "dict_type"),
+        ("spec.routes.steps.0", "value_error"),
+        ("spec.routes.steps.1.destination.priority", "enum"),
+    ];
+    assert_eq!(mistakes(&spec), expected.map(|(path, kind)| (path.to_owned(), kind.to_owned())));
+}
+
+#[test]
+fn a_sandbox_beyond_the_ceilings_is_refused_with_both_numbers() {
+    let agent =
+        json!({"name": "A", "description": "d", "class_name": ECHO, "sandbox": {"fuel": 2000, "memory_mib": 8}});
+    let errors = read(&with_agent(&agent)).unwrap_err();
+    assert_eq!(errors[0].path(), "spec.agents.0.sandbox.fuel");
+    assert_eq!(errors[0].msg, "Input should be less than or equal to 1000");
+    assert_eq!(errors[0].input, json!(2000));
+}
+
+#[test]
+fn a_sandbox_setting_that_is_not_known_is_refused() {
+    let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "sandbox": {"fule": 1}});
+    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.sandbox.fule".into(), "extra_forbidden".into())]);
+}
+
+#[test]
+fn a_component_is_named_by_a_digest() {
+    let agent = |component: &str| {
+        with_agent(&json!({"name": "A", "description": "d", "class_name": ECHO, "component": component}))
+    };
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    assert_eq!(read(&agent(&digest)).unwrap().agents[0].component.as_deref(), Some(digest.as_str()));
+    assert_eq!(mistakes(&agent("sha256:xyz")), [("spec.agents.0.component".into(), "value_error".into())]);
+}
+
+#[test]
+fn what_cannot_be_applied_is_named() {
+    let document = json!({
+        "name": "G", "description": "d", "configuration": {"a": 1},
+        "agents": [{"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "true"}}}],
+        "routes": {"steps": [{"agent": {"name": "A"}, "transformer": {"expression": "$"}}]},
+    });
+    let spec = read(&document).unwrap();
+    let words = unsupported(&spec, &document).join("; ");
+    for part in ["configuration (templates)", "predicates of agent A", "transformer of routing rule 0"] {
+        assert!(words.contains(part), "{words}");
+    }
+    let plain = with_agent(&json!({"name": "A", "description": "d", "class_name": ECHO}));
+    assert_eq!(unsupported(&read(&plain).unwrap(), &plain), Vec::<String>::new());
+}
+
+#[test]
+fn foreign_back_ends_are_named_and_kept() {
+    let spec = read(&json!({"name": "G", "description": "d", "properties": {
+        "messaging": {"backend_module": "m", "backend_class": "RedisMessagingBackend", "backend_config": {}},
+        "execution_engine": "x.SyncExecutionEngine",
+    }}))
+    .unwrap();
+    let words = foreign_back_ends(&spec);
+    assert_eq!(words.len(), 2);
+    assert!(words[0].contains("RedisMessagingBackend"), "{words:?}");
+    assert_eq!(spec.properties["messaging"]["backend_class"], "RedisMessagingBackend");
+}
+
+#[test]
+fn two_agents_cannot_share_an_id() {
+    let agent = json!({"id": "same", "name": "A", "description": "d", "class_name": ECHO});
+    let spec = read(&json!({"name": "G", "description": "d", "agents": [agent, agent]})).unwrap();
+    assert_eq!(duplicate_agent(&spec), Some(&AgentId::from("same")));
+}
+
+proptest! {
+    #[test]
+    fn a_spec_reads_back_as_itself(name in "[a-zA-Z]{1,20}", topic in "[a-z_]{0,9}", times in -1i64..5, priority in 0u8..8) {
+        let spec = read(&json!({
+            "name": name, "description": "d",
+            "agents": [{"name": name, "description": "d", "class_name": ECHO, "additional_topics": [topic]}],
+            "routes": {"steps": [{
+                "agent": {"name": name}, "route_times": times, "destination": {"topics": topic, "priority": priority},
+            }]},
+        })).unwrap();
+        let again = read(&serde_json::to_value(&spec).unwrap()).unwrap();
+        prop_assert_eq!(again, spec);
+    }
+}

@@ -1,0 +1,104 @@
+//! Agent classes of the catalog, and which component serves each.
+
+use super::{Store, StoreError, from_json, to_json};
+use crate::model::catalog::AgentEntry;
+use crate::model::ids::Digest;
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    class_name: String,
+    name: String,
+    doc: String,
+    properties_schema: String,
+    handlers: String,
+    dependencies: String,
+    component: Option<String>,
+}
+
+impl EntryRow {
+    fn read(self) -> Result<AgentEntry, StoreError> {
+        Ok(AgentEntry {
+            properties_schema: from_json(&self.properties_schema)?,
+            handlers: from_json(&self.handlers)?,
+            dependencies: from_json(&self.dependencies)?,
+            name: self.name,
+            class_name: self.class_name,
+            doc: self.doc,
+            component: self.component.map(Digest::from),
+        })
+    }
+}
+
+impl Store {
+    /// Adds a class.
+    ///
+    /// # Errors
+    /// `Conflict` when it is registered already.
+    pub async fn register_agent(&self, entry: &AgentEntry) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO agent_classes
+                 (class_name, name, doc, properties_schema, handlers, dependencies, component, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT COALESCE(MAX(position), 0) + 1 FROM agent_classes))",
+        )
+        .bind(entry.class_name.as_str())
+        .bind(entry.name.as_str())
+        .bind(entry.doc.as_str())
+        .bind(to_json(&entry.properties_schema)?)
+        .bind(to_json(&entry.handlers)?)
+        .bind(to_json(&entry.dependencies)?)
+        .bind(entry.component.as_ref().map(Digest::as_str))
+        .execute(&self.writer)
+        .await
+        .map_err(|error| StoreError::on_insert(error, "agent class", &entry.class_name))?;
+        Ok(())
+    }
+
+    /// Says which component serves a class; the class is added when it is new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bind_component(&self, class: &str, digest: &Digest) -> Result<(), StoreError> {
+        let entry = AgentEntry::bare(class);
+        sqlx::query(
+            "INSERT INTO agent_classes
+                 (class_name, name, doc, properties_schema, handlers, dependencies, component, position)
+             VALUES ($1, $2, '', '{}', '{}', '[]', $3, (SELECT COALESCE(MAX(position), 0) + 1 FROM agent_classes))
+             ON CONFLICT (class_name) DO UPDATE SET component = excluded.component",
+        )
+        .bind(class)
+        .bind(entry.name)
+        .bind(digest.as_str())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The entry of a class, if it is registered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent_entry(&self, class: &str) -> Result<Option<AgentEntry>, StoreError> {
+        let row: Option<EntryRow> = sqlx::query_as(
+            "SELECT class_name, name, doc, properties_schema, handlers, dependencies, component
+             FROM agent_classes WHERE class_name = $1",
+        )
+        .bind(class)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(EntryRow::read).transpose()
+    }
+
+    /// All classes, in the order of registration.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent_entries(&self) -> Result<Vec<AgentEntry>, StoreError> {
+        let rows: Vec<EntryRow> = sqlx::query_as(
+            "SELECT class_name, name, doc, properties_schema, handlers, dependencies, component
+             FROM agent_classes ORDER BY position, class_name",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(EntryRow::read).collect()
+    }
+}

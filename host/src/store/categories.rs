@@ -1,0 +1,51 @@
+//! Categories: the shelves of the catalog.
+
+use super::{Store, StoreError};
+use crate::model::catalog::Category;
+use crate::model::ids::CategoryId;
+
+impl Store {
+    /// Adds a category under its own, new id.
+    ///
+    /// # Errors
+    /// `Conflict` when the id is taken.
+    pub async fn insert_category(&self, category: &Category) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO categories (id, name, description, position)
+             VALUES ($1, $2, $3, (SELECT COALESCE(MAX(position), 0) + 1 FROM categories))",
+        )
+        .bind(category.id.as_str())
+        .bind(category.name.as_str())
+        .bind(category.description.as_str())
+        .execute(&self.writer)
+        .await
+        .map_err(|error| StoreError::on_insert(error, "category", category.id.as_str()))?;
+        Ok(())
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none with this id.
+    pub async fn category(&self, id: &CategoryId) -> Result<Category, StoreError> {
+        let row: Option<(String, String, String)> =
+            sqlx::query_as("SELECT id, name, description FROM categories WHERE id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        row.map(category).ok_or_else(|| StoreError::not_found("category", id.as_str()))
+    }
+
+    /// All of them, in the order of creation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
+        let rows = sqlx::query_as("SELECT id, name, description FROM categories ORDER BY position, id")
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.into_iter().map(category).collect())
+    }
+}
+
+fn category((id, name, description): (String, String, String)) -> Category {
+    Category { name, description, id: id.into() }
+}

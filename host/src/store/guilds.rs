@@ -1,0 +1,198 @@
+//! Guilds: their specs and how far they are in their lives.
+
+use serde_json::Value;
+
+use super::members::{self, AgentKind, AgentRow};
+use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use crate::model::spec::{AgentSpec, GuildSpec};
+use crate::model::status::{AgentStatus, GuildStatus};
+
+/// A guild that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct NewGuild<'a> {
+    pub spec: &'a GuildSpec,
+    /// The spec as its author wrote it, whole.
+    pub document: &'a Value,
+    pub org: &'a OrgId,
+    /// Who launched it; becomes one of its users.
+    pub user: Option<&'a UserId>,
+    pub blueprint: Option<&'a BlueprintId>,
+    pub now_ms: u64,
+}
+
+/// A guild as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuildRow {
+    pub id: GuildId,
+    pub name: String,
+    pub org: OrgId,
+    pub blueprint: Option<BlueprintId>,
+    pub status: GuildStatus,
+    pub spec: GuildSpec,
+    pub document: Value,
+    pub created_ms: u64,
+    pub updated_ms: u64,
+}
+
+/// A guild in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuildSummary {
+    pub id: GuildId,
+    pub name: String,
+    pub org: OrgId,
+    pub blueprint: Option<BlueprintId>,
+    pub status: GuildStatus,
+    pub created_ms: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    id: String,
+    name: String,
+    organization_id: String,
+    blueprint_id: Option<String>,
+    status: String,
+    spec: String,
+    document: String,
+    created_ms: i64,
+    updated_ms: i64,
+}
+
+impl Columns {
+    fn read(self) -> Result<GuildRow, StoreError> {
+        Ok(GuildRow {
+            status: word(GuildStatus::parse, &self.status)?,
+            spec: from_json(&self.spec)?,
+            document: from_json(&self.document)?,
+            id: self.id.into(),
+            name: self.name,
+            org: self.organization_id.into(),
+            blueprint: self.blueprint_id.map(BlueprintId::from),
+            created_ms: to_u64(self.created_ms),
+            updated_ms: to_u64(self.updated_ms),
+        })
+    }
+}
+
+type SummaryColumns = (String, String, String, Option<String>, String, i64);
+
+fn summary((id, name, org, blueprint, status, created_ms): SummaryColumns) -> Result<GuildSummary, StoreError> {
+    Ok(GuildSummary {
+        status: word(GuildStatus::parse, &status)?,
+        id: id.into(),
+        name,
+        org: org.into(),
+        blueprint: blueprint.map(BlueprintId::from),
+        created_ms: to_u64(created_ms),
+    })
+}
+
+impl Store {
+    /// Adds a guild (`requested`) with its agents, its manager and its first user:
+    /// all of it or nothing.
+    ///
+    /// # Errors
+    /// `Conflict` when the id is taken, or two agents share one.
+    pub async fn insert_guild(&self, new: NewGuild<'_>) -> Result<(), StoreError> {
+        let id = &new.spec.id;
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO guilds (id, name, organization_id, blueprint_id, status, spec, document, created_ms,
+                                 updated_ms, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, (SELECT COALESCE(MAX(position), 0) + 1 FROM guilds))",
+        )
+        .bind(id.as_str())
+        .bind(new.spec.name.as_str())
+        .bind(new.org.as_str())
+        .bind(new.blueprint.map(BlueprintId::as_str))
+        .bind(GuildStatus::Requested.name())
+        .bind(to_json(new.spec)?)
+        .bind(to_json(new.document)?)
+        .bind(to_i64(new.now_ms))
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| StoreError::on_insert(error, "guild", id.as_str()))?;
+        let row = |kind, spec| AgentRow::new(kind, spec, AgentStatus::NotLaunched);
+        for agent in &new.spec.agents {
+            members::insert(&mut transaction, id, &row(AgentKind::Member, agent.clone())).await?;
+        }
+        members::insert(&mut transaction, id, &row(AgentKind::Manager, AgentSpec::manager_of(new.spec))).await?;
+        if let Some(user) = new.user {
+            sqlx::query("INSERT INTO guild_users (guild_id, user_id) VALUES ($1, $2)")
+                .bind(id.as_str())
+                .bind(user.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none with this id.
+    pub async fn guild(&self, id: &GuildId) -> Result<GuildRow, StoreError> {
+        let row: Option<Columns> = sqlx::query_as(
+            "SELECT id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms
+             FROM guilds WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.ok_or_else(|| StoreError::not_found("guild", id.as_str()))?.read()
+    }
+
+    /// All guilds, in the order of creation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn guilds(&self) -> Result<Vec<GuildSummary>, StoreError> {
+        let rows: Vec<SummaryColumns> = sqlx::query_as(
+            "SELECT id, name, organization_id, blueprint_id, status, created_ms FROM guilds ORDER BY position, id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(summary).collect()
+    }
+
+    /// The guilds that nobody told to stop, in the order of creation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn guilds_to_resume(&self) -> Result<Vec<GuildId>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT id FROM guilds WHERE status NOT IN ('stopping', 'stopped') ORDER BY position, id")
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    /// How a guild is, or nothing when there is none with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn guild_status(&self, id: &GuildId) -> Result<Option<GuildStatus>, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT status FROM guilds WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|(status,)| word(GuildStatus::parse, &status)).transpose()
+    }
+
+    /// Moves a guild on and says whether that changed anything. A stopped guild
+    /// stays stopped; a stopping one can only become stopped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_guild_status(&self, id: &GuildId, status: GuildStatus, now_ms: u64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE guilds SET status = $2, updated_ms = $3
+             WHERE id = $1 AND status <> $2 AND status <> 'stopped' AND (status <> 'stopping' OR $2 = 'stopped')",
+        )
+        .bind(id.as_str())
+        .bind(status.name())
+        .bind(to_i64(now_ms))
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

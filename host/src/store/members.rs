@@ -1,0 +1,147 @@
+//! The agents of guilds: those of the spec, the manager, the proxies of users.
+
+use sqlx::{Any, Transaction};
+
+use super::{Store, StoreError, from_json, to_json, word};
+use crate::model::ids::{AgentId, GuildId, UserId};
+use crate::model::spec::AgentSpec;
+use crate::model::status::AgentStatus;
+
+/// Why an agent is in a guild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentKind {
+    /// The spec names it, or somebody added it.
+    Member,
+    Manager,
+    UserProxy,
+}
+
+impl AgentKind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Manager => "manager",
+            Self::UserProxy => "user_proxy",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Member, Self::Manager, Self::UserProxy].into_iter().find(|kind| kind.name() == text)
+    }
+}
+
+/// One agent of a guild.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentRow {
+    pub id: AgentId,
+    pub spec: AgentSpec,
+    pub kind: AgentKind,
+    pub status: AgentStatus,
+    /// Whose proxy it is.
+    pub user: Option<UserId>,
+}
+
+impl AgentRow {
+    /// The row of an agent that is nobody's proxy.
+    #[must_use]
+    pub fn new(kind: AgentKind, spec: AgentSpec, status: AgentStatus) -> Self {
+        Self { id: spec.id.clone(), spec, kind, status, user: None }
+    }
+}
+
+/// Adds an agent within the transaction that makes its guild.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'static, Any>,
+    guild: &GuildId,
+    row: &AgentRow,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO guild_agents (guild_id, id, kind, status, spec, user_id, position)
+         VALUES ($1, $2, $3, $4, $5, $6,
+                 (SELECT COALESCE(MAX(position), 0) + 1 FROM guild_agents WHERE guild_id = $1))",
+    )
+    .bind(guild.as_str())
+    .bind(row.id.as_str())
+    .bind(row.kind.name())
+    .bind(row.status.name())
+    .bind(to_json(&row.spec)?)
+    .bind(row.user.as_ref().map(UserId::as_str))
+    .execute(&mut **transaction)
+    .await
+    .map_err(|error| StoreError::on_insert(error, "agent", row.id.as_str()))?;
+    Ok(())
+}
+
+impl Store {
+    /// Adds an agent to a guild, or replaces what is known of it; its place stays.
+    ///
+    /// # Errors
+    /// When the database fails, also because there is no such guild.
+    pub async fn upsert_agent(&self, guild: &GuildId, row: &AgentRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO guild_agents (guild_id, id, kind, status, spec, user_id, position)
+             VALUES ($1, $2, $3, $4, $5, $6,
+                     (SELECT COALESCE(MAX(position), 0) + 1 FROM guild_agents WHERE guild_id = $1))
+             ON CONFLICT (guild_id, id) DO UPDATE SET kind = excluded.kind, status = excluded.status,
+                 spec = excluded.spec, user_id = excluded.user_id",
+        )
+        .bind(guild.as_str())
+        .bind(row.id.as_str())
+        .bind(row.kind.name())
+        .bind(row.status.name())
+        .bind(to_json(&row.spec)?)
+        .bind(row.user.as_ref().map(UserId::as_str))
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Says how agents of a guild are, all at once; unknown agents are passed over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_agent_statuses(
+        &self,
+        guild: &GuildId,
+        statuses: &[(AgentId, AgentStatus)],
+    ) -> Result<(), StoreError> {
+        if statuses.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        for (agent, status) in statuses {
+            sqlx::query("UPDATE guild_agents SET status = $3 WHERE guild_id = $1 AND id = $2 AND status <> $3")
+                .bind(guild.as_str())
+                .bind(agent.as_str())
+                .bind(status.name())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The agents of a guild: those of the spec, the manager, then whoever came later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agents(&self, guild: &GuildId) -> Result<Vec<AgentRow>, StoreError> {
+        let rows: Vec<(String, String, String, String, Option<String>)> = sqlx::query_as(
+            "SELECT id, kind, status, spec, user_id FROM guild_agents WHERE guild_id = $1 ORDER BY position, id",
+        )
+        .bind(guild.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |(id, kind, status, spec, user): (String, String, String, String, Option<String>)| {
+            Ok(AgentRow {
+                id: id.into(),
+                kind: word(AgentKind::parse, &kind)?,
+                status: word(AgentStatus::parse, &status)?,
+                spec: from_json(&spec)?,
+                user: user.map(UserId::from),
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+}

@@ -1,0 +1,238 @@
+//! The conformance suite: what every database must do. It runs on SQLite files; a
+//! `postgres://` URL in `GUILDHALL_TEST_DATABASE` (an empty database) makes it run there.
+
+use serde_json::json;
+
+use super::*;
+use crate::model::catalog::{AgentEntry, Blueprint, Category};
+use crate::model::ids::{AgentId, BlueprintId, CategoryId, Digest, GuildId, OrgId, UserId, random_id};
+use crate::model::read::document;
+use crate::model::read::spec::{SandboxCeilings, guild};
+use crate::model::spec::GuildSpec;
+use crate::model::status::{AgentStatus, GuildStatus};
+
+const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1, memory_mib: 1, timeout_ms: 1, emits: 1 };
+
+/// A store of its own for a test; the directory lives as long as the test.
+async fn store() -> (Store, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = format!("sqlite://{}/store.db", dir.path().display());
+    let url = std::env::var("GUILDHALL_TEST_DATABASE").unwrap_or(file);
+    (Store::open(&url).await.unwrap(), dir)
+}
+
+fn spec(id: &str) -> GuildSpec {
+    let value = json!({
+        "id": id, "name": "Echo", "description": "d", "properties": {"custom": [1]},
+        "agents": [
+            {"id": "a1", "name": "A", "description": "d", "class_name": "x.A"},
+            {"id": "a2", "name": "B", "description": "d", "class_name": "x.B"},
+        ],
+        "routes": {"steps": [{"agent": {"name": "A"}, "destination": {"topics": ["only"]}}]},
+    });
+    document(&value, &[], guild(&CEILINGS)).unwrap()
+}
+
+async fn launched(store: &Store) -> GuildId {
+    let spec = spec(&random_id());
+    let (org, user, blueprint) = (OrgId::from("org"), UserId::from("user"), BlueprintId::from("bp"));
+    let document = json!({"z": 1, "a": 2});
+    store
+        .insert_guild(NewGuild {
+            spec: &spec,
+            document: &document,
+            org: &org,
+            user: Some(&user),
+            blueprint: Some(&blueprint),
+            now_ms: 7,
+        })
+        .await
+        .unwrap();
+    spec.id
+}
+
+#[tokio::test]
+async fn a_guild_is_kept_whole() {
+    let (store, _dir) = store().await;
+    let id = launched(&store).await;
+    let row = store.guild(&id).await.unwrap();
+    assert_eq!((row.status, row.created_ms, row.org.as_str()), (GuildStatus::Requested, 7, "org"));
+    assert_eq!(row.spec, spec(id.as_str()));
+    assert_eq!(row.document.to_string(), r#"{"z":1,"a":2}"#, "the order of keys is kept");
+    let agents = store.agents(&id).await.unwrap();
+    let kinds: Vec<_> = agents.iter().map(|agent| (agent.id.as_str().to_owned(), agent.kind)).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("a1".to_owned(), AgentKind::Member),
+            ("a2".to_owned(), AgentKind::Member),
+            (format!("{id}#manager_agent"), AgentKind::Manager)
+        ]
+    );
+    assert!(store.guilds().await.unwrap().iter().any(|guild| guild.id == id));
+}
+
+#[tokio::test]
+async fn a_taken_id_is_a_conflict_and_leaves_nothing() {
+    let (store, _dir) = store().await;
+    let id = launched(&store).await;
+    let mut again = spec(id.as_str());
+    again.agents[0].id = AgentId::from("other");
+    let org = OrgId::from("org");
+    let new = NewGuild { spec: &again, document: &json!({}), org: &org, user: None, blueprint: None, now_ms: 8 };
+    assert!(matches!(store.insert_guild(new).await, Err(StoreError::Conflict { what: "guild", .. })));
+    assert_eq!(store.agents(&id).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_guild_that_cannot_be_finished_is_not_begun() {
+    let (store, _dir) = store().await;
+    let mut twins = spec(&random_id());
+    twins.agents[1].id = twins.agents[0].id.clone();
+    let org = OrgId::from("org");
+    let new = NewGuild { spec: &twins, document: &json!({}), org: &org, user: None, blueprint: None, now_ms: 8 };
+    assert!(matches!(store.insert_guild(new).await, Err(StoreError::Conflict { what: "agent", .. })));
+    assert_eq!(store.guild_status(&twins.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_stopped_guild_stays_stopped() {
+    let (store, _dir) = store().await;
+    let id = launched(&store).await;
+    let mut changed = Vec::new();
+    for status in [
+        GuildStatus::Running,
+        GuildStatus::Running,
+        GuildStatus::Stopping,
+        GuildStatus::Running,
+        GuildStatus::Stopped,
+        GuildStatus::Stopping,
+        GuildStatus::Error,
+    ] {
+        changed.push(store.set_guild_status(&id, status, 9).await.unwrap());
+    }
+    assert_eq!(changed, [true, false, true, false, true, false, false]);
+    assert_eq!(store.guild_status(&id).await.unwrap(), Some(GuildStatus::Stopped));
+    assert!(!store.set_guild_status(&GuildId::from("none"), GuildStatus::Running, 9).await.unwrap());
+}
+
+#[tokio::test]
+async fn only_guilds_that_nobody_stopped_are_resumed() {
+    let (store, _dir) = store().await;
+    let (lives, stopping, stopped) = (launched(&store).await, launched(&store).await, launched(&store).await);
+    store.set_guild_status(&stopping, GuildStatus::Stopping, 1).await.unwrap();
+    store.set_guild_status(&stopped, GuildStatus::Stopped, 1).await.unwrap();
+    let resumed = store.guilds_to_resume().await.unwrap();
+    assert!(resumed.contains(&lives) && !resumed.contains(&stopping) && !resumed.contains(&stopped));
+}
+
+#[tokio::test]
+async fn agents_come_later_and_change() {
+    let (store, _dir) = store().await;
+    let id = launched(&store).await;
+    let user = UserId::from("ada");
+    let mut proxy = spec("x").agents[0].clone();
+    proxy.id = AgentId::proxy_of(&user);
+    let mut row = AgentRow::new(AgentKind::UserProxy, proxy, AgentStatus::Starting);
+    row.user = Some(user);
+    store.upsert_agent(&id, &row).await.unwrap();
+    row.spec.name = "Ada".to_owned();
+    store.upsert_agent(&id, &row).await.unwrap();
+    let statuses = [(row.id.clone(), AgentStatus::Running), (AgentId::from("nobody"), AgentStatus::Error)];
+    store.set_agent_statuses(&id, &statuses).await.unwrap();
+    row.status = AgentStatus::Running;
+    assert_eq!(store.agents(&id).await.unwrap().last(), Some(&row));
+    assert!(store.upsert_agent(&GuildId::from("none"), &row).await.is_err());
+}
+
+#[tokio::test]
+async fn a_class_is_registered_once_and_bound_at_will() {
+    let (store, _dir) = store().await;
+    let class = format!("acme.{}", random_id());
+    let entry = AgentEntry { doc: "doc".to_owned(), ..AgentEntry::bare(&class) };
+    store.register_agent(&entry).await.unwrap();
+    assert!(matches!(store.register_agent(&entry).await, Err(StoreError::Conflict { .. })));
+    let digest = Digest::from("sha256:1");
+    store.bind_component(&class, &digest).await.unwrap();
+    let bound = store.agent_entry(&class).await.unwrap().unwrap();
+    assert_eq!(bound, AgentEntry { component: Some(digest.clone()), ..entry });
+    let fresh = format!("acme.{}", random_id());
+    store.bind_component(&fresh, &digest).await.unwrap();
+    let names: Vec<_> = store.agent_entries().await.unwrap().into_iter().map(|entry| entry.class_name).collect();
+    let place = |name: &String| names.iter().position(|other| other == name).unwrap();
+    assert!(place(&class) < place(&fresh));
+    assert_eq!(store.agent_entry("acme.Nope").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_component_is_known_and_its_state_moves_on() {
+    let (store, _dir) = store().await;
+    let mut row = ComponentRow {
+        digest: Digest::from(format!("sha256:{}", random_id())),
+        size: 12,
+        state: ComponentState::Compiling,
+        class_name: Some("acme.A".to_owned()),
+        name: None,
+        version: None,
+        summary: None,
+        description: json!({"b": 1, "a": 2}),
+        imports: vec!["wasi:io/streams".to_owned()],
+        reason: None,
+        created_ms: 3,
+    };
+    store.insert_component(&row).await.unwrap();
+    assert_eq!(store.component(&row.digest).await.unwrap(), Some(row.clone()));
+    row.state = ComponentState::Ready;
+    store.insert_component(&row).await.unwrap();
+    assert!(store.components().await.unwrap().contains(&row));
+}
+
+#[tokio::test]
+async fn a_blueprint_is_read_as_it_was_made() {
+    let (store, _dir) = store().await;
+    let category = Category { name: "Testing".into(), description: "d".into(), id: CategoryId::from(random_id()) };
+    store.insert_category(&category).await.unwrap();
+    assert_eq!(store.category(&category.id).await.unwrap(), category);
+    let body = json!({
+        "name": "B", "description": "d", "version": "v1", "author_id": "ada", "organization_id": "org",
+        "category_id": category.id, "spec": {"z": 1, "id": "dropped", "a": 1.5}, "tags": ["b", "a", "b"],
+    });
+    let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
+    store.insert_blueprint(&blueprint, 11).await.unwrap();
+    let row = store.blueprint(&blueprint.id).await.unwrap();
+    assert_eq!(row.spec.get(), r#"{"z":1,"a":1.5}"#);
+    assert_eq!(row.tags.get(), r#"["a","b"]"#);
+    assert_eq!((row.category_name.as_deref(), row.created_ms), (Some("Testing"), 11));
+    let launchable = store.blueprint_to_launch(&blueprint.id, &OrgId::from("org")).await.unwrap();
+    assert!(launchable.access.allows(&UserId::from("bob"), &OrgId::from("org")));
+    assert!(matches!(store.blueprint(&BlueprintId::from("nope")).await, Err(StoreError::NotFound { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writers_all_succeed() {
+    let (store, _dir) = store().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        writers.spawn(async move { launched(&store).await });
+    }
+    assert_eq!(writers.join_all().await.len(), 20);
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/store.db", dir.path().display());
+    let before = Store::open(&url).await.unwrap();
+    let id = launched(&before).await;
+    before.close().await;
+    let after = Store::open(&url).await.unwrap();
+    assert_eq!(after.guild_status(&id).await.unwrap(), Some(GuildStatus::Requested));
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_one_database() {
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    let id = launched(&store).await;
+    assert_eq!(store.guild(&id).await.unwrap().id, id);
+}

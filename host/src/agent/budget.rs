@@ -1,0 +1,78 @@
+//! How often an agent may be restarted: 1 s, 2 s, 4 s … 30 s apart with 25 %
+//! jitter, ten times in a row; a minute of health refills it. Pure.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+const IN_A_ROW: u32 = 10;
+const HEALTHY: Duration = Duration::from_secs(60);
+
+/// What is left of an agent's restarts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RestartBudget {
+    used: u32,
+    last_ms: u64,
+}
+
+impl RestartBudget {
+    /// Charges one restart; gives the time to wait before it, or `None` when the
+    /// budget is empty. `jitter` is a random number from 0 to 1.
+    pub fn charge(&mut self, now_ms: u64, jitter: f64) -> Option<Duration> {
+        let healthy = u64::try_from(HEALTHY.as_millis()).unwrap_or(u64::MAX);
+        if now_ms.saturating_sub(self.last_ms) >= healthy {
+            self.used = 0;
+        }
+        self.last_ms = now_ms;
+        if self.used >= IN_A_ROW {
+            return None;
+        }
+        let wait = FIRST.saturating_mul(1 << self.used.min(16)).min(LONGEST);
+        self.used += 1;
+        Some(wait.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)))
+    }
+
+    /// Gives back what a message cost that was given up: it was the message.
+    pub fn refund(&mut self, attempts: u32) {
+        self.used = self.used.saturating_sub(attempts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(budget: &mut RestartBudget, count: usize, now_ms: u64) -> Vec<Option<u64>> {
+        (0..count).map(|_| budget.charge(now_ms, 0.5).map(|wait| wait.as_secs())).collect()
+    }
+
+    #[test]
+    fn restarts_are_further_and_further_apart_and_end() {
+        let mut budget = RestartBudget::default();
+        let expected = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30].map(Some);
+        assert_eq!(waits(&mut budget, 10, 100_000), expected);
+        assert_eq!(budget.charge(100_001, 0.5), None);
+    }
+
+    #[test]
+    fn a_minute_of_health_refills_it() {
+        let mut budget = RestartBudget::default();
+        waits(&mut budget, 10, 100_000);
+        assert_eq!(budget.charge(159_999, 0.5), None);
+        assert_eq!(budget.charge(219_999, 0.5), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_message_that_is_given_up_gives_back_what_it_cost() {
+        let mut budget = RestartBudget::default();
+        waits(&mut budget, 2, 100_000);
+        budget.refund(2);
+        assert_eq!(waits(&mut budget, 1, 100_000), [Some(1)]);
+    }
+
+    #[test]
+    fn jitter_is_a_quarter_either_way() {
+        let range = |jitter| RestartBudget::default().charge(100_000, jitter).unwrap().as_millis();
+        assert_eq!((range(0.0), range(1.0)), (750, 1_250));
+    }
+}

@@ -1,0 +1,94 @@
+//! What the host itself measures of an agent, for whoever asks how it is: numbers
+//! that the runner leaves and the manager reads, without either waiting.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::health::HealthStatus;
+use crate::model::status::AgentStatus;
+
+/// How an agent is, as far as its runner knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    pub status: HealthStatus,
+    /// Words for people, when there is something to say.
+    pub detail: Option<String>,
+}
+
+impl Sign {
+    #[must_use]
+    pub const fn of(status: HealthStatus) -> Self {
+        Self { status, detail: None }
+    }
+
+    /// What the agent's row says of such an agent.
+    #[must_use]
+    pub const fn row(&self) -> AgentStatus {
+        match self.status {
+            HealthStatus::Ok | HealthStatus::Warning | HealthStatus::Backlogged => AgentStatus::Running,
+            HealthStatus::Starting => AgentStatus::Starting,
+            HealthStatus::PendingLaunch => AgentStatus::NotLaunched,
+            HealthStatus::Error | HealthStatus::Unknown => AgentStatus::Error,
+        }
+    }
+}
+
+/// The measurements of one agent.
+#[derive(Debug)]
+pub struct Pulse {
+    /// When the turn that runs began; 0: idle.
+    busy_since_ms: AtomicU64,
+    /// How long the message of the last turn had waited.
+    waited_ms: AtomicU64,
+    sign: Mutex<Sign>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            busy_since_ms: AtomicU64::new(0),
+            waited_ms: AtomicU64::new(0),
+            sign: Mutex::new(Sign::of(HealthStatus::Starting)),
+        }
+    }
+}
+
+impl Pulse {
+    pub fn begin(&self, now_ms: u64, waited_ms: u64) {
+        self.busy_since_ms.store(now_ms.max(1), Ordering::Relaxed);
+        self.waited_ms.store(waited_ms, Ordering::Relaxed);
+    }
+
+    pub fn end(&self) {
+        self.busy_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Milliseconds that the present turn has run; `None`: idle.
+    #[must_use]
+    pub fn busy_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.busy_since_ms.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(now_ms.saturating_sub(since)),
+        }
+    }
+
+    /// Milliseconds that the last message had waited when its turn began.
+    #[must_use]
+    pub fn waited_ms(&self) -> u64 {
+        self.waited_ms.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn sign(&self) -> Sign {
+        self.sign.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the sign; says whether it is a new one.
+    pub fn set(&self, sign: Sign) -> bool {
+        let mut held = self.sign.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *held != sign;
+        *held = sign;
+        is_new
+    }
+}

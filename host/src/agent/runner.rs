@@ -1,0 +1,495 @@
+//! The task of one agent: serve, retry, restart, report.
+//!
+//! Turns are committed in order and not waited for: the next turn begins while
+//! the last is being written, up to [`UNCOMMITTED`] of them. Nobody outside sees
+//! a turn before it is durable.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::{Consumer, Delivery, GuildLog, Receipt, Turn};
+use crate::model::clock::Clock;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::health::HealthStatus;
+use crate::model::ids::AgentId;
+use crate::model::message::{Message, Topics};
+use crate::model::spec::AgentSpec;
+use crate::model::topic;
+use crate::routing::{GuildView, Speaker, Trial, dead_letter, error_message};
+use crate::sandbox::{
+    Body, Component, Failure, Identity, Limits, LogLevel, LogLine, MemoryBudget, Progress, Sandbox, Setup, StartFault,
+    StopReason, TurnEnd,
+};
+
+use super::budget::RestartBudget;
+use super::pulse::{Pulse, Sign};
+use super::turn;
+
+/// Turns that may wait for the disk at once.
+const UNCOMMITTED: usize = 64;
+/// A message that breaks its agent this often is given up.
+const FATAL_ATTEMPTS: u32 = 3;
+/// How often a message is redelivered after `retry` unless the blueprint says.
+const RETRIES: u32 = 3;
+/// How long a full host is given before an agent tries again.
+const HOST_FULL_WAIT: Duration = Duration::from_millis(500);
+
+/// Everything an agent's task needs.
+pub struct Agent {
+    pub spec: AgentSpec,
+    pub log: GuildLog,
+    pub consumer: Consumer,
+    /// The component to run, or why there is none.
+    pub component: Result<Arc<Component>, String>,
+    pub sandbox: Sandbox,
+    pub limits: Limits,
+    pub guild_memory: Arc<MemoryBudget>,
+    pub view: watch::Receiver<Arc<GuildView>>,
+    pub reports: mpsc::UnboundedSender<Report>,
+    pub commands: mpsc::Receiver<Command>,
+    pub pulse: Arc<Pulse>,
+    pub stop: CancellationToken,
+    pub clock: Clock,
+}
+
+/// What an agent's task can be told.
+#[derive(Debug)]
+pub enum Command {
+    /// Ask the guest how it is, when it is idle.
+    Heartbeat,
+}
+
+/// What an agent's task has to tell. The channel is unbounded: there is one
+/// report for each change of an agent's sign, each answer to a command, and one
+/// last word.
+#[derive(Debug)]
+pub struct Report {
+    pub agent: AgentId,
+    pub kind: ReportKind,
+}
+
+#[derive(Debug)]
+pub enum ReportKind {
+    /// The sign is a new one.
+    Changed,
+    /// The guest answered.
+    Answered,
+    /// The task is over.
+    Ended,
+}
+
+/// Starts an agent's task on a tracker. It ends when it is told to stop, and says
+/// so, even on a panic.
+pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) {
+    let last_word = LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: agent.pulse.clone() };
+    tracker.spawn(async move {
+        let _last_word = last_word;
+        Runner::new(agent).run().await;
+    });
+}
+
+struct LastWord {
+    reports: mpsc::UnboundedSender<Report>,
+    agent: AgentId,
+    pulse: Arc<Pulse>,
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(agent = %self.agent, "the task of an agent panicked");
+            self.pulse.set(Sign { status: HealthStatus::Error, detail: Some("host error: the agent's task ended".into()) });
+        }
+        // Nobody listens any more when the guild is gone.
+        let _ = self.reports.send(Report { agent: self.agent.clone(), kind: ReportKind::Ended });
+    }
+}
+
+struct Runner {
+    agent: Agent,
+    speaker: Speaker,
+    body: Option<Body>,
+    budget: RestartBudget,
+    uncommitted: VecDeque<(Receipt, Arc<Message>)>,
+    /// The message being served, for what the guest says in the middle of it.
+    served: Arc<Mutex<Option<Arc<Message>>>>,
+}
+
+/// Whether the agent goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Stop,
+}
+
+impl Runner {
+    fn new(agent: Agent) -> Self {
+        let speaker = Speaker {
+            id: agent.spec.id.clone(),
+            tag: agent.spec.tag(),
+            class_name: agent.spec.class_name.clone(),
+            method: "receive",
+        };
+        Self { agent, speaker, body: None, budget: RestartBudget::default(), uncommitted: VecDeque::new(), served: Arc::default() }
+    }
+
+    async fn run(mut self) {
+        if self.start().await == Flow::On {
+            while self.step().await == Flow::On {}
+        }
+        self.finish().await;
+    }
+
+    async fn finish(&mut self) {
+        if let Some(body) = self.body.take() {
+            body.stop(StopReason::Requested).await;
+        }
+        while let Some((receipt, message)) = self.uncommitted.pop_front() {
+            let outcome = receipt.await;
+            self.settle(outcome, &message);
+        }
+    }
+
+    async fn step(&mut self) -> Flow {
+        self.settle_some().await;
+        let next = tokio::select! {
+            biased;
+            () = self.agent.stop.cancelled() => return Flow::Stop,
+            Some(command) = self.agent.commands.recv() => return self.obey(&command).await,
+            next = self.agent.consumer.next() => next,
+        };
+        match next {
+            Ok(delivery) => self.serve(delivery).await,
+            Err(error) => {
+                tracing::error!(%error, agent = %self.agent.spec.id, "an agent's inbox cannot be read");
+                self.show(Sign { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
+                self.pause(Duration::from_secs(1)).await
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: &Command) -> Flow {
+        match command {
+            Command::Heartbeat => {
+                let flow = self.heartbeat().await;
+                self.report(ReportKind::Answered);
+                flow
+            }
+        }
+    }
+
+    /// Asks the guest, whose answer can lower its status and never raise it.
+    async fn heartbeat(&mut self) -> Flow {
+        let Some(body) = self.body.take() else { return Flow::On };
+        let (body, health) = body.heartbeat().await;
+        self.body = body;
+        match health {
+            Ok(health) => {
+                self.show(Sign { status: health.status, detail: health.detail });
+                Flow::On
+            }
+            Err(fault) => self.restart(&fault).await,
+        }
+    }
+
+    async fn serve(&mut self, mut delivery: Delivery) -> Flow {
+        if !turn::is_for(&delivery.message, self.agent.spec.act_only_when_tagged, &self.speaker) {
+            self.commit(&delivery, Turn::default());
+            return Flow::On;
+        }
+        let now_ms = self.agent.clock.now_ms();
+        self.agent.pulse.begin(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
+        let flow = loop {
+            match self.attempt(&delivery).await {
+                Attempt::Over => break Flow::On,
+                Attempt::Stop => break Flow::Stop,
+                Attempt::Again => delivery.attempt += 1,
+                Attempt::SameAgain => {}
+            }
+        };
+        self.agent.pulse.end();
+        flow
+    }
+
+    async fn attempt(&mut self, delivery: &Delivery) -> Attempt {
+        let Some(body) = self.body.take() else {
+            return if self.start().await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
+        };
+        let (agent_state, guild_state) = turn::owners(&self.agent.spec.id);
+        let budget_ms = u64::try_from(self.agent.limits.turn_timeout().as_millis()).unwrap_or(u64::MAX);
+        let given = turn::for_guest(
+            delivery,
+            budget_ms,
+            self.agent.log.state(&agent_state),
+            self.agent.log.state(&guild_state),
+        );
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.message.clone());
+        let canceller = body.canceller();
+        let mut receiving = std::pin::pin!(body.receive(given));
+        let (body, done) = tokio::select! {
+            biased;
+            done = &mut receiving => done,
+            () = self.agent.stop.cancelled() => {
+                // The turn finishes within the grace of whoever stops the guild;
+                // then it is cancelled, and its message waits for the next start.
+                match tokio::time::timeout(STOP_GRACE, &mut receiving).await {
+                    Ok(done) => done,
+                    Err(_) => {
+                        canceller.cancel();
+                        receiving.await
+                    }
+                }
+            }
+        };
+        self.body = body;
+        match done.end {
+            TurnEnd::Done { emits, agent_patches, guild_patches } => {
+                let view = self.agent.view.borrow().clone();
+                let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
+                match turn::commit_of(emits, patches, delivery, &self.speaker, &view) {
+                    Ok(turn) => self.commit(delivery, turn),
+                    Err(fault) => self.give_up(delivery, &fault),
+                }
+                Attempt::Over
+            }
+            TurnEnd::Declined(failure) => self.declined(delivery, failure).await,
+            TurnEnd::Cancelled => Attempt::Stop,
+            TurnEnd::Broken(mut fault) => {
+                fault.fuel_used = fault.fuel_used.or(Some(done.usage.fuel_used));
+                fault.peak_memory_bytes = fault.peak_memory_bytes.or(Some(done.usage.peak_memory_bytes));
+                self.broken(delivery, fault).await
+            }
+        }
+    }
+
+    async fn declined(&mut self, delivery: &Delivery, failure: Failure) -> Attempt {
+        match failure {
+            Failure::Reject(reason) | Failure::Other(reason) => {
+                self.give_up(delivery, &Fault::new(FaultKind::Rejected, reason));
+                Attempt::Over
+            }
+            Failure::Retry { reason, after_ms } => {
+                let retries = self.agent.spec.qos.retry_count.unwrap_or(RETRIES);
+                if delivery.attempt > retries {
+                    let text = format!("{reason} (tried {} times)", delivery.attempt);
+                    let fault = Fault::new(FaultKind::RetriesExhausted, text).over(
+                        u64::from(retries),
+                        Some(u64::from(delivery.attempt - 1)),
+                        "qos.retry_count",
+                    );
+                    self.give_up(delivery, &fault);
+                    return Attempt::Over;
+                }
+                self.agent.consumer.record_attempt(delivery.message.id, delivery.attempt);
+                let backoff = 100_u64.saturating_mul(1 << delivery.attempt.min(8));
+                let wait = Duration::from_millis(after_ms.map_or(backoff, u64::from)).min(Duration::from_secs(30));
+                if self.pause(wait).await == Flow::On { Attempt::Again } else { Attempt::Stop }
+            }
+        }
+    }
+
+    async fn broken(&mut self, delivery: &Delivery, fault: Fault) -> Attempt {
+        if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) {
+            tracing::error!(%fault, agent = %self.agent.spec.id, "the host could not run a turn; trying again");
+            return if self.pause(HOST_FULL_WAIT).await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
+        }
+        tracing::warn!(%fault, agent = %self.agent.spec.id, message = %delivery.message.id, "a turn failed");
+        if delivery.attempt >= FATAL_ATTEMPTS {
+            self.budget.refund(delivery.attempt - 1);
+            self.give_up(delivery, &fault);
+            return if self.start().await == Flow::On { Attempt::Over } else { Attempt::Stop };
+        }
+        self.agent.consumer.record_attempt(delivery.message.id, delivery.attempt);
+        let trial = Trial { attempt: delivery.attempt, is_last: false };
+        // Told whether or not it is written: the next try says it again.
+        drop(self.agent.log.publish(vec![error_message(&fault, &delivery.message, &self.speaker, trial)]));
+        if self.restart(&fault).await == Flow::On { Attempt::Again } else { Attempt::Stop }
+    }
+
+    /// Ends a message that cannot be served: it becomes a dead letter, and the
+    /// user is told.
+    fn give_up(&mut self, delivery: &Delivery, fault: &Fault) {
+        let trial = Trial { attempt: delivery.attempt, is_last: true };
+        let emits = vec![
+            error_message(fault, &delivery.message, &self.speaker, trial),
+            dead_letter(self.agent.log.guild(), fault, &delivery.message, &delivery.topic, &self.speaker),
+        ];
+        self.commit(delivery, Turn { emits, patches: Vec::new() });
+    }
+
+    fn commit(&mut self, delivery: &Delivery, turn: Turn) {
+        let receipt = self.agent.consumer.commit(&delivery.message, turn);
+        self.uncommitted.push_back((receipt, delivery.message.clone()));
+    }
+
+    /// Takes note of the turns that have been written, and waits when too many
+    /// have not.
+    async fn settle_some(&mut self) {
+        loop {
+            let is_full = self.uncommitted.len() >= UNCOMMITTED;
+            let Some((receipt, message)) = self.uncommitted.front_mut() else { return };
+            let outcome = match futures_util::FutureExt::now_or_never(&mut *receipt) {
+                Some(outcome) => outcome,
+                None if is_full => receipt.await,
+                None => return,
+            };
+            let message = message.clone();
+            self.uncommitted.pop_front();
+            self.settle(outcome, &message);
+        }
+    }
+
+    fn settle(&self, outcome: Result<(), crate::journal::JournalError>, message: &Message) {
+        if let Err(error) = outcome {
+            tracing::error!(%error, message = %message.id, "a turn could not be written");
+            let fault = Fault::new(FaultKind::HostError, format!("the turn could not be written: {error}"));
+            let trial = Trial { attempt: 1, is_last: true };
+            drop(self.agent.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
+        }
+    }
+
+    /// Charges the restart budget, waits, and starts a new body.
+    async fn restart(&mut self, fault: &Fault) -> Flow {
+        let now_ms = self.agent.clock.now_ms();
+        let Some(wait) = self.budget.charge(now_ms, rand::random()) else {
+            let detail = format!("restarted too often, the last time for {fault}; relaunch the guild to try again");
+            self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
+            return self.wait_for_stop().await;
+        };
+        let detail = format!("{fault}; restarts in {} ms", wait.as_millis());
+        self.show(Sign { status: HealthStatus::Warning, detail: Some(detail) });
+        if self.pause(wait).await == Flow::Stop {
+            return Flow::Stop;
+        }
+        self.start().await
+    }
+
+    /// Starts a body; waits for room, gives up on an agent that refuses.
+    async fn start(&mut self) -> Flow {
+        let component = match &self.agent.component {
+            Ok(component) => component.clone(),
+            Err(reason) => {
+                self.show(Sign { status: HealthStatus::Error, detail: Some(reason.clone()) });
+                return self.wait_for_stop().await;
+            }
+        };
+        loop {
+            match self.agent.sandbox.start(&component, self.setup()).await {
+                Ok(body) => {
+                    self.body = Some(body);
+                    return Box::pin(self.heartbeat()).await;
+                }
+                Err(StartFault::Refused(reason)) => {
+                    let detail = format!("configuration: {reason}");
+                    tracing::warn!(agent = %self.agent.spec.id, reason, "an agent refuses its properties");
+                    self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
+                    return self.wait_for_stop().await;
+                }
+                Err(StartFault::Broken(fault))
+                    if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) =>
+                {
+                    tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
+                    self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
+                    if self.pause(HOST_FULL_WAIT).await == Flow::Stop {
+                        return Flow::Stop;
+                    }
+                }
+                Err(StartFault::Broken(fault)) => return Box::pin(self.restart(&fault)).await,
+            }
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let agent = &self.agent;
+        let (agent_state, guild_state) = turn::owners(&agent.spec.id);
+        Setup {
+            identity: Identity {
+                guild_id: agent.log.guild().to_string(),
+                guild_name: agent.view.borrow().name.clone(),
+                agent_id: agent.spec.id.to_string(),
+                agent_name: agent.spec.name.clone(),
+                class_name: agent.spec.class_name.clone(),
+            },
+            properties: serde_json::Value::Object(agent.spec.properties.clone()).to_string(),
+            limits: agent.limits.clone(),
+            guild_memory: agent.guild_memory.clone(),
+            progress: Some(self.progress_sink()),
+            log: log_sink(agent.log.guild().to_string(), agent.spec.id.to_string()),
+            agent_state: agent.log.state(&agent_state),
+            guild_state: agent.log.state(&guild_state),
+        }
+    }
+
+    fn progress_sink(&self) -> Arc<dyn Fn(Progress) + Send + Sync> {
+        let (served, log, speaker) = (self.served.clone(), self.agent.log.clone(), self.speaker.clone());
+        Arc::new(move |progress| {
+            let origin = served.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(message) = origin.and_then(|origin| progress_message(progress, &origin, &speaker)) {
+                log.signal(message);
+            }
+        })
+    }
+
+    async fn pause(&mut self, wait: Duration) -> Flow {
+        tokio::select! {
+            () = self.agent.stop.cancelled() => Flow::Stop,
+            () = tokio::time::sleep(wait) => Flow::On,
+        }
+    }
+
+    async fn wait_for_stop(&mut self) -> Flow {
+        self.agent.stop.cancelled().await;
+        Flow::Stop
+    }
+
+    fn show(&self, sign: Sign) {
+        if self.agent.pulse.set(sign) {
+            self.report(ReportKind::Changed);
+        }
+    }
+
+    fn report(&self, kind: ReportKind) {
+        // Nobody listens any more when the guild is gone.
+        let _ = self.agent.reports.send(Report { agent: self.agent.spec.id.clone(), kind });
+    }
+}
+
+/// How a try of a message ended.
+enum Attempt {
+    Over,
+    /// Try again; it counts.
+    Again,
+    /// Try again; it does not count.
+    SameAgain,
+    Stop,
+}
+
+/// How long a turn may go on after its agent was told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// Writes what a guest prints to the host's log, under the agent's name.
+fn log_sink(guild: String, agent: String) -> Arc<dyn Fn(LogLine) + Send + Sync> {
+    Arc::new(move |line: LogLine| match line.level {
+        LogLevel::Debug => tracing::debug!(target: "guildhall::guest", guild, agent, "{}", line.text),
+        LogLevel::Info => tracing::info!(target: "guildhall::guest", guild, agent, "{}", line.text),
+        LogLevel::Warn => tracing::warn!(target: "guildhall::guest", guild, agent, "{}", line.text),
+        LogLevel::Error => tracing::error!(target: "guildhall::guest", guild, agent, "{}", line.text),
+    })
+}
+
+/// What a turn wants its user to see at once: never stored, not in order with
+/// what it emits.
+fn progress_message(progress: Progress, origin: &Message, speaker: &Speaker) -> Option<Message> {
+    let user = origin.user.as_ref()?;
+    let payload = serde_json::value::RawValue::from_string(progress.payload).ok()?;
+    let topics = Topics::Many(vec![topic::user_notifications(user)]);
+    let mut message = Message::draft(speaker.tag.clone(), topics, progress.format, payload);
+    message.in_response_to = Some(origin.id);
+    message.thread = origin.full_thread();
+    message.user = Some(user.clone());
+    Some(message)
+}

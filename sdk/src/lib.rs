@@ -1,1 +1,115 @@
-//! Empty for now.
+//! Write a Guildhall agent in Rust, test it natively, ship it as one WebAssembly component.
+//!
+//! ```
+//! use guildhall_sdk::prelude::*;
+//!
+//! #[message("text")]
+//! struct Text {
+//!     text: String,
+//! }
+//!
+//! #[properties]
+//! struct Props {
+//!     /// What stands before every answer.
+//!     #[serde(default)]
+//!     prefix: String,
+//! }
+//!
+//! struct Parrot {
+//!     props: Props,
+//! }
+//!
+//! impl Agent for Parrot {
+//!     const CLASS_NAME: &'static str = "example.Parrot";
+//!     const NAME: &'static str = "Parrot";
+//!     const SUMMARY: &'static str = "Says it again";
+//!     type Properties = Props;
+//!
+//!     fn new(props: Props) -> Result<Self, String> {
+//!         Ok(Parrot { props })
+//!     }
+//!
+//!     fn handlers(on: &mut Handlers<Self>) {
+//!         on.message(Self::on_text);
+//!     }
+//! }
+//!
+//! impl Parrot {
+//!     fn on_text(&mut self, ctx: &mut Ctx, heard: Text) -> Result<(), Failure> {
+//!         let text = format!("{}{}", self.props.prefix, heard.text);
+//!         ctx.reply(&Text { text })?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! export_agent!(Parrot);
+//!
+//! # fn main() {
+//! use guildhall_sdk::serde_json::json;
+//! use guildhall_sdk::testing::Bench;
+//!
+//! let mut bench = Bench::<Parrot>::start(json!({"prefix": "Echo: "})).unwrap();
+//! let replies = bench.send(&Text { text: "hello".into() }).unwrap();
+//! assert_eq!(replies[0].payload, r#"{"text":"Echo: hello"}"#);
+//! # }
+//! ```
+//!
+//! `cargo build --release --target wasm32-wasip2` makes the component of a crate whose `crate-type` has `cdylib`.
+//! A panic ends the instance: the host reports it with what stands on stderr, starts a new instance and delivers the
+//! message again. Nothing the turn emitted or changed remains.
+
+extern crate self as guildhall_sdk;
+
+mod agent;
+mod ctx;
+mod describe;
+mod failure;
+mod handlers;
+mod host;
+mod json;
+pub mod log;
+mod outgoing;
+mod runner;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
+/// What wit-bindgen made of `wit/agent.wit`: for [`export_agent!`] and for those who need the contract itself.
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "base",
+        pub_export_macro: true,
+        default_bindings_module: "::guildhall_sdk::bindings",
+        runtime_path: "::guildhall_sdk::__private::rt",
+        additional_derives: [PartialEq],
+        generate_all,
+    });
+}
+
+/// What the macros' expansions need. No part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::describe::describe;
+    pub use crate::host::Imports;
+    pub use crate::runner::Runner;
+    pub use wit_bindgen::rt;
+}
+
+pub use agent::{Agent, NoProperties};
+pub use bindings::exports::guildhall::agent::agent::{Description, FormatSpec, Health, Status, StopReason};
+pub use bindings::guildhall::agent::context::Identity;
+pub use bindings::guildhall::agent::messaging::{EmitError, Outgoing};
+pub use bindings::guildhall::agent::types::{AgentTag, Failure, Message, RetryHint};
+pub use ctx::Ctx;
+pub use guildhall_sdk_macros::{message, properties};
+pub use handlers::{Emits, Format, Handlers};
+pub use {schemars, serde, serde_json};
+
+/// Everything an agent's source usually names.
+pub mod prelude {
+    pub use crate::{
+        Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Message, NoProperties, Outgoing,
+        StopReason, export_agent, log, message, properties,
+    };
+}

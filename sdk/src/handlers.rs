@@ -1,0 +1,107 @@
+//! Which method takes which message: the same decision in the component and in the test bench.
+
+use crate::describe::{format_specs, schema_text};
+use crate::{Ctx, Failure, FormatSpec, log};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A type that is the payload of a message format. Implemented by [`#[message("name")]`](crate::message).
+pub trait Format: Serialize + DeserializeOwned + JsonSchema + 'static {
+    /// The format's name on the wire, under which the type is sent and received.
+    const NAME: &'static str;
+    /// Further names under which it is received.
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+type Handler<A> = Box<dyn Fn(&mut A, &mut Ctx) -> Result<(), Failure>>;
+
+/// The handlers of an agent, filled by [`Agent::handlers`](crate::Agent::handlers).
+///
+/// A message goes to the handler of exactly its format, else to the handler of any format, else it is dropped: logged
+/// at debug, and no failure, because guilds send their agents much that only some of them understand.
+pub struct Handlers<A> {
+    typed: Vec<Typed<A>>,
+    any: Option<Handler<A>>,
+}
+
+struct Typed<A> {
+    spec: fn() -> Vec<FormatSpec>,
+    names: Vec<&'static str>,
+    handle: Handler<A>,
+}
+
+impl<A: 'static> Handlers<A> {
+    pub(crate) fn new() -> Self {
+        Handlers { typed: Vec::new(), any: None }
+    }
+
+    /// Takes messages of `T`'s format and its aliases. A payload that does not fit `T` is rejected before the handler,
+    /// with words that name the format and the path.
+    ///
+    /// # Panics
+    /// If the format has a handler already.
+    pub fn message<T: Format>(&mut self, handler: fn(&mut A, &mut Ctx, T) -> Result<(), Failure>) -> &mut Self {
+        let names: Vec<_> = [T::NAME].into_iter().chain(T::ALIASES.iter().copied()).collect();
+        for name in &names {
+            assert!(self.find(name).is_none(), "two handlers for format `{name}`");
+        }
+        self.typed.push(Typed {
+            spec: format_specs::<T>,
+            names,
+            handle: Box::new(move |agent, ctx| {
+                let payload = ctx.payload()?;
+                handler(agent, ctx, payload)
+            }),
+        });
+        self
+    }
+
+    /// Takes every message that no typed handler takes; [`Ctx::message`] has its format and payload.
+    ///
+    /// # Panics
+    /// If there is such a handler already.
+    pub fn any(&mut self, handler: fn(&mut A, &mut Ctx) -> Result<(), Failure>) -> &mut Self {
+        assert!(self.any.is_none(), "two handlers for any format");
+        self.any = Some(Box::new(handler));
+        self
+    }
+
+    pub(crate) fn handle(&self, agent: &mut A, ctx: &mut Ctx) -> Result<(), Failure> {
+        let format = &ctx.message().format;
+        match self.find(format).or(self.any.as_ref()) {
+            Some(handle) => handle(agent, ctx),
+            None => {
+                log::debug!("no handler for format `{format}`: message dropped");
+                Ok(())
+            }
+        }
+    }
+
+    /// What the agent receives; empty means everything.
+    pub(crate) fn receives(&self) -> Vec<FormatSpec> {
+        match self.any {
+            Some(_) => Vec::new(),
+            None => self.typed.iter().flat_map(|typed| (typed.spec)()).collect(),
+        }
+    }
+
+    fn find(&self, format: &str) -> Option<&Handler<A>> {
+        let typed = self.typed.iter().find(|typed| typed.names.contains(&format))?;
+        Some(&typed.handle)
+    }
+}
+
+/// The formats an agent sends, filled by [`Agent::emits`](crate::Agent::emits).
+#[derive(Default)]
+pub struct Emits {
+    pub(crate) specs: Vec<FormatSpec>,
+}
+
+impl Emits {
+    /// Declares that the agent sends `T`, under its first name.
+    pub fn message<T: Format>(&mut self) -> &mut Self {
+        self.specs.push(FormatSpec { name: T::NAME.into(), json_schema: schema_text::<T>() });
+        self
+    }
+}

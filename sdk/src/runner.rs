@@ -1,0 +1,97 @@
+//! An agent in service: from `start` to `stop`, over any [`Host`]. And the macro that exports it as a component.
+
+use crate::host::Host;
+use crate::{Agent, Ctx, Failure, Handlers, Health, Message, StopReason, json};
+
+/// Runs one agent of class `A`: the whole of an instance's life, the same in a component and in the test bench.
+pub struct Runner<A> {
+    handlers: Handlers<A>,
+    agent: Option<A>,
+}
+
+impl<A: Agent> Runner<A> {
+    pub fn new() -> Self {
+        let mut handlers = Handlers::new();
+        A::handlers(&mut handlers);
+        Runner { handlers, agent: None }
+    }
+
+    pub fn start(&mut self, properties: &str) -> Result<(), String> {
+        let properties = json::parse("the `properties` object", properties)?;
+        self.agent = Some(A::new(properties)?);
+        Ok(())
+    }
+
+    pub fn receive(&mut self, host: &mut dyn Host, message: &Message) -> Result<(), Failure> {
+        match &mut self.agent {
+            Some(agent) => self.handlers.handle(agent, &mut Ctx::new(message, host)),
+            None => Err(Failure::other("the agent was not started")),
+        }
+    }
+
+    pub fn heartbeat(&mut self) -> Health {
+        match &mut self.agent {
+            Some(agent) => agent.heartbeat(),
+            None => Health::error("the agent was not started"),
+        }
+    }
+
+    pub fn stop(&mut self, reason: StopReason) {
+        if let Some(agent) = &mut self.agent {
+            agent.stop(reason);
+        }
+    }
+}
+
+impl<A: Agent> Default for Runner<A> {
+    fn default() -> Self {
+        Runner::new()
+    }
+}
+
+/// Exports an [`Agent`] as the component that this crate builds. Once per crate, at the top of its `lib.rs`.
+///
+/// The version in the agent's description is the crate's own. Natively the crate stays an ordinary library.
+#[macro_export]
+macro_rules! export_agent {
+    ($agent:ty) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use $crate::__private::{Imports, Runner};
+            use $crate::bindings::exports::guildhall::agent::agent as exported;
+
+            ::std::thread_local! {
+                static RUNNER: ::std::cell::RefCell<Runner<$agent>> = ::std::default::Default::default();
+            }
+
+            struct Component;
+
+            impl exported::Guest for Component {
+                fn describe() -> $crate::Description {
+                    $crate::__private::describe::<$agent>(::std::env!("CARGO_PKG_VERSION"))
+                }
+
+                fn start(properties: String) -> Result<(), String> {
+                    RUNNER.with_borrow_mut(|runner| runner.start(&properties))
+                }
+
+                fn receive(message: $crate::Message) -> Result<(), $crate::Failure> {
+                    RUNNER.with_borrow_mut(|runner| runner.receive(&mut Imports, &message))
+                }
+
+                fn heartbeat() -> $crate::Health {
+                    RUNNER.with_borrow_mut(Runner::heartbeat)
+                }
+
+                fn stop(reason: $crate::StopReason) {
+                    RUNNER.with_borrow_mut(|runner| runner.stop(reason))
+                }
+            }
+
+    $crate::bindings::export!(Component with_types_in $crate::bindings);
+        };
+
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&str) -> $crate::Description = $crate::__private::describe::<$agent>;
+    };
+}

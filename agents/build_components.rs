@@ -48,7 +48,7 @@ pub fn variable(name: &str) -> String {
 }
 
 /// Ends the build script with an error in words.
-pub fn fail(words: &str) -> ! {
+fn fail(words: &str) -> ! {
     println!("cargo::error={words}");
     exit(1)
 }

@@ -6,31 +6,28 @@
 #[path = "../agents/build_components.rs"]
 mod build_components;
 
-use build_components::{build, fail, variable, watch};
-use std::fs;
+use build_components::{build, variable, watch};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-fn main() {
+fn main() -> io::Result<()> {
     let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
     for watched in ["agents", "sdk", "wit", "Cargo.toml", "Cargo.lock"] {
         watch(&workspace.join(watched));
     }
-    let names = agents(&workspace.join("agents"));
+    let names = agents(&workspace.join("agents"))?;
     let packages: Vec<_> = names.iter().map(|name| format!("guildhall-agent-{name}")).collect();
     let components = build(&workspace, &packages);
-    let out = Path::new(&variable("OUT_DIR")).join("components.rs");
-    if let Err(error) = fs::write(&out, source(&names, &components)) {
-        fail(&format!("{} cannot be written: {error}", out.display()));
-    }
+    fs::write(Path::new(&variable("OUT_DIR")).join("components.rs"), source(&names, &components))
 }
 
 /// The folders that hold an agent's crate, by name.
-fn agents(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| fail(&format!("{}: {error}", folder.display())));
-    let crates = entries.flatten().filter(|entry| entry.path().join("Cargo.toml").is_file());
+fn agents(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    let crates = entries.iter().filter(|entry| entry.path().join("Cargo.toml").is_file());
     let mut names: Vec<_> = crates.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
-    names
+    Ok(names)
 }
 
 fn source(names: &[String], components: &[PathBuf]) -> String {

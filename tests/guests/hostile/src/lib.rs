@@ -5,7 +5,7 @@
 //! | `loop` | never returns |
 //! | `eat` | allocates until it dies |
 //! | `trap`, `unreachable` | panics with the message `told to trap`; traps without a word |
-//! | `exit N` | ends the process |
+//! | `exit N` | ends the process; WASI tells the host 0 or 1 only |
 //! | `recurse` | calls itself until the stack ends |
 //! | `burn MS` | is busy for about so long on a usual machine |
 //! | `flood N`, `big N` | emits N messages; one with a payload of N bytes |
@@ -169,11 +169,11 @@ fn recurse(depth: u64) -> u64 {
     recurse(black_box(depth + 1)) ^ black_box(depth)
 }
 
-/// Takes a million small steps for each millisecond: an agent has no clock.
+/// Divides for about `ms` milliseconds: an agent has no clock, and division takes long for the fuel it costs.
 fn burn(ms: u64) -> u64 {
-    let mut sum = 0_u64;
-    for step in 0..ms * 1_000_000 {
-        sum = black_box(sum.wrapping_add(step));
+    let mut rest = 0_u64;
+    for step in 0..ms * 400_000 {
+        rest = black_box(rest ^ (u64::MAX / black_box(step | 1)));
     }
     ms
 }

@@ -2,10 +2,15 @@
 
 pub mod agent;
 pub mod api;
+pub mod chat;
+pub mod cli;
+pub mod config;
+mod demo;
 pub mod guild;
 pub mod journal;
 pub mod model;
 pub mod routing;
 pub mod sandbox;
+pub mod server;
 pub mod store;
 pub mod ws;

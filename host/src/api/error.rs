@@ -83,6 +83,7 @@ impl From<LaunchError> for ApiError {
         match error {
             LaunchError::Taken(id) => Self::Conflict { what: "guild", id: id.into_string() },
             LaunchError::Store(error) => error.into(),
+            LaunchError::Journal(error) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -93,6 +94,7 @@ impl From<GuildError> for ApiError {
             GuildError::Unknown => Self::NotFound { what: "guild", id: String::new() },
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Store(error) => error.into(),
+            GuildError::Journal(error) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -1,15 +1,39 @@
-//! Guilds: launched, found again, stopped. What is here keeps their rows; nothing
-//! runs yet.
+//! Guilds: launched, found again after a restart, stopped. Each has a manager task
+//! and one task for each agent; everybody else reaches it over its log.
 
-use bytes::Bytes;
+mod component;
+mod gate;
+mod manager;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::agent::Components;
+use crate::journal::{Journal, JournalError};
 use crate::model::clock::Clock;
-use crate::model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
+use crate::model::dialect::{self, Channel, Dialect, Viewer};
+use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use crate::model::message::Message;
 use crate::model::spec::GuildSpec;
-use crate::store::{ComponentRow, ComponentState, NewGuild, Store, StoreError};
+use crate::model::status::GuildStatus;
+use crate::model::topic;
+use crate::routing::{GuildView, subscriptions};
+use crate::sandbox::{Component, MemoryBudget};
+use crate::store::{NewGuild, Store, StoreError};
+
+pub use component::ComponentRefusal;
+
+use gate::Gate;
+use manager::Manager;
+use state::GuildState;
 
 /// A guild to launch: a spec that was read and admitted.
 #[derive(Clone, Debug)]
@@ -29,6 +53,8 @@ pub enum LaunchError {
     Taken(GuildId),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// Why a guild did not do what it was asked.
@@ -40,6 +66,8 @@ pub enum GuildError {
     Stopped,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 impl GuildError {
@@ -48,27 +76,80 @@ impl GuildError {
     }
 }
 
-/// Why a component was not taken.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ComponentRefusal {
-    /// A stable name; `too_large` when the bytes are too many.
-    pub code: &'static str,
-    pub message: String,
-    pub hint: Option<String>,
+/// What guilds are made with.
+#[derive(Clone)]
+pub struct Setup {
+    pub store: Store,
+    pub journal: Journal,
+    pub components: Components,
+    pub clock: Clock,
+    /// How many messages of a thread may follow one another.
+    pub hop_limit: u32,
+    /// Linear memory of all agents of one guild, in bytes.
+    pub guild_memory_bytes: u64,
+    /// In what the REST history is written.
+    pub dialect: Dialect,
 }
 
 /// The guilds of this host. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Guilds {
-    store: Store,
-    clock: Clock,
+#[derive(Clone)]
+pub struct Guilds(Arc<Inner>);
+
+struct Inner {
+    setup: Setup,
+    /// The components that are part of this program, by class.
+    built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
+    running: Mutex<HashMap<GuildId, CancellationToken>>,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    is_ready: AtomicBool,
 }
+
+/// How many messages a history has at most: the newest.
+const HISTORY: usize = 10_000;
 
 impl Guilds {
     #[must_use]
-    pub const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+    pub fn new(setup: Setup) -> Self {
+        Self(Arc::new(Inner {
+            setup,
+            built_in: Mutex::default(),
+            running: Mutex::default(),
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            is_ready: AtomicBool::new(false),
+        }))
+    }
+
+    /// Makes components of this program available to every guild.
+    pub fn add_built_in(&self, components: impl IntoIterator<Item = Arc<Component>>) {
+        let mut held = lock(&self.0.built_in);
+        let mut all = HashMap::clone(&held);
+        all.extend(components.into_iter().map(|component| (component.description.class_name.clone(), component)));
+        *held = Arc::new(all);
+    }
+
+    /// The components that are part of this program.
+    #[must_use]
+    pub fn built_in(&self) -> Vec<Arc<Component>> {
+        lock(&self.0.built_in).values().cloned().collect()
+    }
+
+    /// Starts every guild that was not stopped. They take sockets when this
+    /// returns; their agents start in their own time.
+    ///
+    /// # Errors
+    /// When the store cannot be read. A guild that cannot be started is logged.
+    pub async fn resume(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for id in self.0.setup.store.guilds_to_resume().await? {
+            match self.start(&id).await {
+                Ok(started) => count += usize::from(started),
+                Err(error) => tracing::error!(%error, guild = %id, "a guild cannot be resumed"),
+            }
+        }
+        self.0.is_ready.store(true, Ordering::SeqCst);
+        Ok(count)
     }
 
     /// Keeps the guild and starts it.
@@ -76,19 +157,23 @@ impl Guilds {
     /// # Errors
     /// `Taken` when the id is in use.
     pub async fn launch(&self, launch: Launch) -> Result<GuildId, LaunchError> {
+        let setup = &self.0.setup;
         let new = NewGuild {
             spec: &launch.spec,
             document: &launch.document,
             org: &launch.org,
             user: launch.user.as_ref(),
             blueprint: launch.blueprint.as_ref(),
-            now_ms: self.clock.now_ms(),
+            now_ms: setup.clock.now_ms(),
         };
-        match self.store.insert_guild(new).await {
-            Ok(()) => Ok(launch.spec.id),
-            Err(StoreError::Conflict { what: "guild", .. }) => Err(LaunchError::Taken(launch.spec.id)),
-            Err(error) => Err(error.into()),
+        match setup.store.insert_guild(new).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict { what: "guild", .. }) => return Err(LaunchError::Taken(launch.spec.id)),
+            Err(error) => return Err(error.into()),
         }
+        let id = launch.spec.id.clone();
+        self.open(launch.spec, GuildStatus::Requested, Vec::new()).await?;
+        Ok(id)
     }
 
     /// Starts a guild that is not running; says whether there was anything to start.
@@ -96,59 +181,137 @@ impl Guilds {
     /// # Errors
     /// `Unknown`, or `Stopped` when it was told to end.
     pub async fn relaunch(&self, id: &GuildId) -> Result<bool, GuildError> {
-        match self.store.guild_status(id).await? {
+        match self.0.setup.store.guild_status(id).await? {
             None => Err(GuildError::Unknown),
             Some(status) if status.is_over() => Err(GuildError::Stopped),
-            Some(_) => Ok(false),
+            Some(_) => self.start(id).await,
         }
     }
 
-    /// What a user has seen of a guild, as wire messages, oldest first.
+    async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
+        if lock(&self.0.running).contains_key(id) {
+            return Ok(false);
+        }
+        let store = &self.0.setup.store;
+        let row = store.guild(id).await.map_err(GuildError::of_store)?;
+        let users = store.agents(id).await?.into_iter().filter_map(|row| Some((row.user?, row.spec.name))).collect();
+        Ok(self.open(row.spec, row.status, users).await?)
+    }
+
+    /// Makes the guild's subscriptions and its manager, unless they are there.
+    async fn open(
+        &self,
+        spec: GuildSpec,
+        status: GuildStatus,
+        users: Vec<(UserId, String)>,
+    ) -> Result<bool, JournalError> {
+        let setup = &self.0.setup;
+        let id = spec.id.clone();
+        let shutdown = self.0.shutdown.child_token();
+        {
+            let mut running = lock(&self.0.running);
+            if running.contains_key(&id) {
+                return Ok(false);
+            }
+            running.insert(id.clone(), shutdown.clone());
+        }
+        let placed = Placed { inner: self.0.clone(), id: id.clone() };
+        let log = setup.journal.guild(&id).await?;
+        let state = GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
+        let view = GuildView {
+            id,
+            name: spec.name,
+            routes: Arc::new(spec.routes),
+            agents: spec.agents.clone(),
+            users,
+            hop_limit: setup.hop_limit,
+        };
+        let (view, viewed) = watch::channel(Arc::new(view));
+        let mut consumers = Vec::new();
+        for agent in spec.agents {
+            let consumer = log.consume(&agent.id, subscriptions(&agent)).await?;
+            consumers.push((agent, consumer));
+        }
+        log.open_ingress(Arc::new(Gate::new(viewed)));
+        let manager = Manager {
+            tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
+            log,
+            store: setup.store.clone(),
+            clock: setup.clock.clone(),
+            components: setup.components.clone(),
+            built_in: lock(&self.0.built_in).clone(),
+            view,
+            state,
+            consumers,
+            guild_memory: MemoryBudget::new(setup.guild_memory_bytes),
+            shutdown,
+        };
+        self.0.tracker.spawn(async move {
+            let placed = placed;
+            let ended = manager.run().await;
+            tracing::info!(guild = %placed.id, ?ended, "a guild has ended here");
+        });
+        Ok(true)
+    }
+
+    /// What a user has seen of a guild, as wire messages, oldest first; the newest
+    /// 10,000.
     ///
     /// # Errors
     /// `Unknown` when there is no such guild.
-    pub async fn history(&self, id: &GuildId, _user: &UserId) -> Result<Vec<Box<RawValue>>, GuildError> {
-        self.store.guild(id).await.map_err(GuildError::of_store)?;
-        Ok(Vec::new())
-    }
-
-    /// Takes a component.
-    ///
-    /// # Errors
-    /// When the bytes are none.
-    pub async fn upload_component(&self, bytes: Bytes) -> Result<ComponentRow, ComponentRefusal> {
-        if !bytes.starts_with(b"\0asm") {
-            return Err(ComponentRefusal {
-                code: "not_wasm",
-                message: "the bytes are no WebAssembly".to_owned(),
-                hint: Some("send the .wasm file itself as the body".to_owned()),
-            });
+    pub async fn history(&self, id: &GuildId, user: &UserId) -> Result<Vec<Box<RawValue>>, GuildError> {
+        let setup = &self.0.setup;
+        if setup.store.guild_status(id).await?.is_none() {
+            return Err(GuildError::Unknown);
         }
-        let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let row = ComponentRow {
-            digest: Digest::from(format!("sha256:{hex}")),
-            size: bytes.len() as u64,
-            state: ComponentState::Ready,
-            class_name: None,
-            name: None,
-            version: None,
-            summary: None,
-            description: Value::Null,
-            imports: Vec::new(),
-            reason: None,
-            created_ms: self.clock.now_ms(),
+        let log = setup.journal.guild(id).await?;
+        let topics = topic::seen_by(user);
+        let viewer = Viewer {
+            dialect: setup.dialect,
+            user: user.clone(),
+            user_name: self.user_name(id, user).await?,
+            channel: Channel::User,
         };
-        self.store.insert_component(&row).await.map_err(|error| ComponentRefusal {
-            code: "host_error",
-            message: error.to_string(),
-            hint: None,
-        })?;
-        Ok(row)
+        let spell = |message: &Message| RawValue::from_string(dialect::write(message, &topics[0], &viewer)).ok();
+        Ok(log.history(&topics, HISTORY).await?.iter().filter_map(spell).collect())
     }
 
-    /// Whether the guilds that were running are running again.
-    #[must_use]
-    pub const fn is_ready(&self) -> bool {
-        true
+    async fn user_name(&self, id: &GuildId, user: &UserId) -> Result<String, StoreError> {
+        let proxy = AgentId::proxy_of(user);
+        let rows = self.0.setup.store.agents(id).await?;
+        Ok(rows.into_iter().find(|row| row.id == proxy).map_or_else(|| user.to_string(), |row| row.spec.name))
     }
+
+    /// Whether the guilds that were running are running again, and messages can
+    /// be written.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready.load(Ordering::SeqCst)
+            && self.0.setup.journal.is_writable()
+            && !self.0.shutdown.is_cancelled()
+    }
+
+    /// Ends every guild here; they go on at the next start.
+    pub async fn shutdown(&self) {
+        self.0.shutdown.cancel();
+        self.0.tracker.close();
+        self.0.tracker.wait().await;
+    }
+}
+
+/// A guild's place among the running ones; it is free again when the task ends,
+/// however it ends.
+struct Placed {
+    inner: Arc<Inner>,
+    id: GuildId,
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        lock(&self.inner.running).remove(&self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

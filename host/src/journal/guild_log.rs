@@ -339,6 +339,13 @@ impl GuildLog {
         self.inner().ingress = Some(ingress);
     }
 
+    /// Whether users can get in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.inner().ingress.is_some()
+    }
+
+    /// Closes the way in: users are told that the guild does not run here.
     pub fn close_ingress(&self) {
         self.inner().ingress = None;
     }

@@ -19,6 +19,8 @@ pub const PARTICIPANT_LIST_REQUEST: &str = "rustic_ai.core.agents.utils.user_pro
 pub const STOP_GUILD_SHORT: &str = "stopGuildRequest";
 pub const STOP_GUILD_REQUEST: &str = "rustic_ai.core.agents.system.models.StopGuildRequest";
 pub const STOP_GUILD_RESPONSE: &str = "rustic_ai.core.agents.system.models.StopGuildResponse";
+/// Host-internal: tells the sockets of a guild that it has ended.
+pub const GUILD_ENDED: &str = "guildhall.GuildEnded";
 pub const USER_AGENT_CREATION_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentCreationRequest";
 
 pub const DELIVERY_FAILURE: &str = "rustic_ai.core.messaging.core.dead_letter.DeliveryFailurePayload";

@@ -11,6 +11,8 @@ pub const GUILD_STATUS: &str = "guild_status_topic";
 pub const HEARTBEAT: &str = "heartbeat";
 pub const ERRORS: &str = "error_topic";
 pub const DEAD_LETTERS: &str = "dead_letter_queue";
+/// Host-internal: tells the sockets of a guild that it has ended.
+pub const ENDING: &str = "guildhall_ending";
 pub const BROADCAST: &str = "user_message_broadcast";
 
 /// Where a user's own words enter the guild.
@@ -31,16 +33,16 @@ pub fn user_notifications(user: &UserId) -> String {
     format!("user_notifications:{user}")
 }
 
+/// What a user's conversation is made of, his own notifications first.
+#[must_use]
+pub fn seen_by(user: &UserId) -> Vec<String> {
+    vec![user_notifications(user), user_outbox(user), BROADCAST.to_owned()]
+}
+
 /// What the user's system socket shows besides the guild's status.
 #[must_use]
 pub fn user_system_notification(user: &UserId) -> String {
     format!("user_system_notification:{user}")
-}
-
-/// Whether the user has a socket that answers (retained, never stored).
-#[must_use]
-pub fn user_presence(user: &UserId) -> String {
-    format!("user_presence:{user}")
 }
 
 #[must_use]
@@ -77,7 +79,7 @@ pub fn as_document(name: &str) -> String {
 /// The user whose inbox, outbox, notifications or system topic this is.
 #[must_use]
 pub fn owner(name: &str) -> Option<&str> {
-    ["user:", "user_outbox:", "user_notifications:", "user_system:", "user_system_notification:", "user_presence:"]
+    ["user:", "user_outbox:", "user_notifications:", "user_system:", "user_system_notification:"]
         .into_iter()
         .find_map(|prefix| name.strip_prefix(prefix))
 }

@@ -1,4 +1,159 @@
-//! The sockets. They reach a guild over the journal alone, so a guild may run on
-//! another host.
+//! The sockets. They reach a guild over its log alone, so a guild may run on
+//! another host: what a user says is published, what a monitor asks is signalled,
+//! and what comes back is read from a tail.
 
 pub mod frame;
+mod presence;
+mod session;
+mod system;
+mod user;
+
+use axum::Router;
+use axum::extract::{Path, Query, State, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::journal::Journal;
+use crate::model::clock::Clock;
+use crate::model::dialect::Dialect;
+use crate::model::ids::{GuildId, MessageId, UserId};
+use crate::store::Store;
+
+use presence::Presences;
+use session::MAX_MESSAGE_BYTES;
+
+/// What the sockets act on. Cheap to clone.
+#[derive(Clone)]
+pub struct WsState {
+    pub store: Store,
+    pub journal: Journal,
+    pub clock: Clock,
+    pub dialect: Dialect,
+    /// The largest frame a client may send, in bytes.
+    pub frame_bytes: usize,
+    pub tracker: TaskTracker,
+    pub shutdown: CancellationToken,
+    presences: Presences,
+}
+
+impl WsState {
+    #[must_use]
+    pub fn new(store: Store, journal: Journal, clock: Clock, dialect: Dialect, frame_bytes: usize) -> Self {
+        Self {
+            store,
+            journal,
+            clock,
+            dialect,
+            frame_bytes,
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            presences: Presences::default(),
+        }
+    }
+}
+
+/// What a client may ask for in the query of a socket's URL.
+#[derive(Debug, Default, Deserialize)]
+struct Wishes {
+    dialect: Option<String>,
+    /// Resume after this message.
+    after: Option<String>,
+    /// `1`: an `Ack` frame for each message, after it is in the log.
+    ack: Option<String>,
+}
+
+/// Wishes that can be granted.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    dialect: Dialect,
+    after: Option<MessageId>,
+    ack: bool,
+}
+
+impl Wishes {
+    fn read(self, default: Dialect) -> Result<Granted, String> {
+        let dialect = self.dialect.map_or(Ok(default), |dialect| dialect.parse())?;
+        let after = match self.after {
+            Some(text) => Some(text.parse().map(MessageId::new).map_err(|_| format!("`after` is a message id, not `{text}`"))?),
+            None => None,
+        };
+        let ack = matches!(self.ack.as_deref(), Some("1" | "true"));
+        Ok(Granted { dialect, after, ack })
+    }
+}
+
+/// The routes of both sockets.
+pub fn router(state: WsState) -> Router {
+    Router::new()
+        .route("/ws/guilds/{guild}/syscomms/{user}", get(system_socket))
+        .route("/ws/guilds/{guild}/usercomms/{user}/{name}", get(user_socket))
+        .with_state(state)
+}
+
+async fn system_socket(
+    State(state): State<WsState>,
+    Path((guild, user)): Path<(GuildId, UserId)>,
+    Query(wishes): Query<Wishes>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let granted = match admit(&state, &guild, wishes).await {
+        Ok(granted) => granted,
+        Err(refusal) => return refusal,
+    };
+    let tracker = state.tracker.clone();
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| tracker.track_future(system::serve(state, guild, user, granted, socket)))
+}
+
+async fn user_socket(
+    State(state): State<WsState>,
+    Path((guild, user, name)): Path<(GuildId, UserId, String)>,
+    Query(wishes): Query<Wishes>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let granted = match admit(&state, &guild, wishes).await {
+        Ok(granted) => granted,
+        Err(refusal) => return refusal,
+    };
+    let name = name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > 64 {
+        return refuse(StatusCode::BAD_REQUEST, "invalid_user_name", "a user's name has 1 to 64 characters");
+    }
+    let tracker = state.tracker.clone();
+    let connecting = state.presences.connecting(&guild, &user);
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| tracker.track_future(user::serve(state, guild, user, name, granted, connecting, socket)))
+}
+
+/// Decides before the upgrade whether there is anything to connect to.
+async fn admit(state: &WsState, guild: &GuildId, wishes: Wishes) -> Result<Granted, Response> {
+    let granted =
+        wishes.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
+    match state.store.guild_status(guild).await {
+        Ok(None) => Err(refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found")),
+        Ok(Some(status)) if status.is_over() => {
+            Err(refuse(StatusCode::CONFLICT, "guild_stopped", "Guild is already stopped"))
+        }
+        Ok(Some(_)) if state.shutdown.is_cancelled() => {
+            Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the host is shutting down"))
+        }
+        Ok(Some(_)) => Ok(granted),
+        Err(error) => {
+            tracing::error!(%error, "the store cannot tell a guild's status");
+            Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the guild's status cannot be read"))
+        }
+    }
+}
+
+fn refuse(status: StatusCode, code: &str, detail: &str) -> Response {
+    (status, axum::Json(json!({"detail": detail, "code": code}))).into_response()
+}

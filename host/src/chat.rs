@@ -1,0 +1,139 @@
+//! `guildhall guild chat`: a terminal on a guild, over the same sockets as any
+//! other client.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use futures_util::{SinkExt, StreamExt};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::model::format;
+
+#[derive(Debug, clap::Args)]
+pub struct Chat {
+    /// The guild's id.
+    guild: String,
+    /// Where the host listens.
+    #[arg(long, default_value = "http://127.0.0.1:8880")]
+    url: String,
+    /// Your user id.
+    #[arg(long, default_value = "demo_user")]
+    user: String,
+    /// Your name, as others see it.
+    #[arg(long, default_value = "Demo User")]
+    name: String,
+}
+
+type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+impl Chat {
+    /// Chats until the input ends; waits for the answers to what was said.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or closes a socket.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let base = self.url.replacen("http", "ws", 1);
+        let guild = format!("{}/ws/guilds/{}", base.trim_end_matches('/'), encode(&self.guild));
+        let mut system = open(&format!("{guild}/syscomms/{}", encode(&self.user))).await?;
+        report(&mut system, |_| true).await?;
+        let mut user = open(&format!("{guild}/usercomms/{}/{}?ack=1", encode(&self.user), encode(&self.name))).await?;
+        // The user socket's pings are answered while it is read.
+        tokio::select! {
+            ready = report(&mut system, |health| health != "starting") => {
+                let health = ready?;
+                if health != "ok" {
+                    show(&format!("the guild is in state {health}"));
+                }
+            }
+            ended = drain(&mut user) => return ended,
+        }
+        self.converse(&mut user).await
+    }
+
+    async fn converse(&self, socket: &mut Socket) -> anyhow::Result<()> {
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut input_ended = false;
+        let mut unanswered = 0_usize;
+        while !(input_ended && unanswered == 0) {
+            tokio::select! {
+                line = lines.next_line(), if !input_ended => match line? {
+                    Some(line) if line.trim().is_empty() => {}
+                    Some(line) => {
+                        let message = json!({
+                            "format": "text",
+                            "payload": {"text": line},
+                            "sender": {"id": self.user, "name": self.name},
+                        });
+                        socket.send(Message::text(message.to_string())).await?;
+                        unanswered += 1;
+                    }
+                    None => input_ended = true,
+                },
+                frame = next(socket) => {
+                    let frame = frame?;
+                    if frame["format"] != format::ACK {
+                        show(&spoken(&frame));
+                        unanswered = unanswered.saturating_sub(1);
+                    }
+                }
+            }
+        }
+        socket.close(None).await?;
+        Ok(())
+    }
+}
+
+async fn open(url: &str) -> anyhow::Result<Socket> {
+    Ok(connect_async(url).await.with_context(|| format!("cannot open {url}"))?.0)
+}
+
+/// The next text frame as JSON.
+async fn next(socket: &mut Socket) -> anyhow::Result<Value> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text)?),
+            Some(Ok(Message::Close(frame))) => {
+                bail!("the host closed the socket: {}", frame.map_or_else(String::new, |frame| frame.reason.to_string()))
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error.into()),
+            None => bail!("the host closed the socket"),
+        }
+    }
+}
+
+async fn drain(socket: &mut Socket) -> anyhow::Result<()> {
+    loop {
+        show(&spoken(&next(socket).await?));
+    }
+}
+
+/// Waits for a health report whose guild health is wanted, and gives it.
+async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+    loop {
+        let frame = next(socket).await?;
+        let health = frame["payload"]["guild_health"].as_str().unwrap_or_default();
+        if frame["format"] == format::HEALTH_REPORT && wanted(health) {
+            return Ok(health.to_owned());
+        }
+    }
+}
+
+fn spoken(frame: &Value) -> String {
+    let who = frame["sender"]["name"].as_str().unwrap_or("?");
+    let payload = &frame["payload"];
+    let what = payload["text"].as_str().or_else(|| payload["error_message"].as_str());
+    what.map_or_else(|| format!("{who}: {payload}"), |what| format!("{who}: {what}"))
+}
+
+fn show(line: &str) {
+    let mut out = std::io::stdout();
+    // A closed terminal is noticed at the next line of input.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

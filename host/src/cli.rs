@@ -1,0 +1,158 @@
+//! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks
+//! to a guild of one.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::chat;
+use crate::config::Config;
+use crate::journal::Durability;
+use crate::model::dialect::Dialect;
+use crate::server::Server;
+
+/// Hosts agents that were compiled to WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "guildhall", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a host.
+    Serve(Serve),
+    /// Work with a guild of a running host.
+    #[command(subcommand)]
+    Guild(Guild),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to listen.
+    #[arg(long, env = "GUILDHALL_LISTEN", default_value = "127.0.0.1:8880")]
+    listen: SocketAddr,
+    /// Where everything that lasts is kept.
+    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// Register the built-in agents and launch a guild that echoes.
+    #[arg(long)]
+    demo: bool,
+    /// Listen beyond loopback although nobody is authenticated.
+    #[arg(long)]
+    insecure: bool,
+    /// What a message in the log survives: the end of the process, of the machine
+    /// (disk), or nothing for sure (none).
+    #[arg(long, env = "GUILDHALL_DURABILITY", default_value = "process")]
+    durability: Durability,
+    /// The dialect of sockets that do not ask for one.
+    #[arg(long, env = "GUILDHALL_DIALECT", default_value = "guide")]
+    dialect: Dialect,
+    /// Where compiled components are kept [default: DATA_DIR/cache].
+    #[arg(long, env = "GUILDHALL_COMPONENT_CACHE")]
+    component_cache: Option<PathBuf>,
+    /// Change a setting by its name, as errors tell it; may be given often.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Guild {
+    /// Chat with a guild: a line is a message.
+    Chat(chat::Chat),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("GUILDHALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the threads of the host cannot be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Guild(Guild::Chat(chat)) => chat.run().await,
+        }
+    });
+    // A turn that cannot be stopped must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "guildhall: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self) -> anyhow::Result<()> {
+        let mut config = Config {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            component_cache: self.component_cache,
+            insecure: self.insecure,
+            durability: self.durability,
+            dialect: self.dialect,
+            ..Config::default()
+        };
+        for setting in &self.settings {
+            config.set(setting).map_err(anyhow::Error::msg)?;
+        }
+        let stopped = stop_signal()?;
+        let server = Server::start(config).await?;
+        let demo = if self.demo { Some(server.demo().await?) } else { None };
+        say(&welcome(server.addr, demo.as_ref().map(crate::model::ids::GuildId::as_str)));
+        stopped.await;
+        tracing::info!("going down");
+        server.stop().await
+    }
+}
+
+fn welcome(addr: SocketAddr, demo: Option<&str>) -> String {
+    let mut text = format!("listening on http://{addr}\n");
+    if let Some(guild) = demo {
+        text += &format!(
+            "guild: {guild}\n\
+             system socket: ws://{addr}/ws/guilds/{guild}/syscomms/demo_user\n\
+             user socket:   ws://{addr}/ws/guilds/{guild}/usercomms/demo_user/Demo%20User\n\
+             chat with it:  guildhall guild chat {guild} --url http://{addr}\n"
+        );
+    }
+    text
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout();
+    // Whoever started the host may have closed its output; it serves all the same.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Completes at SIGTERM or SIGINT, which are caught from now on.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,154 @@
+//! What an operator can set, with the defaults. Every setting has one name, the
+//! one that errors tell.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::journal::{Durability, Limits as JournalLimits, Retention};
+use crate::model::dialect::Dialect;
+use crate::sandbox::{Limit, Limits as SandboxLimits, TABLE};
+
+/// The configuration of one host.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    /// Where compiled components are kept; `data_dir/cache` unless given.
+    pub component_cache: Option<PathBuf>,
+    /// Whether to listen beyond loopback although nobody is authenticated.
+    pub insecure: bool,
+    pub durability: Durability,
+    pub retention: Retention,
+    pub journal: JournalLimits,
+    pub dialect: Dialect,
+    pub cors_origin: String,
+    /// The largest frame a client may send, in bytes.
+    pub frame_bytes: usize,
+    /// The largest JSON body of a request, in bytes.
+    pub body_bytes: usize,
+    /// How many messages of a thread may follow one another.
+    pub hops: u32,
+    /// Linear memory of all agents of one guild, in MiB.
+    pub guild_memory_mib: u64,
+    /// How many agents may live at once.
+    pub max_agents: u32,
+    /// The most a blueprint may ask for.
+    pub ceilings: SandboxLimits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8880)),
+            data_dir: PathBuf::from("data"),
+            component_cache: None,
+            insecure: false,
+            durability: Durability::default(),
+            retention: Retention::default(),
+            journal: JournalLimits::default(),
+            dialect: Dialect::default(),
+            cors_origin: "http://localhost:3000".to_owned(),
+            frame_bytes: 1 << 20,
+            body_bytes: 4 << 20,
+            hops: crate::routing::HOP_LIMIT,
+            guild_memory_mib: 1_024,
+            max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
+            ceilings: SandboxLimits::highest(),
+        }
+    }
+}
+
+/// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
+const NAMES: [&str; 11] = [
+    "limits.agent_lag",
+    "limits.socket_lag",
+    "limits.window",
+    "limits.hops",
+    "limits.frame_bytes",
+    "limits.body_bytes",
+    "guild.memory_mib",
+    "host.max_agents",
+    "retention.age_s",
+    "retention.guild_bytes",
+    "cors.origin",
+];
+
+impl Config {
+    /// Sets one setting by its name.
+    ///
+    /// # Errors
+    /// Words that name what would be right: an unknown name, a value that is no
+    /// number.
+    pub fn set(&mut self, assignment: &str) -> Result<(), String> {
+        let (name, value) =
+            assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
+        if name == "cors.origin" {
+            value.clone_into(&mut self.cors_origin);
+            return Ok(());
+        }
+        let number: u64 = value.parse().map_err(|_| format!("`{name}` is a whole number, not `{value}`"))?;
+        let size = usize::try_from(number).unwrap_or(usize::MAX);
+        let small = u32::try_from(number).unwrap_or(u32::MAX);
+        match name {
+            "limits.agent_lag" => self.journal.agent_lag = size,
+            "limits.socket_lag" => self.journal.socket_lag = size,
+            "limits.window" => self.journal.window = size.max(1),
+            "limits.hops" => self.hops = small,
+            "limits.frame_bytes" => self.frame_bytes = size,
+            "limits.body_bytes" => self.body_bytes = size,
+            "guild.memory_mib" => self.guild_memory_mib = number,
+            "host.max_agents" => self.max_agents = small.max(1),
+            "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),
+            "retention.guild_bytes" => self.retention.guild_bytes = number,
+            _ => return self.set_ceiling(name, number),
+        }
+        Ok(())
+    }
+
+    fn set_ceiling(&mut self, name: &str, value: u64) -> Result<(), String> {
+        let Some(row) = TABLE.iter().find(|row| row.setting == name) else {
+            let ceilings = TABLE.iter().map(|row| row.setting);
+            let known: Vec<_> = NAMES.into_iter().chain(ceilings).collect();
+            return Err(format!("there is no setting `{name}`; there are {}", known.join(", ")));
+        };
+        if value > row.ceiling {
+            return Err(format!("`{name}` is {value} and may be at most {}", row.ceiling));
+        }
+        self.ceilings = std::mem::take(&mut self.ceilings).with(row.limit, value);
+        Ok(())
+    }
+
+    /// What a blueprint may ask for at most, for the checks of uploads.
+    #[must_use]
+    pub fn sandbox_ceilings(&self) -> crate::model::read::spec::SandboxCeilings {
+        crate::model::read::spec::SandboxCeilings {
+            fuel: self.ceilings.get(Limit::Fuel),
+            memory_mib: self.ceilings.get(Limit::Memory),
+            timeout_ms: self.ceilings.get(Limit::Timeout),
+            emits: u32::try_from(self.ceilings.get(Limit::Emits)).unwrap_or(u32::MAX).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_set_by_the_name_that_errors_tell() {
+        let mut config = Config::default();
+        config.set("limits.agent_lag=5").unwrap();
+        config.set("sandbox.fuel=1000000").unwrap();
+        assert_eq!(config.journal.agent_lag, 5);
+        assert_eq!(config.ceilings.get(Limit::Fuel), 1_000_000);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_with_what_would_be_right() {
+        let mut config = Config::default();
+        assert!(config.set("limits.nothing=5").unwrap_err().contains("limits.agent_lag"));
+        assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
+        assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
+        assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
+    }
+}

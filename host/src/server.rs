@@ -1,0 +1,181 @@
+//! All wiring: what is opened in which order, and closed in the other.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use axum::http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::Components;
+use crate::api::{self, ApiLimits, ApiState};
+use crate::config::Config;
+use crate::demo;
+use crate::guild::{Guilds, Setup};
+use crate::journal::Journal;
+use crate::model::clock::Clock;
+use crate::sandbox::{Limit, Sandbox, SandboxConfig};
+use crate::store::Store;
+use crate::ws::{self, WsState};
+
+/// The components that are part of this program: name and bytes.
+mod built_in {
+    include!(concat!(env!("OUT_DIR"), "/components.rs"));
+}
+
+/// A host that runs.
+pub struct Server {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    pub guilds: Guilds,
+    pub store: Store,
+    journal: Journal,
+    sockets: WsState,
+    api: axum::Router,
+    accepting: CancellationToken,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Opens everything, resumes the guilds and listens. The guilds that were
+    /// running take sockets when this returns.
+    ///
+    /// # Errors
+    /// With what could not be opened, and where.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        ensure!(
+            config.listen.ip().is_loopback() || config.insecure,
+            "{} is reachable from other machines and nobody is authenticated here: listen on 127.0.0.1, or say --insecure",
+            config.listen
+        );
+        let clock = Clock::system();
+        let dir = &config.data_dir;
+        std::fs::create_dir_all(dir).with_context(|| format!("the data directory {} cannot be made", dir.display()))?;
+        // First of all: another host on the same data or port is told at once.
+        let listener =
+            TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+        let addr = listener.local_addr()?;
+        let lock = DataLock::take(dir)?;
+
+        let sandbox = Sandbox::new(SandboxConfig {
+            cache_dir: Some(config.component_cache.clone().unwrap_or_else(|| dir.join("cache"))),
+            max_agents: config.max_agents,
+            ceilings: config.ceilings.clone(),
+        })?;
+        let store_url = format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
+        let store = Store::open(&store_url).await.context("the store cannot be opened")?;
+        let journal = Journal::open(
+            &dir.join("journal.db"),
+            config.durability,
+            config.journal,
+            config.retention,
+            clock.clone(),
+        )
+        .await
+        .context("the journal cannot be opened")?;
+        let components = Components::new(sandbox, dir.join("components"));
+        let guilds = Guilds::new(Setup {
+            store: store.clone(),
+            journal: journal.clone(),
+            components: components.clone(),
+            clock: clock.clone(),
+            hop_limit: config.hops,
+            guild_memory_bytes: config.guild_memory_mib << 20,
+            dialect: config.dialect,
+        });
+        guilds.add_built_in(prepare_built_in(&components).await?);
+        let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
+        tracing::info!(resumed, %addr, "ready");
+
+        let cors_origin = HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?;
+        let sockets = WsState::new(store.clone(), journal.clone(), clock.clone(), config.dialect, config.frame_bytes);
+        let api = api::router(
+            ApiState {
+                store: store.clone(),
+                guilds: guilds.clone(),
+                clock,
+                ceilings: config.sandbox_ceilings(),
+                limits: ApiLimits {
+                    body_bytes: config.body_bytes,
+                    component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
+                },
+            },
+            &cors_origin,
+        );
+        let router = ws::router(sockets.clone()).fallback_service(api.clone());
+        let accepting = CancellationToken::new();
+        let until = accepting.clone();
+        let serving = tokio::spawn(async move {
+            let _lock = lock;
+            use axum::serve::ListenerExt;
+            let listener = listener.tap_io(|io| {
+                if let Err(error) = io.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                }
+            });
+            axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await
+        });
+        Ok(Self { addr, guilds, store, journal, sockets, api, accepting, serving })
+    }
+
+    /// Launches the guild that shows what a fresh host can do; gives its id.
+    ///
+    /// # Errors
+    /// With what the API answered.
+    pub async fn demo(&self) -> anyhow::Result<crate::model::ids::GuildId> {
+        demo::set_up(&self.api, &self.store, &self.guilds).await
+    }
+
+    /// Stops accepting, closes the sockets with 1001, lets the turns that run
+    /// finish within their grace, writes what waits.
+    ///
+    /// # Errors
+    /// When the server had failed before.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.accepting.cancel();
+        self.sockets.shutdown.cancel();
+        self.sockets.tracker.close();
+        let sockets = self.sockets.tracker.wait();
+        if tokio::time::timeout(std::time::Duration::from_secs(3), sockets).await.is_err() {
+            tracing::warn!("some sockets did not close in time");
+        }
+        self.guilds.shutdown().await;
+        self.journal.close().await;
+        self.store.close().await;
+        self.serving.abort();
+        match self.serving.await {
+            Ok(done) => Ok(done?),
+            Err(error) if error.is_cancelled() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
+    let mut prepared = Vec::new();
+    for (name, bytes) in built_in::BUILT_IN {
+        let component = components.prepare((*bytes).into()).await;
+        prepared.push(component.with_context(|| format!("the built-in component {name} is broken"))?);
+    }
+    Ok(prepared)
+}
+
+/// Keeps a second host away from the same data.
+struct DataLock(#[expect(dead_code, reason = "holds the lock until it is dropped")] std::fs::File);
+
+impl DataLock {
+    fn take(dir: &std::path::Path) -> anyhow::Result<Self> {
+        let path = dir.join("lock");
+        let file = std::fs::File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                anyhow::bail!("another host uses the data directory {}", dir.display())
+            }
+            Err(std::fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            }
+        }
+    }
+}

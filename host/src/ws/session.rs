@@ -1,0 +1,201 @@
+//! What both kinds of socket share: writing with a deadline, pings, endings, and
+//! the frames that the socket itself makes.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::model::clock::Clock;
+use crate::model::dialect::Dialect;
+use crate::model::format;
+use crate::model::ids::{ID_EPOCH_MS, MessageId};
+
+use super::frame::Unusable;
+
+/// What is read at all, so that a frame over the limit can be answered with a
+/// close frame instead of a broken connection.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// A peer that takes longer to accept a frame is gone.
+const SEND_WITHIN: Duration = Duration::from_secs(20);
+/// How often a peer is pinged, and how long it may take to answer.
+pub const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Why a socket ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer left, or does not answer: nothing more can be said.
+    Gone,
+    GuildEnded,
+    HostShutdown,
+    FrameTooLarge { limit: usize },
+    Lagged,
+    HostError,
+}
+
+impl Ending {
+    fn frame(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Gone => return None,
+            Self::GuildEnded => (1000, "the guild was stopped".to_owned()),
+            Self::HostShutdown => (1001, "the host is going down".to_owned()),
+            Self::FrameTooLarge { limit } => (1009, format!("a frame has at most {limit} bytes (limits.frame_bytes)")),
+            Self::Lagged => (1013, "too many messages wait; resume with ?after=<last id>".to_owned()),
+            Self::HostError => (1011, "the log cannot be read".to_owned()),
+        };
+        Some(CloseFrame { code, reason: reason.into() })
+    }
+}
+
+/// One socket with its deadlines.
+pub struct Session {
+    pub socket: WebSocket,
+    pub clock: Clock,
+    pub dialect: Dialect,
+    next_ping: Instant,
+    awaits_pong: bool,
+}
+
+impl Session {
+    pub fn new(socket: WebSocket, clock: Clock, dialect: Dialect) -> Self {
+        Self { socket, clock, dialect, next_ping: Instant::now() + PING_EVERY, awaits_pong: false }
+    }
+
+    /// Sends frames, flushed once.
+    pub async fn send(&mut self, frames: impl IntoIterator<Item = String>) -> Result<(), Ending> {
+        let sending = async {
+            for frame in frames {
+                self.socket.feed(WsMessage::Text(frame.into())).await?;
+            }
+            self.socket.flush().await
+        };
+        match tokio::time::timeout(SEND_WITHIN, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Ending::Gone),
+            Err(_) => Err(Ending::Lagged),
+        }
+    }
+
+    /// Pings now, whatever the clock says.
+    pub async fn ping(&mut self) -> Result<(), Ending> {
+        self.awaits_pong = true;
+        self.next_ping = Instant::now() + PING_EVERY;
+        match tokio::time::timeout(SEND_WITHIN, self.socket.send(WsMessage::Ping(Vec::new().into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Ending::Gone),
+        }
+    }
+
+    /// When the next ping is due.
+    pub const fn ping_due(&self) -> Instant {
+        self.next_ping
+    }
+
+    /// Pings, or ends a peer that did not answer the last one.
+    pub async fn keep_alive(&mut self) -> Result<(), Ending> {
+        if self.awaits_pong {
+            return Err(Ending::Gone);
+        }
+        self.ping().await
+    }
+
+    /// Notes any sign of life.
+    pub const fn is_alive(&mut self) {
+        self.awaits_pong = false;
+    }
+
+    /// Closes with a code and gives the peer a moment to read it.
+    pub async fn close(mut self, ending: Ending) {
+        let Some(frame) = ending.frame() else { return };
+        let closing = async {
+            self.socket.send(WsMessage::Close(Some(frame))).await?;
+            while let Some(Ok(message)) = self.socket.recv().await {
+                if matches!(message, WsMessage::Close(_)) {
+                    break;
+                }
+            }
+            Ok::<(), axum::Error>(())
+        };
+        // A peer that does not close is left.
+        let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
+    }
+
+    /// The answer to a frame that cannot be used.
+    pub fn refusal(&self, unusable: &Unusable) -> String {
+        let payload = json!({
+            "agent_type": "gateway",
+            "error_type": unusable.error_type,
+            "error_message": unusable.message,
+            "client_id": unusable.client_id,
+        });
+        self.own_frame(format::ERROR_MESSAGE, payload, None, unusable.client_id.as_ref(), true)
+    }
+
+    /// The `Ack` of a message that is in the log.
+    pub fn ack(&self, id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
+        let mut payload = json!({"client_id": client_id, "id": id});
+        if is_repeat {
+            payload["duplicate"] = json!(true);
+        }
+        self.own_frame(format::ACK, payload, Some(id), client_id, false)
+    }
+
+    /// A frame of the socket's own: it is in no log, so its id says when it was
+    /// made and no more.
+    fn own_frame(
+        &self,
+        format: &str,
+        payload: Value,
+        id: Option<MessageId>,
+        client_id: Option<&Value>,
+        is_error: bool,
+    ) -> String {
+        let now_ms = self.clock.now_ms().max(ID_EPOCH_MS);
+        json!({
+            "id": id.unwrap_or_else(|| MessageId::first_at(now_ms)),
+            "format": format,
+            "payload": payload,
+            "sender": {"id": "guildhall", "name": "Guildhall"},
+            "topics": [],
+            "timestamp": now_ms,
+            "thread": [],
+            "priority": 4,
+            "is_error_message": is_error,
+            "client_id": client_id,
+        })
+        .to_string()
+    }
+}
+
+/// What a peer sent, as far as both kinds of socket treat it alike.
+pub enum Incoming {
+    Text(axum::extract::ws::Utf8Bytes),
+    Pong,
+    /// Nothing to act on.
+    Control,
+    Unusable(Unusable),
+    End(Ending),
+}
+
+/// Sorts what came out of a socket.
+pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
+    match received {
+        None | Some(Ok(WsMessage::Close(_))) => Incoming::End(Ending::Gone),
+        Some(Err(error)) => {
+            let is_too_large = error.to_string().contains("too long") || error.to_string().contains("too large");
+            Incoming::End(if is_too_large { Ending::FrameTooLarge { limit } } else { Ending::Gone })
+        }
+        Some(Ok(WsMessage::Text(text))) if text.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
+        Some(Ok(WsMessage::Binary(bytes))) if bytes.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
+        Some(Ok(WsMessage::Text(text))) => Incoming::Text(text),
+        Some(Ok(WsMessage::Binary(_))) => Incoming::Unusable(Unusable {
+            error_type: "BINARY_FRAME",
+            message: "a frame is JSON in a text frame, not a binary one".to_owned(),
+            client_id: None,
+        }),
+        Some(Ok(WsMessage::Pong(_))) => Incoming::Pong,
+        Some(Ok(WsMessage::Ping(_))) => Incoming::Control,
+    }
+}

@@ -1,0 +1,229 @@
+//! The system socket: how the guild is, who is there, and stopping it.
+//!
+//! The readiness barrier: the first report lists the manager alone and says
+//! `starting`, so that the client opens its user socket; the full report, which
+//! may say `ok`, is held back until that socket has answered a ping. A monitor
+//! without a user socket gets it after [`ALONE_AFTER`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocket;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::journal::{GuildLog, Tail, TailEvent};
+use crate::model::clock::rfc3339_ms;
+use crate::model::dialect::{self, Channel, Viewer};
+use crate::model::format;
+use crate::model::health::HealthStatus;
+use crate::model::ids::{AgentId, GuildId, UserId};
+use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use crate::model::topic;
+
+use super::frame::{self, ClientName, Frame, Unusable};
+use super::presence::Watched;
+use super::session::{Ending, Incoming, Session, sort};
+use super::{Granted, WsState};
+
+/// When a monitor without a user socket gets the full report.
+const ALONE_AFTER: Duration = Duration::from_millis(1_200);
+/// When the full report goes out although a user socket has not answered.
+const SLOW_AFTER: Duration = Duration::from_secs(8);
+
+struct SystemSocket {
+    session: Session,
+    log: GuildLog,
+    user: UserId,
+    viewer: Viewer,
+    watched: Watched,
+    /// The report that waits for the barrier.
+    held: Option<Arc<Message>>,
+    /// When the barrier falls by itself; `None`: it has fallen.
+    barrier: Option<(Instant, Instant)>,
+    frame_bytes: usize,
+}
+
+/// Serves one system socket until it ends.
+pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Granted, socket: WebSocket) {
+    let session = Session::new(socket, state.clock.clone(), granted.dialect);
+    let log = match state.journal.guild(&guild).await {
+        Ok(log) => log,
+        Err(error) => {
+            tracing::error!(%error, %guild, "a guild's log cannot be opened");
+            return session.close(Ending::HostError).await;
+        }
+    };
+    let topics =
+        vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
+    let tail = log.tail(topics, None);
+    let now = Instant::now();
+    let mut socket = SystemSocket {
+        session,
+        viewer: Viewer {
+            dialect: granted.dialect,
+            user: user.clone(),
+            user_name: user.to_string(),
+            channel: Channel::System,
+        },
+        watched: state.presences.watch(&guild, &user),
+        log,
+        user,
+        held: None,
+        barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
+        frame_bytes: state.frame_bytes,
+    };
+    let ending = socket.run(tail, &state).await;
+    socket.session.close(ending).await;
+}
+
+impl SystemSocket {
+    async fn run(&mut self, mut tail: Tail, state: &WsState) -> Ending {
+        let begun = async {
+            let first = self.first_report();
+            self.session.send([first]).await?;
+            self.ask(format::HEALTH_CHECK_REQUEST, &json!({"checktime": rfc3339_ms(self.session.clock.now_ms())}), None);
+            Ok::<(), Ending>(())
+        };
+        if let Err(ending) = begun.await {
+            return ending;
+        }
+        loop {
+            let (alone, slow) = self.barrier.unwrap_or_else(|| {
+                let never = Instant::now() + Duration::from_secs(3_600);
+                (never, never)
+            });
+            let is_held = self.barrier.is_some();
+            let is_alone = self.watched.now() == super::presence::Counts::default();
+            let ping_due = self.session.ping_due();
+            let done = tokio::select! {
+                () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
+                heard = tail.next() => self.show(heard).await,
+                received = self.session.socket.recv() => self.received(received).await,
+                () = self.watched.changed(), if is_held => self.lower_if_ready().await,
+                () = tokio::time::sleep_until(alone), if is_held && is_alone => self.lower().await,
+                () = tokio::time::sleep_until(slow), if is_held => self.lower().await,
+                () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
+            };
+            if let Err(ending) = done {
+                return ending;
+            }
+        }
+    }
+
+    async fn show(&mut self, heard: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
+        let (message, heard_on) = match heard {
+            Ok(TailEvent::Message { message, topic }) => (message, topic),
+            Ok(TailEvent::Lagged) => return Err(Ending::Lagged),
+            Err(error) => {
+                tracing::error!(%error, "a system socket cannot read the log");
+                return Err(Ending::HostError);
+            }
+        };
+        if message.format == format::GUILD_ENDED {
+            return Err(Ending::GuildEnded);
+        }
+        if message.format == format::HEALTH_REPORT && self.barrier.is_some() {
+            self.held = Some(message);
+            return self.lower_if_ready().await;
+        }
+        let text = dialect::write(&message, &heard_on, &self.viewer);
+        self.session.send([text]).await
+    }
+
+    async fn lower_if_ready(&mut self) -> Result<(), Ending> {
+        if self.watched.now().ready > 0 { self.lower().await } else { Ok(()) }
+    }
+
+    /// Lets the held report out, and everything that follows.
+    async fn lower(&mut self) -> Result<(), Ending> {
+        self.barrier = None;
+        match self.held.take() {
+            Some(report) => {
+                let text = dialect::write(&report, topic::GUILD_STATUS, &self.viewer);
+                self.session.send([text]).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn received(&mut self, received: Option<Result<axum::extract::ws::Message, axum::Error>>) -> Result<(), Ending> {
+        self.session.is_alive();
+        let unusable = match sort(received, self.frame_bytes) {
+            Incoming::End(ending) => return Err(ending),
+            Incoming::Pong | Incoming::Control => return Ok(()),
+            Incoming::Unusable(unusable) => unusable,
+            Incoming::Text(text) => match frame::read(&text).and_then(|frame| self.obey(frame)) {
+                Ok(()) => return Ok(()),
+                Err(unusable) => unusable,
+            },
+        };
+        let refusal = self.session.refusal(&unusable);
+        self.session.send([refusal]).await
+    }
+
+    /// Passes a request on to the manager. The guild and the user are those of
+    /// the connection.
+    fn obey(&self, frame: Frame) -> Result<(), Unusable> {
+        let given: Value =
+            frame.payload.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| json!({}));
+        match frame.format.as_str() {
+            format::PARTICIPANT_LIST_REQUEST | format::HEALTH_CHECK_REQUEST => {
+                let payload = json!({"guild_id": self.log.guild()});
+                self.ask(&frame.format, &payload, frame.conversation_id);
+                Ok(())
+            }
+            format::STOP_GUILD_REQUEST => {
+                let meant = given.get("guild_id").and_then(Value::as_str).unwrap_or(self.log.guild().as_str());
+                if meant != self.log.guild().as_str() {
+                    return Err(Unusable {
+                        error_type: "DENIED",
+                        message: format!("this socket is of the guild {}, not of {meant}", self.log.guild()),
+                        client_id: frame.name.as_ref().map(ClientName::to_json),
+                    });
+                }
+                let payload = json!({"guild_id": meant, "user_id": self.user});
+                self.ask(&frame.format, &payload, frame.conversation_id);
+                Ok(())
+            }
+            other => Err(Unusable {
+                error_type: "UNKNOWN_FORMAT",
+                message: format!(
+                    "a system socket understands participantsRequest, stopGuildRequest and HealthCheckRequest, not `{other}`"
+                ),
+                client_id: frame.name.as_ref().map(ClientName::to_json),
+            }),
+        }
+    }
+
+    fn ask(&self, format: &str, payload: &Value, conversation_id: Option<Value>) {
+        let sender = AgentTag { id: Some(format!("sys_comms_socket:{}", self.user)), name: None };
+        let mut message =
+            Message::draft(sender, Topics::One(topic::SYSTEM.to_owned()), format, raw_json(payload));
+        message.user = Some(self.user.clone());
+        message.priority = Priority::HIGH;
+        message.conversation_id = conversation_id;
+        self.log.signal(message);
+    }
+
+    /// The report that lets a client open its user socket: the manager alone.
+    fn first_report(&self) -> String {
+        let guild = self.log.guild();
+        let time = rfc3339_ms(self.session.clock.now_ms());
+        let manager = AgentId::manager_of(guild);
+        let payload = json!({
+            "agents": {manager.as_str(): {
+                "checktime": time,
+                "checkstatus": HealthStatus::Starting,
+                "responsetime": time,
+                "checkmeta": {"qos_latency": null, "observed_latency": 0},
+            }},
+            "guild_health": HealthStatus::Starting,
+        });
+        let sender = AgentTag::new(manager.as_str(), format!("GuildManagerAgent4{guild}"));
+        let topics = Topics::Many(vec![topic::GUILD_STATUS.to_owned()]);
+        let mut report = Message::draft(sender, topics, format::HEALTH_REPORT, raw_json(&payload));
+        report.id = crate::model::ids::MessageId::first_at(self.session.clock.now_ms());
+        dialect::write(&report, topic::GUILD_STATUS, &self.viewer)
+    }
+}

@@ -1,0 +1,267 @@
+//! The user socket: what a user says goes into the log, what concerns the user
+//! comes out of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocket;
+use serde_json::{Value, json};
+
+use crate::journal::{GuildLog, IngressError, JournalError, Published, Receipt, Tail, TailEvent};
+use crate::model::dialect::{self, Channel, Viewer};
+use crate::model::draft::UserDraft;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::format;
+use crate::model::ids::{GuildId, MessageId, UserId};
+use crate::model::message::{AgentTag, Message, Topics, raw_json};
+use crate::model::topic;
+
+use super::frame::{self, ClientName, Frame, Unusable};
+use super::presence::Present;
+use super::session::{Ending, Incoming, Session, sort};
+use super::{Granted, WsState};
+
+/// Messages of one socket that may wait for the log at once; then it is not read.
+const UNWRITTEN: usize = 64;
+/// Frames that are written before they are flushed.
+const BURST: usize = 64;
+/// How long a message waits for a guild that is just starting here.
+const GUILD_WITHIN: Duration = Duration::from_secs(10);
+
+struct UserSocket {
+    session: Session,
+    log: GuildLog,
+    user: UserId,
+    number: u64,
+    viewer: Viewer,
+    present: Present,
+    ack: bool,
+    frame_bytes: usize,
+    unwritten: VecDeque<Unwritten>,
+}
+
+/// A message that waits for the log.
+struct Unwritten {
+    receipt: Receipt,
+    id: MessageId,
+    client_id: Option<Value>,
+}
+
+/// Serves one user socket until it ends.
+pub async fn serve(
+    state: WsState,
+    guild: GuildId,
+    user: UserId,
+    name: String,
+    granted: Granted,
+    present: Present,
+    socket: WebSocket,
+) {
+    let session = Session::new(socket, state.clock.clone(), granted.dialect);
+    let log = match state.journal.guild(&guild).await {
+        Ok(log) => log,
+        Err(error) => {
+            tracing::error!(%error, %guild, "a guild's log cannot be opened");
+            return session.close(Ending::HostError).await;
+        }
+    };
+    let mut topics = topic::seen_by(&user);
+    topics.push(topic::ENDING.to_owned());
+    let tail = log.tail(topics, granted.after);
+    let mut socket = UserSocket {
+        session,
+        viewer: Viewer {
+            dialect: granted.dialect,
+            user: user.clone(),
+            user_name: name,
+            channel: Channel::User,
+        },
+        log,
+        user,
+        number: rand::random::<u64>() | 1,
+        present,
+        ack: granted.ack,
+        frame_bytes: state.frame_bytes,
+        unwritten: VecDeque::new(),
+    };
+    let ending = socket.run(tail, granted.after, &state).await;
+    socket.session.close(ending).await;
+}
+
+impl UserSocket {
+    async fn run(&mut self, mut tail: Tail, after: Option<MessageId>, state: &WsState) -> Ending {
+        self.join();
+        let begun = async {
+            self.session.ping().await?;
+            match after {
+                Some(after) if self.log.has_gap_after(after) => {
+                    let gap = self.gap(after);
+                    self.session.send([gap]).await
+                }
+                _ => Ok(()),
+            }
+        };
+        if let Err(ending) = begun.await {
+            return ending;
+        }
+        loop {
+            let ping_due = self.session.ping_due();
+            let may_read = self.unwritten.len() < UNWRITTEN;
+            let waits = !self.unwritten.is_empty();
+            let done = tokio::select! {
+                () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
+                heard = tail.next() => self.show(heard, &mut tail).await,
+                written = first_written(&mut self.unwritten), if waits => self.written(written).await,
+                received = self.session.socket.recv(), if may_read => self.received(received).await,
+                () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
+            };
+            if let Err(ending) = done {
+                return ending;
+            }
+        }
+    }
+
+    /// Tells the guild's manager that the user is here.
+    fn join(&self) {
+        let payload = json!({"user_id": self.user, "user_name": self.viewer.user_name});
+        let sender = AgentTag::new(format!("user_socket:{}", self.user), self.viewer.user_name.as_str());
+        let to = Topics::One(topic::SYSTEM.to_owned());
+        let mut message = Message::draft(sender, to, format::USER_AGENT_CREATION_REQUEST, raw_json(&payload));
+        message.user = Some(self.user.clone());
+        self.log.signal(message);
+    }
+
+    fn gap(&self, after: MessageId) -> String {
+        self.session.refusal(&Unusable {
+            error_type: "GAP",
+            message: format!("messages after {after} are no longer kept; what follows is all that is left"),
+            client_id: None,
+        })
+    }
+
+    async fn show(&mut self, heard: Result<TailEvent, JournalError>, tail: &mut Tail) -> Result<(), Ending> {
+        let mut frames = Vec::new();
+        let mut heard = heard.map(Some);
+        let mut ending = Ok(());
+        while let Some(event) = heard.unwrap_or_else(|error| {
+            tracing::error!(%error, "a user socket cannot read the log");
+            ending = Err(Ending::HostError);
+            None
+        }) {
+            match event {
+                TailEvent::Message { message, topic } => {
+                    if message.format == format::GUILD_ENDED {
+                        ending = Err(Ending::GuildEnded);
+                        break;
+                    }
+                    if dialect::is_shown(&message, self.number, &self.viewer) {
+                        frames.push(dialect::write(&message, &topic, &self.viewer));
+                    }
+                }
+                TailEvent::Lagged => {
+                    ending = Err(Ending::Lagged);
+                    break;
+                }
+            }
+            if frames.len() >= BURST {
+                break;
+            }
+            heard = Ok(tail.try_next());
+        }
+        if !frames.is_empty() {
+            self.session.send(frames).await?;
+        }
+        ending
+    }
+
+    async fn received(&mut self, received: Option<Result<axum::extract::ws::Message, axum::Error>>) -> Result<(), Ending> {
+        self.session.is_alive();
+        let outcome = match sort(received, self.frame_bytes) {
+            Incoming::End(ending) => return Err(ending),
+            Incoming::Control => return Ok(()),
+            Incoming::Pong => {
+                self.present.ready();
+                return Ok(());
+            }
+            Incoming::Unusable(unusable) => Err(unusable),
+            Incoming::Text(text) => match frame::read(&text) {
+                Ok(frame) => self.publish(frame).await,
+                Err(unusable) => Err(unusable),
+            },
+        };
+        match outcome {
+            Ok(None) => Ok(()),
+            Ok(Some(answer)) => self.session.send([answer]).await,
+            Err(unusable) => {
+                let refusal = self.session.refusal(&unusable);
+                self.session.send([refusal]).await
+            }
+        }
+    }
+
+    /// Publishes a message; an answer comes back at once only when it was said
+    /// before.
+    async fn publish(&mut self, frame: Frame) -> Result<Option<String>, Unusable> {
+        let client_id = frame.name.as_ref().map(ClientName::to_json);
+        let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
+        let published = publish_when_it_runs(&self.log, draft).await.map_err(|error| unusable(error, client_id.clone()))?;
+        match published.receipt {
+            None => Ok(Some(self.session.ack(published.id, client_id.as_ref(), true))),
+            Some(receipt) => {
+                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id });
+                Ok(None)
+            }
+        }
+    }
+
+    async fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>)) -> Result<(), Ending> {
+        match outcome {
+            Ok(()) if self.ack => {
+                let ack = self.session.ack(written.id, written.client_id.as_ref(), false);
+                self.session.send([ack]).await
+            }
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let refusal = self.session.refusal(&unusable(IngressError::Journal(error), written.client_id));
+                self.session.send([refusal]).await
+            }
+        }
+    }
+}
+
+async fn publish_when_it_runs(log: &GuildLog, draft: UserDraft) -> Result<Published, IngressError> {
+    let deadline = tokio::time::Instant::now() + GUILD_WITHIN;
+    while !log.is_open() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    log.publish_from_user(draft).await
+}
+
+/// Waits for the oldest message that is not written yet. Cancel-safe: it leaves
+/// the queue only with its outcome.
+async fn first_written(unwritten: &mut VecDeque<Unwritten>) -> (Unwritten, Result<(), JournalError>) {
+    let Some(first) = unwritten.front_mut() else { return std::future::pending().await };
+    let outcome = (&mut first.receipt).await;
+    match unwritten.pop_front() {
+        Some(first) => (first, outcome),
+        None => std::future::pending().await,
+    }
+}
+
+fn unusable(error: IngressError, client_id: Option<Value>) -> Unusable {
+    let (error_type, message) = match error {
+        IngressError::Absent => ("BUSY", "the guild is not running here; try again in a moment".to_owned()),
+        IngressError::Refused(fault) => (error_type(&fault), fault.message),
+        IngressError::Journal(error) => ("HOST_ERROR", format!("the message could not be stored: {error}")),
+    };
+    Unusable { error_type, message, client_id }
+}
+
+const fn error_type(fault: &Fault) -> &'static str {
+    match fault.kind {
+        FaultKind::Busy => "BUSY",
+        FaultKind::NoRecipient => "NO_RECIPIENT",
+        FaultKind::Denied => "DENIED",
+        _ => "REFUSED",
+    }
+}

@@ -52,7 +52,8 @@ impl GuildError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ComponentRefusal {
-    /// A stable name; `too_large` when the bytes are too many.
+    /// A stable name; `too_large` when the bytes are too many, `host_error` when the
+    /// fault is ours.
     pub code: &'static str,
     pub message: String,
     pub hint: Option<String>,

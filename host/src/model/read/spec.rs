@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Fields, Mistakes, entries, flag, free, integer, list, number, object, one_of, sized, text, trimmed, whole,
 };
-use crate::model::ids::{AgentId, Digest, GuildId, random_id};
+use crate::model::ids::{AgentId, Digest, random_id};
 use crate::model::message::{AgentTag, Priority, ProcessStatus, Topics};
 use crate::model::spec::{
     AgentSpec, Destination, GuildSpec, OriginFilter, QosSpec, ResourceSpec, RoutingRule, RoutingSlip, SandboxSpec,
@@ -30,7 +30,7 @@ pub const MAX_NAME: usize = 64;
 /// Reads a guild's spec.
 pub fn guild<'c>(ceilings: &'c SandboxCeilings) -> impl FnOnce(&Value, &mut Mistakes) -> Option<GuildSpec> + 'c {
     object(move |f| {
-        let id = f.or("id", GuildId::from(random_id()), |value, mistakes| trimmed(value, mistakes).map(GuildId::from));
+        let id = f.or("id", None, given_id);
         let name = f.required("name", sized(1, MAX_NAME));
         let description = f.required("description", sized(1, usize::MAX));
         let properties = f.or("properties", Map::new(), free);
@@ -39,7 +39,7 @@ pub fn guild<'c>(ceilings: &'c SandboxCeilings) -> impl FnOnce(&Value, &mut Mist
         let routes = f.or("routes", RoutingSlip::default(), slip);
         let gateway = f.optional("gateway", gateway);
         Some(GuildSpec {
-            id: id?,
+            id: id?.unwrap_or_else(random_id).into(),
             name: name?,
             description: description?,
             properties: properties?,
@@ -55,7 +55,7 @@ pub fn guild<'c>(ceilings: &'c SandboxCeilings) -> impl FnOnce(&Value, &mut Mist
 pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<AgentSpec> {
     object(|f| {
         let class_name = class_name(f)?;
-        let given_id = f.or("id", None, |value, mistakes| trimmed(value, mistakes).map(Some));
+        let id = f.or("id", None, given_id);
         let name = f.required("name", sized(1, MAX_NAME));
         let description = f.required("description", sized(1, usize::MAX));
         let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
@@ -71,7 +71,7 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
         let sandbox = f.optional("sandbox", |value, mistakes| sandbox(value, mistakes, ceilings));
         let name = name?;
         Some(AgentSpec {
-            id: given_id?.map_or_else(|| AgentId::random_for(&name), AgentId::from),
+            id: id?.map_or_else(|| AgentId::random_for(&name), AgentId::from),
             name,
             description: description?,
             class_name,
@@ -88,6 +88,11 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
             sandbox: sandbox?,
         })
     })(value, mistakes)
+}
+
+/// An id of the author's choice; an empty one is none.
+fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
+    trimmed(value, mistakes).map(|id| Some(id).filter(|id| !id.is_empty()))
 }
 
 fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {

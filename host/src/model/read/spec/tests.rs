@@ -22,7 +22,7 @@ fn with_agent(agent: &Value) -> Value {
 #[test]
 fn defaults_and_ids_are_filled_in_and_blanks_trimmed() {
     let spec = read(&with_agent(&json!({
-        "name": " Echo Agent ", "description": " d ", "class_name": ECHO, "additional_topics": [" t "],
+        "id": "", "name": " Echo Agent ", "description": " d ", "class_name": ECHO, "additional_topics": [" t "],
     })))
     .unwrap();
     let agent = &spec.agents[0];

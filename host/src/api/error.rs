@@ -188,6 +188,7 @@ impl ApiError {
 fn refused(refusal: ComponentRefusal) -> (StatusCode, Answer) {
     let status = match refusal.code {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "host_error" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     (status, Answer { hint: refusal.hint, ..Answer::new(refusal.message, refusal.code) })

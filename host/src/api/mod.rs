@@ -42,10 +42,8 @@ pub struct ApiState {
 
 type Route = (&'static str, MethodRouter<ApiState>);
 
-/// The API for browsers from `cors_origin` and for everybody else who is no browser.
-///
-/// # Panics
-/// Never: two routes cannot be equal, or the tests fail.
+/// The whole REST API. Browsers are let in from `cors_origin` alone; other clients
+/// send no origin and are not asked.
 pub fn router(state: ApiState, cors_origin: &HeaderValue) -> Router {
     let limits = state.limits;
     let routes = [catalog::routes(limits), guilds::routes(), health::routes()];

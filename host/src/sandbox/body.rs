@@ -159,7 +159,7 @@ pub(super) async fn start(
 ) -> Result<Result<Body, String>, Fault> {
     match sandbox.begin(pre, guest, Some(room), Call::Start(properties)).await {
         (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Body { live, sandbox })),
-        (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(refused)),
+        (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(shortened(refused))),
         (_, Ok(_)) => unreachable!("a start is answered as one"),
         (_, Err(broken)) => Err(broken.into_fault()),
     }
@@ -249,6 +249,7 @@ impl Live {
 }
 
 /// A call of one export.
+#[expect(clippy::large_enum_variant, reason = "most calls are the large one, and a box is an allocation for each turn")]
 enum Call {
     Describe,
     Start(String),
@@ -357,12 +358,23 @@ fn done(staged: Staged) -> TurnEnd {
     TurnEnd::Done { emits: staged.emits, agent_patches: staged.agent_patches, guild_patches: staged.guild_patches }
 }
 
+/// The most of an agent's own words that goes into reports.
+const MAX_REASON_BYTES: usize = 4 << 10;
+
+fn shortened(mut reason: String) -> String {
+    if reason.len() > MAX_REASON_BYTES {
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        reason.push('…');
+    }
+    reason
+}
+
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {
         match failure {
-            types::Failure::Reject(reason) => Self::Reject(reason),
-            types::Failure::Retry(hint) => Self::Retry { reason: hint.reason, after_ms: hint.after_ms },
-            types::Failure::Other(reason) => Self::Other(reason),
+            types::Failure::Reject(reason) => Self::Reject(shortened(reason)),
+            types::Failure::Retry(hint) => Self::Retry { reason: shortened(hint.reason), after_ms: hint.after_ms },
+            types::Failure::Other(reason) => Self::Other(shortened(reason)),
         }
     }
 }
@@ -374,6 +386,18 @@ impl From<export::Health> for Health {
             export::Status::Warning => HealthStatus::Warning,
             export::Status::Error => HealthStatus::Error,
         };
-        Self { status, detail: health.detail }
+        Self { status, detail: health.detail.map(shortened) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        assert_eq!(shortened("é".repeat(3)), "ééé");
+        let cut = shortened(format!("x{}", "é".repeat(MAX_REASON_BYTES)));
+        assert_eq!(cut.len(), MAX_REASON_BYTES - 1 + '…'.len_utf8());
     }
 }

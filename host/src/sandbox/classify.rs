@@ -48,7 +48,9 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
         return host_full();
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return Fault::new(FaultKind::Exit, format!("the agent called exit with status {}", exit.0));
+        // WASI 0.2 passes on only whether it was a success.
+        let said = if exit.0 == 0 { "success" } else { "failure" };
+        return Fault::new(FaultKind::Exit, format!("the agent called exit and reported {said}"));
     }
     if let Some(sealed) = error.downcast_ref::<Sealed>() {
         return Fault::new(FaultKind::Denied, sealed.to_string());
@@ -115,7 +117,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let frames = trace.frames().iter();
     frames
         .map(|frame| match frame.func_name() {
-            Some(name) => name.to_owned(),
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
             None => format!("{}[{}]", frame.module().name().unwrap_or("wasm"), frame.func_index()),
         })
         .collect()

@@ -93,6 +93,9 @@ impl Console {
     }
 
     fn say(&mut self, mut line: Vec<u8>, output: Output) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
         let budget = &mut self.budget;
         let length = line.len() as u64;
         if budget.lines >= budget.max_lines || budget.bytes + length > budget.max_bytes {
@@ -225,7 +228,7 @@ mod tests {
     fn output_is_split_into_lines_with_levels() {
         let (mut console, lines) = console(&Limits::default());
         console.write(Output::Out, b"[error] it b");
-        console.write(Output::Err, b"careful\r\n");
+        console.write(Output::Err, b"\ncareful\r\n");
         console.write(Output::Out, b"roke\n[x] y\nrest");
         console.end_turn();
         let seen: Vec<_> = lines.lock().unwrap().iter().map(|line| (line.level, line.text.clone())).collect();

@@ -1,13 +1,12 @@
 //! The clock of running turns: an OS thread that advances the engine's epoch each
-//! millisecond while a turn runs, and sleeps while none does. It holds the engine
-//! weakly and ends with it.
+//! millisecond while a turn runs, and sleeps while none does. It ends with its handle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use wasmtime::{Engine, EngineWeak};
+use wasmtime::Engine;
 
 /// How often running guests are looked at.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -20,9 +19,10 @@ const LINGER: u32 = 20;
 struct Pulse {
     running: AtomicUsize,
     parked: AtomicBool,
+    ended: AtomicBool,
 }
 
-/// A handle of the thread; dropping it lets the thread end.
+/// A handle of the thread; dropping it ends the thread.
 pub(super) struct Ticker {
     pulse: Arc<Pulse>,
     thread: Thread,
@@ -30,7 +30,7 @@ pub(super) struct Ticker {
 
 impl Ticker {
     pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let (pulse, engine) = (Arc::new(Pulse::default()), engine.weak());
+        let (pulse, engine) = (Arc::new(Pulse::default()), engine.clone());
         let mine = pulse.clone();
         let handle = thread::Builder::new().name("epoch".into()).spawn(move || tick(&engine, &mine))?;
         Ok(Self { pulse, thread: handle.thread().clone() })
@@ -50,6 +50,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
+        self.pulse.ended.store(true, Ordering::SeqCst);
         self.thread.unpark();
     }
 }
@@ -63,21 +64,47 @@ impl Drop for Running {
     }
 }
 
-fn tick(engine: &EngineWeak, pulse: &Pulse) {
+fn tick(engine: &Engine, pulse: &Pulse) {
     let mut quiet = 0;
-    loop {
+    while !pulse.ended.load(Ordering::SeqCst) {
         thread::sleep(TICK);
-        let Some(engine) = engine.upgrade() else { return };
         engine.increment_epoch();
-        drop(engine);
         quiet = if pulse.running.load(Ordering::SeqCst) == 0 { quiet + 1 } else { 0 };
         if quiet >= LINGER {
             pulse.parked.store(true, Ordering::SeqCst);
-            if pulse.running.load(Ordering::SeqCst) == 0 {
+            if pulse.running.load(Ordering::SeqCst) == 0 && !pulse.ended.load(Ordering::SeqCst) {
                 thread::park();
             }
             pulse.parked.store(false, Ordering::SeqCst);
             quiet = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_sleeps_while_nothing_runs_and_wakes_for_a_turn() {
+        let until = |what: &dyn Fn() -> bool| {
+            let began = std::time::Instant::now();
+            while !what() {
+                assert!(began.elapsed() < Duration::from_secs(10), "it did not happen");
+                thread::yield_now();
+            }
+        };
+        let ticker = Ticker::start(&Engine::default()).unwrap();
+        let is_parked = || ticker.pulse.parked.load(Ordering::SeqCst);
+        until(&is_parked);
+        let running = ticker.running();
+        until(&|| !is_parked());
+        thread::sleep(2 * LINGER * TICK);
+        assert!(!is_parked(), "it sleeps while a turn runs");
+        drop(running);
+        until(&is_parked);
+        let pulse = Arc::downgrade(&ticker.pulse);
+        drop(ticker);
+        until(&|| pulse.upgrade().is_none());
     }
 }

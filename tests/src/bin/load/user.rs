@@ -1,0 +1,240 @@
+//! One user who chats: the hot path. A frame is searched for its number and
+//! nothing else of it is read.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::bail;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use hdrhistogram::Histogram;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::session::Session;
+
+/// What stands before the number of a message, and before that of its echo.
+const HEAD: &str = r#"{"format":"text","payload":{"text":"~~"#;
+const MARK: &str = "Echo: ~~";
+const DIGITS: usize = 10;
+const TAIL: &str = r#""}}"#;
+/// How long to wait for the last echoes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When and how much to chat.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub start: Instant,
+    pub measure_from: Instant,
+    pub until: Instant,
+    pub in_flight: usize,
+    pub bytes: usize,
+}
+
+/// An empty histogram, of three digits.
+pub fn latencies() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits are allowed")
+}
+
+/// What one user, or all together, saw.
+pub struct Outcome {
+    /// Microseconds, of messages sent while measuring.
+    pub latencies: Histogram<u64>,
+    /// Echoes that came while measuring.
+    pub echoes: u64,
+    pub sent: u64,
+    /// Different messages whose echo came.
+    pub received: u64,
+    pub duplicated: u64,
+    pub out_of_order: u64,
+    /// `ErrorMessage` frames.
+    pub errors: u64,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self { latencies: latencies(), echoes: 0, sent: 0, received: 0, duplicated: 0, out_of_order: 0, errors: 0 }
+    }
+}
+
+impl Outcome {
+    pub fn add(&mut self, other: &Self) {
+        self.latencies.add(&other.latencies).expect("a histogram that grows takes every value");
+        self.echoes += other.echoes;
+        self.sent += other.sent;
+        self.received += other.received;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+        self.errors += other.errors;
+    }
+}
+
+/// A message that is on its way since so many nanoseconds after the start.
+const ANSWERED: u64 = u64::MAX;
+
+struct Book {
+    plan: Plan,
+    padding: String,
+    /// By number: when it was sent, or [`ANSWERED`].
+    sent: Vec<u64>,
+    last: Option<usize>,
+    outcome: Outcome,
+}
+
+impl Book {
+    fn new(plan: Plan) -> Self {
+        let padding = plan.bytes.saturating_sub(HEAD.len() + DIGITS + 1 + TAIL.len());
+        Self { plan, padding: "x".repeat(padding), sent: Vec::new(), last: None, outcome: Outcome::default() }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.sent.len() - usize::try_from(self.outcome.received).unwrap_or(usize::MAX)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.plan.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn next_message(&mut self) -> Message {
+        let mut text = String::with_capacity(HEAD.len() + DIGITS + 1 + self.padding.len() + TAIL.len());
+        text.push_str(HEAD);
+        let _ = write!(text, "{:0DIGITS$} ", self.sent.len());
+        text.push_str(&self.padding);
+        text.push_str(TAIL);
+        self.sent.push(self.now());
+        self.outcome.sent += 1;
+        Message::text(text)
+    }
+
+    fn take(&mut self, message: &Message) {
+        let Message::Text(text) = message else { return };
+        let Some(number) = number(text) else {
+            self.outcome.errors += u64::from(text.contains("ErrorMessage"));
+            return;
+        };
+        let Some(sent) = self.sent.get_mut(number) else { return };
+        if *sent == ANSWERED {
+            self.outcome.duplicated += 1;
+            return;
+        }
+        let sent = std::mem::replace(sent, ANSWERED);
+        let now = self.now();
+        self.outcome.received += 1;
+        let since = |instant: Instant| (instant - self.plan.start).as_nanos() as u64;
+        let (from, until) = (since(self.plan.measure_from), since(self.plan.until));
+        self.outcome.echoes += u64::from((from..until).contains(&now));
+        if sent >= from {
+            self.outcome.latencies.saturating_record((now - sent) / 1000);
+        }
+        match self.last {
+            Some(last) if number < last => self.outcome.out_of_order += 1,
+            _ => self.last = Some(number),
+        }
+    }
+}
+
+fn number(text: &str) -> Option<usize> {
+    let digits = text.find(MARK)? + MARK.len();
+    text.get(digits..digits + DIGITS)?.parse().ok()
+}
+
+/// Chats by the plan, then waits for the last echoes.
+pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<Outcome> {
+    let mut book = Book::new(plan);
+    let socket = &mut session.socket;
+    let mut end = std::pin::pin!(sleep_until(plan.until));
+    loop {
+        while book.in_flight() < plan.in_flight {
+            let message = book.next_message();
+            socket.feed(message).await?;
+        }
+        socket.flush().await?;
+        tokio::select! {
+            message = socket.next() => match message {
+                Some(message) => book.take(&message?),
+                None => bail!("the host has closed a user's socket"),
+            },
+            () = &mut end => break,
+        }
+        while let Some(Some(message)) = socket.next().now_or_never() {
+            book.take(&message?);
+        }
+    }
+    let rest = async {
+        while book.in_flight() > 0 {
+            match socket.next().await {
+                Some(message) => book.take(&message?),
+                None => bail!("the host has closed a user's socket"),
+            }
+        }
+        Ok(())
+    };
+    if let Ok(ended) = timeout(PATIENCE, rest).await {
+        ended?;
+    }
+    // An echo too many would come now.
+    while let Ok(Some(message)) = timeout(Duration::from_millis(200), socket.next()).await {
+        book.take(&message?);
+    }
+    Ok(book.outcome)
+}
+
+/// Says one thing and waits for its echo.
+pub async fn echo_once(mut session: Session) -> anyhow::Result<Session> {
+    let now = Instant::now();
+    let mut book = Book::new(Plan { start: now, measure_from: now, until: now, in_flight: 1, bytes: 300 });
+    let message = book.next_message();
+    session.socket.send(message).await?;
+    let echo = async {
+        while book.in_flight() > 0 {
+            match session.socket.next().await {
+                Some(message) => book.take(&message?),
+                None => bail!("the host has closed a user's socket"),
+            }
+        }
+        Ok(())
+    };
+    timeout(PATIENCE, echo).await??;
+    Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book() -> Book {
+        let start = Instant::now();
+        Book::new(Plan { start, measure_from: start, until: start + PATIENCE, in_flight: 8, bytes: 300 })
+    }
+
+    fn echo(message: &Message) -> Message {
+        Message::text(message.to_text().unwrap().replace("~~", MARK))
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_asked_for_and_is_json() {
+        let message = book().next_message();
+        assert_eq!(message.len(), 300);
+        assert!(serde_json::from_str::<serde_json::Value>(message.to_text().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn loss_duplication_and_order_are_counted() {
+        let mut book = book();
+        let messages: Vec<_> = (0..4).map(|_| book.next_message()).collect();
+        for number in [1, 0, 0, 3] {
+            book.take(&echo(&messages[number]));
+        }
+        let outcome = &book.outcome;
+        assert_eq!((outcome.sent, outcome.received, book.in_flight()), (4, 3, 1));
+        assert_eq!((outcome.duplicated, outcome.out_of_order), (1, 1));
+    }
+
+    #[test]
+    fn only_echoes_count() {
+        let mut book = book();
+        let message = book.next_message();
+        book.take(&message);
+        book.take(&Message::text(r#"{"format":"a.ErrorMessage"}"#));
+        assert_eq!((book.outcome.received, book.outcome.errors), (0, 1));
+    }
+}

@@ -1,0 +1,105 @@
+//! A user who has joined a guild the way the document's client does.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::{DEADLINE, Host, Socket, frame};
+
+/// Both sockets of a user, ready to talk.
+pub struct Chat {
+    pub guild: String,
+    pub user: String,
+    pub system: Socket,
+    pub socket: Socket,
+    /// The first report, which came before the user's socket was opened.
+    pub first_report: Value,
+    /// The report that said `ok`.
+    pub ok_report: Value,
+    pub participants: Value,
+}
+
+/// Joins as the document says: system socket, first report, user socket, the
+/// report that says `ok`, the list of participants.
+pub async fn join(host: &Host, guild: &str, user: &str) -> Chat {
+    join_with(host, guild, user, "").await
+}
+
+/// [`join`] with a query (`?ack=1`) on both sockets.
+pub async fn join_with(host: &Host, guild: &str, user: &str, query: &str) -> Chat {
+    let mut system = Socket::connect(&system_url(host, guild, user, query)).await;
+    let first_report = system.wait_for("the first health report", frame::is_report).await;
+    let socket = Socket::connect(&user_url(host, guild, user, query)).await;
+    let ok_report = if frame::is_ok_report(&first_report) {
+        first_report.clone()
+    } else {
+        // The document's client gives a guild 15 s to become ready.
+        system.wait_within(Duration::from_secs(15), "a report that says ok", frame::is_ok_report).await
+    };
+    system.send(&json!({
+        "format": "participantsRequest",
+        "payload": {"guild_id": guild},
+        "sender": {"id": user},
+    }));
+    let participants = system.wait_for("the participants", |frame| frame["payload"]["participants"].is_array()).await;
+    Chat { guild: guild.to_owned(), user: user.to_owned(), system, socket, first_report, ok_report, participants }
+}
+
+/// Where a user's system socket is.
+#[must_use]
+pub fn system_url(host: &Host, guild: &str, user: &str, query: &str) -> String {
+    host.ws(&format!("/ws/guilds/{guild}/syscomms/{user}{query}"))
+}
+
+/// Where a user's own socket is; the user's name is made of the id.
+#[must_use]
+pub fn user_url(host: &Host, guild: &str, user: &str, query: &str) -> String {
+    let name = format!("The {user}");
+    let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+    host.ws(&format!("/ws/guilds/{guild}/usercomms/{user}/{name}{query}"))
+}
+
+impl Chat {
+    /// Says a text as the document's client does.
+    pub fn say(&self, text: &str) {
+        self.socket.send(&json!({
+            "format": "text",
+            "payload": {"text": text},
+            "sender": {"id": self.user, "name": format!("The {}", self.user)},
+            "conversationId": null,
+            "timestamp": "2025-01-15T10:00:00.000Z",
+        }));
+    }
+
+    /// Says a text under a name of its own, so that saying it again changes nothing.
+    pub fn say_as(&self, client_id: &str, text: &str) {
+        self.socket.send(&json!({"id": client_id, "format": "text", "payload": {"text": text}}));
+    }
+
+    /// The next message that says this.
+    pub async fn hear(&mut self, text: &str) -> Value {
+        self.socket.wait_for(&format!("`{text}`"), |frame| frame::says(frame, text)).await
+    }
+
+    /// Says a text to an echo guild and waits for the echo.
+    pub async fn echo(&mut self, text: &str) -> Value {
+        self.echo_within(DEADLINE, text).await
+    }
+
+    /// [`Chat::echo`] with a deadline of its own.
+    pub async fn echo_within(&mut self, deadline: Duration, text: &str) -> Value {
+        self.say(text);
+        let wanted = format!("Echo: {text}");
+        self.socket.wait_within(deadline, &format!("`{wanted}`"), |frame| frame::says(frame, &wanted)).await
+    }
+
+    /// Asks the guild to stop, as the document's client does.
+    pub fn stop_guild(&self) {
+        self.system.send(&json!({
+            "format": "stopGuildRequest",
+            "payload": {"guild_id": self.guild},
+            "sender": {"id": self.user},
+        }));
+    }
+}

@@ -1,0 +1,190 @@
+//! A host in its own process, on a port of its own and a data directory that
+//! lives as long as the value. Its standard error goes to a file; when a test
+//! fails, the end of that file is printed.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::{DEADLINE, Rest, within};
+
+/// Compiling the built-in components for the first time takes a while in a
+/// debug build.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const LISTENING: &str = "listening on ";
+const TAIL_BYTES: usize = 8 << 10;
+
+/// How to start a host.
+#[derive(Clone, Debug)]
+pub struct Options {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Options {
+    /// `program` behaves as `guildhall` does: `program serve --listen …`.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), arguments: Vec::new() }
+    }
+
+    /// Adds an argument of `serve`.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds `--set key=value`.
+    #[must_use]
+    pub fn set(self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.argument("--set").argument(format!("{key}={value}"))
+    }
+
+    /// Keeps compiled components in a directory that other hosts may share.
+    #[must_use]
+    pub fn component_cache(self, directory: impl AsRef<Path>) -> Self {
+        self.argument("--component-cache").argument(directory.as_ref().display().to_string())
+    }
+}
+
+/// A running host. Dropping it kills the process and removes its data.
+pub struct Host {
+    options: Options,
+    directory: TempDir,
+    running: Running,
+}
+
+struct Running {
+    child: Child,
+    rest: Rest,
+    lines: watch::Receiver<Arc<Vec<String>>>,
+}
+
+impl Host {
+    /// Starts a host on a new data directory and waits until it listens.
+    pub async fn spawn(options: Options) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let running = start(&options, directory.path()).await;
+        Self { options, directory, running }
+    }
+
+    /// Starts the host again on the same data, after [`Host::kill`] or
+    /// [`Host::terminate`]. It listens on another port.
+    pub async fn start_again(&mut self) {
+        self.running = start(&self.options, self.directory.path()).await;
+    }
+
+    #[must_use]
+    pub fn rest(&self) -> &Rest {
+        &self.running.rest
+    }
+
+    /// Where `path` is on this host, for a socket.
+    #[must_use]
+    pub fn ws(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.running.rest.authority())
+    }
+
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.child.id().expect("the process has not been waited for")
+    }
+
+    /// What the host has printed to its standard output so far.
+    #[must_use]
+    pub fn printed(&self) -> Arc<Vec<String>> {
+        self.running.lines.borrow().clone()
+    }
+
+    /// `kill -9`, and waits until the process is gone.
+    pub async fn kill(&mut self) {
+        within(DEADLINE, "the killed host to be gone", self.running.child.kill())
+            .await
+            .expect("the host can be killed");
+    }
+
+    /// SIGTERM.
+    pub async fn ask_to_stop(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await;
+        assert!(asked.expect("`kill` runs").success(), "the host has gone before it was asked to");
+    }
+
+    /// Waits until the process has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        within(Duration::from_secs(30), "the host to end", self.running.child.wait())
+            .await
+            .expect("a child can be waited for")
+    }
+
+    /// The end of what the host wrote to its standard error, over all its lives.
+    #[must_use]
+    pub fn stderr_tail(&self) -> String {
+        tail(&stderr_file(self.directory.path()))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- standard error of the host ---\n{}\n---", self.stderr_tail());
+        }
+    }
+}
+
+fn stderr_file(directory: &Path) -> PathBuf {
+    directory.join("stderr.log")
+}
+
+fn tail(file: &Path) -> String {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]).into_owned()
+}
+
+async fn start(options: &Options, directory: &Path) -> Running {
+    let stderr = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(stderr_file(directory))
+        .expect("the log file can be opened");
+    let mut child = Command::new(&options.program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(directory.join("data"))
+        .args(&options.arguments)
+        .env("RUST_BACKTRACE", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", options.program.display()));
+
+    let stdout = child.stdout.take().expect("it was piped");
+    let (sender, mut lines) = watch::channel(Arc::new(Vec::new()));
+    // Ends with the process, whose output it reads to the end.
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(stdout).lines();
+        while let Ok(Some(line)) = reader.next_line().await {
+            sender.send_modify(|lines| Arc::make_mut(lines).push(line));
+        }
+    });
+
+    let listening = |lines: &Arc<Vec<String>>| lines.iter().any(|line| line.starts_with(LISTENING));
+    let waited = tokio::time::timeout(START_DEADLINE, lines.wait_for(listening)).await;
+    let is_listening = matches!(waited, Ok(Ok(_)));
+    drop(waited);
+    if !is_listening {
+        let printed = lines.borrow().join("\n");
+        let errors = tail(&stderr_file(directory));
+        panic!("the host does not say `{LISTENING}…`; it printed\n{printed}\nand to its standard error\n{errors}");
+    }
+    let url = lines.borrow().iter().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
+    let rest = Rest::new(url.expect("just waited for").trim());
+    Running { child, rest, lines }
+}

@@ -1,0 +1,145 @@
+//! The host's REST API, as far as tests need it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{DEADLINE, blueprint, eventually, within};
+
+/// A client of one host.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// What the host answered: the body is `null` when it is empty, and a string
+/// when it is not JSON.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub request: String,
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, when the status is one of these; panics otherwise.
+    pub fn expect(self, statuses: &[u16]) -> Value {
+        let Self { request, status, body } = self;
+        assert!(statuses.contains(&status), "{request} answered {status} instead of {statuses:?}: {body}");
+        body
+    }
+
+    /// The member `id` of the body, when the status is 201; panics otherwise.
+    pub fn created(self) -> String {
+        text(&self.expect(&[201]), "id")
+    }
+}
+
+fn text(body: &Value, member: &str) -> String {
+    body[member].as_str().unwrap_or_else(|| panic!("`{member}` is no text in {body}")).to_owned()
+}
+
+impl Rest {
+    /// `base` is `http://host:port`.
+    #[must_use]
+    pub fn new(base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// `host:port`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().expect("the request is well formed");
+        let name = format!("{} {}", request.method(), request.url().path());
+        let answer = within(DEADLINE, &name, async {
+            let answer = self.http.execute(request).await?;
+            let status = answer.status().as_u16();
+            Ok::<_, reqwest::Error>((status, answer.text().await?))
+        });
+        let (status, body) = answer.await.unwrap_or_else(|error| panic!("{name} got no answer: {error:?}"));
+        let body = match body.as_str() {
+            "" => Value::Null,
+            body => serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)),
+        };
+        Answer { request: name, status, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.http.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.http.delete(format!("{}{path}", self.base))).await
+    }
+
+    /// Makes a category and gives its id.
+    pub async fn category(&self) -> String {
+        let body = json!({"name": "Testing", "description": "What tests make"});
+        self.post("/catalog/categories/", &body).await.created()
+    }
+
+    /// Makes a blueprint of a spec and gives its id.
+    pub async fn blueprint(&self, spec: &Value) -> String {
+        let category = self.category().await;
+        self.post("/catalog/blueprints/", &blueprint::of(spec, &category)).await.created()
+    }
+
+    /// Launches a guild of a blueprint for `testuser123`, who is of the
+    /// organisation that owns it, and gives its id.
+    pub async fn launch(&self, blueprint: &str) -> String {
+        let body = json!({"guild_name": "A guild", "user_id": "testuser123", "org_id": "testorg456"});
+        self.post(&format!("/catalog/blueprints/{blueprint}/guilds"), &body).await.created()
+    }
+
+    /// Makes a blueprint of this spec and launches a guild of it.
+    pub async fn launch_spec(&self, spec: &Value) -> String {
+        let blueprint = self.blueprint(spec).await;
+        self.launch(&blueprint).await
+    }
+
+    /// Uploads a component, waits until the host has compiled it, gives its digest.
+    pub async fn upload(&self, component: Vec<u8>) -> String {
+        let request = self.http.post(format!("{}/catalog/components", self.base));
+        let request = request.header("content-type", "application/wasm").body(component);
+        let digest = text(&self.send(request).await.expect(&[200, 201, 202]), "digest");
+        let path = format!("/catalog/components/{digest}");
+        eventually(Duration::from_secs(60), "the component to be ready", async || {
+            let component = self.get(&path).await.expect(&[200]);
+            match component["state"].as_str() {
+                Some("ready") => Ok(()),
+                Some("refused") => panic!("the component is refused: {component}"),
+                _ => Err(component),
+            }
+        })
+        .await;
+        digest
+    }
+
+    pub async fn guild(&self, guild: &str) -> Value {
+        self.get(&format!("/api/guilds/{guild}")).await.expect(&[200])
+    }
+
+    /// Waits until the guild has this status.
+    pub async fn guild_is(&self, guild: &str, status: &str) {
+        eventually(Duration::from_secs(30), &format!("guild {guild} to be {status}"), async || {
+            let guild = self.guild(guild).await;
+            if guild["status"] == status { Ok(()) } else { Err(guild["status"].clone()) }
+        })
+        .await;
+    }
+
+    /// What this user has said and been told in the guild, in order.
+    pub async fn history(&self, guild: &str, user: &str) -> Vec<Value> {
+        let body = self.get(&format!("/api/guilds/{guild}/{user}/messages")).await.expect(&[200]);
+        serde_json::from_value(body).expect("a history is a list")
+    }
+}

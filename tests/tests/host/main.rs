@@ -1,0 +1,31 @@
+//! The host from outside: its own process, real components, REST and sockets.
+
+use guildhall_tests::{Host, Options};
+
+mod client_js;
+mod crash;
+mod dialects;
+mod document;
+mod faults;
+mod frames;
+mod restart;
+mod resume;
+
+/// The host of these tests. All share the compiled components.
+fn options() -> Options {
+    let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/components");
+    Options::new(env!("CARGO_BIN_EXE_host")).component_cache(cache)
+}
+
+/// A fresh host with nothing in it.
+async fn host() -> Host {
+    Host::spawn(options()).await
+}
+
+/// How often a test repeats what it does: the variable when it is set.
+fn times(variable: &str, default: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(times) => times.parse().unwrap_or_else(|_| panic!("{variable} is no number: {times}")),
+        Err(_) => default,
+    }
+}

@@ -1,0 +1,72 @@
+//! A host that is asked to go goes politely, and comes back with everything.
+
+use guildhall_tests::{blueprint, chat, frame};
+use serde_json::json;
+
+#[tokio::test]
+async fn sigterm_closes_sockets_with_1001_and_ends_with_0() {
+    let mut host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.echo("hello").await;
+    host.ask_to_stop().await;
+    assert_eq!(chat.system.close_code().await, 1001);
+    assert_eq!(chat.socket.close_code().await, 1001);
+    let status = host.ended().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[tokio::test]
+async fn a_second_start_finds_everything_and_runs_the_guilds() {
+    let mut host = super::host().await;
+    let agent = json!({"qualified_class_name": "app.agents.Mine", "description": "Mine", "properties_schema": {}, "dependencies": []});
+    host.rest().post("/catalog/agents", &agent).await.expect(&[201]);
+    let blueprint = host.rest().blueprint(&blueprint::echo()).await;
+    let guild = host.rest().launch(&blueprint).await;
+    let stopped = host.rest().launch(&blueprint).await;
+    let other = chat::join(&host, &stopped, "ann").await;
+    other.stop_guild();
+    host.rest().guild_is(&stopped, "stopped").await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.echo("before").await;
+
+    let paths = [
+        "/catalog/agents".to_owned(),
+        "/catalog/categories/".to_owned(),
+        format!("/catalog/blueprints/{blueprint}"),
+        format!("/api/guilds/{guild}/ann/messages"),
+    ];
+    let mut before = Vec::new();
+    for path in &paths {
+        before.push(host.rest().get(path).await.expect(&[200]));
+    }
+
+    host.ask_to_stop().await;
+    host.ended().await;
+    host.start_again().await;
+
+    for (path, before) in paths.iter().zip(before) {
+        assert_eq!(host.rest().get(path).await.expect(&[200]), before, "{path}");
+    }
+    host.rest().guild_is(&guild, "running").await;
+    assert_eq!(host.rest().guild(&stopped).await["status"], "stopped");
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.echo("after").await;
+    let history = host.rest().history(&guild, "ann").await;
+    let texts: Vec<_> = history.iter().map(frame::text).filter(|text| !text.is_empty()).collect();
+    assert_eq!(texts, ["before", "Echo: before", "after", "Echo: after"]);
+}
+
+#[tokio::test]
+async fn sockets_that_were_open_resume_on_the_second_start() {
+    let mut host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    let last = frame::id(&chat.echo("before").await);
+    host.ask_to_stop().await;
+    host.ended().await;
+    host.start_again().await;
+    let mut chat = chat::join_with(&host, &guild, "ann", &format!("?after={last}")).await;
+    let echo = chat.echo("after").await;
+    assert!(frame::id(&echo) > last);
+}

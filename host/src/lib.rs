@@ -9,6 +9,8 @@ mod demo;
 pub mod guild;
 pub mod journal;
 pub mod model;
+#[cfg(test)]
+mod order;
 pub mod routing;
 pub mod sandbox;
 pub mod server;

@@ -18,7 +18,7 @@ type Handler<A> = Box<dyn Fn(&mut A, &mut Ctx) -> Result<(), Failure>>;
 
 /// The handlers of an agent, filled by [`Agent::handlers`](crate::Agent::handlers).
 ///
-/// A message goes to the handler of exactly its format, else to the handler of any format, else it is dropped: logged
+/// A message goes to the handler of exactly its format (`text` and its class name are one format), else to the handler of any format, else it is dropped: logged
 /// at debug, and no failure, because guilds send their agents much that only some of them understand.
 pub struct Handlers<A> {
     typed: Vec<Typed<A>>,
@@ -87,9 +87,16 @@ impl<A: 'static> Handlers<A> {
     }
 
     fn find(&self, format: &str) -> Option<&Handler<A>> {
-        let typed = self.typed.iter().find(|typed| typed.names.contains(&format))?;
+        let typed = self.typed.iter().find(|typed| typed.names.iter().any(|name| is_same(name, format)))?;
         Some(&typed.handle)
     }
+}
+
+/// Chat clients send a text as `text`, hosts deliver it under its class name: both are one format.
+const TEXTS: [&str; 2] = ["text", "rustic_ai.core.ui_protocol.types.TextFormat"];
+
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || (TEXTS.contains(&one) && TEXTS.contains(&other))
 }
 
 /// The formats an agent sends, filled by [`Agent::emits`](crate::Agent::emits).

@@ -7,8 +7,8 @@ use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A vote: an option's name, in any case. Chat clients send their texts under the longer name.
-#[message("text", "rustic_ai.core.ui_protocol.types.TextFormat")]
+/// A vote: an option's name, in any case.
+#[message("text")]
 pub struct Vote {
     text: String,
 }

@@ -59,7 +59,7 @@ pub fn commit_of(
     let mut turn = Turn::default();
     for emit in emits {
         let said = Said {
-            format: emit.format,
+            format: crate::model::format::canonical(emit.format),
             payload: emit.payload,
             topics: emit.topics,
             recipients: emit.recipients,

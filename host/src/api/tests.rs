@@ -17,6 +17,25 @@ const NOW: u64 = 1_736_935_200_005;
 struct Server {
     router: Router,
     store: Store,
+    _dir: tempfile::TempDir,
+}
+
+async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> Guilds {
+    let (limits, retention) = (crate::journal::Limits::default(), crate::journal::Retention::default());
+    let durability = crate::journal::Durability::None;
+    let file = dir.join("journal.db");
+    let sandbox = crate::sandbox::SandboxConfig { max_agents: 4, ..Default::default() };
+    let components =
+        crate::agent::Components::new(crate::sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
+    Guilds::new(crate::guild::Setup {
+        store: store.clone(),
+        journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
+        components,
+        clock: clock.clone(),
+        hop_limit: 1_000,
+        guild_memory_bytes: 64 << 20,
+        dialect: crate::model::dialect::Dialect::Guide,
+    })
 }
 
 struct Answered {
@@ -29,15 +48,16 @@ impl Server {
     async fn new() -> Self {
         let store = Store::open("sqlite::memory:").await.unwrap();
         let clock = Clock::fixed(NOW);
+        let dir = tempfile::TempDir::new().unwrap();
         let state = ApiState {
             store: store.clone(),
-            guilds: Guilds::new(store.clone(), clock.clone()),
+            guilds: guilds(&store, &clock, dir.path()).await,
             clock,
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
             limits: ApiLimits { body_bytes: 4096, component_bytes: 16_384 },
         };
         let router = router(state, &HeaderValue::from_static("http://localhost:3000"));
-        Self { router, store }
+        Self { router, store, _dir: dir }
     }
 
     async fn send(&self, request: Request<Body>) -> Answered {

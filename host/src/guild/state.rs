@@ -75,7 +75,8 @@ impl GuildState {
         Self { guild, status, signs: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
     }
 
-    #[must_use]
+    /// Where the guild is in its life.
+    #[cfg(test)]
     pub const fn status(&self) -> GuildStatus {
         self.status
     }

@@ -30,6 +30,12 @@ pub const ACK: &str = "Ack";
 pub const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent";
 pub const MANAGER_CLASS: &str = "rustic_ai.core.agents.system.guild_manager_agent.GuildManagerAgent";
 
+/// A format in the host's spelling: `text` is short for its class name.
+#[must_use]
+pub fn canonical(name: String) -> String {
+    if name == TEXT { TEXT_FORMAT.to_owned() } else { name }
+}
+
 /// The last segment of a class name: `TextFormat` of `a.b.TextFormat`.
 #[must_use]
 pub fn short_name(format: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use crate::model::message::{AgentTag, ForwardHeader, Message, Topics};
 use crate::model::spec::{OriginFilter, RoutingRule, RoutingSlip};
-use crate::model::topic;
+use crate::model::{format, topic};
 
 use super::Speaker;
 
@@ -43,7 +43,7 @@ impl RoutingRule {
         self.agent.as_ref().is_none_or(|tag| tag.matches(&speaking.speaker.tag))
             && self.agent_type.as_deref().is_none_or(|pattern| matches_class(pattern, &speaking.speaker.class_name))
             && given(&self.method_name, speaking.speaker.method)
-            && given(&self.message_format, speaking.format)
+            && given(&self.message_format.clone().map(format::canonical), speaking.format)
             && self.origin_filter.as_ref().is_none_or(|filter| filter.admits(speaking))
     }
 

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::model::clock::Clock;
-use crate::model::dialect::Dialect;
 use crate::model::format;
 use crate::model::ids::{ID_EPOCH_MS, MessageId};
 
@@ -53,14 +52,13 @@ impl Ending {
 pub struct Session {
     pub socket: WebSocket,
     pub clock: Clock,
-    pub dialect: Dialect,
     next_ping: Instant,
     awaits_pong: bool,
 }
 
 impl Session {
-    pub fn new(socket: WebSocket, clock: Clock, dialect: Dialect) -> Self {
-        Self { socket, clock, dialect, next_ping: Instant::now() + PING_EVERY, awaits_pong: false }
+    pub fn new(socket: WebSocket, clock: Clock) -> Self {
+        Self { socket, clock, next_ping: Instant::now() + PING_EVERY, awaits_pong: false }
     }
 
     /// Sends frames, flushed once.

@@ -46,7 +46,7 @@ struct SystemSocket {
 
 /// Serves one system socket until it ends.
 pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Granted, socket: WebSocket) {
-    let session = Session::new(socket, state.clock.clone(), granted.dialect);
+    let session = Session::new(socket, state.clock.clone());
     let log = match state.journal.guild(&guild).await {
         Ok(log) => log,
         Err(error) => {

@@ -57,7 +57,7 @@ pub async fn serve(
     present: Present,
     socket: WebSocket,
 ) {
-    let session = Session::new(socket, state.clock.clone(), granted.dialect);
+    let session = Session::new(socket, state.clock.clone());
     let log = match state.journal.guild(&guild).await {
         Ok(log) => log,
         Err(error) => {

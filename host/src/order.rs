@@ -1,0 +1,90 @@
+//! The order between modules, kept: who may import whom, and which module alone
+//! names which library. Reads the sources; `docs/architecture.md` tells why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module, and the modules it may import.
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
+    ("model", &[]),
+    ("routing", &["model"]),
+    ("journal", &["model"]),
+    ("store", &["model"]),
+    ("sandbox", &["model"]),
+    ("agent", &["model", "routing", "journal", "sandbox"]),
+    ("guild", &["model", "routing", "journal", "store", "sandbox", "agent"]),
+    ("api", &["model", "store", "guild"]),
+    ("ws", &["model", "store", "journal"]),
+];
+
+/// Library, and the modules that may name it.
+const NAMED_BY: [(&str, &[&str]); 4] = [
+    ("sqlx", &["journal", "store"]),
+    ("wasmtime", &["sandbox"]),
+    ("axum", &["api", "ws"]),
+    ("tokio", &["journal", "store", "sandbox", "agent", "guild", "api", "ws"]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The lines of a file up to its tests, without comments.
+fn code(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]\nmod tests") && *line != "mod tests {");
+    lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect()
+}
+
+fn names(line: &str, what: &str) -> bool {
+    line.match_indices(what).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+fn offences(check: impl Fn(&str, &str) -> Option<String>) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut offences = Vec::new();
+    for (module, _) in MAY_IMPORT {
+        for path in sources(&root.join(module)) {
+            for line in code(&path) {
+                offences.extend(check(module, &line).map(|what| format!("{} names {what}: {line}", path.display())));
+            }
+        }
+    }
+    offences
+}
+
+#[test]
+fn a_module_imports_only_what_stands_below_it() {
+    let found = offences(|module, line| {
+        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == module)?;
+        let others = MAY_IMPORT.iter().map(|(name, _)| *name).chain(["server", "cli", "config", "demo", "chat"]);
+        others
+            .filter(|other| *other != module && !allowed.contains(other))
+            .find(|other| names(line, &format!("crate::{other}::")) || names(line, &format!("crate::{other};")))
+            .map(str::to_owned)
+    });
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_library_is_named_only_where_it_belongs() {
+    let found = offences(|module, line| {
+        let (library, _) = NAMED_BY
+            .iter()
+            .find(|(library, modules)| !modules.contains(&module) && names(line, &format!("{library}::")))?;
+        Some((*library).to_owned())
+    });
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

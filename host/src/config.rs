@@ -48,7 +48,7 @@ impl Default for Config {
             journal: JournalLimits::default(),
             dialect: Dialect::default(),
             cors_origin: "http://localhost:3000".to_owned(),
-            frame_bytes: 1 << 20,
+            frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
             hops: crate::routing::HOP_LIMIT,
             guild_memory_mib: 1_024,

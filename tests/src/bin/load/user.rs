@@ -30,9 +30,9 @@ pub struct Plan {
     pub bytes: usize,
 }
 
-/// An empty histogram, of three digits.
+/// An empty histogram of microseconds, up to ten minutes, of three digits.
 pub fn latencies() -> Histogram<u64> {
-    Histogram::new(3).expect("three digits are allowed")
+    Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are allowed")
 }
 
 /// What one user, or all together, saw.
@@ -58,7 +58,7 @@ impl Default for Outcome {
 
 impl Outcome {
     pub fn add(&mut self, other: &Self) {
-        self.latencies.add(&other.latencies).expect("a histogram that grows takes every value");
+        self.latencies.add(&other.latencies).expect("all have the same bounds");
         self.echoes += other.echoes;
         self.sent += other.sent;
         self.received += other.received;

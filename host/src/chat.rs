@@ -28,8 +28,7 @@ pub struct Chat {
     name: String,
 }
 
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 impl Chat {
     /// Chats until the input ends; waits for the answers to what was said.
@@ -99,7 +98,10 @@ async fn next(socket: &mut Socket) -> anyhow::Result<Value> {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text)?),
             Some(Ok(Message::Close(frame))) => {
-                bail!("the host closed the socket: {}", frame.map_or_else(String::new, |frame| frame.reason.to_string()))
+                bail!(
+                    "the host closed the socket: {}",
+                    frame.map_or_else(String::new, |frame| frame.reason.to_string())
+                )
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(error.into()),

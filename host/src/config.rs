@@ -80,8 +80,7 @@ impl Config {
     /// Words that name what would be right: an unknown name, a value that is no
     /// number.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
-        let (name, value) =
-            assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
+        let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
         if name == "cors.origin" {
             value.clone_into(&mut self.cors_origin);
             return Ok(());
@@ -125,7 +124,7 @@ impl Config {
             fuel: self.ceilings.get(Limit::Fuel),
             memory_mib: self.ceilings.get(Limit::Memory),
             timeout_ms: self.ceilings.get(Limit::Timeout),
-            emits: u32::try_from(self.ceilings.get(Limit::Emits)).unwrap_or(u32::MAX).into(),
+            emits: u32::try_from(self.ceilings.get(Limit::Emits)).unwrap_or(u32::MAX),
         }
     }
 }

@@ -32,21 +32,29 @@ pub async fn set_up(api: &Router, store: &Store, guilds: &Guilds) -> anyhow::Res
     if launched.is_some_and(|status| !status.is_over()) {
         return Ok(guild);
     }
-    let category = post(api, "/catalog/categories/", &json!({
-        "name": "Demo", "description": "What a fresh host can show",
-    }))
+    let category = post(
+        api,
+        "/catalog/categories/",
+        &json!({
+            "name": "Demo", "description": "What a fresh host can show",
+        }),
+    )
     .await?;
-    let blueprint = post(api, "/catalog/blueprints/", &json!({
-        "name": "Echo", "description": "One agent that answers with what it was told", "version": "v1",
-        "author_id": USER, "organization_id": ORG, "exposure": "public", "category_id": id_of(&category)?,
-        "spec": {
-            "name": "Echo", "description": "One agent that answers with what it was told",
-            "agents": [{
-                "name": "EchoAgent", "description": "Answers with what it was told", "class_name": ECHO,
-                "additional_topics": ["echo_topic"], "listen_to_default_topic": false,
-            }],
-        },
-    }))
+    let blueprint = post(
+        api,
+        "/catalog/blueprints/",
+        &json!({
+            "name": "Echo", "description": "One agent that answers with what it was told", "version": "v1",
+            "author_id": USER, "organization_id": ORG, "exposure": "public", "category_id": id_of(&category)?,
+            "spec": {
+                "name": "Echo", "description": "One agent that answers with what it was told",
+                "agents": [{
+                    "name": "EchoAgent", "description": "Answers with what it was told", "class_name": ECHO,
+                    "additional_topics": ["echo_topic"], "listen_to_default_topic": false,
+                }],
+            },
+        }),
+    )
     .await?;
     let mut launch = json!({
         "guild_name": "Demo", "user_id": USER, "org_id": ORG, "description": "The demonstration guild",

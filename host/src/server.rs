@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::ws::{self, WsState};
 
 /// The components that are part of this program: name and bytes.
-mod built_in {
+pub(crate) mod built_in {
     include!(concat!(env!("OUT_DIR"), "/components.rs"));
 }
 
@@ -65,15 +65,10 @@ impl Server {
         })?;
         let store_url = format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store = Store::open(&store_url).await.context("the store cannot be opened")?;
-        let journal = Journal::open(
-            &dir.join("journal.db"),
-            config.durability,
-            config.journal,
-            config.retention,
-            clock.clone(),
-        )
-        .await
-        .context("the journal cannot be opened")?;
+        let journal =
+            Journal::open(&dir.join("journal.db"), config.durability, config.journal, config.retention, clock.clone())
+                .await
+                .context("the journal cannot be opened")?;
         let components = Components::new(sandbox, dir.join("components"));
         let guilds = Guilds::new(Setup {
             store: store.clone(),
@@ -84,7 +79,7 @@ impl Server {
             guild_memory_bytes: config.guild_memory_mib << 20,
             dialect: config.dialect,
         });
-        guilds.add_built_in(prepare_built_in(&components).await?);
+        guilds.add_built_in(prepare_built_in(&components).await?).await?;
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         tracing::info!(resumed, %addr, "ready");
 

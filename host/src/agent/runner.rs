@@ -85,7 +85,8 @@ pub enum ReportKind {
 /// Starts an agent's task on a tracker. It ends when it is told to stop, and says
 /// so, even on a panic.
 pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) {
-    let last_word = LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: agent.pulse.clone() };
+    let last_word =
+        LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: agent.pulse.clone() };
     tracker.spawn(async move {
         let _last_word = last_word;
         Runner::new(agent).run().await;
@@ -102,7 +103,8 @@ impl Drop for LastWord {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(agent = %self.agent, "the task of an agent panicked");
-            self.pulse.set(Sign { status: HealthStatus::Error, detail: Some("host error: the agent's task ended".into()) });
+            self.pulse
+                .set(Sign { status: HealthStatus::Error, detail: Some("host error: the agent's task ended".into()) });
         }
         // Nobody listens any more when the guild is gone.
         let _ = self.reports.send(Report { agent: self.agent.clone(), kind: ReportKind::Ended });
@@ -134,7 +136,14 @@ impl Runner {
             class_name: agent.spec.class_name.clone(),
             method: "receive",
         };
-        Self { agent, speaker, body: None, budget: RestartBudget::default(), uncommitted: VecDeque::new(), served: Arc::default() }
+        Self {
+            agent,
+            speaker,
+            body: None,
+            budget: RestartBudget::default(),
+            uncommitted: VecDeque::new(),
+            served: Arc::default(),
+        }
     }
 
     async fn run(mut self) {
@@ -389,9 +398,7 @@ impl Runner {
                     self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
                     return self.wait_for_stop().await;
                 }
-                Err(StartFault::Broken(fault))
-                    if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) =>
-                {
+                Err(StartFault::Broken(fault)) if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) => {
                     tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
                     self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
                     if self.pause(HOST_FULL_WAIT).await == Flow::Stop {

@@ -11,7 +11,12 @@ use crate::routing::{GuildView, Said, Speaker, TurnRouter};
 use crate::sandbox::{self, Emit, GuestMessage, GuestTag};
 
 /// What the sandbox is given for a delivery.
-pub fn for_guest(delivery: &Delivery, budget_ms: u64, agent_state: Arc<str>, guild_state: Arc<str>) -> sandbox::Delivery {
+pub fn for_guest(
+    delivery: &Delivery,
+    budget_ms: u64,
+    agent_state: Arc<str>,
+    guild_state: Arc<str>,
+) -> sandbox::Delivery {
     let message = &delivery.message;
     let tag = |tag: &crate::model::message::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
     sandbox::Delivery {

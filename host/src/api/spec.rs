@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::ApiError;
+use crate::guild::Guilds;
 use crate::model::ids::Digest;
 use crate::model::read::spec::{duplicate_agent, foreign_back_ends, unsupported};
 use crate::model::spec::GuildSpec;
@@ -62,12 +63,13 @@ pub async fn check_components(store: &Store, spec: &GuildSpec) -> Result<(), Api
     Ok(())
 }
 
-/// Refuses classes that are not in the catalog, but for agents that name their component.
-pub async fn check_classes(store: &Store, spec: &GuildSpec) -> Result<(), ApiError> {
+/// Refuses classes that are not in the catalog, but for agents that name their component and
+/// classes that the host itself serves.
+pub async fn check_classes(store: &Store, guilds: &Guilds, spec: &GuildSpec) -> Result<(), ApiError> {
     let by_class = spec.agents.iter().filter(|agent| agent.component.is_none());
     let classes: BTreeSet<&str> = by_class.map(|agent| agent.class_name.as_str()).collect();
     for class in classes {
-        if store.agent_entry(class).await?.is_none() {
+        if !guilds.has_built_in(class) && store.agent_entry(class).await?.is_none() {
             return Err(ApiError::UnknownClass(class.to_owned()));
         }
     }

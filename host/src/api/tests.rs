@@ -27,7 +27,7 @@ async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> Guilds {
     let sandbox = crate::sandbox::SandboxConfig { max_agents: 4, ..Default::default() };
     let components =
         crate::agent::Components::new(crate::sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
-    Guilds::new(crate::guild::Setup {
+    let guilds = Guilds::new(crate::guild::Setup {
         store: store.clone(),
         journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
         components,
@@ -35,7 +35,14 @@ async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> Guilds {
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,
         dialect: crate::model::dialect::Dialect::Guide,
-    })
+    });
+    guilds.resume().await.unwrap();
+    guilds
+}
+
+/// A component that is one.
+fn component() -> &'static [u8] {
+    crate::server::built_in::BUILT_IN[0].1
 }
 
 struct Answered {
@@ -54,7 +61,7 @@ impl Server {
             guilds: guilds(&store, &clock, dir.path()).await,
             clock,
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
-            limits: ApiLimits { body_bytes: 4096, component_bytes: 16_384 },
+            limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
         let router = router(state, &HeaderValue::from_static("http://localhost:3000"));
         Self { router, store, _dir: dir }
@@ -254,22 +261,21 @@ async fn a_body_over_the_limit_is_told_the_limit() {
     let answered = server.post("/catalog/categories/", &json!({"name": "n".repeat(5000)})).await;
     assert_eq!(answered.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answered.body["detail"], "The body is larger than 4096 bytes");
-    let wasm = server.call("POST", "/catalog/components", Some("application/wasm"), vec![0; 20_000]).await;
-    assert_eq!(wasm.body["detail"], "The body is larger than 16384 bytes");
+    let wasm = server.call("POST", "/catalog/components", Some("application/wasm"), vec![0; 2_000_001]).await;
+    assert_eq!(wasm.body["detail"], "The body is larger than 2000000 bytes");
 }
 
 #[tokio::test]
 async fn a_component_is_uploaded_and_found_by_its_digest() {
     let server = Server::new().await;
-    let bytes = [b"\0asm".as_slice(), &[7; 8000]].concat();
-    let made = server.call("POST", "/catalog/components", Some("application/wasm"), bytes).await;
+    let made = server.call("POST", "/catalog/components", Some("application/wasm"), component()).await;
     assert_eq!(made.status, StatusCode::CREATED);
     let digest = made.body["digest"].as_str().unwrap();
     assert_eq!(server.get(&format!("/catalog/components/{digest}")).await.body, made.body);
     assert_eq!(server.get("/catalog/components").await.body, json!([made.body]));
 
     let refused = server.call("POST", "/catalog/components", Some("application/wasm"), "hello").await;
-    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("not_wasm")));
+    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("not_a_component")));
     let form = server.call("POST", "/catalog/components", Some("multipart/form-data"), "hello").await;
     assert_eq!(form.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 
@@ -287,7 +293,7 @@ async fn a_blueprint_needs_classes_or_components_that_are_known() {
     let refused = server.post("/catalog/blueprints/", &blueprint).await;
     assert_eq!(refused.body["detail"], format!("Agent not found for class_name: {CLASS}"));
 
-    let made = server.call("POST", "/catalog/components", Some("application/wasm"), b"\0asm1".to_vec()).await;
+    let made = server.call("POST", "/catalog/components", Some("application/wasm"), component()).await;
     let mut with_component = blueprint;
     with_component["spec"]["agents"][0]["component"] = made.body["digest"].clone();
     assert_eq!(server.post("/catalog/blueprints/", &with_component).await.status, StatusCode::CREATED);

@@ -114,4 +114,3 @@ fn refusal_of(error: Resolve) -> ComponentRefusal {
 fn host_error(error: StoreError) -> ComponentRefusal {
     ComponentRefusal { code: "host_error", message: error.to_string(), hint: None }
 }
-

@@ -168,8 +168,7 @@ impl Running {
         };
         let (commands, commanded) = mpsc::channel(4);
         let pulse = Arc::new(Pulse::default());
-        let member =
-            Member { spec: spec.clone(), pulse: pulse.clone(), gauge: consumer.gauge(), commands };
+        let member = Member { spec: spec.clone(), pulse: pulse.clone(), gauge: consumer.gauge(), commands };
         self.members.insert(spec.id.clone(), member);
         let agent = Agent {
             spec,

@@ -122,11 +122,25 @@ impl Guilds {
     }
 
     /// Makes components of this program available to every guild.
-    pub fn add_built_in(&self, components: impl IntoIterator<Item = Arc<Component>>) {
+    ///
+    /// # Errors
+    /// When the store does not take them.
+    pub async fn add_built_in(&self, components: Vec<Arc<Component>>) -> Result<(), StoreError> {
+        for component in &components {
+            let row = component::row_of(component, self.0.setup.clock.now_ms());
+            self.0.setup.store.insert_component(&row).await?;
+        }
         let mut held = lock(&self.0.built_in);
         let mut all = HashMap::clone(&held);
         all.extend(components.into_iter().map(|component| (component.description.class_name.clone(), component)));
         *held = Arc::new(all);
+        Ok(())
+    }
+
+    /// Whether this program itself serves a class.
+    #[must_use]
+    pub fn has_built_in(&self, class: &str) -> bool {
+        lock(&self.0.built_in).contains_key(class)
     }
 
     /// The components that are part of this program.
@@ -217,7 +231,8 @@ impl Guilds {
         }
         let placed = Placed { inner: self.0.clone(), id: id.clone() };
         let log = setup.journal.guild(&id).await?;
-        let state = GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
+        let state =
+            GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {
             id,
             name: spec.name,
@@ -286,9 +301,7 @@ impl Guilds {
     /// be written.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.is_ready.load(Ordering::SeqCst)
-            && self.0.setup.journal.is_writable()
-            && !self.0.shutdown.is_cancelled()
+        self.0.is_ready.load(Ordering::SeqCst) && self.0.setup.journal.is_writable() && !self.0.shutdown.is_cancelled()
     }
 
     /// Ends every guild here; they go on at the next start.

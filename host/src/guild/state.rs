@@ -189,11 +189,7 @@ mod tests {
         let begun = state.on(Event::Begun);
         assert_eq!(
             begun,
-            [
-                Effect::SetStatus(GuildStatus::PendingLaunch),
-                Effect::SetStatus(GuildStatus::Starting),
-                Effect::Report
-            ]
+            [Effect::SetStatus(GuildStatus::PendingLaunch), Effect::SetStatus(GuildStatus::Starting), Effect::Report]
         );
         let half = state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Starting)]));
         assert_eq!(half, [Effect::SetAgents(vec![("a".into(), AgentStatus::Running)]), Effect::Report]);

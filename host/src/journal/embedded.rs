@@ -354,9 +354,17 @@ impl Shared {
         rows.iter().rev().map(read_row).collect()
     }
 
-    pub async fn count(&self, key: i64, topics: &[String], after: MessageId) -> Result<usize, JournalError> {
-        let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND {}", any_topic(topics));
-        let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(key).bind(after.as_i64());
+    /// How many messages of some topics there are after an id, up to another.
+    pub async fn count(
+        &self,
+        key: i64,
+        topics: &[String],
+        after: MessageId,
+        cut: MessageId,
+    ) -> Result<usize, JournalError> {
+        let sql =
+            format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {}", any_topic(topics));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(key).bind(after.as_i64()).bind(cut.as_i64());
         for topic in topics {
             query = query.bind(format!("\n{topic}\n"));
         }

@@ -16,7 +16,7 @@ use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
 
 use super::embedded::Shared;
-use super::queue::{Cursors, write_cursors};
+use super::queue::{Behind, Cursors, write_cursors};
 use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail};
 use super::writer::{CursorWrite, Entry, Rare};
 use super::{JournalError, Receipt};
@@ -275,19 +275,21 @@ impl GuildLog {
             let resumed = known.is_some();
             let (cursors, tried) = known.unwrap_or_else(|| ([self.0.shared.last_logged(); 8], Default::default()));
             let kind = Kind::Consumer { name: name.clone() };
-            let subscriber = Arc::new(Subscriber::new(topics, kind, self.0.shared.limits, cursors, !resumed));
+            let behind = if resumed { Behind::AllLanes } else { Behind::No };
+            let subscriber = Arc::new(Subscriber::new(topics, kind, self.0.shared.limits, cursors, behind));
             inner.subscribe(&subscriber);
             if !resumed {
                 let cursor = CursorWrite { consumer: name.clone(), lanes: write_cursors(&cursors), attempt: tried };
                 self.enqueue(Entry { guild: self.0.key, cursor: Some(cursor), ..Entry::default() });
                 inner.cursors.insert(name, (cursors, tried));
             }
-            (Consumer { log: self.clone(), subscriber, tried }, resumed.then_some(cursors))
+            (Consumer { log: self.clone(), subscriber, tried }, resumed.then_some((cursors, self.0.shared.last_logged())))
         };
-        if let Some(cursors) = resumed {
+        if let Some((cursors, cut)) = resumed {
+            self.wait_for_all().await;
             let from = cursors.iter().min().copied().unwrap_or_default();
-            let waiting = self.0.shared.count(self.0.key, &consumer.subscriber.topics, from).await?;
-            consumer.subscriber.add_waiting(waiting);
+            let waiting = self.0.shared.count(self.0.key, &consumer.subscriber.topics, from, cut).await?;
+            consumer.subscriber.resumed(waiting, cut);
         }
         Ok(consumer)
     }
@@ -298,8 +300,8 @@ impl GuildLog {
     pub fn tail(&self, topics: Vec<String>, after: Option<MessageId>) -> Tail {
         let mut inner = self.inner();
         let from = after.unwrap_or_default();
-        let subscriber =
-            Arc::new(Subscriber::new(topics, Kind::Tail, self.0.shared.limits, [from; 8], after.is_none()));
+        let behind = if after.is_some() { Behind::FirstLane } else { Behind::No };
+        let subscriber = Arc::new(Subscriber::new(topics, Kind::Tail, self.0.shared.limits, [from; 8], behind));
         for topic in &subscriber.topics {
             if let Some(message) = inner.retained.get(topic) {
                 subscriber.push_ephemeral(message);

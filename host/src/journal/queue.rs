@@ -37,6 +37,15 @@ pub struct Queue {
     limits: Limits,
 }
 
+/// Which lanes of a new queue have something to read in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    No,
+    /// The queue uses one lane alone.
+    FirstLane,
+    AllLanes,
+}
+
 /// What there is to do next.
 #[derive(Debug)]
 pub enum Next {
@@ -71,11 +80,19 @@ pub fn read_cursors(text: &str) -> Option<Cursors> {
 }
 
 impl Queue {
-    /// A queue whose lanes have consumed up to `cursors`. With `live` nothing of
-    /// the log is left to read.
-    pub fn new(limits: Limits, cursors: Cursors, live: bool) -> Self {
-        let lanes =
-            cursors.map(|cursor| Lane { behind: (!live).then_some(cursor), seen: cursor, cursor, ..Lane::default() });
+    /// A queue whose lanes have consumed up to `cursors`, and which of them have
+    /// something left to read in the log.
+    pub fn new(limits: Limits, cursors: Cursors, behind: Behind) -> Self {
+        let lanes = std::array::from_fn(|lane| Lane {
+            behind: match behind {
+                Behind::No => None,
+                Behind::FirstLane => (lane == 0).then_some(cursors[0]),
+                Behind::AllLanes => Some(cursors[lane]),
+            },
+            seen: cursors[lane],
+            cursor: cursors[lane],
+            ..Lane::default()
+        });
         Self { lanes, bytes: 0, waiting: 0, limits }
     }
 
@@ -197,7 +214,7 @@ mod tests {
     }
 
     fn queue(window: usize) -> Queue {
-        Queue::new(Limits { window, ..Limits::default() }, [MessageId::default(); 8], true)
+        Queue::new(Limits { window, ..Limits::default() }, [MessageId::default(); 8], Behind::No)
     }
 
     #[test]

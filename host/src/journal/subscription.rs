@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::model::ids::MessageId;
-use crate::model::message::Message;
+use crate::model::message::{Message, Priority};
 
 use super::guild_log::{GuildLog, Turn};
-use super::queue::{Cursors, Next, Queue};
+use super::queue::{Behind, Cursors, Next, Queue};
 use super::{JournalError, Limits, Receipt};
 
 /// Rows that one read of the log fetches.
@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 impl Subscriber {
-    pub fn new(topics: Vec<String>, kind: Kind, limits: Limits, cursors: Cursors, live: bool) -> Self {
+    pub fn new(topics: Vec<String>, kind: Kind, limits: Limits, cursors: Cursors, behind: Behind) -> Self {
         let lag_limit = match kind {
             Kind::Consumer { .. } => limits.agent_lag,
             Kind::Tail => limits.socket_lag,
@@ -50,7 +50,7 @@ impl Subscriber {
         Self {
             topics,
             kind,
-            queue: Mutex::new(Queue::new(limits, cursors, live)),
+            queue: Mutex::new(Queue::new(limits, cursors, behind)),
             wake: Notify::new(),
             lost: AtomicBool::new(false),
             lag_limit,
@@ -95,8 +95,16 @@ impl Subscriber {
         (self.queue().waiting(), self.lag_limit)
     }
 
-    pub fn add_waiting(&self, count: usize) {
-        self.queue().add_waiting(count);
+    /// Says how many messages up to `cut` waited in the log when this was made;
+    /// with none of them, there is nothing to read.
+    pub fn resumed(&self, waiting: usize, cut: MessageId) {
+        let mut queue = self.queue();
+        queue.add_waiting(waiting);
+        if waiting == 0 {
+            for lane in 0..Priority::LANES {
+                queue.loaded(lane, Vec::new(), cut, false);
+            }
+        }
     }
 
     pub fn cursors(&self) -> Cursors {

@@ -169,6 +169,8 @@ async fn a_tail_resumes_after_an_id_without_gap_or_double() {
         assert_eq!(number(&*see(&mut tail).await), n);
     }
     publishing.await.unwrap();
+    log.publish(vec![message("t", json!({"n": 2_000}))]);
+    assert_eq!(number(&*see(&mut tail).await), 2_000, "nothing comes twice");
 }
 
 #[tokio::test]

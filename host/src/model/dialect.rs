@@ -1,17 +1,21 @@
-//! How a message is spelled for a client. Two dialects: `guide`, the wire
-//! document's (the default), and `rustic`, the reference server's. Both write the
-//! whole envelope of the reference; they differ in the names of formats and
-//! topics, in who appears as the sender, and in whether a socket sees what it
-//! sent itself.
+//! How a message is spelled for a client. Three dialects: `guide`, the wire
+//! document's (the default), `rustic`, the reference server's, and `ui`, the
+//! browser component kit's. The first two write the whole envelope of the
+//! reference; they differ in the names of formats and topics, in who appears as
+//! the sender, and in whether a socket sees what it sent itself. `ui` is `guide`
+//! with camel-case members, ids as texts and short formats.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::format;
 use super::ids::{AgentId, MessageId, UserId};
-use super::message::{AgentTag, ForwardHeader, GuildStackEntry, HistoryEntry, Message, Priority, ProcessStatus, Topics};
+use super::message::{
+    AgentTag, ForwardHeader, GuildStackEntry, HistoryEntry, Message, Priority, ProcessStatus, Topics,
+};
 use super::spec::RoutingSlip;
 use super::topic;
 
@@ -21,6 +25,7 @@ pub enum Dialect {
     #[default]
     Guide,
     Rustic,
+    Ui,
 }
 
 impl std::str::FromStr for Dialect {
@@ -30,7 +35,8 @@ impl std::str::FromStr for Dialect {
         match text {
             "guide" => Ok(Self::Guide),
             "rustic" => Ok(Self::Rustic),
-            other => Err(format!("dialect is guide or rustic, not `{other}`")),
+            "ui" => Ok(Self::Ui),
+            other => Err(format!("dialect is guide, rustic or ui, not `{other}`")),
         }
     }
 }
@@ -62,7 +68,7 @@ struct Frame<'a> {
     format: &'a str,
     in_response_to: Option<MessageId>,
     thread: Vec<MessageId>,
-    conversation_id: &'a Option<serde_json::Value>,
+    conversation_id: &'a Option<Value>,
     forward_header: Cow<'a, Option<ForwardHeader>>,
     routing_slip: Option<&'a RoutingSlip>,
     message_history: Cow<'a, [HistoryEntry]>,
@@ -97,12 +103,62 @@ pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
     if viewer.channel == Channel::User {
         as_notification(&mut frame, message, viewer);
     }
-    serde_json::to_string(&frame).unwrap_or_default()
+    match viewer.dialect {
+        Dialect::Guide | Dialect::Rustic => serde_json::to_string(&frame).unwrap_or_default(),
+        Dialect::Ui => as_ui(serde_json::to_value(&frame).unwrap_or_default()),
+    }
+}
+
+/// The names of members in the component kit's envelope, where they differ.
+const UI_MEMBERS: [(&str, &str); 10] = [
+    ("payload", "data"),
+    ("topics", "topic"),
+    ("thread", "threads"),
+    ("conversation_id", "conversationId"),
+    ("in_response_to", "inReplyTo"),
+    ("recipient_list", "recipientList"),
+    ("message_history", "messageHistory"),
+    ("process_status", "processStatus"),
+    ("session_state", "sessionState"),
+    ("forward_header", "forwardHeader"),
+];
+
+/// A frame of the `guide` dialect in the component kit's spelling.
+fn as_ui(frame: Value) -> String {
+    let Value::Object(mut members) = frame else { return String::new() };
+    let format = members.get("format").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let short = match format.as_str() {
+        format::PARTICIPANT_LIST | format::PARTICIPANTS => "participants",
+        format::HEALTH_REPORT => "healthReport",
+        other => format::short_name(other),
+    };
+    members.insert("format".to_owned(), short.into());
+    for name in ["id", "in_response_to", "timestamp"] {
+        if let Some(Value::Number(number)) = members.get(name) {
+            let text = number.to_string();
+            members.insert(name.to_owned(), text.into());
+        }
+    }
+    if let Some(Value::Array(ids)) = members.get_mut("thread") {
+        ids.iter_mut().for_each(|id| *id = id.to_string().into());
+    }
+    if short == "participants"
+        && let Some(list) = members.get_mut("payload").and_then(|payload| payload.get_mut("participants"))
+    {
+        let list = list.take();
+        members.insert("payload".to_owned(), list);
+    }
+    for (from, to) in UI_MEMBERS {
+        if let Some(value) = members.remove(from) {
+            members.insert(to.to_owned(), value);
+        }
+    }
+    Value::Object(members).to_string()
 }
 
 fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame<'a> {
     let mut thread = message.full_thread();
-    if dialect == Dialect::Guide && thread.last() != Some(&message.id) {
+    if dialect != Dialect::Rustic && thread.last() != Some(&message.id) {
         thread.push(message.id);
     }
     let mut history = Cow::Borrowed(message.history.as_slice());
@@ -147,7 +203,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
 fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
     let own_topic = topic::user_notifications(&viewer.user);
     match viewer.dialect {
-        Dialect::Guide => {
+        Dialect::Guide | Dialect::Ui => {
             if let Some(user) = author(message) {
                 frame.sender = Cow::Owned(AgentTag { id: Some(user.to_string()), name: message.sender.name.clone() });
             }
@@ -180,6 +236,7 @@ fn author(message: &Message) -> Option<&UserId> {
 
 fn format_out(message: &Message, dialect: Dialect) -> &str {
     match (dialect, message.format.as_str()) {
+        (Dialect::Ui, format::TEXT_FORMAT) => format::TEXT_FORMAT,
         (Dialect::Guide, format::TEXT_FORMAT) if !message.full_names => format::TEXT,
         (Dialect::Guide, format::PARTICIPANT_LIST) => format::PARTICIPANTS,
         (_, format) => format,
@@ -204,7 +261,7 @@ pub fn format_in(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::message::raw_json;
     use super::*;
@@ -253,6 +310,15 @@ mod tests {
         assert_eq!(frame["topics"], "user_notifications:ada");
         assert_eq!(frame["thread"], json!([7]));
         assert_eq!(frame.as_object().unwrap().len(), 24, "all members, null or not");
+    }
+
+    #[test]
+    fn the_component_kit_reads_texts_and_camel_case() {
+        let frame = read(&reply(), Dialect::Ui);
+        assert_eq!((&frame["id"], &frame["format"]), (&json!((9 << 12).to_string()), &json!("TextFormat")));
+        assert_eq!(frame["data"], json!({"text": "Echo: Hello Echo!"}));
+        assert_eq!((&frame["inReplyTo"], &frame["threads"]), (&json!("7"), &json!(["7", (9 << 12).to_string()])));
+        assert!(frame.get("payload").is_none());
     }
 
     #[test]

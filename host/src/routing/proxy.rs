@@ -67,9 +67,15 @@ fn refuse_foreign_topic(name: &str, draft: &UserDraft) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A user's own inbox is where users write: naming it is naming nothing.
 fn message_of(draft: UserDraft, speaker: &Speaker) -> Message {
-    let topics = draft.topics.unwrap_or_else(|| Topics::Many(vec![topic::DEFAULT.to_owned()]));
-    let topics = Topics::Many(topics.as_slice().iter().map(|name| topic::canonical(name)).collect());
+    let inbox = topic::user_inbox(&draft.user);
+    let given = draft.topics.iter().flat_map(Topics::as_slice).map(|name| topic::canonical(name));
+    let mut topics: Vec<String> = given.filter(|name| *name != inbox).collect();
+    if topics.is_empty() {
+        topics.push(topic::DEFAULT.to_owned());
+    }
+    let topics = Topics::Many(topics);
     let mut message = Message::draft(speaker.tag.clone(), topics, draft.format, draft.payload);
     message.recipients = draft.recipients;
     message.priority = draft.priority;

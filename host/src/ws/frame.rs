@@ -208,16 +208,24 @@ fn check_payload(text: &str) -> Result<(), Unusable> {
         }
         Some(_) => {}
     }
-    check_depth(text)?;
-    if text.contains("\\u") && serde_json::from_str::<Value>(text).is_err() {
-        return Err(Unusable::new("INVALID_PAYLOAD", "`payload` holds a surrogate without its other half"));
+    let needs_parsing = check_depth(text)? || text.contains("\\u");
+    if needs_parsing && let Err(error) = serde_json::from_str::<Value>(text) {
+        let text = format!("`payload` holds what other readers of JSON refuse: {error}");
+        return Err(Unusable::new("INVALID_PAYLOAD", text));
     }
     Ok(())
 }
 
-fn check_depth(text: &str) -> Result<(), Unusable> {
+/// Refuses what is nested too deep. Says whether there is a number that may be
+/// beyond every float: one with an exponent or very many digits.
+fn check_depth(text: &str) -> Result<bool, Unusable> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let (mut digits, mut is_suspect) = (0_usize, false);
     for byte in text.bytes() {
+        if !in_text {
+            is_suspect |= digits > 0 && (matches!(byte, b'e' | b'E') || digits > 300);
+            digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        }
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
@@ -233,7 +241,7 @@ fn check_depth(text: &str) -> Result<(), Unusable> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(is_suspect)
 }
 
 impl Frame {
@@ -302,7 +310,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_gets_a_name_and_words() {
-        let deep = format!("{}1{}", r#"{"format":"text","payload":{"a":"#.to_owned() + &"[".repeat(200), "]".repeat(200) + "}}");
+        let deep = format!(
+            "{}1{}",
+            r#"{"format":"text","payload":{"a":"#.to_owned() + &"[".repeat(200),
+            "]".repeat(200) + "}}"
+        );
         let cases = [
             ("", "INVALID_JSON"),
             ("not json", "INVALID_JSON"),
@@ -313,6 +325,7 @@ mod tests {
             (r#"{"format":"text","payload":[1]}"#, "INVALID_PAYLOAD"),
             (r#"{"format":"text","payload":{ }}"#, "INVALID_PAYLOAD"),
             (r#"{"format":"text","payload":{"a":"\ud800"}}"#, "INVALID_PAYLOAD"),
+            (r#"{"format":"text","payload":{"a":1e999}}"#, "INVALID_PAYLOAD"),
             (r#"{"format":"x","payload":{"a":1}}"#, "INVALID_FRAME"),
             (r#"{"format":5,"payload":{"a":1}}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"priority":9}"#, "INVALID_FRAME"),

@@ -79,7 +79,9 @@ impl Wishes {
     fn read(self, default: Dialect) -> Result<Granted, String> {
         let dialect = self.dialect.map_or(Ok(default), |dialect| dialect.parse())?;
         let after = match self.after {
-            Some(text) => Some(text.parse().map(MessageId::new).map_err(|_| format!("`after` is a message id, not `{text}`"))?),
+            Some(text) => {
+                Some(text.parse().map(MessageId::new).map_err(|_| format!("`after` is a message id, not `{text}`"))?)
+            }
             None => None,
         };
         let ack = matches!(self.ack.as_deref(), Some("1" | "true"));
@@ -128,10 +130,9 @@ async fn user_socket(
     }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
-    upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| tracker.track_future(user::serve(state, guild, user, name, granted, connecting, socket)))
+    upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(move |socket| {
+        tracker.track_future(user::serve(state, guild, user, name, granted, connecting, socket))
+    })
 }
 
 /// Decides before the upgrade whether there is anything to connect to.

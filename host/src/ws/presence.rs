@@ -51,8 +51,7 @@ impl Presences {
 
     fn hold<T>(&self, key: &Key, act: impl FnOnce(&watch::Sender<Counts>) -> T) -> T {
         let mut held = self.held();
-        let entry =
-            held.entry(key.clone()).or_insert_with(|| Entry { counts: watch::Sender::default(), holders: 0 });
+        let entry = held.entry(key.clone()).or_insert_with(|| Entry { counts: watch::Sender::default(), holders: 0 });
         entry.holders += 1;
         act(&entry.counts)
     }

@@ -29,7 +29,9 @@ pub enum Ending {
     Gone,
     GuildEnded,
     HostShutdown,
-    FrameTooLarge { limit: usize },
+    FrameTooLarge {
+        limit: usize,
+    },
     Lagged,
     HostError,
 }

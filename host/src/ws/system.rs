@@ -54,8 +54,7 @@ pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Grante
             return session.close(Ending::HostError).await;
         }
     };
-    let topics =
-        vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
+    let topics = vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
     let tail = log.tail(topics, None);
     let now = Instant::now();
     let mut socket = SystemSocket {
@@ -82,7 +81,11 @@ impl SystemSocket {
         let begun = async {
             let first = self.first_report();
             self.session.send([first]).await?;
-            self.ask(format::HEALTH_CHECK_REQUEST, &json!({"checktime": rfc3339_ms(self.session.clock.now_ms())}), None);
+            self.ask(
+                format::HEALTH_CHECK_REQUEST,
+                &json!({"checktime": rfc3339_ms(self.session.clock.now_ms())}),
+                None,
+            );
             Ok::<(), Ending>(())
         };
         if let Err(ending) = begun.await {
@@ -147,7 +150,10 @@ impl SystemSocket {
         }
     }
 
-    async fn received(&mut self, received: Option<Result<axum::extract::ws::Message, axum::Error>>) -> Result<(), Ending> {
+    async fn received(
+        &mut self,
+        received: Option<Result<axum::extract::ws::Message, axum::Error>>,
+    ) -> Result<(), Ending> {
         self.session.is_alive();
         let unusable = match sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
@@ -198,8 +204,7 @@ impl SystemSocket {
 
     fn ask(&self, format: &str, payload: &Value, conversation_id: Option<Value>) {
         let sender = AgentTag { id: Some(format!("sys_comms_socket:{}", self.user)), name: None };
-        let mut message =
-            Message::draft(sender, Topics::One(topic::SYSTEM.to_owned()), format, raw_json(payload));
+        let mut message = Message::draft(sender, Topics::One(topic::SYSTEM.to_owned()), format, raw_json(payload));
         message.user = Some(self.user.clone());
         message.priority = Priority::HIGH;
         message.conversation_id = conversation_id;

@@ -70,12 +70,7 @@ pub async fn serve(
     let tail = log.tail(topics, granted.after);
     let mut socket = UserSocket {
         session,
-        viewer: Viewer {
-            dialect: granted.dialect,
-            user: user.clone(),
-            user_name: name,
-            channel: Channel::User,
-        },
+        viewer: Viewer { dialect: granted.dialect, user: user.clone(), user_name: name, channel: Channel::User },
         log,
         user,
         number: rand::random::<u64>() | 1,
@@ -174,7 +169,10 @@ impl UserSocket {
         ending
     }
 
-    async fn received(&mut self, received: Option<Result<axum::extract::ws::Message, axum::Error>>) -> Result<(), Ending> {
+    async fn received(
+        &mut self,
+        received: Option<Result<axum::extract::ws::Message, axum::Error>>,
+    ) -> Result<(), Ending> {
         self.session.is_alive();
         let outcome = match sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
@@ -204,7 +202,8 @@ impl UserSocket {
     async fn publish(&mut self, frame: Frame) -> Result<Option<String>, Unusable> {
         let client_id = frame.name.as_ref().map(ClientName::to_json);
         let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
-        let published = publish_when_it_runs(&self.log, draft).await.map_err(|error| unusable(error, client_id.clone()))?;
+        let published =
+            publish_when_it_runs(&self.log, draft).await.map_err(|error| unusable(error, client_id.clone()))?;
         match published.receipt {
             None => Ok(Some(self.session.ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {

@@ -33,7 +33,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     let spec = document(&blueprint.spec, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
     let warnings = spec::admit(&spec, &blueprint.spec)?;
     spec::check_components(&api.store, &spec).await?;
-    spec::check_classes(&api.store, &spec).await?;
+    spec::check_classes(&api.store, &api.guilds, &spec).await?;
     api.store.insert_blueprint(&blueprint, api.clock.now_ms()).await?;
     Ok(Created::warned(blueprint.id.into_string(), warnings))
 }

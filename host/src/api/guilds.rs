@@ -1,11 +1,13 @@
 //! Guilds: made from a spec, seen, started again, and what was said in them.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::stream;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::JsonBody;
@@ -144,9 +146,38 @@ async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Resul
     Ok(Json(json!({"is_relaunching": is_relaunching})))
 }
 
-async fn history(
-    State(api): State<ApiState>,
-    Path((id, user)): Path<(GuildId, UserId)>,
-) -> Result<Json<Vec<Box<RawValue>>>, ApiError> {
-    Ok(Json(api.guilds.history(&id, &user).await?))
+/// Streams the history, however long it is. A log that cannot be read in the middle
+/// of it breaks the connection: half a history must not look whole.
+async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, UserId)>) -> Result<Response, ApiError> {
+    let mut history = api.guilds.history(&id, &user).await?;
+    let first = history.next_page().await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let pages = stream::unfold((history, first.map(Ok), true), |(mut history, page, is_first)| async move {
+        let page = page?;
+        let next = history.next_page().await.transpose();
+        let text = page.map(|messages| json_part(&messages, is_first, next.is_none()));
+        Some((text, (history, next, false)))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
+}
+
+/// A page of a JSON list that is written in parts.
+fn json_part(messages: &[String], is_first: bool, is_last: bool) -> String {
+    let begin = if is_first { "[" } else { "" };
+    let separator = if is_first || messages.is_empty() { "" } else { "," };
+    let end = if is_last { "]" } else { "" };
+    [begin, separator, &messages.join(","), end].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_part;
+
+    #[test]
+    fn the_parts_of_a_list_make_a_list() {
+        let page = ["1".to_owned(), "2".to_owned()];
+        assert_eq!(json_part(&[], true, true), "[]");
+        assert_eq!(json_part(&page, true, true), "[1,2]");
+        let parts = [json_part(&page, true, false), json_part(&page, false, false), json_part(&[], false, true)];
+        assert_eq!(parts.concat(), "[1,2,1,2]");
+    }
 }

@@ -10,17 +10,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Components;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{GuildLog, Journal, JournalError};
 use crate::model::clock::Clock;
 use crate::model::dialect::{self, Channel, Dialect, Viewer};
-use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use crate::model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
 use crate::model::message::Message;
 use crate::model::spec::GuildSpec;
 use crate::model::status::GuildStatus;
@@ -105,8 +105,33 @@ struct Inner {
     is_ready: AtomicBool,
 }
 
-/// How many messages a history has at most: the newest.
-const HISTORY: usize = 10_000;
+/// How many guilds are resumed at once.
+const RESUMED_AT_ONCE: usize = 8;
+/// How many messages of a history are held in memory at once.
+const HISTORY_PAGE: usize = 500;
+
+/// A user's history, read page by page, however long it is.
+pub struct History {
+    log: GuildLog,
+    topics: Vec<String>,
+    viewer: Viewer,
+    /// Where the next page begins; `None`: there is none.
+    after: Option<MessageId>,
+}
+
+impl History {
+    /// The next messages as JSON texts; `None` at the end.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, JournalError> {
+        let Some(after) = self.after else { return Ok(None) };
+        let page = self.log.history(&self.topics, after, HISTORY_PAGE).await?;
+        self.after = page.last().map(|message| message.id).filter(|_| page.len() == HISTORY_PAGE);
+        let spell = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
+        Ok(Some(page.iter().map(spell).collect()))
+    }
+}
 
 impl Guilds {
     #[must_use]
@@ -156,8 +181,11 @@ impl Guilds {
     /// When the store cannot be read. A guild that cannot be started is logged.
     pub async fn resume(&self) -> Result<usize, StoreError> {
         let mut count = 0;
-        for id in self.0.setup.store.guilds_to_resume().await? {
-            match self.start(&id).await {
+        let ids = self.0.setup.store.guilds_to_resume().await?;
+        let mut starts =
+            stream::iter(ids).map(async |id| (self.start(&id).await, id)).buffer_unordered(RESUMED_AT_ONCE);
+        while let Some((started, id)) = starts.next().await {
+            match started {
                 Ok(started) => count += usize::from(started),
                 Err(error) => tracing::error!(%error, guild = %id, "a guild cannot be resumed"),
             }
@@ -269,26 +297,27 @@ impl Guilds {
         Ok(true)
     }
 
-    /// What a user has seen of a guild, as wire messages, oldest first; the newest
-    /// 10,000.
+    /// What a user has seen of a guild, as wire messages, oldest first: all that
+    /// the log still has.
     ///
     /// # Errors
     /// `Unknown` when there is no such guild.
-    pub async fn history(&self, id: &GuildId, user: &UserId) -> Result<Vec<Box<RawValue>>, GuildError> {
+    pub async fn history(&self, id: &GuildId, user: &UserId) -> Result<History, GuildError> {
         let setup = &self.0.setup;
         if setup.store.guild_status(id).await?.is_none() {
             return Err(GuildError::Unknown);
         }
-        let log = setup.journal.guild(id).await?;
-        let topics = topic::seen_by(user);
-        let viewer = Viewer {
-            dialect: setup.dialect,
-            user: user.clone(),
-            user_name: self.user_name(id, user).await?,
-            channel: Channel::User,
-        };
-        let spell = |message: &Message| RawValue::from_string(dialect::write(message, &topics[0], &viewer)).ok();
-        Ok(log.history(&topics, HISTORY).await?.iter().filter_map(spell).collect())
+        Ok(History {
+            log: setup.journal.guild(id).await?,
+            topics: topic::seen_by(user),
+            viewer: Viewer {
+                dialect: setup.dialect,
+                user: user.clone(),
+                user_name: self.user_name(id, user).await?,
+                channel: Channel::User,
+            },
+            after: Some(MessageId::default()),
+        })
     }
 
     async fn user_name(&self, id: &GuildId, user: &UserId) -> Result<String, StoreError> {

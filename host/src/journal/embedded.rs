@@ -343,17 +343,6 @@ impl Shared {
         rows.iter().map(read_row).collect()
     }
 
-    pub async fn newest(&self, key: i64, topics: &[String], limit: usize) -> Result<Vec<Message>, JournalError> {
-        let sql =
-            format!("SELECT id, body FROM log WHERE guild = ? AND {} ORDER BY id DESC LIMIT ?", any_topic(topics));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key);
-        for topic in topics {
-            query = query.bind(format!("\n{topic}\n"));
-        }
-        let rows = query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&self.readers).await?;
-        rows.iter().rev().map(read_row).collect()
-    }
-
     /// How many messages of some topics there are after an id, up to another.
     pub async fn count(
         &self,
@@ -362,8 +351,7 @@ impl Shared {
         after: MessageId,
         cut: MessageId,
     ) -> Result<usize, JournalError> {
-        let sql =
-            format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {}", any_topic(topics));
+        let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {}", any_topic(topics));
         let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(key).bind(after.as_i64()).bind(cut.as_i64());
         for topic in topics {
             query = query.bind(format!("\n{topic}\n"));

@@ -283,7 +283,10 @@ impl GuildLog {
                 self.enqueue(Entry { guild: self.0.key, cursor: Some(cursor), ..Entry::default() });
                 inner.cursors.insert(name, (cursors, tried));
             }
-            (Consumer { log: self.clone(), subscriber, tried }, resumed.then_some((cursors, self.0.shared.last_logged())))
+            (
+                Consumer { log: self.clone(), subscriber, tried },
+                resumed.then_some((cursors, self.0.shared.last_logged())),
+            )
         };
         if let Some((cursors, cut)) = resumed {
             self.wait_for_all().await;
@@ -466,14 +469,19 @@ impl GuildLog {
         self.0.shared.read(self.0.key, topics, after, lane, limit).await
     }
 
-    /// Every message of some topics that the log still has, in its order, at
-    /// most `limit` of the newest.
+    /// The first messages of some topics after an id, in the order of the log, at
+    /// most `limit`.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn history(&self, topics: &[String], limit: usize) -> Result<Vec<Message>, JournalError> {
+    pub async fn history(
+        &self,
+        topics: &[String],
+        after: MessageId,
+        limit: usize,
+    ) -> Result<Vec<Message>, JournalError> {
         self.wait_for_all().await;
-        self.0.shared.newest(self.0.key, topics, limit).await
+        self.read(topics, after, None, limit).await
     }
 
     /// Whether retention has removed something after this id.

@@ -27,6 +27,9 @@ use crate::store::Store;
 use presence::Presences;
 use session::MAX_MESSAGE_BYTES;
 
+/// What a socket buffers each way between two system calls.
+const SOCKET_BUFFER_BYTES: usize = 4 << 10;
+
 /// What the sockets act on. Cheap to clone.
 #[derive(Clone)]
 pub struct WsState {
@@ -108,10 +111,7 @@ async fn system_socket(
         Err(refusal) => return refusal,
     };
     let tracker = state.tracker.clone();
-    upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| tracker.track_future(system::serve(state, guild, user, granted, socket)))
+    bounded(upgrade).on_upgrade(move |socket| tracker.track_future(system::serve(state, guild, user, granted, socket)))
 }
 
 async fn user_socket(
@@ -130,9 +130,18 @@ async fn user_socket(
     }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
-    upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(move |socket| {
+    bounded(upgrade).on_upgrade(move |socket| {
         tracker.track_future(user::serve(state, guild, user, name, granted, connecting, socket))
     })
+}
+
+/// An upgrade whose buffers are small, because there may be thousands of sockets.
+fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(SOCKET_BUFFER_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
 }
 
 /// Decides before the upgrade whether there is anything to connect to.

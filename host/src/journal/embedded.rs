@@ -20,7 +20,7 @@ use crate::model::message::{Message, Priority};
 use super::guild_log::GuildLog;
 use super::queue::{Cursors, read_cursors};
 use super::writer::{self, Entry, Rare};
-use super::{Durability, JournalError, Limits, Retention, retention};
+use super::{Durability, JournalError, Limits, Retention, checkpoint, retention};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
@@ -109,7 +109,7 @@ impl Journal {
             })
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(512)
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("wal_autocheckpoint", "0")
             .disable_statement_logging();
         let mut db = options.connect().await?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
@@ -151,6 +151,7 @@ impl Journal {
             writable: AtomicBool::new(true),
         });
         tokio::spawn(writer::run(shared.clone(), db));
+        tokio::spawn(checkpoint::run(shared.clone(), file.to_owned()));
         tokio::spawn(retention::run(shared.clone(), file.to_owned(), retention));
         Ok(Self(shared))
     }
@@ -247,6 +248,11 @@ impl Shared {
             })
             .count();
         sequence.pending.drain(..count).collect()
+    }
+
+    /// Sees how far the log is durable.
+    pub fn durable(&self) -> watch::Receiver<MessageId> {
+        self.durable.subscribe()
     }
 
     pub async fn wait_for_all(&self) -> MessageId {

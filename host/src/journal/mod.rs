@@ -6,6 +6,7 @@
 //! [`Receipt`] learns that the message is in the log; a turn is committed in one
 //! step or not at all; publishing never waits for a consumer.
 
+mod checkpoint;
 mod embedded;
 mod guild_log;
 mod queue;

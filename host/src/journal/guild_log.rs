@@ -227,6 +227,12 @@ impl GuildLog {
         Ok(Published { id: ids, receipt: Some(receipt) })
     }
 
+    /// An id for something that goes to one client alone and is not stored.
+    #[must_use]
+    pub fn new_id(&self) -> MessageId {
+        self.0.shared.next_id()
+    }
+
     /// Sends what is never stored to whoever listens now.
     pub fn signal(&self, message: Message) -> MessageId {
         self.signal_and(message, |_, _| ())

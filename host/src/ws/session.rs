@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::model::clock::Clock;
 use crate::model::format;
-use crate::model::ids::{ID_EPOCH_MS, MessageId};
+use crate::model::ids::MessageId;
 
 use super::frame::Unusable;
 
@@ -123,50 +123,41 @@ impl Session {
     }
 
     /// The answer to a frame that cannot be used.
-    pub fn refusal(&self, unusable: &Unusable) -> String {
+    pub fn refusal(id: MessageId, unusable: &Unusable) -> String {
         let payload = json!({
             "agent_type": "gateway",
             "error_type": unusable.error_type,
             "error_message": unusable.message,
             "client_id": unusable.client_id,
         });
-        self.own_frame(format::ERROR_MESSAGE, payload, None, unusable.client_id.as_ref(), true)
+        own_frame(format::ERROR_MESSAGE, &payload, id, unusable.client_id.as_ref(), true)
     }
 
     /// The `Ack` of a message that is in the log.
-    pub fn ack(&self, id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
+    pub fn ack(id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
         let mut payload = json!({"client_id": client_id, "id": id});
         if is_repeat {
             payload["duplicate"] = json!(true);
         }
-        self.own_frame(format::ACK, payload, Some(id), client_id, false)
+        own_frame(format::ACK, &payload, id, client_id, false)
     }
+}
 
-    /// A frame of the socket's own: it is in no log, so its id says when it was
-    /// made and no more.
-    fn own_frame(
-        &self,
-        format: &str,
-        payload: Value,
-        id: Option<MessageId>,
-        client_id: Option<&Value>,
-        is_error: bool,
-    ) -> String {
-        let now_ms = self.clock.now_ms().max(ID_EPOCH_MS);
-        json!({
-            "id": id.unwrap_or_else(|| MessageId::first_at(now_ms)),
-            "format": format,
-            "payload": payload,
-            "sender": {"id": "guildhall", "name": "Guildhall"},
-            "topics": [],
-            "timestamp": now_ms,
-            "thread": [],
-            "priority": 4,
-            "is_error_message": is_error,
-            "client_id": client_id,
-        })
-        .to_string()
-    }
+/// A frame of the socket's own: it is in no log.
+fn own_frame(format: &str, payload: &Value, id: MessageId, client_id: Option<&Value>, is_error: bool) -> String {
+    json!({
+        "id": id,
+        "format": format,
+        "payload": payload,
+        "sender": {"id": "guildhall", "name": "Guildhall"},
+        "topics": [],
+        "timestamp": id.timestamp_ms(),
+        "thread": [],
+        "priority": 4,
+        "is_error_message": is_error,
+        "client_id": client_id,
+    })
+    .to_string()
 }
 
 /// What a peer sent, as far as both kinds of socket treat it alike.

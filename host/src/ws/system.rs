@@ -164,7 +164,7 @@ impl SystemSocket {
                 Err(unusable) => unusable,
             },
         };
-        let refusal = self.session.refusal(&unusable);
+        let refusal = Session::refusal(self.log.new_id(), &unusable);
         self.session.send([refusal]).await
     }
 

@@ -127,7 +127,7 @@ impl UserSocket {
     }
 
     fn gap(&self, after: MessageId) -> String {
-        self.session.refusal(&Unusable {
+        Session::refusal(self.log.new_id(), &Unusable {
             error_type: "GAP",
             message: format!("messages after {after} are no longer kept; what follows is all that is left"),
             client_id: None,
@@ -191,7 +191,7 @@ impl UserSocket {
             Ok(None) => Ok(()),
             Ok(Some(answer)) => self.session.send([answer]).await,
             Err(unusable) => {
-                let refusal = self.session.refusal(&unusable);
+                let refusal = Session::refusal(self.log.new_id(), &unusable);
                 self.session.send([refusal]).await
             }
         }
@@ -205,7 +205,7 @@ impl UserSocket {
         let published =
             publish_when_it_runs(&self.log, draft).await.map_err(|error| unusable(error, client_id.clone()))?;
         match published.receipt {
-            None => Ok(Some(self.session.ack(published.id, client_id.as_ref(), true))),
+            None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {
                 self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id });
                 Ok(None)
@@ -216,12 +216,12 @@ impl UserSocket {
     async fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>)) -> Result<(), Ending> {
         match outcome {
             Ok(()) if self.ack => {
-                let ack = self.session.ack(written.id, written.client_id.as_ref(), false);
+                let ack = Session::ack(written.id, written.client_id.as_ref(), false);
                 self.session.send([ack]).await
             }
             Ok(()) => Ok(()),
             Err(error) => {
-                let refusal = self.session.refusal(&unusable(IngressError::Journal(error), written.client_id));
+                let refusal = Session::refusal(self.log.new_id(), &unusable(IngressError::Journal(error), written.client_id));
                 self.session.send([refusal]).await
             }
         }

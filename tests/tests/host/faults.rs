@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Three attempts, with pauses of 1 s and 2 s between them and 25 % more by chance.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-fn hostile_component() -> Vec<u8> {
+pub fn hostile_component() -> Vec<u8> {
     // Built by this crate's build script.
     let path = env!("HOSTILE_WASM");
     std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -8,6 +8,7 @@ mod dialects;
 mod document;
 mod faults;
 mod frames;
+mod limits;
 mod restart;
 mod resume;
 

@@ -1,0 +1,136 @@
+//! Limits hold, and whoever meets one is told.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use guildhall_tests::{DEADLINE, Host, blueprint, chat, frame, within};
+use serde_json::{Value, json};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+
+async fn host_with(key: &str, value: u64) -> Host {
+    Host::spawn(super::options().set(key, value)).await
+}
+
+#[tokio::test]
+async fn a_user_who_writes_faster_than_an_agent_reads_is_told_busy() {
+    let host = host_with("limits.agent_lag", 5).await;
+    let digest = host.rest().upload(super::faults::hostile_component()).await;
+    let guild = host.rest().launch_spec(&blueprint::hostile(&digest, &json!({}))).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    for _ in 0..20 {
+        chat.say("burn 200");
+    }
+    let busy = chat.socket.wait_for("a BUSY error", frame::is_error).await;
+    assert_eq!(busy["payload"]["error_type"], "BUSY", "{busy}");
+    chat.socket.wait_for("what was taken to be served", |frame| frame::text(frame).starts_with("burnt")).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_closed_with_1013_and_misses_nothing() {
+    const MESSAGES: usize = 200;
+    let host = host_with("limits.socket_lag", 20).await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    let first = frame::id(&chat.echo("first").await);
+
+    // This socket is not read, so what it should get fills every buffer on the way.
+    let (mut slow, _) = connect_async(chat::user_url(&host, &guild, "ann", "")).await.expect("a socket");
+    let filler = "x".repeat(200_000);
+    for number in 0..MESSAGES {
+        chat.socket.send(&json!({"format": "text", "payload": {"text": format!("{number}"), "filler": filler}}));
+        let wanted = format!("Echo: {number}");
+        chat.socket.wait_for(&wanted, |frame| frame::says(frame, &wanted)).await;
+    }
+    let (mut last, mut heard) = (first, Vec::new());
+    let code = loop {
+        match within(DEADLINE, "the slow socket to be closed", slow.next()).await {
+            Some(Ok(Message::Text(text))) => {
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                last = frame::id(&message);
+                heard.push(frame::text(&message).to_owned());
+            }
+            Some(Ok(Message::Close(close))) => break close.map(|close| u16::from(close.code)),
+            Some(Ok(_)) => {}
+            other => panic!("no close frame but {other:?}"),
+        }
+    };
+    assert_eq!(code, Some(1013));
+    assert!(heard.len() < 2 * MESSAGES, "something was left");
+
+    let url = chat::user_url(&host, &guild, "ann", &format!("?after={last}"));
+    let (mut again, _) = connect_async(url).await.expect("a socket");
+    while heard.len() < 2 * MESSAGES {
+        if let Some(Ok(Message::Text(text))) = within(DEADLINE, "what was missed", again.next()).await {
+            let message: Value = serde_json::from_str(&text).expect("JSON");
+            heard.push(frame::text(&message).to_owned());
+        }
+    }
+    let wanted: Vec<_> = (0..MESSAGES).flat_map(|number| [format!("{number}"), format!("Echo: {number}")]).collect();
+    assert_eq!(heard, wanted);
+    again.close(None).await.expect("closed");
+    again.flush().await.ok();
+}
+
+#[tokio::test]
+async fn agents_that_answer_each_other_for_ever_are_stopped_and_the_user_is_told() {
+    let host = host_with("limits.hops", 20).await;
+    let echo = |name: &str, topic: &str| {
+        json!({"name": name, "description": "Echoes", "class_name": blueprint::ECHO_CLASS,
+               "additional_topics": [topic], "listen_to_default_topic": false})
+    };
+    let spec = json!({
+        "name": "For ever", "description": "Two that answer each other", "agents": [echo("A", "a"), echo("B", "b")],
+        "routes": {"steps": [
+            {"agent_type": "*UserProxyAgent", "destination": {"topics": "a"}},
+            {"agent": {"name": "A"}, "message_format": "ping", "destination": {"topics": "b"}, "route_times": -1},
+            {"agent": {"name": "B"}, "message_format": "ping", "destination": {"topics": "a"}, "route_times": -1},
+        ]},
+    });
+    let guild = host.rest().launch_spec(&spec).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.socket.send(&json!({"format": "ping", "payload": {"n": 1}}));
+    let error = chat.socket.wait_for("the hop limit", frame::is_error).await;
+    assert_eq!(error["payload"]["error_type"], "HOP_LIMIT", "{error}");
+    assert_eq!(error["payload"]["limit"], 20);
+    assert_eq!(error["payload"]["setting"], "limits.hops");
+}
+
+#[tokio::test]
+async fn an_agent_that_refuses_its_properties_says_why_and_the_others_run() {
+    let host = super::host().await;
+    let mut spec = blueprint::echo();
+    let agents = spec["agents"].as_array_mut().expect("agents");
+    agents.push(json!({
+        "id": "tally", "name": "Tally", "description": "Counts", "class_name": "guildhall.agents.tally.TallyAgent",
+        "properties": {"options": ["yes", "Yes"]},
+    }));
+    agents.push(json!({
+        "id": "nobody", "name": "Nobody", "description": "Has no code", "class_name": "acme.Nobody",
+    }));
+    let class = json!({"qualified_class_name": "acme.Nobody", "description": "No component serves it"});
+    host.rest().post("/catalog/agents", &class).await.expect(&[201]);
+    let guild = host.rest().launch_spec(&spec).await;
+    host.rest().guild_is(&guild, "warning").await;
+
+    let mut system = guildhall_tests::Socket::connect(&chat::system_url(&host, &guild, "ann", "")).await;
+    let report = system
+        .wait_within(Duration::from_secs(15), "a report with the errors", |frame| {
+            frame::is_report(frame) && frame["payload"]["guild_health"] == "error"
+        })
+        .await;
+    let agents = &report["payload"]["agents"];
+    let detail = |id: &str| agents[id]["checkmeta"]["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(detail("tally").contains("twice"), "{report}");
+    assert!(detail("nobody").contains("acme.Nobody"), "{report}");
+    let (mut socket, _) = connect_async(chat::user_url(&host, &guild, "ann", "")).await.expect("a socket");
+    let hello = json!({"format": "text", "payload": {"text": "hello"}, "topics": "echo_topic"});
+    socket.send(Message::text(hello.to_string())).await.expect("sent");
+    loop {
+        if let Some(Ok(Message::Text(text))) = within(DEADLINE, "the echo", socket.next()).await
+            && text.contains("Echo: hello")
+        {
+            break;
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::chat;
@@ -115,13 +116,16 @@ impl Serve {
         for setting in &self.settings {
             config.set(setting).map_err(anyhow::Error::msg)?;
         }
-        let stopped = stop_signal()?;
+        let mut stopped = StopSignal::new()?;
         let server = Server::start(config).await?;
         let demo = if self.demo { Some(server.demo().await?) } else { None };
         say(&welcome(server.addr, demo.as_ref().map(crate::model::ids::GuildId::as_str)));
-        stopped.await;
-        tracing::info!("going down");
-        server.stop().await
+        stopped.recv().await;
+        tracing::info!("going down; a second signal ends at once");
+        tokio::select! {
+            done = server.stop() => done,
+            () = stopped.recv() => anyhow::bail!("ended by a second signal"),
+        }
     }
 }
 
@@ -144,15 +148,22 @@ fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Completes at SIGTERM or SIGINT, which are caught from now on.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// SIGTERM and SIGINT, caught from its making on.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next of them.
+    async fn recv(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }

@@ -53,10 +53,13 @@ impl Default for Config {
             hops: crate::routing::HOP_LIMIT,
             guild_memory_mib: 1_024,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
-            ceilings: SandboxLimits::highest(),
+            ceilings: SandboxLimits::allowed(),
         }
     }
 }
+
+/// What a socket reads at all.
+const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
 const NAMES: [&str; 11] = [
@@ -93,6 +96,9 @@ impl Config {
             "limits.socket_lag" => self.journal.socket_lag = size,
             "limits.window" => self.journal.window = size.max(1),
             "limits.hops" => self.hops = small,
+            "limits.frame_bytes" if size > MAX_FRAME_BYTES => {
+                return Err(format!("`{name}` is {size} and may be at most {MAX_FRAME_BYTES}"));
+            }
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
             "guild.memory_mib" => self.guild_memory_mib = number,

@@ -24,6 +24,9 @@ pub(crate) mod built_in {
     include!(concat!(env!("OUT_DIR"), "/components.rs"));
 }
 
+/// How long a host that goes down waits for its guilds and its disk.
+const STOP_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// A host that runs.
 pub struct Server {
     /// Where it listens.
@@ -84,7 +87,14 @@ impl Server {
         tracing::info!(resumed, %addr, "ready");
 
         let cors_origin = HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?;
-        let sockets = WsState::new(store.clone(), journal.clone(), clock.clone(), config.dialect, config.frame_bytes);
+        let sockets = WsState::new(
+            store.clone(),
+            journal.clone(),
+            clock.clone(),
+            config.dialect,
+            config.frame_bytes,
+            config.cors_origin.clone(),
+        );
         let api = api::router(
             ApiState {
                 store: store.clone(),
@@ -135,9 +145,16 @@ impl Server {
         if tokio::time::timeout(std::time::Duration::from_secs(3), sockets).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        self.guilds.shutdown().await;
-        self.journal.close().await;
-        self.store.close().await;
+        let closing = async {
+            self.guilds.shutdown().await;
+            self.journal.close().await;
+            self.store.close().await;
+        };
+        // A full disk or a hung agent must not keep the process for ever; what is
+        // not written was not confirmed.
+        if tokio::time::timeout(STOP_WITHIN, closing).await.is_err() {
+            tracing::error!("not everything could be closed in time");
+        }
         self.serving.abort();
         match self.serving.await {
             Ok(done) => Ok(done?),

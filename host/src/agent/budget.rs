@@ -12,24 +12,29 @@ const HEALTHY: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RestartBudget {
     used: u32,
-    last_ms: u64,
+    /// Since when the agent has lived, if it does.
+    healthy_ms: Option<u64>,
 }
 
 impl RestartBudget {
     /// Charges one restart; gives the time to wait before it, or `None` when the
     /// budget is empty. `jitter` is a random number from 0 to 1.
     pub fn charge(&mut self, now_ms: u64, jitter: f64) -> Option<Duration> {
-        let healthy = u64::try_from(HEALTHY.as_millis()).unwrap_or(u64::MAX);
-        if now_ms.saturating_sub(self.last_ms) >= healthy {
+        let enough = u64::try_from(HEALTHY.as_millis()).unwrap_or(u64::MAX);
+        if self.healthy_ms.take().is_some_and(|since| now_ms.saturating_sub(since) >= enough) {
             self.used = 0;
         }
-        self.last_ms = now_ms;
         if self.used >= IN_A_ROW {
             return None;
         }
         let wait = FIRST.saturating_mul(1 << self.used.min(16)).min(LONGEST);
         self.used += 1;
         Some(wait.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)))
+    }
+
+    /// Notes that the agent lives from now on.
+    pub const fn healthy_from(&mut self, now_ms: u64) {
+        self.healthy_ms = Some(now_ms);
     }
 
     /// Gives back what a message cost that was given up: it was the message.
@@ -58,8 +63,11 @@ mod tests {
     fn a_minute_of_health_refills_it() {
         let mut budget = RestartBudget::default();
         waits(&mut budget, 10, 100_000);
+        budget.healthy_from(100_000);
         assert_eq!(budget.charge(159_999, 0.5), None);
-        assert_eq!(budget.charge(219_999, 0.5), Some(Duration::from_secs(1)));
+        assert_eq!(budget.charge(999_999, 0.5), None, "time alone does not refill it");
+        budget.healthy_from(100_000);
+        assert_eq!(budget.charge(160_000, 0.5), Some(Duration::from_secs(1)));
     }
 
     #[test]

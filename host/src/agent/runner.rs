@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Consumer, Delivery, GuildLog, Receipt, Turn};
@@ -52,6 +52,8 @@ pub struct Agent {
     pub reports: mpsc::UnboundedSender<Report>,
     pub commands: mpsc::Receiver<Command>,
     pub pulse: Arc<Pulse>,
+    /// Wakes an agent that has given up.
+    pub revive: Arc<Notify>,
     pub stop: CancellationToken,
     pub clock: Clock,
 }
@@ -119,6 +121,8 @@ struct Runner {
     uncommitted: VecDeque<(Receipt, Arc<Message>)>,
     /// The message being served, for what the guest says in the middle of it.
     served: Arc<Mutex<Option<Arc<Message>>>>,
+    /// How often the message being served has broken the agent.
+    fatal: u32,
 }
 
 /// Whether the agent goes on.
@@ -143,6 +147,7 @@ impl Runner {
             budget: RestartBudget::default(),
             uncommitted: VecDeque::new(),
             served: Arc::default(),
+            fatal: 0,
         }
     }
 
@@ -176,7 +181,10 @@ impl Runner {
             Err(error) => {
                 tracing::error!(%error, agent = %self.agent.spec.id, "an agent's inbox cannot be read");
                 self.show(Sign { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
-                self.pause(Duration::from_secs(1)).await
+                match self.pause(Duration::from_secs(1)).await {
+                    Flow::On => self.heartbeat().await,
+                    Flow::Stop => Flow::Stop,
+                }
             }
         }
     }
@@ -211,6 +219,7 @@ impl Runner {
             return Flow::On;
         }
         let now_ms = self.agent.clock.now_ms();
+        self.fatal = delivery.attempt - 1;
         self.agent.pulse.begin(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
         let flow = loop {
             match self.attempt(&delivery).await {
@@ -307,8 +316,9 @@ impl Runner {
             return if self.pause(HOST_FULL_WAIT).await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
         }
         tracing::warn!(%fault, agent = %self.agent.spec.id, message = %delivery.message.id, "a turn failed");
-        if delivery.attempt >= FATAL_ATTEMPTS {
-            self.budget.refund(delivery.attempt - 1);
+        self.fatal += 1;
+        if self.fatal >= FATAL_ATTEMPTS {
+            self.budget.refund(self.fatal - 1);
             self.give_up(delivery, &fault);
             return if self.start().await == Flow::On { Attempt::Over } else { Attempt::Stop };
         }
@@ -322,6 +332,12 @@ impl Runner {
     /// Ends a message that cannot be served: it becomes a dead letter, and the
     /// user is told.
     fn give_up(&mut self, delivery: &Delivery, fault: &Fault) {
+        if matches!(delivery.topic.as_str(), topic::ERRORS | topic::DEAD_LETTERS) {
+            // A failure about a failure is said no further: two agents would tell
+            // each other for ever.
+            tracing::warn!(%fault, agent = %self.agent.spec.id, "a message about a failure failed");
+            return self.commit(delivery, Turn::default());
+        }
         let trial = Trial { attempt: delivery.attempt, is_last: true };
         let emits = vec![
             error_message(fault, &delivery.message, &self.speaker, trial),
@@ -356,7 +372,7 @@ impl Runner {
         if let Err(error) = outcome {
             tracing::error!(%error, message = %message.id, "a turn could not be written");
             let fault = Fault::new(FaultKind::HostError, format!("the turn could not be written: {error}"));
-            let trial = Trial { attempt: 1, is_last: true };
+            let trial = Trial { attempt: 1, is_last: false };
             drop(self.agent.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
         }
     }
@@ -367,7 +383,7 @@ impl Runner {
         let Some(wait) = self.budget.charge(now_ms, rand::random()) else {
             let detail = format!("restarted too often, the last time for {fault}; relaunch the guild to try again");
             self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
-            return self.wait_for_stop().await;
+            return self.give_up_until_revived().await;
         };
         let detail = format!("{fault}; restarts in {} ms", wait.as_millis());
         self.show(Sign { status: HealthStatus::Warning, detail: Some(detail) });
@@ -383,20 +399,21 @@ impl Runner {
             Ok(component) => component.clone(),
             Err(reason) => {
                 self.show(Sign { status: HealthStatus::Error, detail: Some(reason.clone()) });
-                return self.wait_for_stop().await;
+                return self.give_up_until_revived().await;
             }
         };
         loop {
             match self.agent.sandbox.start(&component, self.setup()).await {
                 Ok(body) => {
                     self.body = Some(body);
+                    self.budget.healthy_from(self.agent.clock.now_ms());
                     return Box::pin(self.heartbeat()).await;
                 }
                 Err(StartFault::Refused(reason)) => {
                     let detail = format!("configuration: {reason}");
                     tracing::warn!(agent = %self.agent.spec.id, reason, "an agent refuses its properties");
                     self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
-                    return self.wait_for_stop().await;
+                    return self.give_up_until_revived().await;
                 }
                 Err(StartFault::Broken(fault)) if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) => {
                     tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
@@ -448,9 +465,16 @@ impl Runner {
         }
     }
 
-    async fn wait_for_stop(&mut self) -> Flow {
-        self.agent.stop.cancelled().await;
-        Flow::Stop
+    /// Waits, with its inbox kept, until somebody relaunches the guild, and starts
+    /// again then.
+    async fn give_up_until_revived(&mut self) -> Flow {
+        tokio::select! {
+            () = self.agent.stop.cancelled() => Flow::Stop,
+            () = self.agent.revive.notified() => {
+                self.budget = RestartBudget::default();
+                Box::pin(self.start()).await
+            }
+        }
     }
 
     fn show(&self, sign: Sign) {

@@ -46,6 +46,8 @@ pub fn for_guest(
     }
 }
 
+/// How many messages the routes may make of what one turn said.
+const MAX_ROUTED: usize = 1_024;
 /// The last ids of a thread that a guest is shown.
 const MAX_THREAD: usize = 64;
 
@@ -74,6 +76,10 @@ pub fn commit_of(
             reason: emit.reason,
         };
         turn.emits.extend(router.route(said)?);
+        if turn.emits.len() > MAX_ROUTED {
+            let text = format!("the routes make more than {MAX_ROUTED} messages of what one turn said");
+            return Err(Fault::new(FaultKind::Denied, text));
+        }
     }
     for (owner, patches) in patches {
         for patch in patches {

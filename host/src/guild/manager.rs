@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -52,6 +52,8 @@ pub struct Manager {
     /// The agents' subscriptions, made before anybody could know the guild's id.
     pub consumers: Vec<(AgentSpec, Consumer)>,
     pub guild_memory: Arc<MemoryBudget>,
+    /// Tells agents that have given up to try again.
+    pub revive: Arc<Notify>,
     /// Ends the guild's tasks when the host goes down; statuses are left alone.
     pub shutdown: CancellationToken,
 }
@@ -73,6 +75,10 @@ struct Running {
     state: GuildState,
     tag: AgentTag,
     members: BTreeMap<AgentId, Member>,
+    components: Components,
+    guild_memory: Arc<MemoryBudget>,
+    revive: Arc<Notify>,
+    reports: mpsc::UnboundedSender<Report>,
     agents_stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -82,9 +88,23 @@ impl Manager {
     pub async fn run(self) -> Ended {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let guild = self.log.guild().clone();
-        let Self { log, store, clock, components, built_in, view, state, mut tail, consumers, guild_memory, shutdown } =
-            self;
+        let Self {
+            log,
+            store,
+            clock,
+            components,
+            built_in,
+            view,
+            state,
+            mut tail,
+            consumers,
+            guild_memory,
+            revive,
+            shutdown,
+        } = self;
         let agents_stop = shutdown.child_token();
+        // Whatever ends this task ends the agents.
+        let _ends_agents = agents_stop.clone().drop_guard();
         let mut running = Running {
             tag: AgentTag::new(AgentId::manager_of(&guild).into_string(), format!("GuildManagerAgent4{guild}")),
             log,
@@ -93,14 +113,18 @@ impl Manager {
             view,
             state,
             members: BTreeMap::new(),
+            components,
+            guild_memory,
+            revive,
+            reports,
             agents_stop,
             tracker: TaskTracker::new(),
         };
         let begun = running.state.on(Event::Begun);
         running.carry_out(begun).await;
         for (spec, consumer) in consumers {
-            let component = resolve(&running.store, &components, &built_in, &spec).await;
-            running.start_agent(spec, consumer, component, &components, &guild_memory, &reports);
+            let component = resolve(&running.store, &running.components, &built_in, &spec).await;
+            running.start_agent(spec, consumer, component);
         }
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -112,7 +136,7 @@ impl Manager {
                     tracing::trace!(agent = %report.agent, kind = ?report.kind, "reported");
                     Some(running.measure())
                 }
-                heard = tail.next() => running.heard(heard),
+                heard = tail.next() => running.heard(heard, &mut tail),
                 _ = check.tick() => Some(running.measure()),
             };
             let Some(event) = event else { continue };
@@ -151,18 +175,10 @@ async fn resolve(
 }
 
 impl Running {
-    fn start_agent(
-        &mut self,
-        spec: AgentSpec,
-        consumer: Consumer,
-        component: Result<Arc<Component>, String>,
-        components: &Components,
-        guild_memory: &Arc<MemoryBudget>,
-        reports: &mpsc::UnboundedSender<Report>,
-    ) {
+    fn start_agent(&mut self, spec: AgentSpec, consumer: Consumer, component: Result<Arc<Component>, String>) {
         let asked = spec.sandbox.clone().unwrap_or_default();
-        let timeout = spec.qos.timeout.map(Duration::from_secs);
-        let (limits, component) = match components.sandbox().ceilings().for_agent(&asked, timeout) {
+        let timeout = spec.qos.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let (limits, component) = match self.components.sandbox().ceilings().for_agent(&asked, timeout) {
             Ok(limits) => (limits, component),
             Err(over) => (Limits::default(), Err(over.to_string())),
         };
@@ -175,13 +191,14 @@ impl Running {
             log: self.log.clone(),
             consumer,
             component,
-            sandbox: components.sandbox().clone(),
+            sandbox: self.components.sandbox().clone(),
             limits,
-            guild_memory: guild_memory.clone(),
+            guild_memory: self.guild_memory.clone(),
             view: self.view.subscribe(),
-            reports: reports.clone(),
+            reports: self.reports.clone(),
             commands: commanded,
             pulse,
+            revive: self.revive.clone(),
             stop: self.agents_stop.clone(),
             clock: self.clock.clone(),
         };
@@ -193,12 +210,13 @@ impl Running {
         Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign())).collect())
     }
 
-    fn heard(&self, heard: Result<TailEvent, crate::journal::JournalError>) -> Option<Event> {
+    fn heard(&self, heard: Result<TailEvent, crate::journal::JournalError>, tail: &mut Tail) -> Option<Event> {
         let message = match heard {
             Ok(TailEvent::Message { message, .. }) => message,
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager was asked more than it could answer");
-                return None;
+                *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);
+                return Some(Event::Checked);
             }
             Err(error) => {
                 tracing::error!(%error, "the system topic cannot be read");
@@ -337,13 +355,16 @@ impl Running {
             tracing::error!(guild = %self.log.guild(), "agents did not end in time; they are left behind");
         }
         if ended == Ended::Stopped {
+            for id in self.members.keys() {
+                self.log.forget_consumer(id);
+            }
             let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
             if let Err(error) = self.store.set_agent_statuses(self.log.guild(), &rows).await {
                 tracing::error!(%error, "the agents' statuses cannot be stored");
             }
             self.set_status(GuildStatus::Stopped).await;
             self.log.forget(topic::GUILD_STATUS);
-            self.log.signal(self.say(topic::ENDING, format::GUILD_ENDED, &json!({"status": "stopped"})));
+            self.log.retain(self.say(topic::ENDING, format::GUILD_ENDED, &json!({"status": "stopped"})));
         }
         ended
     }
@@ -361,7 +382,7 @@ impl Member {
             return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
         match self.spec.qos.latency {
-            Some(latency) if latency > 0 && self.pulse.waited_ms() > latency => {
+            Some(latency) if latency > 0 && lag > 0 && self.pulse.waited_ms() > latency => {
                 let waited = self.pulse.waited_ms();
                 let detail = format!("a message waited {waited} ms, qos.latency is {latency}");
                 Sign { status: HealthStatus::Backlogged, detail: Some(detail) }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -99,7 +99,8 @@ struct Inner {
     setup: Setup,
     /// The components that are part of this program, by class.
     built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
-    running: Mutex<HashMap<GuildId, CancellationToken>>,
+    /// What wakes the agents of a guild that have given up, by guild.
+    running: Mutex<HashMap<GuildId, Arc<Notify>>>,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     is_ready: AtomicBool,
@@ -126,8 +127,8 @@ impl History {
     /// When the log cannot be read.
     pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, JournalError> {
         let Some(after) = self.after else { return Ok(None) };
-        let page = self.log.history(&self.topics, after, HISTORY_PAGE).await?;
-        self.after = page.last().map(|message| message.id).filter(|_| page.len() == HISTORY_PAGE);
+        let (page, more) = self.log.history(&self.topics, after, HISTORY_PAGE).await?;
+        self.after = page.last().map(|message| message.id).filter(|_| more);
         let spell = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
         Ok(Some(page.iter().map(spell).collect()))
     }
@@ -181,6 +182,13 @@ impl Guilds {
     /// When the store cannot be read. A guild that cannot be started is logged.
     pub async fn resume(&self) -> Result<usize, StoreError> {
         let mut count = 0;
+        // A stop that was cut short is finished.
+        for guild in self.0.setup.store.guilds().await? {
+            if guild.status == GuildStatus::Stopping {
+                let now_ms = self.0.setup.clock.now_ms();
+                self.0.setup.store.set_guild_status(&guild.id, GuildStatus::Stopped, now_ms).await?;
+            }
+        }
         let ids = self.0.setup.store.guilds_to_resume().await?;
         let mut starts =
             stream::iter(ids).map(async |id| (self.start(&id).await, id)).buffer_unordered(RESUMED_AT_ONCE);
@@ -219,6 +227,7 @@ impl Guilds {
     }
 
     /// Starts a guild that is not running; says whether there was anything to start.
+    /// In one that is running, agents that have given up try again.
     ///
     /// # Errors
     /// `Unknown`, or `Stopped` when it was told to end.
@@ -231,11 +240,15 @@ impl Guilds {
     }
 
     async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
-        if lock(&self.0.running).contains_key(id) {
+        if let Some(revive) = lock(&self.0.running).get(id) {
+            revive.notify_waiters();
             return Ok(false);
         }
         let store = &self.0.setup.store;
         let row = store.guild(id).await.map_err(GuildError::of_store)?;
+        if row.status.is_over() {
+            return Err(GuildError::Stopped);
+        }
         let users = store.agents(id).await?.into_iter().filter_map(|row| Some((row.user?, row.spec.name))).collect();
         Ok(self.open(row.spec, row.status, users).await?)
     }
@@ -250,12 +263,13 @@ impl Guilds {
         let setup = &self.0.setup;
         let id = spec.id.clone();
         let shutdown = self.0.shutdown.child_token();
+        let revive = Arc::new(Notify::new());
         {
             let mut running = lock(&self.0.running);
             if running.contains_key(&id) {
                 return Ok(false);
             }
-            running.insert(id.clone(), shutdown.clone());
+            running.insert(id.clone(), revive.clone());
         }
         let placed = Placed { inner: self.0.clone(), id: id.clone() };
         let log = setup.journal.guild(&id).await?;
@@ -287,6 +301,7 @@ impl Guilds {
             state,
             consumers,
             guild_memory: MemoryBudget::new(setup.guild_memory_bytes),
+            revive,
             shutdown,
         };
         self.0.tracker.spawn(async move {

@@ -140,7 +140,7 @@ impl GuildState {
     /// the guild as long as another still serves.
     fn settle(&mut self) -> Vec<Effect> {
         let status = match self.health() {
-            HealthStatus::Error if self.signs.values().any(|sign| sign.status == HealthStatus::Ok) => {
+            HealthStatus::Error if self.signs.values().any(|sign| sign.status != HealthStatus::Error) => {
                 GuildStatus::Warning
             }
             health => health.guild_status(),

@@ -23,11 +23,15 @@ pub async fn run(shared: Arc<Shared>, file: PathBuf) {
         Ok(db) => db,
         Err(error) => return tracing::error!(%error, "the journal is not checkpointed; its log will grow"),
     };
-    let mut durable = shared.durable();
-    while durable.changed().await.is_ok() {
+    let mut checkpointed = 0;
+    loop {
         tokio::select! {
             () = shared.closed.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+        }
+        let written = shared.batches();
+        if std::mem::replace(&mut checkpointed, written) == written {
+            continue;
         }
         if let Err(error) = checkpoint(&mut db).await {
             tracing::warn!(%error, "the journal could not be checkpointed; trying again");

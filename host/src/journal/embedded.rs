@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -61,6 +62,8 @@ pub struct Shared {
     keys: Mutex<Keys>,
     closing: AtomicBool,
     writable: AtomicBool,
+    ephemeral: AtomicU64,
+    batches: AtomicU64,
 }
 
 /// Where the next message goes, and what the writer has not taken yet.
@@ -149,6 +152,8 @@ impl Journal {
             keys: Mutex::new(keys),
             closing: AtomicBool::new(false),
             writable: AtomicBool::new(true),
+            ephemeral: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
         });
         tokio::spawn(writer::run(shared.clone(), db));
         tokio::spawn(checkpoint::run(shared.clone(), file.to_owned()));
@@ -211,9 +216,12 @@ impl Shared {
         self.clock.now_ms()
     }
 
-    /// An id for something that is not stored.
+    /// An id for something that is not stored: smaller than that of anything that
+    /// may still be on its way from the log, so that a client that resumes after
+    /// the largest id it has seen misses nothing.
     pub fn next_id(&self) -> MessageId {
-        self.sequence().ids.next(self.clock.now_ms())
+        let number = self.ephemeral.fetch_add(1, Ordering::Relaxed);
+        self.durable.borrow().before(number)
     }
 
     pub fn last_logged(&self) -> MessageId {
@@ -250,16 +258,31 @@ impl Shared {
         sequence.pending.drain(..count).collect()
     }
 
-    /// Sees how far the log is durable.
-    pub fn durable(&self) -> watch::Receiver<MessageId> {
-        self.durable.subscribe()
+    /// Notes that a batch was written.
+    pub fn wrote(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many batches have been written.
+    pub fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    /// The logs that are open here.
+    pub fn open_logs(&self) -> Vec<GuildLog> {
+        lock(&self.logs).values().cloned().collect()
     }
 
     pub async fn wait_for_all(&self) -> MessageId {
         let last = self.last_logged();
-        // The sender lives as long as self: waiting cannot fail.
-        let _ = self.durable.subscribe().wait_for(|durable| *durable >= last).await;
+        self.wait_for(last).await;
         last
+    }
+
+    /// Waits until the log is durable up to an id.
+    pub async fn wait_for(&self, id: MessageId) {
+        // The sender lives as long as self: waiting cannot fail.
+        let _ = self.durable.subscribe().wait_for(|durable| *durable >= id).await;
     }
 
     fn key_of(&self, id: &GuildId) -> (i64, bool) {
@@ -334,7 +357,7 @@ impl Shared {
         after: MessageId,
         lane: Option<usize>,
         limit: usize,
-    ) -> Result<Vec<Message>, JournalError> {
+    ) -> Result<(Vec<Message>, bool), JournalError> {
         let lane_is = if lane.is_some() { "lane = ?" } else { "?" };
         let sql = format!(
             "SELECT id, body FROM log WHERE guild = ? AND id > ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
@@ -343,10 +366,19 @@ impl Shared {
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key).bind(after.as_i64());
         query = query.bind(lane.map_or(1, |lane| i64::try_from(lane).unwrap_or(0)));
         for topic in topics {
-            query = query.bind(format!("\n{topic}\n"));
+            query = query.bind(writer::topic_pattern(topic));
         }
-        let rows = query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&self.readers).await?;
-        rows.iter().map(read_row).collect()
+        let mut rows = query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch(&self.readers);
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await? {
+            bytes += row.get::<&str, _>(1).len();
+            messages.push(read_row(&row)?);
+            if bytes >= self.limits.window_bytes {
+                return Ok((messages, true));
+            }
+        }
+        let more = messages.len() == limit;
+        Ok((messages, more))
     }
 
     /// How many messages of some topics there are after an id, up to another.
@@ -360,7 +392,7 @@ impl Shared {
         let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {}", any_topic(topics));
         let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(key).bind(after.as_i64()).bind(cut.as_i64());
         for topic in topics {
-            query = query.bind(format!("\n{topic}\n"));
+            query = query.bind(writer::topic_pattern(topic));
         }
         let count: i64 = query.fetch_one(&self.readers).await?;
         Ok(usize::try_from(count).unwrap_or(0))

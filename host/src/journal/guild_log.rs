@@ -203,9 +203,21 @@ impl GuildLog {
                 None => self.0.shared.find_client_id(self.0.key, &key.0, &key.1).await?,
             };
             if let Some(id) = known {
+                self.0.shared.wait_for(id).await;
                 return Ok(Published { id, receipt: None });
             }
         }
+        match self.take_from_user(draft, key)? {
+            Published { id, receipt: None } => {
+                self.0.shared.wait_for(id).await;
+                Ok(Published { id, receipt: None })
+            }
+            published => Ok(published),
+        }
+    }
+
+    /// The part of publishing that is under the guild's lock.
+    fn take_from_user(&self, draft: UserDraft, key: Option<(UserId, String)>) -> Result<Published, IngressError> {
         let mut inner = self.inner();
         let ingress = inner.ingress.clone().ok_or(IngressError::Absent)?;
         if let Some(id) = key.as_ref().and_then(|key| inner.recent.ids.get(key)) {
@@ -220,11 +232,11 @@ impl GuildLog {
             client_id,
             id: MessageId::default(),
         });
-        let (ids, receipt) = self.append(&mut inner, messages, None, rare.collect());
+        let (id, receipt) = self.append(&mut inner, messages, None, rare.collect());
         if let Some(key) = key {
-            inner.recent.insert(key, ids);
+            inner.recent.insert(key, id);
         }
-        Ok(Published { id: ids, receipt: Some(receipt) })
+        Ok(Published { id, receipt: Some(receipt) })
     }
 
     /// An id for something that goes to one client alone and is not stored.
@@ -290,7 +302,7 @@ impl GuildLog {
                 inner.cursors.insert(name, (cursors, tried));
             }
             (
-                Consumer { log: self.clone(), subscriber, tried },
+                Consumer { log: self.clone(), subscriber, tried, loading: None },
                 resumed.then_some((cursors, self.0.shared.last_logged())),
             )
         };
@@ -308,7 +320,7 @@ impl GuildLog {
     #[must_use]
     pub fn tail(&self, topics: Vec<String>, after: Option<MessageId>) -> Tail {
         let mut inner = self.inner();
-        let from = after.unwrap_or_default();
+        let from = after.unwrap_or_default().min(self.0.shared.last_logged());
         let behind = if after.is_some() { Behind::FirstLane } else { Behind::No };
         let subscriber = Arc::new(Subscriber::new(topics, Kind::Tail, self.0.shared.limits, [from; 8], behind));
         for topic in &subscriber.topics {
@@ -317,7 +329,7 @@ impl GuildLog {
             }
         }
         inner.subscribe(&subscriber);
-        Tail { log: self.clone(), subscriber }
+        Tail { log: self.clone(), subscriber, loading: None }
     }
 
     pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
@@ -367,13 +379,22 @@ impl GuildLog {
         self.inner().states.get(owner).map_or_else(|| "{}".into(), |state| state.text.clone())
     }
 
-    /// The lag of each agent that listens to one of these topics.
-    #[must_use]
-    pub fn has_consumer(&self, topic: &str) -> bool {
+    /// Moves the stored positions of consumers that have nothing waiting up to the
+    /// end of the log, so that they do not keep retention from trimming it.
+    pub(super) fn settle_idle(&self) {
         let inner = self.inner();
-        inner.by_topic.get(topic).is_some_and(|subscribers| {
-            subscribers.iter().any(|subscriber| matches!(subscriber.kind, Kind::Consumer { .. }))
-        })
+        let end = self.0.shared.last_logged();
+        let mut seen: Vec<&Arc<Subscriber>> = Vec::new();
+        for subscriber in inner.by_topic.values().flatten() {
+            if seen.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
+                continue;
+            }
+            seen.push(subscriber);
+            if let Some(cursors) = subscriber.settle_idle(end) {
+                let cursor = Self::cursor_of(subscriber, &cursors, Default::default());
+                self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
+            }
+        }
     }
 
     pub(super) fn commit(
@@ -393,15 +414,10 @@ impl GuildLog {
         self.append(&mut inner, turn.emits, cursor, rare).1
     }
 
-    pub(super) fn record_attempt(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        message: MessageId,
-        attempt: u32,
-        cursors: Cursors,
-    ) {
-        let cursor = Self::cursor_of(subscriber, &cursors, (message, attempt));
+    pub(super) fn record_attempt(&self, subscriber: &Arc<Subscriber>, message: MessageId, attempt: u32) {
+        // The guild's lock before the queue's, as everywhere.
         let _inner = self.inner();
+        let cursor = Self::cursor_of(subscriber, &subscriber.cursors(), (message, attempt));
         self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
     }
 
@@ -464,19 +480,24 @@ impl GuildLog {
         self.0.shared.work.notify_one();
     }
 
-    /// Messages of some topics after an id, in the order of the log.
-    pub(super) async fn read(
+    /// The first messages of some topics after an id that fit in a window, and
+    /// whether more may follow.
+    pub(super) async fn read_window(
         &self,
         topics: &[String],
         after: MessageId,
         lane: Option<usize>,
         limit: usize,
-    ) -> Result<Vec<Message>, JournalError> {
+    ) -> Result<(Vec<Message>, bool), JournalError> {
         self.0.shared.read(self.0.key, topics, after, lane, limit).await
     }
 
+    pub(super) fn limits(&self) -> super::Limits {
+        self.0.shared.limits
+    }
+
     /// The first messages of some topics after an id, in the order of the log, at
-    /// most `limit`.
+    /// most `limit` and about a window's bytes, and whether more may follow.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -485,9 +506,9 @@ impl GuildLog {
         topics: &[String],
         after: MessageId,
         limit: usize,
-    ) -> Result<Vec<Message>, JournalError> {
+    ) -> Result<(Vec<Message>, bool), JournalError> {
         self.wait_for_all().await;
-        self.read(topics, after, None, limit).await
+        self.0.shared.read(self.0.key, topics, after, None, limit).await
     }
 
     /// Whether retention has removed something after this id.

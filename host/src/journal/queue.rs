@@ -79,6 +79,9 @@ pub fn read_cursors(text: &str) -> Option<Cursors> {
     Some(cursors)
 }
 
+/// What is not stored may wait in a few times the bytes of a window.
+const EPHEMERAL_WINDOWS: usize = 4;
+
 impl Queue {
     /// A queue whose lanes have consumed up to `cursors`, and which of them have
     /// something left to read in the log.
@@ -120,7 +123,9 @@ impl Queue {
     /// Takes what is never stored: it waits in the window or is lost, and then
     /// the subscription is told.
     pub fn push_ephemeral(&mut self, message: &Arc<Message>) -> bool {
-        if self.lanes[0].window.len() >= self.limits.socket_lag {
+        let is_full = self.lanes[0].window.len() >= self.limits.socket_lag
+            || self.bytes >= self.limits.window_bytes.saturating_mul(EPHEMERAL_WINDOWS);
+        if is_full {
             return false;
         }
         self.bytes += weight(message);
@@ -141,6 +146,8 @@ impl Queue {
                 return Next::Load { lane: number, after };
             }
         }
+        // What was counted and never came (a consumer's own words) is forgotten.
+        self.waiting = self.lanes.iter().map(|lane| lane.outstanding).sum();
         Next::Nothing
     }
 
@@ -170,8 +177,23 @@ impl Queue {
         self.cursors()
     }
 
+    /// Moves a queue in which nothing waits to the end of the log; gives the
+    /// cursors if they moved.
+    pub fn settle_idle(&mut self, end: MessageId) -> Option<Cursors> {
+        let is_idle =
+            self.lanes.iter().all(|lane| lane.window.is_empty() && lane.behind.is_none() && lane.outstanding == 0);
+        if !is_idle || self.lanes.iter().all(|lane| lane.cursor >= end) {
+            return None;
+        }
+        for lane in &mut self.lanes {
+            lane.cursor = lane.cursor.max(end);
+        }
+        Some(self.cursors())
+    }
+
     /// Forgets that a message of a subscription without cursors waits.
     pub fn delivered(&mut self) {
+        self.lanes[0].outstanding = self.lanes[0].outstanding.saturating_sub(1);
         self.waiting = self.waiting.saturating_sub(1);
     }
 

@@ -39,6 +39,9 @@ pub async fn trim(shared: &Shared, file: &std::path::Path, retention: Retention)
     let age = u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX);
     let too_old = MessageId::first_at(shared.now_ms().saturating_sub(age));
     let mut removed = 0;
+    for log in shared.open_logs() {
+        log.settle_idle();
+    }
     for key in shared.guild_keys() {
         removed += trim_guild(shared, &mut db, key, too_old, retention.guild_bytes).await?;
     }
@@ -47,7 +50,10 @@ pub async fn trim(shared: &Shared, file: &std::path::Path, retention: Retention)
         .execute(&mut db)
         .await?;
     if removed > 0 {
-        sqlx::query("PRAGMA incremental_vacuum").fetch_all(&mut db).await?;
+        // In steps, too: each is a write for which the writer waits.
+        while sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(&mut db).await? > 0 {
+            sqlx::query("PRAGMA incremental_vacuum(512)").fetch_all(&mut db).await?;
+        }
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut db).await?;
     }
     Ok(removed)
@@ -66,6 +72,14 @@ async fn trim_guild(
         let consumed = read_cursors(row.get(0)).and_then(|cursors| cursors.into_iter().min());
         end = end.min(consumed.unwrap_or_default());
     }
+    let oldest: Option<i64> =
+        sqlx::query_scalar("SELECT MIN(id) FROM log WHERE guild = ?").bind(key).fetch_one(&mut *db).await?;
+    if oldest.is_none_or(|oldest| MessageId::from_i64(oldest) >= end) {
+        return Ok(0);
+    }
+    // Noted first: whoever resumes must never miss something without a word.
+    sqlx::query("UPDATE guilds SET trimmed = ? WHERE key = ?").bind(end.as_i64()).bind(key).execute(&mut *db).await?;
+    shared.set_trimmed(key, end);
     let mut removed = 0;
     loop {
         // In steps, so that the writer never waits long.
@@ -82,14 +96,6 @@ async fn trim_guild(
             break;
         }
     }
-    if removed > 0 {
-        sqlx::query("UPDATE guilds SET trimmed = ? WHERE key = ?")
-            .bind(end.as_i64())
-            .bind(key)
-            .execute(&mut *db)
-            .await?;
-        shared.set_trimmed(key, end);
-    }
     Ok(removed)
 }
 
@@ -97,7 +103,7 @@ async fn trim_guild(
 async fn first_to_keep(db: &mut SqliteConnection, key: i64, bytes: u64) -> Result<Option<MessageId>, JournalError> {
     let id: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM (
-            SELECT id, SUM(LENGTH(body) + LENGTH(topics)) OVER (ORDER BY id DESC) AS kept FROM log WHERE guild = ?
+            SELECT id, SUM(octet_length(body) + octet_length(topics)) OVER (ORDER BY id DESC) AS kept FROM log WHERE guild = ?
          ) WHERE kept > ? ORDER BY id DESC LIMIT 1",
     )
     .bind(key)

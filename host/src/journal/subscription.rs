@@ -29,6 +29,7 @@ pub struct Subscriber {
     queue: Mutex<Queue>,
     wake: Notify,
     lost: AtomicBool,
+    has_read: AtomicBool,
     lag_limit: usize,
 }
 
@@ -53,6 +54,7 @@ impl Subscriber {
             queue: Mutex::new(Queue::new(limits, cursors, behind)),
             wake: Notify::new(),
             lost: AtomicBool::new(false),
+            has_read: AtomicBool::new(false),
             lag_limit,
         }
     }
@@ -111,6 +113,20 @@ impl Subscriber {
         self.queue().cursors()
     }
 
+    /// Moves an idle consumer to the end of the log; gives its new position.
+    pub fn settle_idle(&self, end: MessageId) -> Option<Cursors> {
+        match self.kind {
+            Kind::Consumer { .. } => self.queue().settle_idle(end),
+            Kind::Tail => None,
+        }
+    }
+
+    /// Whether this is not the first read of the log: where it begins, the gap is
+    /// somebody else's to tell.
+    fn has_read(&self) -> bool {
+        self.has_read.swap(true, Ordering::Relaxed)
+    }
+
     /// Whether this consumer's own words are not delivered to it.
     pub fn is_own(&self, message: &Message) -> bool {
         match &self.kind {
@@ -143,6 +159,7 @@ pub struct Consumer {
     pub(super) subscriber: Arc<Subscriber>,
     /// The message that was being tried when the host went down.
     pub(super) tried: (MessageId, u32),
+    pub(super) loading: Option<Loading>,
 }
 
 impl Consumer {
@@ -152,7 +169,7 @@ impl Consumer {
     /// # Errors
     /// When the log cannot be read.
     pub async fn next(&mut self) -> Result<Delivery, JournalError> {
-        let message = next_message(&self.log, &self.subscriber).await?;
+        let message = next_message(&self.log, &self.subscriber, &mut self.loading).await?;
         let attempt = if self.tried.0 == message.id { self.tried.1 + 1 } else { 1 };
         Ok(Delivery { topic: self.subscriber.heard_on(&message), message, attempt })
     }
@@ -164,10 +181,10 @@ impl Consumer {
         self.log.commit(&self.subscriber, consumed.id, turn, || self.subscriber.queue().consumed(lane, consumed.id))
     }
 
-    /// Notes that a message is about to be tried for the `attempt`th time, so
-    /// that a crash of the host counts too.
+    /// Notes that a message has been tried `attempt` times, so that the count goes
+    /// on after a restart of the host.
     pub fn record_attempt(&self, message: MessageId, attempt: u32) {
-        self.log.record_attempt(&self.subscriber, message, attempt, self.subscriber.queue().cursors());
+        self.log.record_attempt(&self.subscriber, message, attempt);
     }
 
     /// How many messages wait.
@@ -221,6 +238,7 @@ pub enum TailEvent {
 pub struct Tail {
     pub(super) log: GuildLog,
     pub(super) subscriber: Arc<Subscriber>,
+    pub(super) loading: Option<Loading>,
 }
 
 impl Tail {
@@ -233,7 +251,7 @@ impl Tail {
         if self.subscriber.lost.load(Ordering::Relaxed) {
             return Ok(TailEvent::Lagged);
         }
-        let message = next_message(&self.log, &self.subscriber).await?;
+        let message = next_message(&self.log, &self.subscriber, &mut self.loading).await?;
         self.subscriber.queue().delivered();
         Ok(TailEvent::Message { topic: self.subscriber.heard_on(&message), message })
     }
@@ -255,26 +273,62 @@ impl Drop for Tail {
     }
 }
 
-async fn next_message(log: &GuildLog, subscriber: &Subscriber) -> Result<Arc<Message>, JournalError> {
+/// A read of the log under way: it goes on while whoever waits for it does
+/// something else in between.
+type Loading = tokio::task::JoinHandle<Result<Page, JournalError>>;
+
+/// What a read of one lane found.
+#[derive(Debug)]
+pub(super) struct Page {
+    lane: usize,
+    messages: Vec<Arc<Message>>,
+    /// All that the log has of the lane up to here is in the page.
+    read_to: MessageId,
+    /// Whether something may follow.
+    more: bool,
+    /// Whether retention has passed the place where the read began.
+    is_after_gap: bool,
+}
+
+async fn next_message(
+    log: &GuildLog,
+    subscriber: &Arc<Subscriber>,
+    loading: &mut Option<Loading>,
+) -> Result<Arc<Message>, JournalError> {
     loop {
+        if let Some(load) = loading {
+            let page = load.await;
+            *loading = None;
+            let page = page.map_err(|_| JournalError::Closed)??;
+            if page.is_after_gap && matches!(subscriber.kind, Kind::Tail) {
+                subscriber.lost.store(true, Ordering::Relaxed);
+            }
+            subscriber.queue().loaded(page.lane, page.messages, page.read_to, page.more);
+        }
         let next = subscriber.queue().next();
         match next {
             Next::Message(message) => return Ok(message),
-            Next::Load { lane, after } => load(log, subscriber, lane, after).await?,
+            Next::Load { lane, after } => {
+                *loading = Some(tokio::spawn(load(log.clone(), subscriber.clone(), lane, after)));
+            }
             Next::Nothing => subscriber.wake.notified().await,
         }
     }
 }
 
 /// Reads a page of one lane. What was published before the read began is durable
-/// when it is read, so a page that is not full is complete up to then.
-async fn load(log: &GuildLog, subscriber: &Subscriber, lane: usize, after: MessageId) -> Result<(), JournalError> {
+/// when it is read, so a page after which nothing follows is complete up to then.
+async fn load(log: GuildLog, subscriber: Arc<Subscriber>, lane: usize, after: MessageId) -> Result<Page, JournalError> {
     let cut = log.wait_for_all().await;
     let of_lane = matches!(subscriber.kind, Kind::Consumer { .. }).then_some(lane);
-    let rows = log.read(&subscriber.topics, after, of_lane, PAGE).await?;
-    let more = rows.len() == PAGE;
+    let limits = log.limits();
+    let (rows, more) = log.read_window(&subscriber.topics, after, of_lane, limits.window.min(PAGE)).await?;
     let last = rows.last().map_or(after, |message| message.id);
-    let page = rows.into_iter().filter(|message| !subscriber.is_own(message)).map(Arc::new).collect();
-    subscriber.queue().loaded(lane, page, if more { last } else { cut.max(last) }, more);
-    Ok(())
+    Ok(Page {
+        lane,
+        messages: rows.into_iter().filter(|message| !subscriber.is_own(message)).map(Arc::new).collect(),
+        read_to: if more { last } else { cut.max(last) },
+        more,
+        is_after_gap: after > MessageId::default() && subscriber.has_read() && log.has_gap_after(after),
+    })
 }

@@ -110,7 +110,7 @@ async fn a_turn_is_one_step() {
     let log = bench.log().await;
     assert_eq!(&*log.state(&StateOwner::Agent(agent())), r#"{"count":1}"#);
     assert_eq!(&*log.state(&StateOwner::Guild), r#"{"x":{"y":1}}"#);
-    let history = log.history(&["out".into()], MessageId::default(), 100).await.unwrap();
+    let history = log.history(&["out".into()], MessageId::default(), 100).await.unwrap().0;
     assert_eq!(history.iter().map(number).collect::<Vec<_>>(), [2, 3]);
 }
 
@@ -154,7 +154,7 @@ async fn a_tail_resumes_after_an_id_without_gap_or_double() {
     let log = bench.log().await;
     let first = log.publish(vec![message("t", json!({"n": 0}))]);
     first.await.unwrap();
-    let after = log.history(&["t".into()], MessageId::default(), 1).await.unwrap()[0].id;
+    let after = log.history(&["t".into()], MessageId::default(), 1).await.unwrap().0[0].id;
     let publisher = log.clone();
     let publishing = tokio::spawn(async move {
         for n in 1..2_000u64 {
@@ -182,7 +182,7 @@ async fn what_is_retained_comes_first_and_ephemeral_messages_are_not_stored() {
     let mut tail = log.tail(vec!["t".into()], None);
     log.signal(message("t", json!({"n": 3})));
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
-    assert!(log.history(&["t".into()], MessageId::default(), 10).await.unwrap().is_empty());
+    assert!(log.history(&["t".into()], MessageId::default(), 10).await.unwrap().0.is_empty());
 }
 
 struct Way;
@@ -235,7 +235,7 @@ async fn a_client_id_said_twice_is_said_once_even_after_a_restart() {
     log.open_ingress(std::sync::Arc::new(Way));
     let later = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
     assert_eq!((later.id, later.receipt.is_none()), (first.id, true));
-    let history = log.history(&["in".into()], MessageId::default(), 10).await.unwrap();
+    let history = log.history(&["in".into()], MessageId::default(), 10).await.unwrap().0;
     assert_eq!(history.len(), 2, "the two messages of the first time");
     assert_eq!(history[1].thread, [first.id]);
     assert_eq!(history[1].in_response_to, Some(first.id));
@@ -296,7 +296,7 @@ async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
     assert_eq!(bench.journal.trim(&file, kept).await.unwrap(), 399);
     let size = std::fs::metadata(&file).unwrap().len();
     assert!(size < 1_000_000, "2 MB were written, 101 messages of 4 kB are left, the file has {size}");
-    let oldest = log.history(&["t".into()], MessageId::default(), 1_000).await.unwrap()[0].id;
+    let oldest = log.history(&["t".into()], MessageId::default(), 1_000).await.unwrap().0[0].id;
     assert_eq!(Some(oldest), last, "the last consumed stays, so that a cursor still points at something");
     assert!(log.has_gap_after(MessageId::new(1)));
     assert_eq!(number(&take(&mut consumer).await.message), 400);

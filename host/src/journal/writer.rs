@@ -118,6 +118,7 @@ async fn write_apart(
 
 fn settle(shared: &Shared, batch: Vec<Entry>) {
     shared.set_writable(true);
+    shared.wrote();
     shared.durable_to(batch.iter().flat_map(|entry| &entry.rows).map(|row| row.id).max());
     for entry in batch {
         for (subscriber, row) in entry.settle {
@@ -233,10 +234,20 @@ pub fn topics_column(message: &Message) -> String {
     let mut column = String::with_capacity(64);
     for topic in message.topics.as_slice().iter().chain(&message.also) {
         column.push('\n');
-        column.push_str(topic);
+        column.push_str(&one_line(topic));
     }
     column.push('\n');
     column
+}
+
+/// What to look for in the column to find a topic.
+pub fn topic_pattern(topic: &str) -> String {
+    format!("\n{}\n", one_line(topic))
+}
+
+/// A name cannot pretend to be several.
+fn one_line(topic: &str) -> std::borrow::Cow<'_, str> {
+    if topic.contains('\n') { topic.replace('\n', "\u{fffd}").into() } else { topic.into() }
 }
 
 fn bind_rows(arguments: &mut SqliteArguments, rows: &[(i64, &Arc<Message>)]) -> Result<(), sqlx::Error> {

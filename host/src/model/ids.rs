@@ -149,6 +149,15 @@ impl MessageId {
         Self(u64::try_from(number).unwrap_or(0))
     }
 
+    /// The `number`th of the ids that are smaller than this one and no message's:
+    /// they have the last host number, in the milliseconds before.
+    #[must_use]
+    pub const fn before(self, number: u64) -> Self {
+        let (back, sequence) = (number >> SEQUENCE_BITS, number & ((1 << SEQUENCE_BITS) - 1));
+        let time = (self.0 >> TIME_SHIFT).saturating_sub(1 + back % 1_000);
+        Self((time << TIME_SHIFT) | (31 << SEQUENCE_BITS) | sequence)
+    }
+
     /// When the message was made, in milliseconds since 1970.
     #[must_use]
     pub const fn timestamp_ms(self) -> u64 {

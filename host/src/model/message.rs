@@ -226,10 +226,14 @@ pub struct Message {
     /// Whether the thread's user writes formats by their full class names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_names: bool,
-    /// The socket that sent it, 0 for none; known only while the message is in
-    /// memory.
-    #[serde(skip)]
+    /// The socket that sent it, 0 for none: it is not mirrored there.
+    #[serde(default, skip_serializing_if = "is_no_socket")]
     pub socket: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_no_socket(number: &u64) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -11,6 +11,7 @@ pub mod health;
 pub mod ids;
 pub mod json;
 pub mod message;
+pub mod payload;
 pub mod read;
 pub mod spec;
 pub mod status;

@@ -76,6 +76,15 @@ pub fn as_document(name: &str) -> String {
     }
 }
 
+/// Whether only the host itself writes to a topic (its name in the host's
+/// spelling).
+#[must_use]
+pub fn is_hosts(name: &str) -> bool {
+    matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING)
+        || name.starts_with("agent_self_inbox:")
+        || name.chars().any(char::is_control)
+}
+
 /// The user whose inbox, outbox, notifications or system topic this is.
 #[must_use]
 pub fn owner(name: &str) -> Option<&str> {

@@ -1,11 +1,12 @@
 //! What is said of a failure: the `ErrorMessage` for the user whose words led to
 //! it, and the dead letter that keeps the message.
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::model::fault::Fault;
 use crate::model::format;
-use crate::model::ids::GuildId;
+use crate::model::ids::{GuildId, MessageId};
 use crate::model::message::{AgentTag, Message, Topics, raw_json};
 use crate::model::topic;
 
@@ -58,19 +59,32 @@ pub fn error_payload(fault: &Fault, agent_type: &str) -> serde_json::Value {
     payload
 }
 
+/// Written straight to text: a message holds JSON that is passed through unparsed.
+#[derive(Serialize)]
+struct DeadLetter<'a> {
+    delivery_backend: &'static str,
+    client_id: String,
+    original_topic: &'a str,
+    original_message_id: MessageId,
+    original_message: &'a Message,
+    error_type: &'static str,
+    error_message: &'a str,
+    fault: &'a Fault,
+}
+
 /// The dead letter of a message that is given up.
 #[must_use]
 pub fn dead_letter(guild: &GuildId, fault: &Fault, origin: &Message, heard_on: &str, speaker: &Speaker) -> Message {
-    let payload = json!({
-        "delivery_backend": "guildhall",
-        "client_id": format!("{guild}${}", speaker.id),
-        "original_topic": heard_on,
-        "original_message_id": origin.id,
-        "original_message": origin,
-        "error_type": fault.kind.name(),
-        "error_message": fault.message,
-        "fault": fault,
-    });
+    let payload = DeadLetter {
+        delivery_backend: "guildhall",
+        client_id: format!("{guild}${}", speaker.id),
+        original_topic: heard_on,
+        original_message_id: origin.id,
+        original_message: origin,
+        error_type: fault.kind.name(),
+        error_message: &fault.message,
+        fault,
+    };
     let topics = Topics::Many(vec![topic::DEAD_LETTERS.to_owned()]);
     let sender = AgentTag::new("messaging_backend", "MessagingBackend");
     let mut message = Message::draft(sender, topics, format::DELIVERY_FAILURE, raw_json(&payload));

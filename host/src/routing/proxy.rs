@@ -24,13 +24,18 @@ pub struct Entered {
     pub others: Vec<Message>,
 }
 
+/// How many copies the rules may make of one user's message.
+const MAX_COPIES: usize = 256;
+
 /// Routes a user's words.
 ///
 /// # Errors
 /// `no_recipient` when nobody would hear them in a guild without routes,
 /// `denied` for a topic that is not the user's to write to.
 pub fn enter(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
-    for name in draft.topics.iter().flat_map(Topics::as_slice) {
+    let steps = draft.routing_slip.iter().flat_map(|slip| &slip.steps);
+    let destinations = steps.filter_map(|rule| rule.destination.as_ref()?.topics.as_ref());
+    for name in draft.topics.iter().chain(destinations).flat_map(Topics::as_slice) {
         refuse_foreign_topic(name, &draft)?;
     }
     let proxy = AgentId::proxy_of(&draft.user);
@@ -46,7 +51,7 @@ pub fn enter(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
     let mut first = message_of(draft, &speaker);
     first.also.push(own);
     if guild.has_routes() || given_slip.is_some() {
-        return Ok(by_rules(first, &inbox, given_slip.as_deref(), &speaker, guild));
+        return by_rules(first, &inbox, given_slip.as_deref(), &speaker, guild);
     }
     first.topics = listeners_of(&first.topics, guild)?;
     note_hop(&mut first, &speaker, &inbox);
@@ -56,12 +61,8 @@ pub fn enter(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
 
 fn refuse_foreign_topic(name: &str, draft: &UserDraft) -> Result<(), Fault> {
     let name = topic::canonical(name);
-    let is_hosts = matches!(
-        name.as_str(),
-        topic::SYSTEM | topic::STATE | topic::GUILD_STATUS | topic::HEARTBEAT | topic::ERRORS | topic::DEAD_LETTERS
-    );
     let is_anothers = topic::owner(&name).is_some_and(|owner| owner != draft.user.as_str());
-    if is_hosts || is_anothers || name.starts_with("agent_self_inbox") {
+    if topic::is_hosts(&name) || is_anothers {
         return Err(Fault::new(FaultKind::Denied, format!("a user may not write to the topic {name}")));
     }
     Ok(())
@@ -120,7 +121,7 @@ fn by_rules(
     given: Option<&RoutingSlip>,
     speaker: &Speaker,
     guild: &GuildView,
-) -> Entered {
+) -> Result<Entered, Fault> {
     let mut slip = RoutingSlip { steps: guild.routes.steps.clone() };
     slip.steps.extend(given.into_iter().flat_map(|given| given.steps.clone()));
     let speaking = Speaking {
@@ -131,6 +132,10 @@ fn by_rules(
         format: &first.format,
     };
     let rules = take_matching(&mut slip, &speaking);
+    if rules.len() > MAX_COPIES {
+        let text = format!("{} rules make copies of this message, the limit is {MAX_COPIES}", rules.len());
+        return Err(Fault::new(FaultKind::Denied, text));
+    }
     first.routing_slip = Some(Arc::new(slip));
     if first.recipients.is_empty() {
         first.also.push(topic::BROADCAST.to_owned());
@@ -152,7 +157,7 @@ fn by_rules(
         })
         .collect();
     note_hop(&mut first, speaker, inbox);
-    Entered { first, others }
+    Ok(Entered { first, others })
 }
 
 /// Notes in the history who forwarded the message; the origin is the message

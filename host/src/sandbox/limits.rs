@@ -48,6 +48,13 @@ pub struct Row {
     pub kind: FaultKind,
 }
 
+impl Row {
+    /// Whether a blueprint may ask for it; what it may not is the operator's alone.
+    fn is_asked_for(&self) -> bool {
+        self.setting.starts_with("sandbox.")
+    }
+}
+
 const COUNT: usize = 23;
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
@@ -119,10 +126,11 @@ pub struct OverCeiling {
 }
 
 impl Limits {
-    /// The most that an operator can allow: the table's own ceilings.
+    /// What a host allows unless its operator says otherwise: whatever a blueprint
+    /// may ask for up to the table's ceiling, and the defaults of all else.
     #[must_use]
-    pub fn highest() -> Self {
-        Self(TABLE.map(|row| row.ceiling))
+    pub fn allowed() -> Self {
+        Self(TABLE.map(|row| if row.is_asked_for() { row.ceiling } else { row.default }))
     }
 
     /// The value, in the unit which the setting's name ends in.
@@ -140,9 +148,11 @@ impl Limits {
 
     /// What holds under these ceilings when nobody asks for anything.
     pub(super) fn defaults(&self) -> Self {
-        let mut limits = Self::default();
-        for (mine, ceiling) in limits.0.iter_mut().zip(self.0) {
-            *mine = ceiling.min(*mine);
+        let mut limits = self.clone();
+        for (mine, row) in limits.0.iter_mut().zip(&TABLE) {
+            if row.is_asked_for() {
+                *mine = row.default.min(*mine);
+            }
         }
         limits
     }
@@ -206,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_blueprint_gets_what_it_asks_for_up_to_the_ceiling() {
-        let ceilings = Limits::highest().with(Limit::Memory, 128).with(Limit::Emits, 10);
+        let ceilings = Limits::allowed().with(Limit::Memory, 128).with(Limit::Emits, 10);
         let asked = SandboxSpec { memory_mib: Some(100), ..SandboxSpec::default() };
         let limits = ceilings.for_agent(&asked, Some(Duration::from_secs(2))).unwrap();
         assert_eq!(limits.memory_bytes(), 100 << 20);

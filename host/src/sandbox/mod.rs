@@ -61,7 +61,7 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { cache_dir: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::highest() }
+        Self { cache_dir: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::allowed() }
     }
 }
 

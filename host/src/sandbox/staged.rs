@@ -2,15 +2,13 @@
 //! staged, so that a well-meaning guest learns at once what is wrong with it; what
 //! is staged here is valid, and it is lost with the turn that failed.
 
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::bindings::messaging::{EmitError, Outgoing};
 use super::limits::{Limit, Limits};
 use crate::model::message::{AgentTag, Priority};
-use crate::model::topic;
+use crate::model::{payload, topic};
 
-const MAX_DEPTH: u32 = 64;
 const MAX_NAMES: usize = 16;
 const MAX_NAME_BYTES: usize = 256;
 const MIN_FORMAT_CHARS: usize = 3;
@@ -75,7 +73,7 @@ impl Staged {
             let most = limits.get(Limit::PayloadBytes);
             return Err(format!("a patch may have {most} bytes (`{}`)", Limit::PayloadBytes.row().setting));
         }
-        check_object(&patch)?;
+        payload::check_object(&patch)?;
         self.hold(patch.len(), limits)?;
         match state {
             State::Agent => self.agent_patches.push(patch),
@@ -92,7 +90,8 @@ impl Staged {
         }
         check_format(format)?;
         check_size(payload, limits)?;
-        check_object(payload).map_err(EmitError::InvalidPayload)?;
+        payload::check_object(payload).map_err(EmitError::InvalidPayload)?;
+        self.hold(payload.len(), limits).map_err(EmitError::Other)?;
         self.progress += 1;
         Ok(())
     }
@@ -160,52 +159,15 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES {
         return Err(EmitError::Other(format!("a topic has 1 to {MAX_NAME_BYTES} bytes")));
     }
-    let is_hosts = matches!(
-        topic.as_str(),
-        topic::SYSTEM | topic::HEARTBEAT | topic::GUILD_STATUS | topic::ERRORS | topic::DEAD_LETTERS
-    );
-    let is_others = topic.starts_with("user:") || (topic.starts_with("agent_inbox:") && topic != own_inbox);
-    if is_hosts || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
+    let is_users = ["user:", "user_system:", "user_system_notification:"].iter().any(|start| topic.starts_with(start));
+    let is_others = topic.starts_with("agent_inbox:") && topic != own_inbox;
+    if topic::is_hosts(&topic) || is_users || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
 }
 
-/// The text as JSON, if it is an object that is not nested too deeply.
+/// The text as JSON, if it is an object that every reader accepts.
 fn object(text: String) -> Result<Box<RawValue>, String> {
-    check_shape(&text)?;
+    payload::check_object(&text)?;
     RawValue::from_string(text).map_err(|error| format!("not valid JSON: {error}"))
-}
-
-fn check_object(text: &str) -> Result<(), String> {
-    check_shape(text)?;
-    serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|error| format!("not valid JSON: {error}"))
-}
-
-fn check_shape(text: &str) -> Result<(), String> {
-    if !text.trim_ascii_start().starts_with('{') {
-        return Err("not a JSON object".into());
-    }
-    if is_too_deep(text) { Err(format!("nested more than {MAX_DEPTH} deep")) } else { Ok(()) }
-}
-
-/// Whether brackets are nested more than [`MAX_DEPTH`] deep; says nothing about
-/// the validity of the text.
-fn is_too_deep(text: &str) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::model::draft::UserDraft;
 use crate::model::format;
 use crate::model::ids::UserId;
 use crate::model::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
+use crate::model::payload;
 use crate::model::spec::RoutingSlip;
 
 /// A frame that could be read, whatever it asks for.
@@ -67,8 +68,10 @@ impl Unusable {
     }
 }
 
-/// How deep a payload may be nested.
-const MAX_DEPTH: usize = 64;
+/// How large what travels beside the payload may be, in bytes.
+const MAX_SESSION_BYTES: usize = 64 << 10;
+const MAX_RECIPIENTS: usize = 64;
+const MAX_STEPS: usize = 32;
 /// How long names and topics may be, in bytes.
 const MAX_NAME: usize = 256;
 
@@ -143,12 +146,12 @@ impl Reader {
             full_names: given.contains('.'),
             payload: payload.map(RawValue::to_owned),
             topics: self.topics()?,
-            recipients: self.get(&["recipient_list", "recipientList"], "a list of {id, name}")?.unwrap_or_default(),
+            recipients: self.recipients()?,
             priority: self.priority()?,
             conversation_id: self.conversation()?,
             session_state: self.session_state()?,
-            traceparent: self.get(&["traceparent"], "a text")?,
-            routing_slip: self.get(&["routing_slip", "routingSlip"], "an object with `steps`")?.map(Arc::new),
+            traceparent: self.get::<String>(&["traceparent"], "a text")?.filter(|text| text.len() <= MAX_NAME),
+            routing_slip: self.routing_slip()?,
             name,
         })
     }
@@ -185,63 +188,54 @@ impl Reader {
     }
 
     fn session_state(&self) -> Result<Option<Box<RawValue>>, Unusable> {
-        let state = self.raw(&["session_state", "sessionState"]);
-        if state.is_some_and(|raw| !raw.get().starts_with('{')) {
-            return Err(Unusable::new("INVALID_FRAME", "`session_state` is an object"));
+        let Some(state) = self.raw(&["session_state", "sessionState"]) else { return Ok(None) };
+        if state.get().len() > MAX_SESSION_BYTES {
+            let text = format!("`session_state` has at most {MAX_SESSION_BYTES} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
         }
-        if let Some(raw) = state {
-            check_depth(raw.get())?;
+        payload::check_object(state.get())
+            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`session_state`: {wrong}")))?;
+        Ok(Some(state.to_owned()))
+    }
+
+    fn recipients(&self) -> Result<Vec<AgentTag>, Unusable> {
+        let names: Vec<AgentTag> =
+            self.get(&["recipient_list", "recipientList"], "a list of {id, name}")?.unwrap_or_default();
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_NAME);
+        if names.len() > MAX_RECIPIENTS || names.iter().any(|tag| is_long(&tag.id) || is_long(&tag.name)) {
+            let text = format!("`recipient_list` has at most {MAX_RECIPIENTS} entries of at most {MAX_NAME} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
         }
-        Ok(state.map(RawValue::to_owned))
+        Ok(names)
+    }
+
+    /// A slip of the client's own: bounded, because each of its rules may make a
+    /// message of each thing that is said in the thread.
+    fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, Unusable> {
+        let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
+        payload::check_object(raw.get())
+            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
+        let slip: RoutingSlip = serde_json::from_str(raw.get())
+            .map_err(|error| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
+        if slip.steps.len() > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
+            let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
+        }
+        Ok(Some(Arc::new(slip)))
     }
 }
 
 /// A payload is a JSON object with at least one member.
 fn check_payload(text: &str) -> Result<(), Unusable> {
-    let inside = text.strip_prefix('{').map(str::trim_start);
-    match inside {
-        None => return Err(Unusable::new("INVALID_PAYLOAD", "`payload` is a JSON object")),
-        Some("}") => return Err(Unusable::new("INVALID_PAYLOAD", "`payload` has at least one member")),
-        Some(_) if text.len() > MAX_PAYLOAD_BYTES => {
-            let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
-            return Err(Unusable::new("PAYLOAD_TOO_LARGE", text));
-        }
-        Some(_) => {}
+    if text.len() > MAX_PAYLOAD_BYTES {
+        let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
+        return Err(Unusable::new("PAYLOAD_TOO_LARGE", text));
     }
-    let needs_parsing = check_depth(text)? || text.contains("\\u");
-    if needs_parsing && let Err(error) = serde_json::from_str::<Value>(text) {
-        let text = format!("`payload` holds what other readers of JSON refuse: {error}");
-        return Err(Unusable::new("INVALID_PAYLOAD", text));
+    payload::check_object(text).map_err(|wrong| Unusable::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))?;
+    if payload::is_empty(text) {
+        return Err(Unusable::new("INVALID_PAYLOAD", "`payload` has at least one member"));
     }
     Ok(())
-}
-
-/// Refuses what is nested too deep. Says whether there is a number that may be
-/// beyond every float: one with an exponent or very many digits.
-fn check_depth(text: &str) -> Result<bool, Unusable> {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    let (mut digits, mut is_suspect) = (0_usize, false);
-    for byte in text.bytes() {
-        if !in_text {
-            is_suspect |= digits > 0 && (matches!(byte, b'e' | b'E') || digits > 300);
-            digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        }
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    let text = format!("`payload` is nested deeper than {MAX_DEPTH} levels");
-                    return Err(Unusable::new("INVALID_PAYLOAD", text));
-                }
-            }
-            b'}' | b']' if !in_text => depth -= 1,
-            _ => {}
-        }
-    }
-    Ok(is_suspect)
 }
 
 impl Frame {

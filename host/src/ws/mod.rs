@@ -3,6 +3,7 @@
 //! and what comes back is read from a tail.
 
 pub mod frame;
+mod origin;
 mod presence;
 mod session;
 mod system;
@@ -10,7 +11,7 @@ mod user;
 
 use axum::Router;
 use axum::extract::{Path, Query, State, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub struct WsState {
     pub dialect: Dialect,
     /// The largest frame a client may send, in bytes.
     pub frame_bytes: usize,
+    /// The one foreign origin whose pages may open sockets.
+    pub cors_origin: String,
     pub tracker: TaskTracker,
     pub shutdown: CancellationToken,
     presences: Presences,
@@ -46,13 +49,21 @@ pub struct WsState {
 
 impl WsState {
     #[must_use]
-    pub fn new(store: Store, journal: Journal, clock: Clock, dialect: Dialect, frame_bytes: usize) -> Self {
+    pub fn new(
+        store: Store,
+        journal: Journal,
+        clock: Clock,
+        dialect: Dialect,
+        frame_bytes: usize,
+        cors_origin: String,
+    ) -> Self {
         Self {
             store,
             journal,
             clock,
             dialect,
             frame_bytes,
+            cors_origin,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             presences: Presences::default(),
@@ -104,9 +115,10 @@ async fn system_socket(
     State(state): State<WsState>,
     Path((guild, user)): Path<(GuildId, UserId)>,
     Query(wishes): Query<Wishes>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let granted = match admit(&state, &guild, wishes).await {
+    let granted = match admit(&state, &guild, &user, &headers, wishes).await {
         Ok(granted) => granted,
         Err(refusal) => return refusal,
     };
@@ -118,9 +130,10 @@ async fn user_socket(
     State(state): State<WsState>,
     Path((guild, user, name)): Path<(GuildId, UserId, String)>,
     Query(wishes): Query<Wishes>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let granted = match admit(&state, &guild, wishes).await {
+    let granted = match admit(&state, &guild, &user, &headers, wishes).await {
         Ok(granted) => granted,
         Err(refusal) => return refusal,
     };
@@ -145,7 +158,23 @@ fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 }
 
 /// Decides before the upgrade whether there is anything to connect to.
-async fn admit(state: &WsState, guild: &GuildId, wishes: Wishes) -> Result<Granted, Response> {
+async fn admit(
+    state: &WsState,
+    guild: &GuildId,
+    user: &UserId,
+    headers: &HeaderMap,
+    wishes: Wishes,
+) -> Result<Granted, Response> {
+    if !origin::is_welcome(headers, &state.cors_origin) {
+        return Err(refuse(
+            StatusCode::FORBIDDEN,
+            "foreign_origin",
+            "pages of this origin may not open sockets here: set cors.origin",
+        ));
+    }
+    if user.as_str().len() > 256 || user.as_str().chars().any(char::is_control) {
+        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_user_id", "a user id has at most 256 bytes of text"));
+    }
     let granted =
         wishes.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
     match state.store.guild_status(guild).await {

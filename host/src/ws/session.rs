@@ -108,7 +108,11 @@ impl Session {
 
     /// Closes with a code and gives the peer a moment to read it.
     pub async fn close(mut self, ending: Ending) {
-        let Some(frame) = ending.frame() else { return };
+        let Some(frame) = ending.frame() else {
+            // The answer to the peer's close frame, if it sent one.
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.socket.flush()).await;
+            return;
+        };
         let closing = async {
             self.socket.send(WsMessage::Close(Some(frame))).await?;
             while let Some(Ok(message)) = self.socket.recv().await {

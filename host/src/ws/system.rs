@@ -31,6 +31,9 @@ const ALONE_AFTER: Duration = Duration::from_millis(1_200);
 /// When the full report goes out although a user socket has not answered.
 const SLOW_AFTER: Duration = Duration::from_secs(8);
 
+/// How many frames of one system socket are read in a second.
+const FRAMES_A_SECOND: u32 = 200;
+
 struct SystemSocket {
     session: Session,
     log: GuildLog,
@@ -42,6 +45,8 @@ struct SystemSocket {
     /// When the barrier falls by itself; `None`: it has fallen.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
+    second_began: Instant,
+    frames_in_second: u32,
 }
 
 /// Serves one system socket until it ends.
@@ -71,6 +76,8 @@ pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Grante
         held: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
         frame_bytes: state.frame_bytes,
+        second_began: now,
+        frames_in_second: 0,
     };
     let ending = socket.run(tail, &state).await;
     socket.session.close(ending).await;
@@ -123,7 +130,7 @@ impl SystemSocket {
                 return Err(Ending::HostError);
             }
         };
-        if message.format == format::GUILD_ENDED {
+        if heard_on == topic::ENDING {
             return Err(Ending::GuildEnded);
         }
         if message.format == format::HEALTH_REPORT && self.barrier.is_some() {
@@ -134,8 +141,12 @@ impl SystemSocket {
         self.session.send([text]).await
     }
 
+    /// Lowers the barrier when a user socket answers and the report knows the
+    /// user; the manager reports again when the user has joined.
     async fn lower_if_ready(&mut self) -> Result<(), Ending> {
-        if self.watched.now().ready > 0 { self.lower().await } else { Ok(()) }
+        let proxy = format!("\"{}\"", AgentId::proxy_of(&self.user));
+        let knows_user = self.held.as_ref().is_some_and(|report| report.payload.get().contains(&proxy));
+        if self.watched.now().ready > 0 && knows_user { self.lower().await } else { Ok(()) }
     }
 
     /// Lets the held report out, and everything that follows.
@@ -155,6 +166,7 @@ impl SystemSocket {
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
     ) -> Result<(), Ending> {
         self.session.is_alive();
+        self.slow_down().await;
         let unusable = match sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
             Incoming::Pong | Incoming::Control => return Ok(()),
@@ -166,6 +178,19 @@ impl SystemSocket {
         };
         let refusal = Session::refusal(self.log.new_id(), &unusable);
         self.session.send([refusal]).await
+    }
+
+    /// Reads no more than so many frames a second: each may make the manager ask
+    /// every agent and tell every socket.
+    async fn slow_down(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.second_began) >= Duration::from_secs(1) {
+            (self.second_began, self.frames_in_second) = (now, 0);
+        }
+        self.frames_in_second += 1;
+        if self.frames_in_second > FRAMES_A_SECOND {
+            tokio::time::sleep_until(self.second_began + Duration::from_secs(1)).await;
+        }
     }
 
     /// Passes a request on to the manager. The guild and the user are those of

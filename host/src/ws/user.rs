@@ -25,6 +25,8 @@ use super::{Granted, WsState};
 const UNWRITTEN: usize = 64;
 /// Frames that are written before they are flushed.
 const BURST: usize = 64;
+/// How long a socket of a guild that has ended waits for the next of its messages.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
 /// How long a message waits for a guild that is just starting here.
 const GUILD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -127,11 +129,14 @@ impl UserSocket {
     }
 
     fn gap(&self, after: MessageId) -> String {
-        Session::refusal(self.log.new_id(), &Unusable {
-            error_type: "GAP",
-            message: format!("messages after {after} are no longer kept; what follows is all that is left"),
-            client_id: None,
-        })
+        Session::refusal(
+            self.log.new_id(),
+            &Unusable {
+                error_type: "GAP",
+                message: format!("messages after {after} are no longer kept; what follows is all that is left"),
+                client_id: None,
+            },
+        )
     }
 
     async fn show(&mut self, heard: Result<TailEvent, JournalError>, tail: &mut Tail) -> Result<(), Ending> {
@@ -145,11 +150,9 @@ impl UserSocket {
         }) {
             match event {
                 TailEvent::Message { message, topic } => {
-                    if message.format == format::GUILD_ENDED {
+                    if topic == topic::ENDING {
                         ending = Err(Ending::GuildEnded);
-                        break;
-                    }
-                    if dialect::is_shown(&message, self.number, &self.viewer) {
+                    } else if dialect::is_shown(&message, self.number, &self.viewer) {
                         frames.push(dialect::write(&message, &topic, &self.viewer));
                     }
                 }
@@ -166,7 +169,24 @@ impl UserSocket {
         if !frames.is_empty() {
             self.session.send(frames).await?;
         }
+        if ending == Err(Ending::GuildEnded) {
+            self.show_the_rest(tail).await?;
+        }
         ending
+    }
+
+    /// The guild has ended: what the log still has for the user is shown before
+    /// the socket is closed.
+    async fn show_the_rest(&mut self, tail: &mut Tail) -> Result<(), Ending> {
+        while let Ok(Ok(TailEvent::Message { message, topic })) =
+            tokio::time::timeout(LAST_WORDS_WITHIN, tail.next()).await
+        {
+            if dialect::is_shown(&message, self.number, &self.viewer) {
+                let text = dialect::write(&message, &topic, &self.viewer);
+                self.session.send([text]).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn received(
@@ -221,7 +241,8 @@ impl UserSocket {
             }
             Ok(()) => Ok(()),
             Err(error) => {
-                let refusal = Session::refusal(self.log.new_id(), &unusable(IngressError::Journal(error), written.client_id));
+                let refusal =
+                    Session::refusal(self.log.new_id(), &unusable(IngressError::Journal(error), written.client_id));
                 self.session.send([refusal]).await
             }
         }

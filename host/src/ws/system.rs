@@ -144,7 +144,7 @@ impl SystemSocket {
     /// Lowers the barrier when a user socket answers and the report knows the
     /// user; the manager reports again when the user has joined.
     async fn lower_if_ready(&mut self) -> Result<(), Ending> {
-        let proxy = format!("\"{}\"", AgentId::proxy_of(&self.user));
+        let proxy = serde_json::to_string(&AgentId::proxy_of(&self.user)).unwrap_or_default();
         let knows_user = self.held.as_ref().is_some_and(|report| report.payload.get().contains(&proxy));
         if self.watched.now().ready > 0 && knows_user { self.lower().await } else { Ok(()) }
     }

@@ -62,6 +62,7 @@ pub struct Shared {
     keys: Mutex<Keys>,
     closing: AtomicBool,
     writable: AtomicBool,
+    is_writing: AtomicBool,
     ephemeral: AtomicU64,
     batches: AtomicU64,
 }
@@ -152,6 +153,7 @@ impl Journal {
             keys: Mutex::new(keys),
             closing: AtomicBool::new(false),
             writable: AtomicBool::new(true),
+            is_writing: AtomicBool::new(false),
             ephemeral: AtomicU64::new(0),
             batches: AtomicU64::new(0),
         });
@@ -245,6 +247,7 @@ impl Shared {
     /// What waits for the writer, up to about so many rows.
     pub fn take_batch(&self, rows: usize) -> Vec<Entry> {
         let mut sequence = self.sequence();
+        self.is_writing.store(!sequence.pending.is_empty(), Ordering::SeqCst);
         let mut taken = 0;
         let count = sequence
             .pending
@@ -266,6 +269,16 @@ impl Shared {
     /// How many batches have been written.
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the logs that nobody holds any more; what the database knows of
+    /// them is read again when somebody asks. Only while nothing waits to be
+    /// written, so that it knows everything.
+    pub fn close_idle_logs(&self) {
+        let mut logs = lock(&self.logs);
+        if self.sequence().pending.is_empty() && !self.is_writing.load(Ordering::SeqCst) {
+            logs.retain(|_, log| log.is_held());
+        }
     }
 
     /// The logs that are open here.

@@ -173,6 +173,11 @@ impl GuildLog {
         Ok(())
     }
 
+    /// Whether anybody but the journal holds this log.
+    pub(super) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     #[must_use]
     pub fn guild(&self) -> &GuildId {
         &self.0.id

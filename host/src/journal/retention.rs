@@ -38,6 +38,7 @@ pub async fn trim(shared: &Shared, file: &std::path::Path, retention: Retention)
     let mut db = options.disable_statement_logging().connect().await?;
     let age = u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX);
     let too_old = MessageId::first_at(shared.now_ms().saturating_sub(age));
+    shared.close_idle_logs();
     let mut removed = 0;
     for log in shared.open_logs() {
         log.settle_idle();

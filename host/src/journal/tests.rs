@@ -301,3 +301,60 @@ async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
     assert!(log.has_gap_after(MessageId::new(1)));
     assert_eq!(number(&take(&mut consumer).await.message), 400);
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_holds_is_forgotten_and_found_again() {
+    let bench = Bench::new(Limits::default()).await;
+    let file = bench.dir.path().join("journal.db");
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    for n in 0..3 {
+        log.publish(vec![message("t", json!({"n": n}))]);
+    }
+    let delivery = take(&mut consumer).await;
+    consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+    drop((consumer, log, delivery));
+    bench.journal.trim(&file, Retention::default()).await.unwrap();
+    let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
+    assert_eq!(number(&take(&mut consumer).await.message), 1);
+}
+
+#[tokio::test]
+async fn an_idle_agent_does_not_keep_the_log_from_being_trimmed() {
+    let bench = Bench::new(Limits::default()).await;
+    let file = bench.dir.path().join("journal.db");
+    let log = bench.log().await;
+    let _idle = log.consume(&agent(), vec!["elsewhere".into()]).await.unwrap();
+    for n in 0..100 {
+        log.publish(vec![message("t", json!({"n": n}))]);
+    }
+    log.wait_for_all().await;
+    let kept = Retention { guild_bytes: 0, ..Retention::default() };
+    bench.journal.trim(&file, kept).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 100}))]).await.unwrap();
+    assert!(bench.journal.trim(&file, kept).await.unwrap() >= 99, "the idle agent's position has moved");
+}
+
+#[tokio::test]
+async fn a_retry_is_noted_while_others_publish() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 0}))]);
+    let delivery = take(&mut consumer).await;
+    let publisher = log.clone();
+    let publishing = std::thread::spawn(move || {
+        for n in 0..20_000 {
+            drop(publisher.publish(vec![message("t", json!({"n": n}))]));
+        }
+    });
+    for attempt in 1..20_000 {
+        consumer.record_attempt(delivery.message.id, attempt);
+    }
+    let joined = tokio::task::spawn_blocking(move || publishing.join());
+    tokio::time::timeout(Duration::from_secs(30), joined)
+        .await
+        .expect("no lock is taken out of order")
+        .unwrap()
+        .unwrap();
+}

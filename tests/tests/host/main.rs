@@ -4,10 +4,15 @@ use guildhall_tests::{Host, Options};
 
 mod client_js;
 mod crash;
+mod database;
 mod dialects;
 mod document;
 mod faults;
+mod files;
 mod frames;
+mod fuzz;
+mod golden;
+mod openapi;
 mod restart;
 mod resume;
 

@@ -41,6 +41,13 @@ struct Serve {
     /// Where everything that lasts is kept.
     #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
+    /// The database of catalog and guilds, `sqlite://path` or `postgres://user:password@host/name`
+    /// [default: DATA_DIR/guildhall.db].
+    #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Where the files of guilds are kept, `s3://bucket` [default: DATA_DIR/files].
+    #[arg(long, env = "GUILDHALL_FILES_URL")]
+    files_url: Option<String>,
     /// Register the built-in agents and launch a guild that echoes.
     #[arg(long)]
     demo: bool,
@@ -107,6 +114,8 @@ impl Serve {
         let mut config = Config {
             listen: self.listen,
             data_dir: self.data_dir,
+            database_url: self.database_url,
+            files_url: self.files_url,
             component_cache: self.component_cache,
             insecure: self.insecure,
             durability: self.durability,

@@ -13,6 +13,10 @@ use crate::sandbox::{Limit, Limits as SandboxLimits, TABLE};
 pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
+    /// `sqlite://path` or `postgres://…`; a file in `data_dir` unless given.
+    pub database_url: Option<String>,
+    /// `s3://bucket`; `data_dir/files` unless given.
+    pub files_url: Option<String>,
     /// Where compiled components are kept; `data_dir/cache` unless given.
     pub component_cache: Option<PathBuf>,
     /// Whether to listen beyond loopback although nobody is authenticated.
@@ -26,6 +30,8 @@ pub struct Config {
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
     pub body_bytes: usize,
+    /// The largest file of a guild, in bytes.
+    pub file_bytes: u64,
     /// How many messages of a thread may follow one another.
     pub hops: u32,
     /// Linear memory of all agents of one guild, in MiB.
@@ -41,6 +47,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8880)),
             data_dir: PathBuf::from("data"),
+            database_url: None,
+            files_url: None,
             component_cache: None,
             insecure: false,
             durability: Durability::default(),
@@ -50,6 +58,7 @@ impl Default for Config {
             cors_origin: "http://localhost:3000".to_owned(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
+            file_bytes: 64 << 20,
             hops: crate::routing::HOP_LIMIT,
             guild_memory_mib: 1_024,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
@@ -62,13 +71,14 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "limits.agent_lag",
     "limits.socket_lag",
     "limits.window",
     "limits.hops",
     "limits.frame_bytes",
     "limits.body_bytes",
+    "limits.file_bytes",
     "guild.memory_mib",
     "host.max_agents",
     "retention.age_s",
@@ -101,6 +111,7 @@ impl Config {
             }
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
+            "limits.file_bytes" => self.file_bytes = number,
             "guild.memory_mib" => self.guild_memory_mib = number,
             "host.max_agents" => self.max_agents = small.max(1),
             "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),

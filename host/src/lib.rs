@@ -6,6 +6,7 @@ pub mod chat;
 pub mod cli;
 pub mod config;
 mod demo;
+pub mod files;
 pub mod guild;
 pub mod journal;
 pub mod model;
@@ -15,4 +16,6 @@ pub mod routing;
 pub mod sandbox;
 pub mod server;
 pub mod store;
+#[cfg(test)]
+mod store_on_postgresql;
 pub mod ws;

@@ -5,24 +5,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module, and the modules it may import.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("routing", &["model"]),
     ("journal", &["model"]),
     ("store", &["model"]),
     ("sandbox", &["model"]),
+    ("files", &["model"]),
     ("agent", &["model", "routing", "journal", "sandbox"]),
     ("guild", &["model", "routing", "journal", "store", "sandbox", "agent"]),
-    ("api", &["model", "store", "guild"]),
+    ("api", &["model", "store", "files", "guild"]),
     ("ws", &["model", "store", "journal"]),
 ];
 
 /// Library, and the modules that may name it.
-const NAMED_BY: [(&str, &[&str]); 4] = [
+const NAMED_BY: [(&str, &[&str]); 5] = [
     ("sqlx", &["journal", "store"]),
     ("wasmtime", &["sandbox"]),
+    ("object_store", &["files"]),
     ("axum", &["api", "ws"]),
-    ("tokio", &["journal", "store", "sandbox", "agent", "guild", "api", "ws"]),
+    ("tokio", &["journal", "store", "sandbox", "files", "agent", "guild", "api", "ws"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -12,6 +12,7 @@ use crate::agent::Components;
 use crate::api::{self, ApiLimits, ApiState};
 use crate::config::Config;
 use crate::demo;
+use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
 use crate::model::clock::Clock;
@@ -34,6 +35,7 @@ pub struct Server {
     pub guilds: Guilds,
     pub store: Store,
     journal: Journal,
+    files: Files,
     sockets: WsState,
     api: axum::Router,
     accepting: CancellationToken,
@@ -66,8 +68,10 @@ impl Server {
             max_agents: config.max_agents,
             ceilings: config.ceilings.clone(),
         })?;
-        let store_url = format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
+        let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
+        let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store cannot be opened")?;
+        let files = open_files(&config).context("the files of guilds cannot be kept")?;
         let journal =
             Journal::open(&dir.join("journal.db"), config.durability, config.journal, config.retention, clock.clone())
                 .await
@@ -99,6 +103,7 @@ impl Server {
             ApiState {
                 store: store.clone(),
                 guilds: guilds.clone(),
+                files: files.clone(),
                 clock,
                 ceilings: config.sandbox_ceilings(),
                 limits: ApiLimits {
@@ -121,7 +126,7 @@ impl Server {
             });
             axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await
         });
-        Ok(Self { addr, guilds, store, journal, sockets, api, accepting, serving })
+        Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
     }
 
     /// Launches the guild that shows what a fresh host can do; gives its id.
@@ -148,6 +153,7 @@ impl Server {
         let closing = async {
             self.guilds.shutdown().await;
             self.journal.close().await;
+            self.files.close().await;
             self.store.close().await;
         };
         // A full disk or a hung agent must not keep the process for ever; what is
@@ -161,6 +167,19 @@ impl Server {
             Err(error) if error.is_cancelled() => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+fn open_files(config: &Config) -> anyhow::Result<Files> {
+    match config.files_url.as_deref() {
+        None => Ok(Files::in_folder(&config.data_dir.join("files"), config.file_bytes)?),
+        #[cfg(feature = "s3")]
+        Some(url) if url.starts_with("s3://") => Ok(Files::in_bucket(url, config.file_bytes)?),
+        #[cfg(not(feature = "s3"))]
+        Some(url) if url.starts_with("s3://") => {
+            anyhow::bail!("this program was built without S3: build it with `--features s3`")
+        }
+        Some(url) => anyhow::bail!("{url} is not s3://BUCKET"),
     }
 }
 

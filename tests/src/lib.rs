@@ -8,7 +8,10 @@ pub mod blueprint;
 pub mod chat;
 pub mod document;
 pub mod frame;
+pub mod golden;
 pub mod host;
+pub mod known;
+pub mod postgres;
 pub mod rest;
 pub mod socket;
 

@@ -44,7 +44,14 @@ impl Rest {
     /// `base` is `http://host:port`.
     #[must_use]
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        Self { base: base.trim_end_matches('/').to_owned(), http: http.expect("the options are right") }
+    }
+
+    /// A request for what this client has no word for.
+    #[must_use]
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
     }
 
     /// `host:port`.

@@ -14,8 +14,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::TRACEPARENT;
+use crate::files::{BadName, FilesError};
 use crate::guild::{ComponentRefusal, GuildError, LaunchError};
-use crate::model::ids::{AgentId, Digest};
+use crate::model::ids::{AgentId, Digest, GuildId};
 use crate::model::read::FieldError;
 use crate::store::StoreError;
 
@@ -33,6 +34,16 @@ pub enum ApiError {
     TooLarge { limit: usize, setting: &'static str },
     #[error("not WebAssembly")]
     NotWasm,
+    /// A form that is none.
+    #[error("{0}")]
+    Multipart(&'static str),
+    #[error("bad file name: {0}")]
+    BadFileName(BadName),
+    #[error("{0}")]
+    File(FilesError),
+    /// The guild has no files.
+    #[error("guild {0} has no filesystem")]
+    NoFileSystem(GuildId),
     /// Mistakes in a body.
     #[error("invalid body")]
     Invalid(Vec<FieldError>),
@@ -99,6 +110,15 @@ impl From<GuildError> for ApiError {
     }
 }
 
+impl From<FilesError> for ApiError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Storage(cause) => Self::Internal(cause),
+            other => Self::File(other),
+        }
+    }
+}
+
 impl From<ComponentRefusal> for ApiError {
     fn from(refusal: ComponentRefusal) -> Self {
         Self::Refused(refusal)
@@ -144,6 +164,16 @@ impl ApiError {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Answer::new("A component is sent as application/wasm", "not_wasm")
                     .hint("curl -H 'content-type: application/wasm' --data-binary @agent.wasm"),
+            ),
+            Self::Multipart(words) => (StatusCode::BAD_REQUEST, Answer::new(words, "invalid_form")),
+            Self::BadFileName(why) => {
+                (StatusCode::BAD_REQUEST, Answer::new(format!("Invalid file name: {why}"), "invalid_file_name"))
+            }
+            Self::File(error) => file(&error),
+            Self::NoFileSystem(guild) => (
+                StatusCode::NOT_FOUND,
+                Answer::new(format!("Dependency for filesystem not configured for guild {guild}"), "no_filesystem")
+                    .hint("give the guild's spec a dependency_map with the key filesystem"),
             ),
             Self::Invalid(mistakes) => (StatusCode::UNPROCESSABLE_ENTITY, Answer::new(json!(mistakes), "invalid_body")),
             Self::InvalidSpec(mistakes) => {
@@ -192,6 +222,22 @@ fn refused(refusal: ComponentRefusal) -> (StatusCode, Answer) {
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     (status, Answer { hint: refusal.hint, ..Answer::new(refusal.message, refusal.code) })
+}
+
+fn file(error: &FilesError) -> (StatusCode, Answer) {
+    match error {
+        FilesError::NotFound => (StatusCode::NOT_FOUND, Answer::new("File not found", "file_not_found")),
+        FilesError::Exists => (StatusCode::CONFLICT, Answer::new("File already exists", "file_exists")),
+        FilesError::TooLarge { limit } => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Answer::new(format!("The file is larger than {limit} bytes"), "file_too_large")
+                .hint("the operator sets the limit with limits.file_bytes"),
+        ),
+        FilesError::Interrupted => (StatusCode::BAD_REQUEST, Answer::new("Invalid multipart data.", "invalid_form")),
+        FilesError::Storage(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
+        }
+    }
 }
 
 fn not_found(what: &str, id: &str) -> Answer {

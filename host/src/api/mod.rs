@@ -4,8 +4,10 @@
 mod body;
 mod catalog;
 mod error;
+mod files;
 mod guilds;
 mod health;
+mod openapi;
 mod spec;
 
 use axum::Router;
@@ -16,6 +18,7 @@ use axum::routing::MethodRouter;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::files::Files;
 use crate::guild::Guilds;
 use crate::model::clock::Clock;
 use crate::model::read::spec::SandboxCeilings;
@@ -35,6 +38,7 @@ pub struct ApiLimits {
 pub struct ApiState {
     pub store: Store,
     pub guilds: Guilds,
+    pub files: Files,
     pub clock: Clock,
     pub ceilings: SandboxCeilings,
     pub limits: ApiLimits,
@@ -46,10 +50,8 @@ type Route = (&'static str, MethodRouter<ApiState>);
 /// send no origin and are not asked.
 pub fn router(state: ApiState, cors_origin: &HeaderValue) -> Router {
     let limits = state.limits;
-    let routes = [catalog::routes(limits), guilds::routes(), health::routes()];
-    routes
+    all_routes(limits)
         .into_iter()
-        .flatten()
         .fold(Router::new(), with_and_without_slash)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
@@ -58,6 +60,10 @@ pub fn router(state: ApiState, cors_origin: &HeaderValue) -> Router {
         .layer(from_fn(error::finish))
         .layer(cors(cors_origin))
         .with_state(state)
+}
+
+fn all_routes(limits: ApiLimits) -> Vec<Route> {
+    [catalog::routes(limits), guilds::routes(), files::routes(), health::routes(), openapi::routes()].concat()
 }
 
 fn with_and_without_slash(router: Router<ApiState>, (path, methods): Route) -> Router<ApiState> {

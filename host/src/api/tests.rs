@@ -59,6 +59,7 @@ impl Server {
         let state = ApiState {
             store: store.clone(),
             guilds: guilds(&store, &clock, dir.path()).await,
+            files: Files::in_folder(&dir.path().join("files"), 1_000_000).unwrap(),
             clock,
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },

@@ -4,11 +4,16 @@ use guildhall_tests::{Host, Options};
 
 mod client_js;
 mod crash;
+mod database;
 mod dialects;
 mod document;
 mod faults;
+mod files;
 mod frames;
+mod fuzz;
+mod golden;
 mod limits;
+mod openapi;
 mod restart;
 mod resume;
 

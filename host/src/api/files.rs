@@ -1,0 +1,252 @@
+//! The files of a guild, and of an agent in it. A guild has files when its spec has the
+//! dependency `filesystem`; whether there is such an agent is not asked.
+
+mod form;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::{ApiState, Route};
+use crate::files::{About, Entry, FileName, FilesError, Folder};
+use crate::model::clock::naive_utc;
+use crate::model::ids::{AgentId, GuildId};
+use crate::model::read::{document, flag};
+use form::UploadForm;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        ("/api/guilds/{id}/files", get(list).post(upload)),
+        ("/api/guilds/{id}/files/{name}", get(read).delete(remove)),
+        ("/api/guilds/{id}/agents/{agent}/files", get(list).post(upload)),
+        ("/api/guilds/{id}/agents/{agent}/files/{name}", get(read).delete(remove)),
+    ]
+}
+
+/// Whose files a path means.
+#[derive(Debug, Deserialize)]
+struct Place {
+    id: GuildId,
+    agent: Option<AgentId>,
+}
+
+impl Place {
+    async fn folder(&self, api: &ApiState) -> Result<Folder, ApiError> {
+        let guild = api.store.guild(&self.id).await?;
+        if !guild.spec.dependency_map.contains_key("filesystem") {
+            return Err(ApiError::NoFileSystem(guild.id));
+        }
+        Ok(match &self.agent {
+            None => Folder::of_guild(&guild.id),
+            Some(agent) => Folder::of_agent(&guild.id, agent),
+        })
+    }
+}
+
+/// The file that a path means.
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl Named {
+    /// A slash in a path separates, be it encoded; what cannot be a name is no file's name.
+    fn file(&self) -> Result<FileName, ApiError> {
+        if self.name.contains('/') {
+            return Err(ApiError::NoRoute);
+        }
+        FileName::parse(&self.name).map_err(|_| ApiError::File(FilesError::NotFound))
+    }
+}
+
+/// A file as a list shows it. Clients know these members; some never have a value.
+#[derive(Serialize)]
+struct MediaLink {
+    id: String,
+    url: FileName,
+    name: FileName,
+    mimetype: Option<String>,
+    metadata: Map<String, Value>,
+    content_hash: Option<String>,
+    size_in_bytes: Option<u64>,
+    encoding: Option<String>,
+    on_filesystem: bool,
+}
+
+impl From<Entry> for MediaLink {
+    fn from(entry: Entry) -> Self {
+        let mut metadata = entry.metadata;
+        metadata.shift_remove("content_type");
+        metadata.insert("content_length".to_owned(), entry.bytes.into());
+        metadata.insert("uploaded_at".to_owned(), format!("{}+00:00", naive_utc(entry.uploaded_ms)).into());
+        Self {
+            id: entry.id,
+            url: entry.name.clone(),
+            name: entry.name,
+            mimetype: entry.media_type,
+            metadata,
+            content_hash: None,
+            size_in_bytes: None,
+            encoding: None,
+            on_filesystem: true,
+        }
+    }
+}
+
+async fn list(State(api): State<ApiState>, Path(place): Path<Place>) -> Result<Json<Vec<MediaLink>>, ApiError> {
+    let folder = place.folder(&api).await?;
+    Ok(Json(api.files.list(&folder).await?.into_iter().map(MediaLink::from).collect()))
+}
+
+/// The answer to an upload.
+#[derive(Serialize)]
+struct Uploaded {
+    guild_id: GuildId,
+    filename: FileName,
+    /// Where clients of the reference look, also for the files of agents.
+    url: String,
+    content_type: Option<String>,
+    content_length: u64,
+}
+
+/// What needs no escape in a path, for clients that compare paths as text.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~');
+
+async fn upload(
+    State(api): State<ApiState>,
+    Path(place): Path<Place>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Uploaded>, ApiError> {
+    let folder = place.folder(&api).await?;
+    let UploadForm { received, name, media_type, metadata } = form::read(&api, &folder, &headers, body).await?;
+    let about = About { name, media_type, metadata, now_ms: api.clock.now_ms() };
+    let entry = api.files.keep(&folder, received, about).await?;
+    let (guild, name) = (place.id.as_str(), entry.name.as_str());
+    Ok(Json(Uploaded {
+        url: format!(
+            "/rustic/api/guilds/{}/files/{}",
+            utf8_percent_encode(guild, PATH),
+            utf8_percent_encode(name, PATH)
+        ),
+        guild_id: place.id,
+        filename: entry.name,
+        content_type: entry.media_type,
+        content_length: entry.bytes,
+    }))
+}
+
+async fn read(
+    State(api): State<ApiState>,
+    Path(place): Path<Place>,
+    Path(named): Path<Named>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let is_download = is_download(&query)?;
+    let folder = place.folder(&api).await?;
+    let entry = api.files.entry(&folder, &named.file()?).await?;
+    let etag = format!("\"{}\"", entry.sha256);
+    if has_this(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let content = api.files.read(&folder, &entry).await?;
+    let mut response = Body::from_stream(content).into_response();
+    let answered = response.headers_mut();
+    answered.insert(header::CONTENT_TYPE, value(&media_type(&entry, is_download)));
+    answered.insert(header::CONTENT_LENGTH, entry.bytes.into());
+    answered.insert(header::ETAG, value(&etag));
+    // What users upload is theirs: a browser must not run it as a page of this host.
+    answered.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answered.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    if is_download {
+        answered.insert(header::CONTENT_DISPOSITION, value(&attachment(&entry.name)));
+    }
+    Ok(response)
+}
+
+async fn remove(
+    State(api): State<ApiState>,
+    Path(place): Path<Place>,
+    Path(named): Path<Named>,
+) -> Result<StatusCode, ApiError> {
+    let folder = place.folder(&api).await?;
+    api.files.remove(&folder, &named.file()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn is_download(query: &[(String, String)]) -> Result<bool, ApiError> {
+    match query.iter().rev().find(|(key, _)| key == "download") {
+        None => Ok(false),
+        Some((_, value)) => {
+            document(&Value::from(value.as_str()), &["query", "download"], flag).map_err(ApiError::Invalid)
+        }
+    }
+}
+
+/// Whether the client has the file already (RFC 9110, 13.1.2).
+fn has_this(headers: &HeaderMap, etag: &str) -> bool {
+    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+}
+
+/// Guessed from the name, as clients of this API expect, and not what the sender said.
+fn media_type(entry: &Entry, is_download: bool) -> String {
+    let guessed = mime_guess::from_path(entry.name.as_str()).first();
+    match guessed.filter(|_| !is_download) {
+        None => "application/octet-stream".to_owned(),
+        Some(text) if text.type_() == "text" => format!("{text}; charset=utf-8"),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// With the name for all clients (RFC 6266) and, when it is not ASCII, once more for those who can read it (RFC 8187).
+fn attachment(name: &FileName) -> String {
+    let name = name.as_str();
+    let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let quoted = plain.replace('\\', "\\\\").replace('"', "\\\"");
+    let extended =
+        if name.is_ascii() { String::new() } else { format!("; filename*=UTF-8''{}", utf8_percent_encode(name, PATH)) };
+    format!("attachment; filename=\"{quoted}\"{extended}")
+}
+
+/// A header of ours; what is in it was checked before.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_for_old_clients_and_encoded_for_new_ones() {
+        for (name, header) in [
+            ("test.txt", "attachment; filename=\"test.txt\""),
+            ("a b+c%d.txt", "attachment; filename=\"a b+c%d.txt\""),
+            ("say \"hi\"", "attachment; filename=\"say \\\"hi\\\"\""),
+            ("Ü 日.txt", "attachment; filename=\"_ _.txt\"; filename*=UTF-8''%C3%9C%20%E6%97%A5.txt"),
+        ] {
+            assert_eq!(attachment(&FileName::parse(name).unwrap()), header);
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_the_file_says_so_in_many_ways() {
+        for (value, has) in [("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false), ("a", false)] {
+            let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
+            assert_eq!(has_this(&headers, "\"a\""), has, "{value}");
+        }
+        assert!(!has_this(&HeaderMap::new(), "\"a\""));
+    }
+}

@@ -1,0 +1,598 @@
+//! Every operation of the API: where it is, what it takes, what it answers. Operation
+//! ids are those that clients of this API are generated from.
+
+use utoipa::ToSchema;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::{
+    ContentBuilder, Object, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type, schema::ArrayBuilder,
+    schema::ObjectBuilder,
+};
+
+use super::schemas::{self as s, SchemaList};
+
+const JSON: &str = "application/json";
+
+/// All operations, in the order in which people read them.
+pub fn all() -> Vec<Op> {
+    [
+        guilds(),
+        files(),
+        agents(),
+        components(),
+        categories(),
+        blueprints(),
+        sharing(),
+        reviews(),
+        members(),
+        boards(),
+        registry(),
+        host(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn guilds() -> Vec<Op> {
+    tagged(
+        "guilds",
+        [
+            post("/api/guilds", "createGuild", "Launch a guild of a spec")
+                .takes::<s::LaunchGuildReq>()
+                .gives::<s::IdInfo>(201)
+                .fails([409]),
+            get("/api/guilds", "listGuilds", "All guilds, oldest first").gives_list::<s::GuildListed>(200),
+            get(
+                "/api/guilds/{guild_id}",
+                "getGuildDetailsById",
+                "A guild's spec with the agents in it, and its status",
+            )
+            .gives::<s::GuildSpecResponse>(200)
+            .fails([404]),
+            post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run")
+                .gives::<s::RelaunchResponse>(200)
+                .fails([400, 404]),
+            get(
+                "/api/guilds/{guild_id}/{user_id}/messages",
+                "getHistoricalUserMessages",
+                "What a user has said and been told",
+            )
+            .gives_list::<s::Message>(200)
+            .fails([404]),
+            post(
+                "/catalog/blueprints/{blueprint_id}/guilds",
+                "launchGuildFromBlueprint",
+                "Launch a guild of a blueprint",
+            )
+            .takes::<s::LaunchGuildFromBlueprintRequest>()
+            .gives::<s::IdInfo>(201)
+            .fails([403, 404, 409]),
+        ],
+    )
+}
+
+fn files() -> Vec<Op> {
+    let folder = |path: &'static str, ids: [&'static str; 2], whose: &str| {
+        [
+            post(path, ids[0], format!("Keep a file of {whose}"))
+                .takes_form::<s::UploadForm>()
+                .gives::<s::Uploaded>(200)
+                .fails([404, 409]),
+            get(path, ids[1], format!("The files of {whose}, by name")).gives_list::<s::MediaLink>(200).fails([404]),
+        ]
+    };
+    let file = |path: &'static str, ids: [&'static str; 2], whose: &str| {
+        [
+            get(path, ids[0], format!("A file of {whose}"))
+                .optional("download", flag(), "As an attachment of no certain type")
+                .gives_bytes("*/*")
+                .not_modified()
+                .fails([404, 422]),
+            delete(path, ids[1], format!("Remove a file of {whose}")).gives_nothing(204).fails([404]),
+        ]
+    };
+    let operations = [
+        folder("/api/guilds/{guild_id}/files/", ["uploadFileForGuild", "listFilesForGuild"], "a guild"),
+        file("/api/guilds/{guild_id}/files/{filename}", ["getFileForGuild", "deleteGuildFile"], "a guild"),
+        folder(
+            "/api/guilds/{guild_id}/agents/{agent_id}/files/",
+            ["uploadFileForAgent", "listFilesForAgent"],
+            "an agent",
+        ),
+        file(
+            "/api/guilds/{guild_id}/agents/{agent_id}/files/{filename}",
+            ["getFileForAgent", "deleteAgentFile"],
+            "an agent",
+        ),
+    ];
+    tagged("files", operations.into_iter().flatten())
+}
+
+fn agents() -> Vec<Op> {
+    tagged(
+        "agents",
+        [
+            post("/catalog/agents", "registerAgent", "Register an agent class")
+                .takes::<s::AgentEntryInput>()
+                .gives_nothing(201)
+                .fails([409]),
+            get("/catalog/agents", "getAgents", "Agent classes by name")
+                .optional("class_names", texts(), "Only these")
+                .gives_map_of::<s::AgentEntryOutput>(200),
+            get("/catalog/agents/{class_name}", "getAgentByClassName", "An agent class")
+                .gives::<s::AgentEntryOutput>(200)
+                .fails([404]),
+            get(
+                "/catalog/agents/message_schema/",
+                "getMessageSchemaByFormat",
+                "The schema of the messages that some agent class takes in a format",
+            )
+            .required("message_format", text(), "The format")
+            .gives_object(200)
+            .fails([404, 422]),
+        ],
+    )
+}
+
+fn components() -> Vec<Op> {
+    tagged(
+        "components",
+        [
+            post("/catalog/components", "uploadComponent", "Upload a component; its bytes name it")
+                .takes_bytes("application/wasm")
+                .gives::<s::Component>(201)
+                .gives::<s::Component>(202)
+                .fails([413, 415, 422]),
+            get("/catalog/components", "listComponents", "All components").gives_list::<s::Component>(200),
+            get("/catalog/components/{digest}", "getComponent", "A component").gives::<s::Component>(200).fails([404]),
+        ],
+    )
+}
+
+fn categories() -> Vec<Op> {
+    tagged(
+        "categories",
+        [
+            post("/catalog/categories/", "createCategory", "Make a category")
+                .takes::<s::BlueprintCategoryCreate>()
+                .gives::<s::IdInfo>(201),
+            get("/catalog/categories/", "listCategories", "All categories, oldest first")
+                .gives_list::<s::BlueprintCategoryResponse>(200),
+            get("/catalog/categories/{category_id}", "getCategoryById", "A category")
+                .gives::<s::BlueprintCategoryResponse>(200)
+                .fails([404]),
+            get(
+                "/catalog/categories/{category_name}/blueprints/",
+                "getBlueprintsByCategoryName",
+                "The blueprints of the first category of this name",
+            )
+            .gives_list::<s::BlueprintInfoResponse>(200)
+            .fails([404]),
+        ],
+    )
+}
+
+fn blueprints() -> Vec<Op> {
+    tagged(
+        "blueprints",
+        [
+            post("/catalog/blueprints/", "createBlueprint", "Make a blueprint")
+                .takes::<s::BlueprintCreate>()
+                .gives::<s::IdInfo>(201),
+            get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "A blueprint")
+                .gives::<s::BlueprintDetailsResponse>(200)
+                .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/blueprints/owned/",
+                "getOrganizationBlueprints",
+                "The blueprints of an organisation",
+            )
+            .gives_list::<s::BlueprintInfoResponse>(200),
+            get("/catalog/users/{user_id}/blueprints/owned/", "getUserBlueprints", "The blueprints of a user")
+                .gives_list::<s::BlueprintInfoResponse>(200),
+            get(
+                "/catalog/users/{user_id}/blueprints/accessible/",
+                "getAccessibleBlueprintsByUserId",
+                "The blueprints that a user may launch",
+            )
+            .optional("org_id", text(), "The user's organisation")
+            .gives_list::<s::BlueprintResponseWithAccessReason>(200),
+            get("/catalog/tags/", "listTags", "All tags, in alphabetical order").gives_texts(200),
+            get("/catalog/tags/{tag}/blueprints/", "getBlueprintsByTag", "The blueprints with a tag")
+                .gives_list::<s::BlueprintInfoResponse>(200),
+            post("/catalog/blueprints/{blueprint_id}/icons/", "addBlueprintAgentIcons", "Give agents their icons")
+                .takes::<s::BlueprintAgentsIconReqRes>()
+                .gives_nothing(204)
+                .fails([404]),
+            get("/catalog/blueprints/{blueprint_id}/icons/", "getBlueprintAgentIcons", "The icons of agents")
+                .gives::<s::BlueprintAgentsIconReqRes>(200)
+                .fails([404]),
+            post(
+                "/catalog/blueprints/{blueprint_id}/icons/{agent_name}",
+                "addBlueprintAgentIconByName",
+                "Give an agent its icon",
+            )
+            .takes::<s::AgentIcon>()
+            .gives_nothing(204)
+            .fails([404]),
+            get(
+                "/catalog/blueprints/{blueprint_id}/icons/{agent_name}",
+                "getBlueprintAgentIconByName",
+                "The icon of an agent",
+            )
+            .gives::<s::AgentNameWithIcon>(200)
+            .fails([404]),
+        ],
+    )
+}
+
+fn sharing() -> Vec<Op> {
+    tagged(
+        "organizations",
+        [
+            post(
+                "/catalog/blueprints/{blueprint_id}/share/",
+                "shareBlueprintWithOrganization",
+                "Share a blueprint with an organisation",
+            )
+            .takes::<s::ShareWithOrgRequest>()
+            .gives_nothing(204)
+            .fails([404, 409]),
+            delete(
+                "/catalog/blueprints/{blueprint_id}/share/{organization_id}",
+                "unshareBlueprintWithOrganization",
+                "Share a blueprint no longer",
+            )
+            .gives_nothing(204)
+            .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/blueprints/shared/",
+                "getSharedBlueprintsByOrganizationId",
+                "The blueprints shared with an organisation",
+            )
+            .gives_list::<s::BlueprintInfoResponse>(200),
+            get(
+                "/catalog/blueprints/{blueprint_id}/organizations/shared/",
+                "getSharedOrganizationsByBlueprintId",
+                "With whom a blueprint is shared",
+            )
+            .gives_texts(200)
+            .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/guilds/",
+                "getGuildsForOrganization",
+                "The guilds of an organisation",
+            )
+            .optional("statuses", texts(), "Only those in one of these")
+            .gives_list::<s::BasicGuildInfo>(200)
+            .fails([400]),
+        ],
+    )
+}
+
+fn reviews() -> Vec<Op> {
+    tagged(
+        "reviews",
+        [
+            post("/catalog/blueprints/{blueprint_id}/reviews/", "createBlueprintReview", "Review a blueprint")
+                .takes::<s::BlueprintReviewCreate>()
+                .gives::<s::IdInfo>(201)
+                .fails([404]),
+            get("/catalog/blueprints/{blueprint_id}/reviews/", "getReviewsByBlueprintId", "The reviews of a blueprint")
+                .gives::<s::BlueprintReviewsResponse>(200)
+                .fails([404]),
+            get("/catalog/blueprints/{blueprint_id}/reviews/{review_id}", "getBlueprintReview", "A review")
+                .gives::<s::BlueprintReviewResponse>(200)
+                .fails([404]),
+        ],
+    )
+}
+
+fn members() -> Vec<Op> {
+    tagged(
+        "users",
+        [
+            get(
+                "/catalog/guilds/{guild_id}/users",
+                "getUsersAddedToGuild",
+                "The users of a guild, in alphabetical order",
+            )
+            .gives_texts(200)
+            .fails([404]),
+            post("/catalog/guilds/{guild_id}/users/{user_id}", "addUserToGuild", "Add a user to a guild")
+                .gives_nothing(204)
+                .fails([404, 409]),
+            delete("/catalog/guilds/{guild_id}/users/{user_id}", "removeUserFromGuild", "Remove a user from a guild")
+                .gives_nothing(204)
+                .fails([404]),
+            get(
+                "/catalog/guilds/{guild_id}/blueprints/",
+                "getBlueprintForGuild",
+                "The blueprint of which a guild was launched",
+            )
+            .gives::<s::BlueprintDetailsResponse>(200)
+            .fails([404]),
+            get("/catalog/users/{user_id}/guilds/", "getGuildsForUser", "The guilds of a user")
+                .optional("org_id", text(), "Only those of this organisation")
+                .optional("statuses", texts(), "Only those in one of these")
+                .gives_list::<s::BasicGuildInfo>(200)
+                .fails([400]),
+        ],
+    )
+}
+
+fn boards() -> Vec<Op> {
+    tagged(
+        "boards",
+        [
+            post("/addons/boards/", "createBoard", "Make a board")
+                .takes::<s::CreateBoardRequest>()
+                .gives::<s::IdInfo>(201)
+                .fails([404]),
+            get("/addons/boards/", "getBoards", "The boards of a guild, oldest first")
+                .required("guild_id", text(), "The guild")
+                .gives::<s::BoardsResponse>(200)
+                .fails([404, 422]),
+            post("/addons/boards/{board_id}/messages", "addMessageToBoard", "Pin a message to a board")
+                .takes::<s::AddMessageToBoardRequest>()
+                .gives::<s::Words>(200)
+                .fails([404, 409]),
+            get("/addons/boards/{board_id}/messages", "getBoardMessageIds", "The messages of a board")
+                .gives::<s::BoardMessagesResponse>(200)
+                .fails([404]),
+            delete(
+                "/addons/boards/{board_id}/messages/{message_id}",
+                "removeMessageFromBoard",
+                "Take a message off a board",
+            )
+            .gives::<s::Words>(200)
+            .fails([404]),
+        ],
+    )
+}
+
+fn registry() -> Vec<Op> {
+    tagged(
+        "registry",
+        [
+            get("/api/registry/agents/", "getAgentsByClass", "The agent classes that this host brings along")
+                .optional("agent_class", text(), "Only this one")
+                .gives_map_of::<s::AgentEntryOutput>(200)
+                .fails([404]),
+            get("/api/registry/message_schema/", "getMessageSchemaByClass", "The schema of a message class")
+                .required("message_class", text(), "The class")
+                .gives_object(200)
+                .fails([400, 404, 422]),
+        ],
+    )
+}
+
+fn host() -> Vec<Op> {
+    tagged(
+        "host",
+        [
+            get("/__health", "health_check___health_get", "Whether the host is alive, as clients know it")
+                .gives::<s::Words>(200),
+            get("/healthz", "healthz", "Whether the host is alive").gives::<s::Alive>(200),
+            get("/readyz", "readyz", "Whether the host serves").gives::<s::Alive>(200).fails([503]),
+            get("/openapi.json", "openapi", "This description").gives_object(200),
+        ],
+    )
+}
+
+fn tagged(tag: &'static str, operations: impl IntoIterator<Item = Op>) -> Vec<Op> {
+    operations.into_iter().map(|op| Op { tag, ..op }).collect()
+}
+
+/// One operation, as far as it is told.
+pub struct Op {
+    method: HttpMethod,
+    path: &'static str,
+    id: &'static str,
+    summary: String,
+    tag: &'static str,
+    parameters: Vec<Parameter>,
+    body: Option<RequestBody>,
+    responses: Vec<(String, Response)>,
+    /// Registers the schemas of bodies and answers.
+    schemas: Vec<fn(&mut SchemaList)>,
+}
+
+fn get(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Get, path, id, summary.into())
+}
+
+fn post(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Post, path, id, summary.into())
+}
+
+fn delete(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Delete, path, id, summary.into())
+}
+
+fn text() -> Schema {
+    Object::with_type(Type::String).into()
+}
+
+fn texts() -> Schema {
+    ArrayBuilder::new().items(RefOr::T(text())).build().into()
+}
+
+fn flag() -> Schema {
+    Object::with_type(Type::Boolean).into()
+}
+
+fn any_object() -> Schema {
+    Object::with_type(Type::Object).into()
+}
+
+impl Op {
+    fn new(method: HttpMethod, path: &'static str, id: &'static str, summary: String) -> Self {
+        let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, Required::True, text(), None));
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            tag: "",
+            parameters: in_path.collect(),
+            body: None,
+            responses: Vec::new(),
+            schemas: vec![register::<s::Error>],
+        }
+    }
+
+    fn optional(mut self, name: &'static str, schema: Schema, what: &'static str) -> Self {
+        self.parameters.push(parameter(name, ParameterIn::Query, Required::False, schema, Some(what)));
+        self
+    }
+
+    fn required(mut self, name: &'static str, schema: Schema, what: &'static str) -> Self {
+        self.parameters.push(parameter(name, ParameterIn::Query, Required::True, schema, Some(what)));
+        self
+    }
+
+    /// A JSON body, which may be unreadable, too large, or invalid.
+    fn takes<T: ToSchema>(self) -> Self {
+        self.body(JSON, reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
+    }
+
+    fn takes_form<T: ToSchema>(self) -> Self {
+        self.body("multipart/form-data", reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
+    }
+
+    fn takes_bytes(self, media_type: &'static str) -> Self {
+        self.body(media_type, bytes().into(), None)
+    }
+
+    fn body(mut self, media_type: &str, schema: RefOr<Schema>, register: Option<fn(&mut SchemaList)>) -> Self {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        self.body = Some(RequestBodyBuilder::new().content(media_type, content).required(Some(Required::True)).build());
+        self.schemas.extend(register);
+        self
+    }
+
+    fn gives<T: ToSchema>(mut self, status: u16) -> Self {
+        self.schemas.push(register::<T>);
+        self.answers(status, JSON, reference::<T>())
+    }
+
+    fn gives_list<T: ToSchema>(mut self, status: u16) -> Self {
+        self.schemas.push(register::<T>);
+        let list: Schema = ArrayBuilder::new().items(reference::<T>()).build().into();
+        self.answers(status, JSON, list.into())
+    }
+
+    fn gives_map_of<T: ToSchema>(mut self, status: u16) -> Self {
+        self.schemas.push(register::<T>);
+        let map: Schema = ObjectBuilder::new().additional_properties(Some(reference::<T>())).build().into();
+        self.answers(status, JSON, map.into())
+    }
+
+    fn gives_texts(self, status: u16) -> Self {
+        self.answers(status, JSON, texts().into())
+    }
+
+    fn gives_object(self, status: u16) -> Self {
+        self.answers(status, JSON, any_object().into())
+    }
+
+    fn gives_bytes(self, media_type: &str) -> Self {
+        self.answers(200, media_type, bytes().into())
+    }
+
+    fn gives_nothing(self, status: u16) -> Self {
+        let response = ResponseBuilder::new().description("Done").build();
+        self.response(status.to_string(), response)
+    }
+
+    fn not_modified(self) -> Self {
+        let response = ResponseBuilder::new().description("The client has it already").build();
+        self.response("304".to_owned(), response)
+    }
+
+    /// Answers of the shape of errors that a client of this operation must expect.
+    fn fails<const N: usize>(self, statuses: [u16; N]) -> Self {
+        statuses.into_iter().fold(self, |op, status| op.response(status.to_string(), error(meaning(status))))
+    }
+
+    fn answers(self, status: u16, media_type: &str, schema: RefOr<Schema>) -> Self {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new().description(meaning(status)).content(media_type, content).build();
+        self.response(status.to_string(), response)
+    }
+
+    fn response(mut self, status: String, response: Response) -> Self {
+        self.responses.push((status, response));
+        self
+    }
+
+    /// The operation at its path; its schemas are added to `schemas`.
+    pub fn into_item(self, schemas: &mut SchemaList) -> (&'static str, PathItem) {
+        for register in &self.schemas {
+            register(schemas);
+        }
+        let operation = OperationBuilder::new()
+            .operation_id(Some(self.id))
+            .tag(self.tag)
+            .summary(Some(self.summary))
+            .parameters(Some(self.parameters))
+            .request_body(self.body);
+        let operation = self
+            .responses
+            .into_iter()
+            .fold(operation, |operation, (status, response)| operation.response(status, response))
+            // Whatever is asked may be spelled wrong, come to a host that fails, or be too much for it.
+            .response("default", error("Any other failure"));
+        (self.path, PathItem::new(self.method, operation))
+    }
+}
+
+fn parameter(
+    name: &'static str,
+    place: ParameterIn,
+    required: Required,
+    schema: Schema,
+    what: Option<&'static str>,
+) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
+    parameter.schema(Some(schema)).description(what).build()
+}
+
+fn reference<T: ToSchema>() -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(T::name()))
+}
+
+fn register<T: ToSchema>(schemas: &mut SchemaList) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+/// Bytes of a file: no schema of JSON says more than that.
+fn bytes() -> Schema {
+    Object::with_type(Type::String).into()
+}
+
+fn error(what: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(reference::<s::Error>())).build();
+    ResponseBuilder::new().description(what).content(JSON, content).build()
+}
+
+const fn meaning(status: u16) -> &'static str {
+    match status {
+        200 => "It is so",
+        201 => "Made",
+        202 => "On its way",
+        400 => "What was sent cannot be used",
+        403 => "Not for this user",
+        404 => "Not there",
+        409 => "There already, or in use",
+        413 => "Larger than the operator allows",
+        415 => "Not of a type that is taken here",
+        422 => "What was sent has mistakes",
+        503 => "Not now",
+        _ => "Failed",
+    }
+}

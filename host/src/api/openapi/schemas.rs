@@ -1,0 +1,786 @@
+//! The shapes of bodies and answers, as clients read them. Bodies are read by hand (all mistakes at once), so
+//! these types hold no data: they are what is promised, and the tests from outside hold the host to it.
+#![expect(dead_code, reason = "the types are described and never made")]
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+/// Names of schemas, and what they are.
+pub type SchemaList = Vec<(String, RefOr<Schema>)>;
+
+/// Every answer of 400 and above.
+#[derive(ToSchema)]
+pub struct Error {
+    detail: Detail,
+    /// Stable, for programs.
+    code: String,
+    /// What would help.
+    #[schema(nullable = false)]
+    hint: Option<String>,
+    trace_id: String,
+}
+
+/// What is wrong: a sentence, or each mistake.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Detail {
+    Sentence(String),
+    Mistakes(Vec<ValidationError>),
+}
+
+/// One mistake, and where it is.
+#[derive(Serialize, ToSchema)]
+struct ValidationError {
+    r#type: String,
+    /// Steps into what was sent: names of members, places in lists.
+    loc: Vec<Step>,
+    msg: String,
+    /// What was there.
+    input: Value,
+    #[schema(nullable = false)]
+    ctx: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Step {
+    Key(String),
+    Index(u64),
+}
+
+#[derive(ToSchema)]
+pub struct IdInfo {
+    id: String,
+    /// What is kept but not used.
+    #[schema(nullable = false)]
+    warnings: Option<Vec<String>>,
+}
+
+#[derive(ToSchema)]
+pub struct Words {
+    message: String,
+}
+
+#[derive(ToSchema)]
+pub struct Alive {
+    status: String,
+}
+
+// Guilds
+
+#[derive(ToSchema)]
+pub struct LaunchGuildReq {
+    spec: GuildSpec,
+    org_id: String,
+}
+
+#[derive(ToSchema)]
+pub struct LaunchGuildFromBlueprintRequest {
+    guild_name: String,
+    user_id: String,
+    org_id: String,
+    description: Option<String>,
+    #[schema(default = json!({}), nullable = false)]
+    configuration: Option<BTreeMap<String, Value>>,
+    /// The id of the guild to be; an empty one is none.
+    guild_id: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct RelaunchResponse {
+    is_relaunching: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum GuildStatus {
+    Requested,
+    NotLaunched,
+    Starting,
+    Running,
+    Warning,
+    Backlogged,
+    Unknown,
+    Error,
+    Stopping,
+    Stopped,
+}
+
+#[derive(ToSchema)]
+pub struct GuildListed {
+    id: String,
+    name: String,
+    status: GuildStatus,
+    organization_id: String,
+    #[schema(required = true)]
+    blueprint_id: Option<String>,
+    created_at: String,
+}
+
+#[derive(ToSchema)]
+pub struct BasicGuildInfo {
+    id: String,
+    name: String,
+    blueprint_id: Option<String>,
+    icon: Option<String>,
+    status: GuildStatus,
+}
+
+#[derive(ToSchema)]
+struct GuildSpec {
+    /// An empty one is none.
+    #[schema(nullable = false)]
+    id: Option<String>,
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    #[schema(min_length = 1)]
+    description: String,
+    #[schema(nullable = false)]
+    properties: Option<BTreeMap<String, Value>>,
+    #[schema(nullable = false)]
+    agents: Option<Vec<AgentSpec>>,
+    #[schema(nullable = false)]
+    dependency_map: Option<BTreeMap<String, DependencySpec>>,
+    #[schema(nullable = false)]
+    routes: Option<RoutingSlip>,
+    gateway: Option<GatewayConfig>,
+}
+
+#[derive(ToSchema)]
+pub struct GuildSpecResponse {
+    id: String,
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    #[schema(min_length = 1)]
+    description: String,
+    properties: BTreeMap<String, Value>,
+    agents: Vec<AgentSpec>,
+    dependency_map: BTreeMap<String, DependencySpec>,
+    routes: RoutingSlip,
+    #[schema(required = true)]
+    gateway: Option<GatewayConfig>,
+    status: GuildStatus,
+}
+
+#[derive(ToSchema)]
+struct AgentSpec {
+    #[schema(nullable = false)]
+    id: Option<String>,
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    #[schema(min_length = 1)]
+    description: String,
+    /// With a dot in it.
+    #[schema(pattern = r"\.")]
+    class_name: String,
+    #[schema(nullable = false)]
+    additional_topics: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    properties: Option<BTreeMap<String, Value>>,
+    #[schema(default = true, nullable = false)]
+    listen_to_default_topic: Option<bool>,
+    #[schema(default = false, nullable = false)]
+    act_only_when_tagged: Option<bool>,
+    #[schema(nullable = false)]
+    predicates: Option<BTreeMap<String, Predicate>>,
+    #[schema(nullable = false)]
+    dependency_map: Option<BTreeMap<String, DependencySpec>>,
+    #[schema(nullable = false)]
+    additional_dependencies: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    resources: Option<ResourceSpec>,
+    #[schema(nullable = false)]
+    qos: Option<QOSSpec>,
+    /// The component that serves the agent, by its digest; else the one that the catalog binds its class to.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    component: Option<String>,
+    sandbox: Option<SandboxSpec>,
+}
+
+/// What an agent asks of its sandbox, within the operator's ceilings.
+#[derive(ToSchema)]
+struct SandboxSpec {
+    #[schema(minimum = 1)]
+    fuel: Option<u64>,
+    #[schema(minimum = 1)]
+    memory_mib: Option<u64>,
+    #[schema(minimum = 1)]
+    timeout_ms: Option<u64>,
+    #[schema(minimum = 1)]
+    emits: Option<u32>,
+}
+
+#[derive(ToSchema)]
+struct DependencySpec {
+    #[schema(min_length = 1)]
+    class_name: String,
+    #[schema(nullable = false)]
+    properties: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Predicate {
+    Expression(ExpressionPredicate),
+    TypeEquals(TypeEqualsPredicate),
+}
+
+#[derive(Serialize, ToSchema)]
+struct ExpressionPredicate {
+    #[schema(nullable = false)]
+    predicate_type: Option<ExpressionKind>,
+    expression: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum ExpressionKind {
+    JsonataFn,
+    CelFn,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TypeEqualsPredicate {
+    predicate_type: TypeEquals,
+    expected_type: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum TypeEquals {
+    TypeEquals,
+}
+
+#[derive(ToSchema)]
+struct ResourceSpec {
+    num_cpus: Option<f64>,
+    num_gpus: Option<f64>,
+    #[schema(nullable = false)]
+    custom_resources: Option<BTreeMap<String, f64>>,
+}
+
+#[derive(ToSchema)]
+struct QOSSpec {
+    timeout: Option<u64>,
+    retry_count: Option<u32>,
+    latency: Option<u64>,
+}
+
+#[derive(ToSchema)]
+struct GatewayConfig {
+    #[schema(default = true, nullable = false)]
+    enabled: Option<bool>,
+    input_formats: Vec<String>,
+    output_formats: Vec<String>,
+    #[schema(nullable = false)]
+    returned_formats: Option<Vec<String>>,
+}
+
+#[derive(ToSchema)]
+struct RoutingSlip {
+    #[schema(nullable = false)]
+    steps: Option<Vec<RoutingRule>>,
+}
+
+/// Needs `agent` or `agent_type`.
+#[derive(ToSchema)]
+struct RoutingRule {
+    agent: Option<AgentTag>,
+    agent_type: Option<String>,
+    method_name: Option<String>,
+    origin_filter: Option<RoutingOrigin>,
+    message_format: Option<String>,
+    destination: Option<RoutingDestination>,
+    #[schema(default = false, nullable = false)]
+    mark_forwarded: Option<bool>,
+    #[schema(default = 1, nullable = false)]
+    route_times: Option<i64>,
+    transformer: Option<Transformer>,
+    agent_state_update: Option<StateTransformer>,
+    guild_state_update: Option<StateTransformer>,
+    process_status: Option<ProcessStatus>,
+    reason: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct RoutingOrigin {
+    origin_sender: Option<AgentTag>,
+    origin_topic: Option<String>,
+    origin_message_format: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct RoutingDestination {
+    topics: Option<Topics>,
+    #[schema(nullable = false)]
+    recipient_list: Option<Vec<AgentTag>>,
+    #[schema(minimum = 0, maximum = 7)]
+    priority: Option<u8>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Topics {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// With `handler` it sees and makes a whole message, without one a payload.
+#[derive(ToSchema)]
+struct Transformer {
+    #[schema(nullable = false)]
+    style: Option<String>,
+    expression_type: Option<String>,
+    output_format: Option<String>,
+    expression: Option<String>,
+    #[schema(nullable = false)]
+    handler: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct StateTransformer {
+    expression_type: Option<String>,
+    #[schema(nullable = false)]
+    update_format: Option<StateUpdateFormat>,
+    state_update: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+enum StateUpdateFormat {
+    JsonPatch,
+    JsonMergePatch,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum ProcessStatus {
+    Running,
+    Error,
+    Completed,
+}
+
+#[derive(ToSchema)]
+struct AgentTag {
+    id: Option<String>,
+    name: Option<String>,
+}
+
+/// A message as it is shown in a history, in the dialect of this host.
+#[derive(ToSchema)]
+pub struct Message {
+    sender: AgentTag,
+    topics: Topics,
+    recipient_list: Vec<AgentTag>,
+    payload: BTreeMap<String, Value>,
+    format: String,
+    #[schema(required = true)]
+    in_response_to: Option<u64>,
+    thread: Vec<u64>,
+    /// Whatever the client gave.
+    conversation_id: Value,
+    #[schema(required = true)]
+    forward_header: Option<ForwardHeader>,
+    #[schema(required = true)]
+    routing_slip: Option<RoutingSlip>,
+    message_history: Vec<ProcessEntry>,
+    #[schema(required = true)]
+    ttl: Option<i64>,
+    is_error_message: bool,
+    #[schema(required = true)]
+    traceparent: Option<String>,
+    #[schema(required = true)]
+    session_state: Option<BTreeMap<String, Value>>,
+    topic_published_to: String,
+    enrich_with_history: u32,
+    #[schema(required = true)]
+    process_status: Option<ProcessStatus>,
+    origin_guild_stack: Vec<GuildStackEntry>,
+    id: u64,
+    #[schema(minimum = 0, maximum = 7)]
+    priority: u8,
+    /// Milliseconds since 1970.
+    timestamp: f64,
+    current_thread_id: u64,
+    root_thread_id: u64,
+    /// The id that the client gave, when it was no number.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct ForwardHeader {
+    origin_message_id: u64,
+    on_behalf_of: AgentTag,
+}
+
+#[derive(ToSchema)]
+struct ProcessEntry {
+    agent: AgentTag,
+    origin: u64,
+    result: u64,
+    processor: String,
+    from_topic: Option<String>,
+    #[schema(nullable = false)]
+    to_topics: Option<Vec<String>>,
+    reason: Option<Vec<String>>,
+}
+
+#[derive(ToSchema)]
+struct GuildStackEntry {
+    guild_id: String,
+    saga_id: Option<String>,
+}
+
+// Files
+
+#[derive(ToSchema)]
+pub struct UploadForm {
+    #[schema(content_media_type = "application/octet-stream")]
+    file: String,
+    /// A JSON object.
+    file_meta: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct Uploaded {
+    guild_id: String,
+    filename: String,
+    url: String,
+    #[schema(required = true)]
+    content_type: Option<String>,
+    content_length: u64,
+}
+
+#[derive(ToSchema)]
+pub struct MediaLink {
+    id: String,
+    name: Option<String>,
+    mimetype: Option<String>,
+    metadata: Option<BTreeMap<String, Value>>,
+    content_hash: Option<String>,
+    size_in_bytes: Option<u64>,
+    url: String,
+    encoding: Option<String>,
+    on_filesystem: Option<bool>,
+}
+
+// Agent classes and components
+
+/// An agent class. Besides the members of the answer, the short ones are understood.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum AgentEntryInput {
+    Whole(AgentEntryWhole),
+    Short(AgentEntryShort),
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AgentEntryWhole {
+    agent_name: String,
+    qualified_class_name: String,
+    agent_doc: Option<String>,
+    agent_props_schema: BTreeMap<String, Value>,
+    message_handlers: BTreeMap<String, HandlerEntry>,
+    agent_dependencies: Vec<AgentDependencyInput>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AgentEntryShort {
+    qualified_class_name: String,
+    description: String,
+    properties_schema: Option<BTreeMap<String, Value>>,
+    #[schema(nullable = false)]
+    dependencies: Option<Vec<AgentDependencyInput>>,
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    component: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct AgentEntryOutput {
+    agent_name: String,
+    qualified_class_name: String,
+    agent_doc: Option<String>,
+    agent_props_schema: BTreeMap<String, Value>,
+    message_handlers: BTreeMap<String, HandlerEntry>,
+    agent_dependencies: Vec<AgentDependencyOutput>,
+    /// The digest of the component that serves the class.
+    #[schema(nullable = false)]
+    component: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct HandlerEntry {
+    handler_name: String,
+    message_format: String,
+    message_format_schema: BTreeMap<String, Value>,
+    #[schema(default = "")]
+    handler_doc: Option<String>,
+    send_message_calls: Vec<SendMessageCall>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SendMessageCall {
+    calling_class: Option<String>,
+    calling_function: String,
+    call_type: String,
+    message_type: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AgentDependencyInput {
+    dependency_key: String,
+    dependency_var: Option<String>,
+    #[schema(default = false, nullable = false)]
+    guild_level: Option<bool>,
+    #[schema(default = false, nullable = false)]
+    org_level: Option<bool>,
+    required_type: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct AgentDependencyOutput {
+    dependency_key: String,
+    dependency_var: Option<String>,
+    #[schema(nullable = false)]
+    guild_level: Option<bool>,
+    #[schema(nullable = false)]
+    org_level: Option<bool>,
+    required_type: Option<String>,
+    agent_level: bool,
+    variable_name: String,
+}
+
+#[derive(ToSchema)]
+pub struct Component {
+    digest: String,
+    state: ComponentState,
+    #[schema(required = true)]
+    class_name: Option<String>,
+    #[schema(required = true)]
+    name: Option<String>,
+    #[schema(required = true)]
+    version: Option<String>,
+    #[schema(required = true)]
+    summary: Option<String>,
+    size: u64,
+    /// What the component says of itself.
+    description: Value,
+    imports: Vec<String>,
+    /// Why it was refused.
+    #[schema(required = true)]
+    reason: Option<String>,
+    created_at: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum ComponentState {
+    Compiling,
+    Ready,
+    Refused,
+}
+
+// Catalog
+
+#[derive(ToSchema)]
+pub struct BlueprintCategoryCreate {
+    name: String,
+    description: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintCategoryResponse {
+    name: String,
+    description: String,
+    id: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum BlueprintExposure {
+    Public,
+    Private,
+    Organization,
+    Shared,
+    OrganizationAndChildren,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintCreate {
+    name: String,
+    description: String,
+    version: String,
+    icon: Option<String>,
+    intro_msg: Option<String>,
+    #[schema(nullable = false)]
+    exposure: Option<BlueprintExposure>,
+    author_id: String,
+    #[schema(required = true)]
+    organization_id: Option<String>,
+    #[schema(required = true)]
+    category_id: Option<String>,
+    /// The spec of a guild, as in createGuild.
+    spec: BTreeMap<String, Value>,
+    tags: Option<Vec<String>>,
+    commands: Option<Vec<String>>,
+    starter_prompts: Option<Vec<String>>,
+    agent_icons: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintInfoResponse {
+    id: String,
+    name: String,
+    description: String,
+    version: String,
+    exposure: BlueprintExposure,
+    author_id: String,
+    /// UTC, without a zone.
+    created_at: String,
+    updated_at: String,
+    #[schema(required = true)]
+    icon: Option<String>,
+    #[schema(required = true)]
+    organization_id: Option<String>,
+    #[schema(required = true)]
+    category_id: Option<String>,
+    #[schema(required = true)]
+    category_name: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintResponseWithAccessReason {
+    id: String,
+    name: String,
+    description: String,
+    version: String,
+    exposure: BlueprintExposure,
+    author_id: String,
+    created_at: String,
+    updated_at: String,
+    #[schema(required = true)]
+    icon: Option<String>,
+    #[schema(required = true)]
+    organization_id: Option<String>,
+    #[schema(required = true)]
+    category_id: Option<String>,
+    #[schema(required = true)]
+    category_name: Option<String>,
+    /// The organisation through which the user may.
+    access_organization_id: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintDetailsResponse {
+    id: String,
+    name: String,
+    description: String,
+    version: String,
+    exposure: BlueprintExposure,
+    author_id: String,
+    created_at: String,
+    updated_at: String,
+    #[schema(required = true)]
+    icon: Option<String>,
+    #[schema(required = true)]
+    organization_id: Option<String>,
+    #[schema(required = true)]
+    category_id: Option<String>,
+    #[schema(required = true)]
+    category_name: Option<String>,
+    spec: BTreeMap<String, Value>,
+    tags: Vec<String>,
+    commands: Vec<String>,
+    starter_prompts: Vec<String>,
+    #[schema(required = true)]
+    intro_msg: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct ShareWithOrgRequest {
+    organization_id: String,
+}
+
+#[derive(ToSchema)]
+pub struct AgentNameWithIcon {
+    agent_name: String,
+    icon: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintAgentsIconReqRes {
+    agent_icons: Vec<AgentNameWithIcon>,
+}
+
+#[derive(ToSchema)]
+pub struct AgentIcon {
+    agent_icon: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintReviewCreate {
+    user_id: String,
+    rating: i64,
+    #[schema(nullable = false)]
+    review: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintReviewResponse {
+    user_id: String,
+    rating: i64,
+    #[schema(nullable = false)]
+    review: Option<String>,
+    blueprint_id: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintReviewsResponse {
+    reviews: Vec<BlueprintReviewResponse>,
+    average_rating: f64,
+    total_reviews: u64,
+}
+
+// Boards
+
+#[derive(ToSchema)]
+pub struct CreateBoardRequest {
+    guild_id: String,
+    name: String,
+    created_by: String,
+    #[schema(default = false)]
+    is_default: Option<bool>,
+    #[schema(default = false)]
+    is_private: Option<bool>,
+}
+
+#[derive(ToSchema)]
+pub struct BoardsResponse {
+    boards: Vec<BoardResponse>,
+}
+
+#[derive(ToSchema)]
+struct BoardResponse {
+    id: String,
+    name: String,
+    guild_id: String,
+    created_by: String,
+    created_at: String,
+    is_default: bool,
+    is_private: bool,
+}
+
+#[derive(ToSchema)]
+pub struct AddMessageToBoardRequest {
+    message_id: String,
+}
+
+#[derive(ToSchema)]
+pub struct BoardMessagesResponse {
+    ids: Vec<String>,
+}

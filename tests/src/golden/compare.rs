@@ -1,0 +1,179 @@
+//! What of an answer must be as it was recorded: the status, the content type where there is a body, the body.
+//!
+//! In JSON bodies these may differ:
+//! - generated ids: an id is bound to ours on first sight and must be that one ever after;
+//! - times: any time of the same spelling;
+//! - the order of members in objects; `4` and `4.0`;
+//! - in errors, members that recorded servers do not have: `code`, `hint`, `trace_id`;
+//! - what stands after `Invalid GuildSpec:` (the words of a validator);
+//! - the order of a list that was recorded in the order of its generated ids.
+
+use serde_json::{Map, Value};
+
+use super::Bindings;
+use super::bindings::is_generated;
+use super::recording::{Content, Response};
+
+const PREFIX_ONLY: &str = "Invalid GuildSpec:";
+const OURS_ALONE: [&str; 3] = ["code", "hint", "trace_id"];
+
+/// Compares our answer with the recorded one.
+///
+/// # Errors
+/// With what differs, where, in words.
+pub fn difference(recorded: &Response, ours: &Response, bindings: &mut Bindings) -> Result<(), String> {
+    if recorded.status != ours.status {
+        return Err(format!("status {} instead of {}: {}", ours.status, recorded.status, shown(&ours.body)));
+    }
+    match (&recorded.body, &ours.body) {
+        (Content::None, Content::None) => return Ok(()),
+        (Content::Json(recorded), Content::Json(ours_json)) => {
+            let is_error = ours.status >= 400;
+            Comparison { bindings, is_error }.value("", recorded, ours_json)?;
+        }
+        (recorded, ours) if recorded == ours => {}
+        (recorded, ours) => return Err(format!("body {} instead of {}", shown(ours), shown(recorded))),
+    }
+    if recorded.content_type == ours.content_type {
+        return Ok(());
+    }
+    Err(format!("content type {:?} instead of {:?}", ours.content_type, recorded.content_type))
+}
+
+fn shown(content: &Content) -> String {
+    let text = match content {
+        Content::None => "none".to_owned(),
+        Content::Json(value) => value.to_string(),
+        Content::Bytes(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+    };
+    text.chars().take(300).collect()
+}
+
+struct Comparison<'b> {
+    bindings: &'b mut Bindings,
+    is_error: bool,
+}
+
+impl Comparison<'_> {
+    fn value(&mut self, at: &str, recorded: &Value, ours: &Value) -> Result<(), String> {
+        let is_equal = match (recorded, ours) {
+            (Value::Object(recorded), Value::Object(ours)) => return self.object(at, recorded, ours),
+            (Value::Array(recorded), Value::Array(ours)) => return self.list(at, recorded, ours),
+            (Value::String(recorded), Value::String(ours)) => self.text(recorded, ours),
+            (Value::Number(recorded), Value::Number(ours)) => recorded == ours || recorded.as_f64() == ours.as_f64(),
+            (recorded, ours) => recorded == ours,
+        };
+        if is_equal { Ok(()) } else { Err(instead(at, recorded, ours)) }
+    }
+
+    fn object(&mut self, at: &str, recorded: &Map<String, Value>, ours: &Map<String, Value>) -> Result<(), String> {
+        for (key, recorded) in recorded {
+            let at = format!("{at}.{key}");
+            // The keys of some objects are texts with ids in them.
+            let value = ours.get(key).or_else(|| ours.get(&self.bindings.translate(key)));
+            let Some(value) = value else { return Err(format!("{at} is missing")) };
+            self.value(&at, recorded, value)?;
+        }
+        let is_known =
+            |key: &&String| recorded.contains_key(*key) || (self.is_error && OURS_ALONE.contains(&key.as_str()));
+        let extra: Vec<_> = ours.keys().filter(|key| !is_known(key)).collect();
+        let has_more = ours.len() > recorded.len() && !extra.is_empty();
+        if has_more { Err(format!("{at} has {extra:?} besides")) } else { Ok(()) }
+    }
+
+    fn list(&mut self, at: &str, recorded: &[Value], ours: &[Value]) -> Result<(), String> {
+        if recorded.len() != ours.len() {
+            return Err(format!("{at} has {} items instead of {}", ours.len(), recorded.len()));
+        }
+        let ours = self.in_recorded_order(recorded, ours);
+        let mut pairs = recorded.iter().zip(ours).enumerate();
+        pairs.try_for_each(|(index, (recorded, ours))| self.value(&format!("{at}.{index}"), recorded, ours))
+    }
+
+    /// Our items in the order in which they were recorded, when both lists are in the order of their ids.
+    fn in_recorded_order<'v>(&self, recorded: &[Value], ours: &'v [Value]) -> Vec<&'v Value> {
+        let in_order: Vec<&Value> = ours.iter().collect();
+        if !(is_by_id(recorded) && is_by_id(ours)) {
+            return in_order;
+        }
+        let find = |item: &Value| {
+            let id = item["id"].as_str()?;
+            ours.iter().find(|ours| ours["id"].as_str().is_some_and(|ours| self.bindings.recorded(ours) == Some(id)))
+        };
+        recorded.iter().map(find).collect::<Option<Vec<_>>>().unwrap_or(in_order)
+    }
+
+    fn text(&mut self, recorded: &str, ours: &str) -> bool {
+        let translated = self.bindings.translate(recorded);
+        translated == ours
+            || self.bindings.agree(recorded, ours)
+            || spelling_of_time(recorded).is_some_and(|spelling| spelling_of_time(ours) == Some(spelling))
+            || (recorded.starts_with(PREFIX_ONLY) && ours.starts_with(PREFIX_ONLY))
+    }
+}
+
+fn is_by_id(items: &[Value]) -> bool {
+    let ids: Option<Vec<&str>> = items.iter().map(|item| item["id"].as_str().filter(|id| is_generated(id))).collect();
+    ids.is_some_and(|ids| ids.is_sorted())
+}
+
+fn instead(at: &str, recorded: &Value, ours: &Value) -> String {
+    let short = |value: &Value| value.to_string().chars().take(200).collect::<String>();
+    format!("{at} is {} instead of {}", short(ours), short(recorded))
+}
+
+/// How a text spells a time: its zone, which may be none; nothing when it is no time.
+fn spelling_of_time(text: &str) -> Option<&str> {
+    let (date, time) = text.split_once('T')?;
+    let is_like = |text: &str, pattern: &str| {
+        text.len() == pattern.len()
+            && text.chars().zip(pattern.chars()).all(|(c, p)| if p == '0' { c.is_ascii_digit() } else { c == p })
+    };
+    let (clock, rest) = time.split_at_checked(8)?;
+    let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    (is_like(date, "0000-00-00") && is_like(clock, "00:00:00")).then_some(zone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn compare(recorded: Value, ours: Value, status: u16) -> Result<(), String> {
+        let response =
+            |value| Response { status, content_type: Some("application/json".to_owned()), body: Content::Json(value) };
+        difference(&response(recorded), &response(ours), &mut Bindings::default())
+    }
+
+    #[test]
+    fn what_may_differ_may_differ_and_nothing_else() {
+        let id = ("33weUMe8yVAQ7MY4jYLNd8", "6Z9dHvf3qWEqnFqUioFS7H");
+        for (recorded, ours, status, is_same) in [
+            (json!({"a": 1, "b": 2}), json!({"b": 2.0, "a": 1}), 200, true),
+            (json!({"a": 1}), json!({"a": "1"}), 200, false),
+            (json!({"a": 1}), json!({"a": 1, "b": 2}), 200, false),
+            (json!({"detail": "x"}), json!({"detail": "x", "code": "y", "trace_id": "z"}), 404, true),
+            (json!({"detail": "x"}), json!({"detail": "x", "code": "y"}), 200, false),
+            (json!({"t": "2026-11-23T02:25:22.656234"}), json!({"t": "2027-01-01T00:00:00.5"}), 200, true),
+            (json!({"t": "2026-11-23T02:25:22.656234"}), json!({"t": "2027-01-01T00:00:00.5Z"}), 200, false),
+            (json!([id.0, id.0]), json!([id.1, id.1]), 200, true),
+            (json!([id.0, id.0]), json!([id.1, id.0]), 200, false),
+            (json!([id.0, format!("/x/{}/y", id.0)]), json!([id.1, format!("/x/{}/y", id.1)]), 200, true),
+            (json!([1, 2]), json!([2, 1]), 200, false),
+            (json!("Invalid GuildSpec: 1"), json!("Invalid GuildSpec: 2"), 400, true),
+        ] {
+            assert_eq!(compare(recorded.clone(), ours.clone(), status).is_ok(), is_same, "{recorded} {ours}");
+        }
+    }
+
+    #[test]
+    fn a_list_by_id_is_compared_by_id() {
+        let (first, second) = ("33weUMe8yVAQ7MY4jYLNd8", "6Z9dHvf3qWEqnFqUioFS7H");
+        let mut bindings = Bindings::default();
+        assert!(bindings.agree(first, "Z9HPX55vwwTkmNYFf5E8xf") && bindings.agree(second, "QRiEusHk3jNdotEzy8pK2b"));
+        let recorded = json!([{"id": first, "n": 1}, {"id": second, "n": 2}]);
+        let ours = json!([{"id": "QRiEusHk3jNdotEzy8pK2b", "n": 2}, {"id": "Z9HPX55vwwTkmNYFf5E8xf", "n": 1}]);
+        let mut comparison = Comparison { bindings: &mut bindings, is_error: false };
+        assert_eq!(comparison.value("", &recorded, &ours), Ok(()));
+    }
+}

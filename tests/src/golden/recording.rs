@@ -1,0 +1,292 @@
+//! Recordings: how they are read, and how what was sent is sent again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Bindings;
+use crate::{DEADLINE, Rest, within};
+
+/// A recorded exchange by its name, and what has to be made before it.
+#[derive(Debug)]
+pub struct Recording {
+    pub name: String,
+    pub setup: Vec<Exchange>,
+    pub exchange: Exchange,
+    seq: u64,
+}
+
+/// A request and the answer to it.
+#[derive(Debug)]
+pub struct Exchange {
+    pub request: Request,
+    pub response: Response,
+}
+
+impl Exchange {
+    pub(super) fn is_redirected_write(&self) -> bool {
+        self.response.status == 307 && self.request.method != Method::GET
+    }
+}
+
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    path: String,
+    headers: BTreeMap<String, String>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    None,
+    Json(Value),
+    Text(String),
+    /// Was too long to be recorded: a form with one file of this name, type and size.
+    File {
+        name: String,
+        media_type: String,
+        bytes: usize,
+    },
+}
+
+/// An answer, recorded or ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    pub status: u16,
+    pub content_type: Option<String>,
+    pub body: Content,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    None,
+    Json(Value),
+    Bytes(Vec<u8>),
+}
+
+/// The recordings of a folder in their order.
+///
+/// # Panics
+/// When one cannot be read.
+#[must_use]
+pub fn read_folder(folder: &Path) -> Vec<Recording> {
+    let rest = folder.join("rest");
+    let entries = fs::read_dir(&rest).unwrap_or_else(|error| panic!("{}: {error}", rest.display()));
+    let files = entries.map(|entry| entry.expect("the folder can be read").path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut recordings: Vec<Recording> = files.map(|path| recording(&read(&path))).collect();
+    recordings.sort_by_key(|recording| recording.seq);
+
+    let setup = folder.join("setup.json");
+    let steps = if setup.exists() { read(&setup) } else { Value::Array(Vec::new()) };
+    for step in steps.as_array().expect("setup.json is a list") {
+        let name = text(&step["before"]);
+        let before = recordings.iter_mut().find(|recording| recording.name == name);
+        before.unwrap_or_else(|| panic!("setup.json names {name}, which is not recorded")).setup.push(exchange(step));
+    }
+    recordings
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&without_broken(&text)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What recordings hold and JSON cannot, and what stands for it while they are read.
+const BROKEN: [(&str, &str); 2] = [(":NaN", ":\"\u{27ea}NaN\u{27eb}\""), ("\\ud800\"", "\u{27ea}surrogate\u{27eb}\"")];
+
+fn without_broken(text: &str) -> String {
+    let text = text.replace(": NaN", ":NaN");
+    BROKEN.iter().fold(text, |text, (broken, stands)| text.replace(broken, stands))
+}
+
+fn with_broken(text: &str) -> String {
+    BROKEN
+        .iter()
+        .fold(text.replace(": \"\u{27ea}", ":\"\u{27ea}"), |text, (broken, stands)| text.replace(stands, broken))
+}
+
+fn recording(value: &Value) -> Recording {
+    let seq = value["seq"].as_u64().expect("a recording has its place");
+    Recording { name: text(&value["name"]), setup: Vec::new(), exchange: exchange(value), seq }
+}
+
+fn exchange(value: &Value) -> Exchange {
+    let (request, response) = (&value["request"], &value["response"]);
+    Exchange { request: Request::new(request, response), response: Response::recorded(response) }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+fn headers(value: &Value) -> BTreeMap<String, String> {
+    let headers = value["headers"].as_object().expect("headers are an object");
+    headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+impl Request {
+    fn new(request: &Value, response: &Value) -> Self {
+        let body = match request["body_kind"].as_str() {
+            Some("none") => Body::None,
+            Some("json") => Body::Json(request["body"].clone()),
+            Some("text") => Body::Text(text(&request["body"])),
+            Some("omitted") => {
+                let stored = &response["body"];
+                let bytes = stored["content_length"].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+                let (name, media_type) = (text(&stored["filename"]), text(&stored["content_type"]));
+                Body::File { name, media_type, bytes: bytes.expect("the answer tells the size of the file") }
+            }
+            kind => panic!("bodies of kind {kind:?} cannot be sent"),
+        };
+        let method = text(&request["method"]);
+        Self {
+            method: Method::from_bytes(method.as_bytes()).expect("the method is one"),
+            path: text(&request["path"]),
+            headers: headers(request),
+            body,
+        }
+    }
+
+    /// Sends what was recorded, with our ids in the places of the recorded ones.
+    pub async fn send(&self, rest: &Rest, bindings: &Bindings) -> Response {
+        let path = bindings.translate(&self.path);
+        let mut request = rest.request(self.method.clone(), &path);
+        for (name, value) in self.headers.iter().filter(|(name, _)| *name != "content-length") {
+            request = request.header(name, value);
+        }
+        if let Some(body) = self.bytes(bindings) {
+            request = request.body(body);
+        }
+        let name = format!("{} {path}", self.method);
+        let answered = within(DEADLINE, &name, async {
+            let answer = request.send().await?;
+            let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+            let (status, content_type) = (answer.status().as_u16(), content_type.map(str::to_owned));
+            Ok::<_, reqwest::Error>((status, content_type, answer.bytes().await?))
+        });
+        let (status, content_type, bytes) = answered.await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let is_json = content_type.as_deref().is_some_and(|content_type| content_type.starts_with("application/json"));
+        let body = match (bytes.is_empty(), is_json) {
+            (true, _) => Content::None,
+            (false, true) => {
+                let value = serde_json::from_slice(&bytes);
+                Content::Json(value.unwrap_or_else(|error| panic!("{name} answered with broken JSON: {error}")))
+            }
+            (false, false) => Content::Bytes(bytes.to_vec()),
+        };
+        Response { status, content_type, body }
+    }
+
+    fn bytes(&self, bindings: &Bindings) -> Option<Vec<u8>> {
+        let recorded_length = self.headers.get("content-length").and_then(|length| length.parse().ok());
+        match &self.body {
+            Body::None => (self.method == Method::POST).then(Vec::new),
+            Body::Json(value) => Some(spelled(value, recorded_length, bindings)),
+            Body::Text(text) => {
+                let is_lossy = recorded_length.is_some_and(|length: usize| length != text.len());
+                let translated = bindings.translate(text);
+                Some(if is_lossy { with_lost_bytes(&translated) } else { translated.into_bytes() })
+            }
+            Body::File { name, media_type, bytes } => {
+                let (_, boundary) =
+                    self.headers["content-type"].split_once("boundary=").expect("a form has a boundary");
+                let head = format!(
+                    "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+                     Content-Type: {media_type}\r\n\r\n"
+                );
+                let end = format!("\r\n--{boundary}--\r\n");
+                Some([head.as_bytes(), &vec![b'x'; *bytes], end.as_bytes()].concat())
+            }
+        }
+    }
+}
+
+/// A JSON body in the spelling that has the recorded length: compact or with blanks, with a byte order mark or
+/// in UTF-16; compact when none has.
+fn spelled(value: &Value, length: Option<usize>, bindings: &Bindings) -> Vec<u8> {
+    let compact = value.to_string();
+    let blanks = with_blanks(value);
+    let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(blanks.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let marked = format!("\u{feff}{blanks}");
+    if Some(utf16.len()) == length {
+        return utf16;
+    }
+    let same_length = [&blanks, &marked].into_iter().find(|text| Some(text.len()) == length);
+    bindings.translate(&with_broken(same_length.unwrap_or(&compact))).into_bytes()
+}
+
+/// With a blank after each comma and colon.
+fn with_blanks(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(with_blanks).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let members =
+                members.iter().map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), with_blanks(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Bytes that were no text were recorded as U+FFFD, each: they were 0x80 and those that follow it.
+fn with_lost_bytes(text: &str) -> Vec<u8> {
+    let mut lost = (0x80..=0xff).cycle();
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{fffd}' => bytes.extend(lost.next()),
+            other => bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+impl Response {
+    fn recorded(value: &Value) -> Self {
+        let body = &value["body"];
+        let content = match value["body_kind"].as_str() {
+            Some("none") => Content::None,
+            Some("json") => Content::Json(body.clone()),
+            Some("text") => Content::Bytes(text(body).into_bytes()),
+            Some("latin1") => {
+                let text = text(body);
+                let bytes = text.chars().map(|c| u8::try_from(u32::from(c)));
+                Content::Bytes(bytes.collect::<Result<_, _>>().expect("a Latin-1 body has Latin-1 characters"))
+            }
+            kind => panic!("bodies of kind {kind:?} cannot be compared"),
+        };
+        let status = value["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
+        Self { status, content_type: headers(value).remove("content-type"), body: content }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_body_is_spelled_as_it_was_recorded() {
+        let bindings = Bindings::default();
+        let value = json!({"name": "bom", "description": "x"});
+        let spelled = |length| spelled(&value, length, &bindings);
+        assert_eq!(spelled(None), br#"{"name":"bom","description":"x"}"#);
+        assert_eq!(spelled(Some(35)), br#"{"name": "bom", "description": "x"}"#);
+        assert!(spelled(Some(38)).starts_with("\u{feff}{".as_bytes()));
+        assert!(spelled(Some(72)).starts_with(&[0xff, 0xfe, b'{', 0]));
+    }
+
+    #[test]
+    fn what_is_no_json_is_sent_again() {
+        for broken in [r#"{"name":NaN}"#, r#"{"name":"\ud800"}"#] {
+            let value: Value = serde_json::from_str(&without_broken(broken)).unwrap();
+            assert_eq!(spelled(&value, None, &Bindings::default()), broken.as_bytes());
+        }
+        assert_eq!(with_lost_bytes("a\u{fffd}\u{fffd}"), [b'a', 0x80, 0x81]);
+    }
+}

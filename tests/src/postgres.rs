@@ -1,0 +1,125 @@
+//! A PostgreSQL of the tests' own: a cluster in a temporary folder, reached over a socket in it, gone with the
+//! value. The host's own tests use this file too.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use tempfile::TempDir;
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    folder: TempDir,
+    server: Child,
+}
+
+/// The server refuses to run as root; `nobody` is everywhere.
+const NOBODY: u32 = 65534;
+const USER: &str = "guildhall";
+
+impl Postgres {
+    /// Starts a server; none, with a line that says so, when its programs are not installed.
+    ///
+    /// # Panics
+    /// When it does not start; with `CI` set also when the programs are missing.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(env::var_os("CI").is_none(), "PostgreSQL is not installed, and CI must not skip its tests");
+            eprintln!("SKIPPED: PostgreSQL is not installed (no initdb in PATH or /usr/lib/postgresql)");
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("root can give a folder away");
+        }
+        let data = folder.path().join("data");
+        let initdb = command(&programs, "initdb")
+            .args(["--username", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C", "-D"])
+            .arg(&data)
+            .current_dir(folder.path())
+            .output()
+            .expect("initdb starts");
+        assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
+        let log = folder.path().join("log");
+        let output = fs::File::create(&log).expect("a log can be made");
+        let server = command(&programs, "postgres")
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300", "-k"])
+            .arg(folder.path())
+            .arg("-D")
+            .arg(&data)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .expect("the server starts");
+        let started = Self { programs, folder, server };
+        started.wait_until_ready(&log);
+        Some(started)
+    }
+
+    fn wait_until_ready(&self, log: &Path) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.run("pg_isready", &["--quiet"]) {
+            let said = || fs::read_to_string(log).unwrap_or_default();
+            assert!(Instant::now() < end, "the server is not ready after a minute: {}", said());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Makes an empty database and gives its URL.
+    ///
+    /// # Panics
+    /// When there is one of this name.
+    #[must_use]
+    pub fn database(&self, name: &str) -> String {
+        assert!(self.run("createdb", &["--username", USER, name]), "the database {name} cannot be made");
+        format!("postgres://{USER}@localhost/{name}?host={}", self.folder.path().display())
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> bool {
+        let mut command = Command::new(self.programs.join(program));
+        let command = command.arg("--host").arg(self.folder.path()).args(arguments).stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Postgres {
+    /// Stops at once: nobody wants the data.
+    fn drop(&mut self) {
+        let asked = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.server.kill();
+        }
+        let _ = self.server.wait();
+    }
+}
+
+/// A program of the server, as a user that it runs as.
+fn command(programs: &Path, name: &str) -> Command {
+    let mut command = Command::new(programs.join(name));
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// The folder of the newest server that is installed.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    installed.sort_by_key(|path| path.parent().and_then(|version| version.file_name()?.to_str()?.parse::<u32>().ok()));
+    let in_path: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let folders = in_path.into_iter().rev().chain(installed);
+    folders.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).last()
+}

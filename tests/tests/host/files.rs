@@ -1,0 +1,169 @@
+//! Files of guilds and agents, as clients keep and fetch them.
+
+use guildhall_tests::{Host, Rest, blueprint};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+/// A guild that has files.
+async fn guild(rest: &Rest) -> String {
+    let mut spec = blueprint::echo();
+    spec["dependency_map"] = json!({"filesystem": {"class_name": "any.FileSystem"}});
+    rest.launch_spec(&spec).await
+}
+
+/// A form of parts: name, file name, content type, content.
+fn form(parts: &[(&str, Option<&str>, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (name, file, kind, content) in parts {
+        let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+        let kind = kind.map(|kind| format!("\r\nContent-Type: {kind}")).unwrap_or_default();
+        let head = format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"{file}{kind}\r\n\r\n");
+        form.extend([head.as_bytes(), content, b"\r\n"].concat());
+    }
+    form.extend(b"--B--\r\n");
+    form
+}
+
+async fn post(rest: &Rest, path: &str, form: Vec<u8>) -> (u16, Value) {
+    let request = rest.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=B").body(form);
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+async fn keep(rest: &Rest, path: &str, name: &str, content: &[u8]) -> (u16, Value) {
+    post(rest, path, form(&[("file", Some(name), Some("text/plain"), content)])).await
+}
+
+async fn fetch(rest: &Rest, path: &str) -> Response {
+    rest.request(Method::GET, path).send().await.unwrap()
+}
+
+fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
+    answer.headers()[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_is_kept_listed_fetched_and_removed() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = guild(rest).await;
+    let folder = format!("/api/guilds/{guild}/files/");
+    let form = form(&[
+        ("file_meta", None, None, br#"{"n": 1, "content_type": "x/y", "content_length": 99}"#),
+        ("file", Some("a b.md"), Some("text/markdown"), b"# hi"),
+    ]);
+    let (status, kept) = post(rest, &folder, form).await;
+    let url = format!("/rustic{folder}a%20b.md");
+    let shape = json!({"guild_id": guild, "filename": "a b.md", "url": url, "content_type": "text/markdown", "content_length": 4});
+    assert_eq!((status, &kept), (200, &shape));
+
+    let listed = rest.get(&folder).await.expect(&[200]);
+    assert_eq!(listed, rest.get(&folder).await.expect(&[200]), "ids are stable");
+    assert_eq!((&listed[0]["name"], &listed[0]["mimetype"]), (&json!("a b.md"), &json!("text/markdown")));
+    assert_eq!((&listed[0]["metadata"]["n"], &listed[0]["metadata"]["content_length"]), (&json!(1), &json!(4)));
+
+    let path = format!("{folder}a%20b.md");
+    let answer = fetch(rest, &path).await;
+    assert_eq!(header(&answer, "content-type"), "text/markdown; charset=utf-8");
+    assert_eq!(header(&answer, "content-length"), "4");
+    assert_eq!(header(&answer, "content-security-policy"), "sandbox");
+    let etag = header(&answer, "etag").to_owned();
+    assert_eq!(answer.text().await.unwrap(), "# hi");
+    let again = rest.request(Method::GET, &path).header("if-none-match", etag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    let download = fetch(rest, &format!("{path}?download=yes")).await;
+    assert_eq!(header(&download, "content-disposition"), "attachment; filename=\"a b.md\"");
+    assert_eq!(header(&download, "content-type"), "application/octet-stream");
+
+    rest.delete(&path).await.expect(&[204]);
+    rest.delete(&path).await.expect(&[404]);
+    assert_eq!(rest.get(&folder).await.expect(&[200]), json!([]));
+}
+
+#[tokio::test]
+async fn a_file_outlives_its_host() {
+    let mut host = super::host().await;
+    let guild = guild(host.rest()).await;
+    let folder = format!("/api/guilds/{guild}/files/");
+    keep(host.rest(), &folder, "x.txt", b"kept").await;
+    host.kill().await;
+    host.start_again().await;
+    assert_eq!(fetch(host.rest(), &format!("{folder}x.txt")).await.text().await.unwrap(), "kept");
+}
+
+#[tokio::test]
+async fn agents_have_files_of_their_own() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = guild(rest).await;
+    let agent = format!("/api/guilds/{guild}/agents/an%20agent/files/");
+    assert_eq!(keep(rest, &agent, "x", b"1").await.0, 200);
+    assert_eq!(fetch(rest, &format!("{agent}x")).await.text().await.unwrap(), "1");
+    rest.get(&format!("/api/guilds/{guild}/files/x")).await.expect(&[404]);
+    assert_eq!(rest.get(&format!("/api/guilds/{guild}/agents/other/files/")).await.expect(&[200]), json!([]));
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_name_is_refused_and_nothing_is_left() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = guild(rest).await;
+    let folder = format!("/api/guilds/{guild}/files/");
+    for name in ["../up.txt", "/etc/passwd", "sub/x.txt", "..", ".", "", "a\\b", ".x.txt.meta", &"n".repeat(256)] {
+        let (status, body) = keep(rest, &folder, name, b"x").await;
+        assert_eq!((status, &body["code"]), (400, &json!("invalid_file_name")), "{name}: {body}");
+    }
+    for path in ["..%2F..%2Fguildhall.db", "..%5C..%5Cx", "%00", ".x.meta"] {
+        rest.get(&format!("{folder}{path}")).await.expect(&[404]);
+    }
+    let (status, body) = keep(rest, &folder, "x.txt", b"x").await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(keep(rest, &folder, "x.txt", b"y").await.1["code"], "file_exists");
+}
+
+#[tokio::test]
+async fn a_file_over_the_limit_is_told_the_limit_and_its_setting() {
+    let host = Host::spawn(super::options().argument("--set").argument("limits.file_bytes=300000")).await;
+    let rest = host.rest();
+    let guild = guild(rest).await;
+    let folder = format!("/api/guilds/{guild}/files/");
+    assert_eq!(keep(rest, &folder, "fits", &[b'x'; 300_000]).await.0, 200);
+    let (status, body) = keep(rest, &folder, "over", &[b'x'; 300_001]).await;
+    assert_eq!((status, &body["detail"]), (413, &json!("The file is larger than 300000 bytes")));
+    assert!(body["hint"].as_str().unwrap().contains("limits.file_bytes"), "{body}");
+    rest.get(&format!("{folder}over")).await.expect(&[404]);
+}
+
+#[tokio::test]
+async fn a_guild_without_a_filesystem_has_no_files() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = rest.launch_spec(&blueprint::echo()).await;
+    let body = rest.get(&format!("/api/guilds/{guild}/files/")).await.expect(&[404]);
+    assert_eq!(body["detail"], format!("Dependency for filesystem not configured for guild {guild}"));
+    let unknown = rest.get("/api/guilds/nope/files/").await.expect(&[404]);
+    assert_eq!(unknown["detail"], "Guild not found");
+}
+
+#[tokio::test]
+async fn a_broken_form_is_told_what_is_wrong() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = guild(rest).await;
+    let folder = format!("/api/guilds/{guild}/files/");
+    let file = ("file", Some("x"), None, &b"x"[..]);
+    for (form, status, detail) in [
+        (b"garbage".to_vec(), 400, "Invalid multipart data."),
+        (form(&[file])[..60].to_vec(), 400, "Invalid multipart data."),
+        (form(&[]), 422, "missing"),
+        (form(&[("file", None, None, b"text")]), 422, "value_error"),
+        (form(&[file, ("file_meta", None, None, b"{nope")]), 422, "json_invalid"),
+        (form(&[file, ("file_meta", None, None, b"[1]")]), 422, "dict_type"),
+    ] {
+        let (answered, body) = post(rest, &folder, form).await;
+        assert_eq!(answered, status, "{body}");
+        let told = body["detail"].as_str().or(body["detail"][0]["type"].as_str());
+        assert_eq!(told, Some(detail), "{body}");
+    }
+    assert_eq!(rest.get(&folder).await.expect(&[200]), json!([]), "nothing was kept");
+}

@@ -21,6 +21,8 @@ pub struct Postgres {
 /// The server refuses to run as root; `nobody` is everywhere.
 const NOBODY: u32 = 65534;
 const USER: &str = "guildhall";
+/// What is needed, all in one folder.
+const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_isready", "createdb"];
 
 impl Postgres {
     /// Starts a server; none, with a line that says so, when its programs are not installed.
@@ -114,12 +116,12 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// The folder of the newest server that is installed.
+/// The folder of the server in `PATH`, else of the newest that is installed.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     installed.sort_by_key(|path| path.parent().and_then(|version| version.file_name()?.to_str()?.parse::<u32>().ok()));
-    let in_path: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
-    let folders = in_path.into_iter().rev().chain(installed);
-    folders.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).last()
+    let in_path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = env::split_paths(&in_path).chain(installed.into_iter().rev());
+    folders.find(|folder| PROGRAMS.iter().all(|program| folder.join(program).is_file()))
 }

@@ -49,7 +49,6 @@ impl Rest {
     }
 
     /// A request for what this client has no word for.
-    #[must_use]
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }

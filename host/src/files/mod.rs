@@ -77,13 +77,14 @@ pub struct Files {
 }
 
 impl Files {
-    /// Keeps files in a folder, which is made when it is not there. A file may have `limit` bytes.
+    /// Keeps files in a folder, which is made when it is not there. A file may have `limit` bytes; one that is kept
+    /// survives the end of the machine.
     ///
     /// # Errors
     /// When the folder cannot be made.
     pub fn in_folder(folder: &FsPath, limit: u64) -> Result<Self, FilesError> {
         std::fs::create_dir_all(folder).map_err(|error| FilesError::Storage(error.to_string()))?;
-        Ok(Self::new(Arc::new(LocalFileSystem::new_with_prefix(folder)?), limit))
+        Ok(Self::new(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)), limit))
     }
 
     /// Keeps files in a bucket, `s3://bucket`. Keys and region come from the environment, as the
@@ -185,7 +186,7 @@ impl Files {
         };
         let text = serde_json::to_vec(&entry).map_err(|error| FilesError::Storage(error.to_string()))?;
         self.objects.put_opts(&folder.entry(&entry.name), text.into(), PutMode::Create.into()).await?;
-        received.is_kept();
+        received.keep();
         Ok(entry)
     }
 

@@ -41,7 +41,7 @@ impl Received {
         &self.sha256
     }
 
-    pub(super) fn is_kept(mut self) {
+    pub(super) fn keep(mut self) {
         if let Some(mut remover) = self.unless_kept.take() {
             remover.location = None;
         }

@@ -1,8 +1,8 @@
 //! Replays recorded exchanges with another server of this API and says where this host
 //! answers differently.
 //!
-//! A folder of recordings has `rest/*.json` (one exchange each, played in the order of `seq`)
-//! and may have `setup.json`: exchanges that were made and not recorded, each with the
+//! A folder of recordings has `rest/*.json`: one exchange each, played in the order of `seq`.
+//! Exchanges that were made and not recorded stand in a setup (`setup.json`), each with the
 //! name of the recording `before` which it is made.
 //!
 //! What is compared, and what is not, stands in [`compare`].
@@ -22,14 +22,14 @@ use crate::Host;
 /// How a recording and this host differ, in words; none when they do not.
 pub type Outcome = Option<String>;
 
-/// Plays all recordings of a folder against a host that has nothing in it yet.
+/// Plays all recordings of a folder against a host that has nothing in it yet. `setup` serves when the folder has none.
 ///
 /// # Panics
 /// When the folder cannot be read or the host does not answer.
-pub async fn replay(folder: &Path, host: &Host) -> BTreeMap<String, Outcome> {
+pub async fn replay(folder: &Path, setup: &Path, host: &Host) -> BTreeMap<String, Outcome> {
     let mut bindings = Bindings::default();
     let mut outcomes = BTreeMap::new();
-    for recording in read_folder(folder) {
+    for recording in read_folder(folder, setup) {
         for exchange in &recording.setup {
             if let Some(difference) = play(exchange, host, &mut bindings).await {
                 panic!("what {} needs cannot be made: {difference}", recording.name);

@@ -68,12 +68,13 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
-/// The recordings of a folder in their order.
+/// The recordings of a folder in their order, with what has to be made before them: the folder's own `setup.json`, or
+/// what of `otherwise` is about them.
 ///
 /// # Panics
 /// When one cannot be read.
 #[must_use]
-pub fn read_folder(folder: &Path) -> Vec<Recording> {
+pub fn read_folder(folder: &Path, otherwise: &Path) -> Vec<Recording> {
     let rest = folder.join("rest");
     let entries = fs::read_dir(&rest).unwrap_or_else(|error| panic!("{}: {error}", rest.display()));
     let files = entries.map(|entry| entry.expect("the folder can be read").path());
@@ -81,12 +82,14 @@ pub fn read_folder(folder: &Path) -> Vec<Recording> {
     let mut recordings: Vec<Recording> = files.map(|path| recording(&read(&path))).collect();
     recordings.sort_by_key(|recording| recording.seq);
 
-    let setup = folder.join("setup.json");
-    let steps = if setup.exists() { read(&setup) } else { Value::Array(Vec::new()) };
-    for step in steps.as_array().expect("setup.json is a list") {
+    let own = folder.join("setup.json");
+    let steps = read(if own.exists() { &own } else { otherwise });
+    for step in steps.as_array().expect("a setup is a list") {
         let name = text(&step["before"]);
-        let before = recordings.iter_mut().find(|recording| recording.name == name);
-        before.unwrap_or_else(|| panic!("setup.json names {name}, which is not recorded")).setup.push(exchange(step));
+        match recordings.iter_mut().find(|recording| recording.name == name) {
+            Some(recording) => recording.setup.push(exchange(step)),
+            None => assert!(!own.exists(), "setup.json names {name}, which is not recorded"),
+        }
     }
     recordings
 }

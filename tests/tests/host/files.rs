@@ -1,4 +1,5 @@
 //! Files of guilds and agents, as clients keep and fetch them.
+#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
 
 use guildhall_tests::{Host, Rest, blueprint};
 use reqwest::{Method, Response};
@@ -11,8 +12,10 @@ async fn guild(rest: &Rest) -> String {
     rest.launch_spec(&spec).await
 }
 
-/// A form of parts: name, file name, content type, content.
-fn form(parts: &[(&str, Option<&str>, Option<&str>, &[u8])]) -> Vec<u8> {
+/// Name, file name, content type, content.
+type Part<'a> = (&'a str, Option<&'a str>, Option<&'a str>, &'a [u8]);
+
+fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut form = Vec::new();
     for (name, file, kind, content) in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();

@@ -16,7 +16,8 @@ async fn recorded_exchanges_are_answered_as_they_were() {
     let elsewhere = std::env::var_os("GOLDEN_DIR").map(PathBuf::from);
     let known = Known::read(&data().join("golden-differences.json"));
     let host = super::host().await;
-    let outcomes = replay(elsewhere.as_deref().unwrap_or(&data().join("golden")), &host).await;
+    let here = data().join("golden");
+    let outcomes = replay(elsewhere.as_deref().unwrap_or(&here), &here.join("setup.json"), &host).await;
 
     let total = outcomes.len();
     let differences: BTreeMap<String, String> =

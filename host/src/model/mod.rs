@@ -12,6 +12,8 @@ pub mod ids;
 pub mod json;
 pub mod message;
 pub mod read;
+pub mod schemas;
 pub mod spec;
 pub mod status;
+pub mod template;
 pub mod topic;

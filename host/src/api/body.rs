@@ -20,6 +20,25 @@ impl JsonBody {
         document(&self.0, &["body"], read).map_err(ApiError::Invalid)
     }
 
+    /// Reads one field of the body, which may hold others or be no object at all.
+    pub fn read_only<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+    ) -> Result<T, ApiError> {
+        let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
+        let value = self.0.get(key).ok_or_else(missing)?;
+        document(value, &["body", key], read).map_err(ApiError::Invalid)
+    }
+
+    /// The body with one of its fields, if it is there, made into another.
+    pub fn with(mut self, key: &str, change: impl FnOnce(Value) -> Result<Value, ApiError>) -> Result<Self, ApiError> {
+        if let Some(field) = self.0.get_mut(key) {
+            *field = change(field.take())?;
+        }
+        Ok(self)
+    }
+
     pub fn into_value(self) -> Value {
         self.0
     }
@@ -39,7 +58,46 @@ impl FromRequest<ApiState> for JsonBody {
         if value.is_null() {
             return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
         }
+        if has_nul(&value) {
+            let mut mistakes = Vec::new();
+            find_nul(&value, &mut vec!["body".into()], &mut mistakes);
+            return Err(ApiError::Invalid(mistakes));
+        }
         Ok(Self(value))
+    }
+}
+
+/// Whether a text in it, be it a value or a key, has a character that no database keeps.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, item)| key.contains('\0') || has_nul(item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn find_nul(value: &Value, at: &mut Vec<Step>, found: &mut Vec<FieldError>) {
+    match value {
+        Value::String(text) if text.contains('\0') => found.push(FieldError::nul(at.clone(), json!(text))),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                at.push(Step::Index(index));
+                find_nul(item, at, found);
+                at.pop();
+            }
+        }
+        Value::Object(fields) => {
+            for (key, item) in fields {
+                if key.contains('\0') {
+                    found.push(FieldError::nul(at.clone(), json!(key)));
+                }
+                at.push(key.as_str().into());
+                find_nul(item, at, found);
+                at.pop();
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

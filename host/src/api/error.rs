@@ -1,24 +1,26 @@
 //! Every error has one shape: `detail` (a text, or the list of mistakes in a body),
-//! `code` (stable, for programs), `hint` where there is one, `trace_id`. This is
-//! the only file that knows status codes of errors.
+//! `code` (stable, for programs), `hint` where there is one, `trace_id`. What is said
+//! of which error is in `answer`, the only file that knows status codes of errors.
+
+mod answer;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
 use crate::guild::{ComponentRefusal, GuildError, LaunchError};
-use crate::model::ids::{AgentId, Digest, GuildId};
+use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
+use crate::model::template::TemplateError;
 use crate::store::StoreError;
+
+use answer::Answer;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +74,50 @@ pub enum ApiError {
     NotReady,
     #[error("{what} {id} not found")]
     NotFound { what: &'static str, id: String },
+    /// The same, where clients expect to read the id.
+    #[error("{what} {id} not found")]
+    NoSuch { what: &'static str, id: String },
+    #[error("user {user} is in guild {guild}")]
+    AlreadyUser { user: UserId, guild: GuildId },
+    #[error("user {user} is not in guild {guild}")]
+    NotUser { user: UserId, guild: GuildId },
+    #[error("guild {0} has no blueprint")]
+    NoBlueprint(GuildId),
+    #[error("blueprint {blueprint} is not shared with {org}")]
+    NotShared { blueprint: BlueprintId, org: OrgId },
+    #[error("no agent {0}")]
+    NoAgent(String),
+    #[error("agent {0} has no icon")]
+    NoIcon(String),
+    /// A list of icons, or an icon, that is empty.
+    #[error("no {0} given")]
+    NothingGiven(&'static str),
+    /// Icons of agents that the blueprint does not have.
+    #[error("agents that are not in the blueprint")]
+    StrangeAgents,
+    #[error("unknown statuses {0:?}")]
+    UnknownStatuses(Vec<String>),
+    #[error("no handler of format {0}")]
+    NoHandler(String),
+    #[error("class {0} is not in the registry")]
+    NotInRegistry(String),
+    #[error("no schema of {0}")]
+    NoSchema(String),
+    /// The class is an agent, and not a message.
+    #[error("no class of messages")]
+    NotAMessage,
+    #[error("message is on the board")]
+    OnBoard,
+    #[error("message is not on the board")]
+    NotOnBoard,
+    /// Of a configuration and its schema one is missing: this one.
+    #[error("{0} is required")]
+    Unpaired(&'static str),
+    /// A configuration that does not fit its schema, or a schema that is none.
+    #[error("invalid configuration: {0}")]
+    InvalidConfiguration(String),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     #[error("{what} {id} exists")]
     Conflict { what: &'static str, id: String },
     /// Something of ours failed; the client learns no more than the trace id.
@@ -85,6 +131,16 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
             StoreError::Database(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl ApiError {
+    /// For paths under a thing that is not there: clients expect to read its id.
+    pub fn under(error: StoreError) -> Self {
+        match error.into() {
+            Self::NotFound { what, id } => Self::NoSuch { what, id },
+            other => other,
         }
     }
 }
@@ -123,152 +179,6 @@ impl From<ComponentRefusal> for ApiError {
     fn from(refusal: ComponentRefusal) -> Self {
         Self::Refused(refusal)
     }
-}
-
-/// The answer to an error, before it has its trace id.
-#[derive(Clone, Debug, Serialize)]
-struct Answer {
-    detail: Value,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-    trace_id: String,
-}
-
-impl Answer {
-    fn new(detail: impl Into<Value>, code: &'static str) -> Self {
-        Self { detail: detail.into(), code, hint: None, trace_id: String::new() }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl ApiError {
-    fn answer(self) -> (StatusCode, Answer) {
-        match self {
-            Self::NoRoute => (StatusCode::NOT_FOUND, Answer::new("Not Found", "no_such_path")),
-            Self::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, Answer::new("Method Not Allowed", "method_not_allowed")),
-            Self::Unreadable => (
-                StatusCode::BAD_REQUEST,
-                Answer::new("There was an error parsing the body", "unreadable_body").hint("send JSON in UTF-8"),
-            ),
-            Self::TooLarge { limit, setting } => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Answer::new(format!("The body is larger than {limit} bytes"), "too_large")
-                    .hint(format!("the operator sets the limit with {setting}")),
-            ),
-            Self::NotWasm => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                Answer::new("A component is sent as application/wasm", "not_wasm")
-                    .hint("curl -H 'content-type: application/wasm' --data-binary @agent.wasm"),
-            ),
-            Self::Multipart(words) => (StatusCode::BAD_REQUEST, Answer::new(words, "invalid_form")),
-            Self::BadFileName(why) => {
-                (StatusCode::BAD_REQUEST, Answer::new(format!("Invalid file name: {why}"), "invalid_file_name"))
-            }
-            Self::File(error) => file(&error),
-            Self::NoFileSystem(guild) => (
-                StatusCode::NOT_FOUND,
-                Answer::new(format!("Dependency for filesystem not configured for guild {guild}"), "no_filesystem")
-                    .hint("give the guild's spec a dependency_map with the key filesystem"),
-            ),
-            Self::Invalid(mistakes) => (StatusCode::UNPROCESSABLE_ENTITY, Answer::new(json!(mistakes), "invalid_body")),
-            Self::InvalidSpec(mistakes) => {
-                (StatusCode::BAD_REQUEST, Answer::new(as_sentences(&mistakes), "invalid_spec"))
-            }
-            Self::InvalidLaunch(mistakes) => (StatusCode::BAD_REQUEST, Answer::new(json!(mistakes), "invalid_launch")),
-            Self::Unsupported(parts) => (
-                StatusCode::BAD_REQUEST,
-                Answer::new(format!("Unsupported GuildSpec: {}", parts.join("; ")), "unsupported_spec")
-                    .hint("leave these out: a guild that obeyed only half of its spec would mislead"),
-            ),
-            Self::DuplicateAgent(id) => (
-                StatusCode::BAD_REQUEST,
-                Answer::new(format!("Invalid GuildSpec: two agents have the id {id}"), "duplicate_agent_id")
-                    .hint("give each agent its own id, or none"),
-            ),
-            Self::UnknownClass(class) => (
-                StatusCode::BAD_REQUEST,
-                Answer::new(format!("Agent not found for class_name: {class}"), "unknown_class")
-                    .hint("register it with POST /catalog/agents, or name a component in the agent"),
-            ),
-            Self::UnknownComponent(digest) => (
-                StatusCode::BAD_REQUEST,
-                Answer::new(format!("Component {digest} not found"), "unknown_component")
-                    .hint("upload it with POST /catalog/components"),
-            ),
-            Self::MayNotLaunch => {
-                (StatusCode::FORBIDDEN, Answer::new("Insufficient permissions to launch", "may_not_launch"))
-            }
-            Self::GuildStopped => (StatusCode::BAD_REQUEST, Answer::new("Guild is already stopped", "guild_stopped")),
-            Self::Refused(refusal) => refused(refusal),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Answer::new("Not ready", "not_ready")),
-            Self::NotFound { what, id } => (StatusCode::NOT_FOUND, not_found(what, &id)),
-            Self::Conflict { what, id } => (StatusCode::CONFLICT, conflict(what, &id)),
-            Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
-            }
-        }
-    }
-}
-
-fn refused(refusal: ComponentRefusal) -> (StatusCode, Answer) {
-    let status = match refusal.code {
-        "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "host_error" => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    (status, Answer { hint: refusal.hint, ..Answer::new(refusal.message, refusal.code) })
-}
-
-fn file(error: &FilesError) -> (StatusCode, Answer) {
-    match error {
-        FilesError::NotFound => (StatusCode::NOT_FOUND, Answer::new("File not found", "file_not_found")),
-        FilesError::Exists => (StatusCode::CONFLICT, Answer::new("File already exists", "file_exists")),
-        FilesError::TooLarge { limit } => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Answer::new(format!("The file is larger than {limit} bytes"), "file_too_large")
-                .hint("the operator sets the limit with limits.file_bytes"),
-        ),
-        FilesError::Interrupted => (StatusCode::BAD_REQUEST, Answer::new("Invalid multipart data.", "invalid_form")),
-        FilesError::Storage(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
-        }
-    }
-}
-
-fn not_found(what: &str, id: &str) -> Answer {
-    match what {
-        "guild" => Answer::new("Guild not found", "guild_not_found"),
-        "blueprint" => Answer::new("Blueprint not found", "blueprint_not_found"),
-        "category" => Answer::new(format!("Category {id} not found"), "category_not_found"),
-        "agent class" => {
-            Answer::new(format!("Agent with qualified class name {id} not found"), "agent_class_not_found")
-        }
-        "component" => Answer::new(format!("Component {id} not found"), "component_not_found"),
-        _ => Answer::new(format!("{what} {id} not found"), "not_found"),
-    }
-}
-
-fn conflict(what: &str, id: &str) -> Answer {
-    match what {
-        "guild" => Answer::new(format!("Guild {id} already exists"), "guild_exists"),
-        "agent class" => Answer::new(format!("'{id}' already exists"), "agent_class_exists"),
-        _ => Answer::new(format!("{what} {id} already exists"), "conflict"),
-    }
-}
-
-/// Mistakes as the text that clients know from the reference's validator.
-fn as_sentences(mistakes: &[FieldError]) -> String {
-    let (count, plural) = (mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
-    let lines: String = mistakes
-        .iter()
-        .map(|mistake| format!("\n{}\n  {} [type={}]", mistake.path(), mistake.msg, mistake.kind))
-        .collect();
-    format!("Invalid GuildSpec: {count} validation error{plural} for GuildSpec{lines}")
 }
 
 impl IntoResponse for ApiError {

@@ -33,7 +33,8 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let (spec, org) = body.read(object(|f| {
+    let body = body.with("spec", |spec| spec::configured(spec, Map::new()))?;
+    let (mut spec, org) = body.read(object(|f| {
         let spec = f.required("spec", guild(&api.ceilings));
         let org = f.required("org_id", text);
         Some((spec?, OrgId::from(org?)))
@@ -41,6 +42,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     let mut document = body.into_value()["spec"].take();
     let warnings = spec::admit(&spec, &document)?;
     spec::check_components(&api.store, &spec).await?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
     Ok(Created::warned(id.into_string(), warnings))

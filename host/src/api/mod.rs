@@ -1,22 +1,28 @@
 //! The REST API. A file's path is the path of the URLs it serves; `error` alone
 //! knows status codes. Each path is served with and without its last slash.
 
+mod boards;
 mod body;
 mod catalog;
+mod cors;
 mod error;
 mod files;
 mod guilds;
 mod health;
 mod openapi;
+mod path;
+mod query;
+mod registry;
+mod schema;
 mod spec;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::from_fn;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::MethodRouter;
+use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::files::Files;
 use crate::guild::Guilds;
@@ -50,47 +56,45 @@ type Route = (&'static str, MethodRouter<ApiState>);
 /// send no origin and are not asked.
 pub fn router(state: ApiState, cors_origin: &HeaderValue) -> Router {
     let limits = state.limits;
-    all_routes(limits)
+    let router = all_routes(limits)
         .into_iter()
         .fold(Router::new(), with_and_without_slash)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(path::refuse_odd))
         .layer(from_fn(error::finish))
-        .layer(cors(cors_origin))
-        .with_state(state)
+        .layer(from_fn_with_state(cors_origin.clone(), cors::cors))
+        .with_state(state);
+    let respelled = router.clone();
+    router.fallback(async move |mut request: Request| {
+        if let Some(uri) = path::respelled(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        respelled.oneshot(request).await
+    })
 }
 
 fn all_routes(limits: ApiLimits) -> Vec<Route> {
-    [catalog::routes(limits), guilds::routes(), files::routes(), health::routes(), openapi::routes()].concat()
+    [
+        catalog::routes(limits),
+        guilds::routes(),
+        files::routes(),
+        registry::routes(),
+        boards::routes(),
+        health::routes(),
+        openapi::routes(),
+    ]
+    .concat()
 }
 
+/// A path that is given with its last slash is served with it alone.
 fn with_and_without_slash(router: Router<ApiState>, (path, methods): Route) -> Router<ApiState> {
-    router.route(path, methods.clone()).route(&format!("{path}/"), methods)
-}
-
-fn cors(origin: &HeaderValue) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list([origin.clone()]))
-        .allow_methods([
-            Method::DELETE,
-            Method::GET,
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::PATCH,
-            Method::POST,
-            Method::PUT,
-        ])
-        .allow_headers([
-            header::ACCEPT,
-            header::ACCEPT_LANGUAGE,
-            header::CONTENT_LANGUAGE,
-            header::CONTENT_TYPE,
-            TRACEPARENT,
-        ])
-        .max_age(std::time::Duration::from_secs(600))
-        .vary([header::ORIGIN])
+    match path.strip_suffix('/') {
+        Some(_) => router.route(path, methods),
+        None => router.route(path, methods.clone()).route(&format!("{path}/"), methods),
+    }
 }
 
 /// The W3C trace context of a request.

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use super::ApiState;
 use super::error::ApiError;
+use super::schema::{Mistake, Schema};
 use crate::guild::Guilds;
 use crate::model::ids::Digest;
 use crate::model::read::spec::{duplicate_agent, foreign_back_ends, unsupported};
-use crate::model::spec::GuildSpec;
+use crate::model::read::{FieldError, Step};
+use crate::model::spec::{AgentSpec, GuildSpec};
+use crate::model::template;
 use crate::store::Store;
 
 /// The answer to something made.
@@ -74,4 +78,133 @@ pub async fn check_classes(store: &Store, guilds: &Guilds, spec: &GuildSpec) -> 
         }
     }
     Ok(())
+}
+
+/// Refuses a blueprint of which only one of the two is there.
+pub fn check_pair(document: &Value) -> Result<(), ApiError> {
+    let has = |key| document.get(key).is_some_and(|value| !value.is_null());
+    match (has("configuration"), has("configuration_schema")) {
+        (true, false) => Err(ApiError::Unpaired("configuration_schema")),
+        (false, true) => Err(ApiError::Unpaired("configuration")),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// The spec that a document means: its configuration, with what was `given` put over
+/// it, fits the schema and is rendered into agents and routes. Neither is in the result.
+pub fn configured(mut document: Value, given: Map<String, Value>) -> Result<Value, ApiError> {
+    let Some(fields) = document.as_object_mut() else { return Ok(document) };
+    let schema = fields.shift_remove("configuration_schema").filter(|schema| !schema.is_null());
+    let mut configuration = match fields.shift_remove("configuration") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(configuration)) => configuration,
+        Some(other) => return Err(ApiError::InvalidConfiguration(format!("{other} is not of type 'object'"))),
+    };
+    configuration.extend(given);
+    if let Some(schema) = schema {
+        let schema = Schema::new(&schema).map_err(ApiError::InvalidConfiguration)?;
+        let whole = Value::Object(configuration.clone());
+        if let Some(Mistake { text, .. }) = schema.mistakes(&whole).into_iter().next() {
+            return Err(ApiError::InvalidConfiguration(text));
+        }
+    }
+    template::apply(&mut document, &configuration)?;
+    Ok(document)
+}
+
+/// Fits the properties of the agents to what their classes ask for: texts that spell
+/// a number or a flag become one. Agents of classes that nobody describes are not
+/// looked at.
+///
+/// # Errors
+/// `Err` inside: the mistakes, with paths from the spec.
+pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
+    let mut mistakes = Vec::new();
+    for (index, agent) in spec.agents.iter_mut().enumerate() {
+        let Some(described) = properties_schema(api, agent).await? else { continue };
+        let Ok(schema) = Schema::new(&described) else { continue };
+        let mut properties = Value::Object(std::mem::take(&mut agent.properties));
+        coerce(&described, &mut properties);
+        for Mistake { path, text } in schema.mistakes(&properties) {
+            let loc = [Step::from("agents"), Step::Index(index), "properties".into()].into_iter().chain(path).collect();
+            let error = FieldError::new("value_error", loc, format!("Value error, {text}"), properties.clone());
+            mistakes.push(error.with_ctx(json!({"error": {}})));
+        }
+        if let Value::Object(properties) = properties {
+            agent.properties = properties;
+        }
+    }
+    Ok(if mistakes.is_empty() { Ok(()) } else { Err(mistakes) })
+}
+
+/// What the component that serves an agent says of its properties; without one, what
+/// the class was registered with.
+async fn properties_schema(api: &ApiState, agent: &AgentSpec) -> Result<Option<Value>, ApiError> {
+    let entry = match &agent.component {
+        Some(_) => None,
+        None => api.store.agent_entry(&agent.class_name).await?,
+    };
+    let named = agent.component.as_deref().map(Digest::from);
+    let described = match named.or_else(|| entry.as_ref()?.component.clone()) {
+        Some(digest) => api.store.component(&digest).await?.map(|mut row| row.description["properties_schema"].take()),
+        None => api.guilds.built_in().into_iter().find_map(|component| {
+            let description = &component.description;
+            (description.class_name == agent.class_name).then(|| description.properties_schema.clone())
+        }),
+    };
+    let schema = described.or_else(|| entry.map(|entry| Value::Object(entry.properties_schema)));
+    Ok(schema.filter(|schema| !schema.is_null() && *schema != json!({})))
+}
+
+/// Texts become what the schema asks for where they spell it: templates give texts.
+fn coerce(schema: &Value, value: &mut Value) {
+    if let (Some(kind), Some(text)) = (schema["type"].as_str(), value.as_str()) {
+        let meant = match kind {
+            "integer" => text.trim().parse().ok().map(|number: i64| json!(number)),
+            "number" => text.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(|number| json!(number)),
+            "boolean" => text.trim().parse().ok().map(|flag: bool| json!(flag)),
+            _ => None,
+        };
+        if let Some(meant) = meant {
+            *value = meant;
+        }
+    }
+    let Some(fields) = value.as_object_mut() else { return };
+    for (name, field) in fields {
+        coerce(&schema["properties"][name.as_str()], field);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_templates_become_what_the_component_asks_for() {
+        let schema = json!({"properties": {
+            "n": {"type": "integer"}, "on": {"type": "boolean"}, "text": {"type": "string"},
+            "deep": {"properties": {"f": {"type": "number"}}},
+        }});
+        let mut value = json!({"n": "3", "on": "true", "text": "4", "deep": {"f": "1.5"}, "other": "5"});
+        coerce(&schema, &mut value);
+        assert_eq!(value, json!({"n": 3, "on": true, "text": "4", "deep": {"f": 1.5}, "other": "5"}));
+        let mut unfit = json!({"n": "three", "on": "perhaps"});
+        coerce(&schema, &mut unfit);
+        assert_eq!(unfit, json!({"n": "three", "on": "perhaps"}));
+    }
+
+    #[test]
+    fn a_launch_changes_the_configuration_and_not_its_schema() {
+        let document = json!({
+            "configuration": {"name": "a", "n": 1}, "agents": [{"name": "{{name}}-{{n}}"}],
+            "configuration_schema": {"properties": {"name": {"type": "string"}}},
+        });
+        let given = |value: Value| value.as_object().cloned().unwrap();
+        let plain = configured(document.clone(), Map::new()).unwrap();
+        assert_eq!(plain, json!({"agents": [{"name": "a-1"}]}));
+        let changed = configured(document.clone(), given(json!({"n": 2, "more": true}))).unwrap();
+        assert_eq!(changed, json!({"agents": [{"name": "a-2"}]}));
+        let error = configured(document, given(json!({"name": 5}))).unwrap_err();
+        assert!(matches!(error, ApiError::InvalidConfiguration(text) if text == "5 is not of type 'string'"));
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::agent::Components;
 use crate::model::ids::GuildId;
 use crate::model::status::GuildStatus;
 
@@ -17,27 +18,29 @@ const NOW: u64 = 1_736_935_200_005;
 struct Server {
     router: Router,
     store: Store,
+    guilds: Guilds,
+    components: Components,
     _dir: tempfile::TempDir,
 }
 
-async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> Guilds {
+/// Guilds, and the components that they run on.
+pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> (Guilds, Components) {
     let (limits, retention) = (crate::journal::Limits::default(), crate::journal::Retention::default());
     let durability = crate::journal::Durability::None;
     let file = dir.join("journal.db");
     let sandbox = crate::sandbox::SandboxConfig { max_agents: 4, ..Default::default() };
-    let components =
-        crate::agent::Components::new(crate::sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
+    let components = Components::new(crate::sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
     let guilds = Guilds::new(crate::guild::Setup {
         store: store.clone(),
         journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
-        components,
+        components: components.clone(),
         clock: clock.clone(),
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,
         dialect: crate::model::dialect::Dialect::Guide,
     });
     guilds.resume().await.unwrap();
-    guilds
+    (guilds, components)
 }
 
 /// A component that is one.
@@ -56,23 +59,40 @@ impl Server {
         let store = Store::open("sqlite::memory:").await.unwrap();
         let clock = Clock::fixed(NOW);
         let dir = tempfile::TempDir::new().unwrap();
+        let (guilds, components) = guilds(&store, &clock, dir.path()).await;
         let state = ApiState {
             store: store.clone(),
-            guilds: guilds(&store, &clock, dir.path()).await,
+            guilds: guilds.clone(),
             files: Files::in_folder(&dir.path().join("files"), 1_000_000).unwrap(),
             clock,
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
         let router = router(state, &HeaderValue::from_static("http://localhost:3000"));
-        Self { router, store, _dir: dir }
+        Self { router, store, guilds, components, _dir: dir }
+    }
+
+    /// Makes the components of the program known, as a server does when it starts.
+    async fn with_built_in(self) -> Self {
+        let mut built_in = Vec::new();
+        for (_, bytes) in crate::server::built_in::BUILT_IN {
+            built_in.push(self.components.prepare((*bytes).into()).await.unwrap());
+        }
+        self.guilds.add_built_in(built_in).await.unwrap();
+        self
+    }
+
+    async fn delete(&self, path: &str) -> Answered {
+        self.call("DELETE", path, None, Body::empty()).await
     }
 
     async fn send(&self, request: Request<Body>) -> Answered {
         let response: Response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        let body =
+            if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
         Answered { status: parts.status, headers: parts.headers, body }
     }
 
@@ -315,7 +335,7 @@ async fn a_spec_that_cannot_be_obeyed_is_refused() {
     let over = json!({"name": "A", "description": "d", "class_name": CLASS, "sandbox": {"memory_mib": 4096}});
     for (key, value, code, words) in [
         ("routes", json!({"steps": [{"agent_type": "x", "transformer": {}}]}), "unsupported_spec", "transformer"),
-        ("configuration", json!({"a": 1}), "unsupported_spec", "configuration"),
+        ("configuration", json!({"a": 1}), "invalid_configuration", "configuration_schema is required"),
         ("agents", json!([agent, agent]), "duplicate_agent_id", "same"),
         ("agents", json!({"a": 1}), "invalid_spec", "Invalid GuildSpec: 1 validation error for GuildSpec\nagents"),
         (
@@ -409,3 +429,6 @@ async fn a_panic_is_an_answer_and_not_the_end() {
     );
     assert_eq!(answered.body["detail"], "Internal Server Error");
 }
+
+mod catalog;
+mod edges;

@@ -58,23 +58,13 @@ impl Guilds {
 /// What the catalog says of a class that a component brings.
 fn entry_of(component: &Component) -> AgentEntry {
     let description = &component.description;
-    let handlers = description.receives.iter().map(|format| {
-        let handler = json!({
-            "handler_name": "receive",
-            "message_format": format.name,
-            "message_format_schema": format.json_schema,
-            "handler_doc": "",
-            "send_message_calls": [],
-        });
-        (format.name.clone(), handler)
-    });
-    AgentEntry {
-        doc: description.summary.clone(),
-        properties_schema: description.properties_schema.as_object().cloned().unwrap_or_default(),
-        handlers: handlers.collect(),
-        component: Some(component.digest.clone()),
-        ..AgentEntry::bare(&description.class_name)
-    }
+    AgentEntry::described(
+        &description.class_name,
+        &description.summary,
+        description.receives.iter().map(|format| (format.name.as_str(), &format.json_schema)),
+        &description.properties_schema,
+        component.digest.clone(),
+    )
 }
 
 /// What is kept of a component that is ready.

@@ -50,6 +50,10 @@ text_id! {
     GuildId
     /// A member of a guild.
     AgentId
+    /// What users of a guild pin messages up on.
+    BoardId
+    /// What a user said of a blueprint.
+    ReviewId
     /// A person or program that talks to guilds; taken from the request as it is.
     UserId
     /// An organisation; taken from the request as it is.

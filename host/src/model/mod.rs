@@ -13,6 +13,8 @@ pub mod json;
 pub mod message;
 pub mod payload;
 pub mod read;
+pub mod schemas;
 pub mod spec;
 pub mod status;
+pub mod template;
 pub mod topic;

@@ -55,6 +55,13 @@ impl FieldError {
         Self::new("missing", loc, "Field required", object)
     }
 
+    /// A text with a character that no database keeps.
+    #[must_use]
+    pub fn nul(loc: Vec<Step>, text: Value) -> Self {
+        let msg = "Value error, a text cannot hold the character U+0000";
+        Self::new("value_error", loc, msg, text).with_ctx(json!({"error": {}}))
+    }
+
     /// The path with dots, `agents.0.name`.
     #[must_use]
     pub fn path(&self) -> String {

@@ -1,5 +1,7 @@
 //! Agent classes of the catalog, and which component serves each.
 
+use serde_json::{Map, Value};
+
 use super::{Store, StoreError, from_json, to_json};
 use crate::model::catalog::AgentEntry;
 use crate::model::ids::Digest;
@@ -100,5 +102,16 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.into_iter().map(EntryRow::read).collect()
+    }
+
+    /// The handlers of all classes, in the order of registration.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn handlers(&self) -> Result<Vec<Map<String, Value>>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT handlers FROM agent_classes ORDER BY position, class_name")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter().map(|(handlers,)| from_json(&handlers)).collect()
     }
 }

@@ -1,33 +1,23 @@
-//! Blueprints. They never change once made, so what a reader wants to see of one
-//! is kept in one row; tags have a table of their own to be found by.
+//! Blueprints. What is launched of them never changes once made, so what a reader
+//! wants to see of one is kept in one row; tags and icons have tables of their own.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Store, StoreError, from_json, raw, to_i64, to_json, to_u64, word};
+use super::listings::{BlueprintInfo, InfoColumns, select_infos};
+use super::{Store, StoreError, from_json, icons, raw, to_i64, to_json, word};
 use crate::model::catalog::{Access, Blueprint, Exposure};
-use crate::model::ids::{BlueprintId, OrgId, UserId};
+use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
 
-/// A blueprint with the name of its category, as it is shown.
+/// A blueprint as it is shown.
 #[derive(Debug)]
 pub struct BlueprintRow {
-    pub id: String,
-    pub name: String,
-    pub description: String,
-    pub version: String,
-    pub exposure: String,
-    pub author_id: String,
-    pub organization_id: Option<String>,
-    /// Null when no such category exists.
-    pub category_id: Option<String>,
-    pub category_name: Option<String>,
-    pub icon: Option<String>,
+    pub info: BlueprintInfo,
     pub intro_msg: Option<String>,
     pub spec: Box<RawValue>,
     pub tags: Box<RawValue>,
     pub commands: Box<RawValue>,
     pub starter_prompts: Box<RawValue>,
-    pub created_ms: u64,
 }
 
 /// What a launch needs to know of a blueprint.
@@ -39,49 +29,56 @@ pub struct LaunchableBlueprint {
 
 #[derive(sqlx::FromRow)]
 struct Columns {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: String,
-    author_id: String,
-    organization_id: Option<String>,
-    category_id: Option<String>,
-    category_name: Option<String>,
-    icon: Option<String>,
+    #[sqlx(flatten)]
+    info: InfoColumns,
     intro_msg: Option<String>,
     spec: String,
     tags: String,
     commands: String,
     starter_prompts: String,
-    created_ms: i64,
 }
 
 impl Columns {
     fn read(self) -> Result<BlueprintRow, StoreError> {
         Ok(BlueprintRow {
-            id: self.id,
-            name: self.name,
-            description: self.description,
-            version: self.version,
-            exposure: self.exposure,
-            author_id: self.author_id,
-            organization_id: self.organization_id,
-            category_id: self.category_id,
-            category_name: self.category_name,
-            icon: self.icon,
+            info: self.info.read(),
             intro_msg: self.intro_msg,
             spec: raw(self.spec)?,
             tags: raw(self.tags)?,
             commands: raw(self.commands)?,
             starter_prompts: raw(self.starter_prompts)?,
-            created_ms: to_u64(self.created_ms),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct LaunchColumns {
+    exposure: String,
+    shared_from: Option<String>,
+    author_id: String,
+    organization_id: Option<String>,
+    shares: i64,
+    spec: String,
+}
+
+impl LaunchColumns {
+    fn read(self) -> Result<LaunchableBlueprint, StoreError> {
+        let shared_from = self.shared_from.map(|exposure| word(Exposure::parse, &exposure)).transpose()?;
+        Ok(LaunchableBlueprint {
+            access: Access {
+                exposure: word(Exposure::parse, &self.exposure)?,
+                shared_from,
+                author: UserId::from(self.author_id),
+                organization: self.organization_id.map(OrgId::from),
+                is_shared: self.shares > 0,
+            },
+            spec: from_json(&self.spec)?,
         })
     }
 }
 
 impl Store {
-    /// Adds a blueprint and its tags.
+    /// Adds a blueprint, its tags and its icons.
     ///
     /// # Errors
     /// `Conflict` when the id is taken.
@@ -90,9 +87,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO blueprints (id, name, description, version, exposure, author_id, organization_id, category_id,
-                                     icon, intro_msg, spec, tags, commands, starter_prompts, agent_icons, created_ms,
-                                     position)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                                     icon, intro_msg, spec, tags, commands, starter_prompts, created_ms, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                      (SELECT COALESCE(MAX(position), 0) + 1 FROM blueprints))",
         )
         .bind(id)
@@ -109,7 +105,6 @@ impl Store {
         .bind(to_json(&blueprint.tags)?)
         .bind(to_json(&blueprint.commands)?)
         .bind(to_json(&blueprint.starter_prompts)?)
-        .bind(to_json(&blueprint.agent_icons)?)
         .bind(to_i64(now_ms))
         .execute(&mut *transaction)
         .await
@@ -121,6 +116,9 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        for icon in &blueprint.agent_icons {
+            icons::put(&mut transaction, &blueprint.id, icon).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
@@ -129,16 +127,53 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn blueprint(&self, id: &BlueprintId) -> Result<BlueprintRow, StoreError> {
-        let row: Option<Columns> = sqlx::query_as(
-            "SELECT b.id, b.name, b.description, b.version, b.exposure, b.author_id, b.organization_id,
-                    c.id AS category_id, c.name AS category_name, b.icon, b.intro_msg, b.spec, b.tags, b.commands,
-                    b.starter_prompts, b.created_ms
-             FROM blueprints b LEFT JOIN categories c ON c.id = b.category_id WHERE b.id = $1",
-        )
+        let row: Option<Columns> = sqlx::query_as(select_infos!(
+            ", b.intro_msg, b.spec, b.tags, b.commands, b.starter_prompts",
+            "WHERE b.id = $1"
+        ))
         .bind(id.as_str())
         .fetch_optional(&self.readers)
         .await?;
         row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?.read()
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none with this id.
+    pub async fn blueprint_exists(&self, id: &BlueprintId) -> Result<(), StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT id FROM blueprints WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|_| ()).ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))
+    }
+
+    /// The spec of a blueprint alone.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none with this id.
+    pub async fn blueprint_spec(&self, id: &BlueprintId) -> Result<Value, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT spec FROM blueprints WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        let (spec,) = row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?;
+        from_json(&spec)
+    }
+
+    /// The blueprint that a guild was launched from; `None` when it was made from a
+    /// spec.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such guild.
+    pub async fn blueprint_of_guild(&self, guild: &GuildId) -> Result<Option<BlueprintRow>, StoreError> {
+        let row: Option<(Option<String>,)> = sqlx::query_as("SELECT blueprint_id FROM guilds WHERE id = $1")
+            .bind(guild.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        match row.ok_or_else(|| StoreError::not_found("guild", guild.as_str()))? {
+            (Some(id),) => self.blueprint(&id.into()).await.map(Some),
+            (None,) => Ok(None),
+        }
     }
 
     /// What a launch by a member of this organisation needs.
@@ -146,8 +181,8 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn blueprint_to_launch(&self, id: &BlueprintId, org: &OrgId) -> Result<LaunchableBlueprint, StoreError> {
-        let row: Option<(String, String, Option<String>, i64, String)> = sqlx::query_as(
-            "SELECT b.exposure, b.author_id, b.organization_id,
+        let row: Option<LaunchColumns> = sqlx::query_as(
+            "SELECT b.exposure, b.shared_from, b.author_id, b.organization_id,
                     (SELECT COUNT(*) FROM blueprint_shares s
                      WHERE s.blueprint_id = b.id AND s.organization_id = $2) AS shares,
                     b.spec
@@ -157,16 +192,6 @@ impl Store {
         .bind(org.as_str())
         .fetch_optional(&self.readers)
         .await?;
-        let (exposure, author, organization, shares, spec) =
-            row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?;
-        Ok(LaunchableBlueprint {
-            access: Access {
-                exposure: word(Exposure::parse, &exposure)?,
-                author: UserId::from(author),
-                organization: organization.map(OrgId::from),
-                is_shared: shares > 0,
-            },
-            spec: from_json(&spec)?,
-        })
+        row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?.read()
     }
 }

@@ -34,6 +34,20 @@ impl Store {
         row.map(category).ok_or_else(|| StoreError::not_found("category", id.as_str()))
     }
 
+    /// The first category of this name.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn category_named(&self, name: &str) -> Result<Category, StoreError> {
+        let row: Option<(String, String, String)> = sqlx::query_as(
+            "SELECT id, name, description FROM categories WHERE name = $1 ORDER BY position, id LIMIT 1",
+        )
+        .bind(name)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(category).ok_or_else(|| StoreError::not_found("category", name))
+    }
+
     /// All of them, in the order of creation.
     ///
     /// # Errors

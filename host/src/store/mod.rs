@@ -4,10 +4,16 @@
 
 mod agents;
 mod blueprints;
+mod boards;
 mod categories;
 mod components;
 mod guilds;
+mod icons;
+mod listings;
 mod members;
+mod reviews;
+mod shares;
+mod users;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,7 +26,9 @@ use sqlx::{Any, AnyPool, ConnectOptions, Transaction};
 pub use blueprints::{BlueprintRow, LaunchableBlueprint};
 pub use components::{ComponentRow, ComponentState};
 pub use guilds::{GuildRow, GuildSummary, NewGuild};
+pub use listings::BlueprintInfo;
 pub use members::{AgentKind, AgentRow};
+pub use users::GuildOf;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

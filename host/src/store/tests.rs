@@ -202,7 +202,7 @@ async fn a_blueprint_is_read_as_it_was_made() {
     let row = store.blueprint(&blueprint.id).await.unwrap();
     assert_eq!(row.spec.get(), r#"{"z":1,"a":1.5}"#);
     assert_eq!(row.tags.get(), r#"["a","b"]"#);
-    assert_eq!((row.category_name.as_deref(), row.created_ms), (Some("Testing"), 11));
+    assert_eq!((row.info.category_name.as_deref(), row.info.created_ms), (Some("Testing"), 11));
     let launchable = store.blueprint_to_launch(&blueprint.id, &OrgId::from("org")).await.unwrap();
     assert!(launchable.access.allows(&UserId::from("bob"), &OrgId::from("org")));
     assert!(matches!(store.blueprint(&BlueprintId::from("nope")).await, Err(StoreError::NotFound { .. })));
@@ -236,3 +236,5 @@ async fn a_database_in_memory_is_one_database() {
     let id = launched(&store).await;
     assert_eq!(store.guild(&id).await.unwrap().id, id);
 }
+
+mod catalog;

@@ -1,7 +1,7 @@
 //! Agent classes: registered once, named by blueprints ever after.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
@@ -9,10 +9,16 @@ use serde_json::{Map, Value, json};
 use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::query::Params;
 use crate::model::catalog::AgentEntry;
 
 pub fn routes() -> Vec<Route> {
-    vec![("/catalog/agents", get(list).post(register)), ("/catalog/agents/{class}", get(one))]
+    vec![
+        ("/catalog/agents", get(list).post(register)),
+        ("/catalog/agents/{class}", get(one)),
+        // Without its slash this is a class of that name.
+        ("/catalog/agents/message_schema/", get(message_schema)),
+    ]
 }
 
 async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusCode, ApiError> {
@@ -27,12 +33,8 @@ async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusC
 }
 
 /// All classes by name, or those named by `class_names`, which may be repeated.
-async fn list(
-    State(api): State<ApiState>,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Json<Map<String, Value>>, ApiError> {
-    let wanted: Vec<&str> =
-        query.iter().filter(|(key, _)| key == "class_names").map(|(_, class)| class.as_str()).collect();
+async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
+    let wanted: Vec<&str> = params.all("class_names").collect();
     let is_wanted = |entry: &AgentEntry| wanted.is_empty() || wanted.contains(&entry.class_name.as_str());
     let entries = api.store.agent_entries().await?.into_iter().filter(is_wanted);
     Ok(Json(entries.map(|entry| (entry.class_name.clone(), json!(entry))).collect()))
@@ -42,5 +44,16 @@ async fn one(State(api): State<ApiState>, Path(class): Path<String>) -> Result<J
     match api.store.agent_entry(&class).await? {
         Some(entry) => Ok(Json(entry)),
         None => Err(ApiError::NotFound { what: "agent class", id: class }),
+    }
+}
+
+/// The schema of a format as the first handler that has it was registered with.
+async fn message_schema(State(api): State<ApiState>, params: Params) -> Result<Json<Value>, ApiError> {
+    let format = params.required("message_format")?;
+    let classes = api.store.handlers().await?;
+    let handlers = classes.iter().flat_map(Map::values);
+    match handlers.into_iter().find(|handler| handler["message_format"] == format) {
+        Some(handler) => Ok(Json(handler["message_format_schema"].clone())),
+        None => Err(ApiError::NoHandler(format.to_owned())),
     }
 }

@@ -1,58 +1,103 @@
 //! Blueprints: made once, launched as often as one likes.
 
+mod icons;
+mod launch;
+mod reviews;
+mod share;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Serialize;
+use serde_json::Map;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
-use crate::guild::Launch;
-use crate::model::catalog::Blueprint;
+use crate::model::catalog::{Blueprint, agent_names};
 use crate::model::clock::naive_utc;
-use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
+use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId, random_id};
+use crate::model::read::document;
 use crate::model::read::spec::guild;
-use crate::model::read::{Mistakes, document, free, object, text};
-use crate::store::BlueprintRow;
+use crate::store::{BlueprintInfo, BlueprintRow};
 
 pub fn routes() -> Vec<Route> {
-    vec![
-        ("/catalog/blueprints", post(create)),
-        ("/catalog/blueprints/{id}", get(one)),
-        ("/catalog/blueprints/{id}/guilds", post(launch)),
-    ]
+    let own = vec![("/catalog/blueprints", post(create)), ("/catalog/blueprints/{id}", get(one))];
+    [own, launch::routes(), share::routes(), reviews::routes(), icons::routes()].concat()
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let blueprint = body.read(Blueprint::read(random_id().into()))?;
-    let spec = document(&blueprint.spec, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
-    let warnings = spec::admit(&spec, &blueprint.spec)?;
+    let mut blueprint = body.read(Blueprint::read(random_id().into()))?;
+    spec::check_pair(&blueprint.spec)?;
+    let configured = spec::configured(blueprint.spec.clone(), Map::new())?;
+    let mut spec = document(&configured, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
+    let mut warnings = spec::admit(&spec, &configured)?;
     spec::check_components(&api.store, &spec).await?;
     spec::check_classes(&api.store, &api.guilds, &spec).await?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
+    let names = agent_names(&blueprint.spec);
+    blueprint.agent_icons.retain(|icon| {
+        let is_known = names.contains(&icon.agent_name.as_str());
+        if !is_known {
+            warnings.push(format!("agent_icons.{} is not kept: the spec has no such agent", icon.agent_name));
+        }
+        is_known
+    });
     api.store.insert_blueprint(&blueprint, api.clock.now_ms()).await?;
     Ok(Created::warned(blueprint.id.into_string(), warnings))
 }
 
-/// A blueprint as it is shown.
+/// A blueprint in a list.
 #[derive(Serialize)]
-struct Details {
-    id: String,
+pub struct Info {
+    id: BlueprintId,
     name: String,
     description: String,
     version: String,
     exposure: String,
-    author_id: String,
+    author_id: UserId,
     created_at: String,
     updated_at: String,
     icon: Option<String>,
-    organization_id: Option<String>,
-    category_id: Option<String>,
+    organization_id: Option<OrgId>,
+    category_id: Option<CategoryId>,
     category_name: Option<String>,
+}
+
+impl Info {
+    pub fn list(blueprints: Vec<BlueprintInfo>) -> Vec<Self> {
+        blueprints.into_iter().map(Self::from).collect()
+    }
+}
+
+impl From<BlueprintInfo> for Info {
+    fn from(info: BlueprintInfo) -> Self {
+        let created_at = naive_utc(info.created_ms);
+        Self {
+            id: info.id,
+            name: info.name,
+            description: info.description,
+            version: info.version,
+            exposure: info.exposure,
+            author_id: info.author,
+            updated_at: created_at.clone(),
+            created_at,
+            icon: info.icon,
+            organization_id: info.organization,
+            category_id: info.category,
+            category_name: info.category_name,
+        }
+    }
+}
+
+/// A blueprint as it is shown alone.
+#[derive(Serialize)]
+pub struct Details {
+    #[serde(flatten)]
+    info: Info,
     spec: Box<RawValue>,
     tags: Box<RawValue>,
     commands: Box<RawValue>,
@@ -62,20 +107,8 @@ struct Details {
 
 impl From<BlueprintRow> for Details {
     fn from(row: BlueprintRow) -> Self {
-        let created_at = naive_utc(row.created_ms);
         Self {
-            id: row.id,
-            name: row.name,
-            description: row.description,
-            version: row.version,
-            exposure: row.exposure,
-            author_id: row.author_id,
-            updated_at: created_at.clone(),
-            created_at,
-            icon: row.icon,
-            organization_id: row.organization_id,
-            category_id: row.category_id,
-            category_name: row.category_name,
+            info: row.info.into(),
             spec: row.spec,
             tags: row.tags,
             commands: row.commands,
@@ -87,69 +120,4 @@ impl From<BlueprintRow> for Details {
 
 async fn one(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Details>, ApiError> {
     Ok(Json(api.store.blueprint(&id).await?.into()))
-}
-
-/// Who launches a guild, and what is to be different from the blueprint.
-struct LaunchRequest {
-    guild_name: String,
-    user: UserId,
-    org: OrgId,
-    description: Option<String>,
-    configuration: Map<String, Value>,
-    guild_id: Option<String>,
-}
-
-impl LaunchRequest {
-    fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
-        object(|f| {
-            let guild_name = f.required("guild_name", text);
-            let user = f.required("user_id", text);
-            let org = f.required("org_id", text);
-            let description = f.optional("description", text);
-            let configuration = f.or("configuration", Map::new(), free);
-            let guild_id = f.optional("guild_id", text);
-            Some(Self {
-                guild_name: guild_name?,
-                user: user?.into(),
-                org: org?.into(),
-                description: description?,
-                configuration: configuration?,
-                guild_id: guild_id?.filter(|id| !id.is_empty()),
-            })
-        })(value, mistakes)
-    }
-
-    /// The blueprint's spec with the words of this launch. An empty id is none.
-    fn applied_to(&self, mut spec: Value) -> Value {
-        let id = self.guild_id.clone().unwrap_or_else(random_id);
-        if let Some(fields) = spec.as_object_mut() {
-            fields.insert("id".to_owned(), id.into());
-            fields.insert("name".to_owned(), self.guild_name.clone().into());
-            if let Some(description) = &self.description {
-                fields.insert("description".to_owned(), description.clone().into());
-            }
-        }
-        spec
-    }
-}
-
-async fn launch(
-    State(api): State<ApiState>,
-    Path(id): Path<BlueprintId>,
-    body: JsonBody,
-) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let request = body.read(LaunchRequest::read)?;
-    let blueprint = api.store.blueprint_to_launch(&id, &request.org).await?;
-    if !blueprint.access.allows(&request.user, &request.org) {
-        return Err(ApiError::MayNotLaunch);
-    }
-    if !request.configuration.is_empty() {
-        return Err(ApiError::Unsupported(vec!["configuration (templates) cannot be applied yet".to_owned()]));
-    }
-    let whole = request.applied_to(blueprint.spec);
-    let spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
-    let warnings = spec::admit(&spec, &whole)?;
-    let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
-    let guild = api.guilds.launch(launch).await?;
-    Ok(Created::warned(guild.into_string(), warnings))
 }

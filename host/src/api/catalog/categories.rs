@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 
+use super::blueprints::Info;
 use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
@@ -13,7 +14,11 @@ use crate::model::catalog::Category;
 use crate::model::ids::{CategoryId, random_id};
 
 pub fn routes() -> Vec<Route> {
-    vec![("/catalog/categories", get(list).post(create)), ("/catalog/categories/{id}", get(one))]
+    vec![
+        ("/catalog/categories", get(list).post(create)),
+        ("/catalog/categories/{id}", get(one)),
+        ("/catalog/categories/{name}/blueprints", get(blueprints)),
+    ]
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
@@ -28,4 +33,10 @@ async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Category>>, ApiErr
 
 async fn one(State(api): State<ApiState>, Path(id): Path<CategoryId>) -> Result<Json<Category>, ApiError> {
     Ok(Json(api.store.category(&id).await?))
+}
+
+/// The blueprints of the first category of this name.
+async fn blueprints(State(api): State<ApiState>, Path(name): Path<String>) -> Result<Json<Vec<Info>>, ApiError> {
+    let category = api.store.category_named(&name).await?;
+    Ok(Json(Info::list(api.store.blueprints_in_category(&category.id).await?)))
 }

@@ -1,0 +1,75 @@
+//! What the agents of a blueprint look like.
+
+use std::collections::HashSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use crate::api::body::JsonBody;
+use crate::api::error::ApiError;
+use crate::api::{ApiState, Route};
+use crate::model::catalog::{AgentIcon, agent_names};
+use crate::model::ids::BlueprintId;
+use crate::model::read::{list, object, text};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        ("/catalog/blueprints/{id}/icons", get(all).post(put)),
+        ("/catalog/blueprints/{id}/icons/{agent}", get(one).post(put_one)),
+    ]
+}
+
+async fn put(State(api): State<ApiState>, Path(id): Path<BlueprintId>, body: JsonBody) -> Result<StatusCode, ApiError> {
+    let mut icons = body.read(object(|f| f.required("agent_icons", list(AgentIcon::read))))?;
+    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
+    if icons.is_empty() {
+        return Err(ApiError::NothingGiven("agent icons"));
+    }
+    let mut seen = HashSet::new();
+    icons.retain(|icon| seen.insert(icon.agent_name.clone()));
+    keep(&api, &id, &spec, &icons).await
+}
+
+async fn put_one(
+    State(api): State<ApiState>,
+    Path((id, agent_name)): Path<(BlueprintId, String)>,
+    body: JsonBody,
+) -> Result<StatusCode, ApiError> {
+    let icon = body.read_only("agent_icon", text)?;
+    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
+    if icon.is_empty() {
+        return Err(ApiError::NothingGiven("agent icon"));
+    }
+    keep(&api, &id, &spec, &[AgentIcon { agent_name, icon }]).await
+}
+
+async fn keep(api: &ApiState, id: &BlueprintId, spec: &Value, icons: &[AgentIcon]) -> Result<StatusCode, ApiError> {
+    let names = agent_names(spec);
+    if !icons.iter().all(|icon| names.contains(&icon.agent_name.as_str())) {
+        return Err(ApiError::StrangeAgents);
+    }
+    api.store.put_icons(id, icons).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn all(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Value>, ApiError> {
+    api.store.blueprint_exists(&id).await.map_err(ApiError::under)?;
+    Ok(Json(json!({"agent_icons": api.store.icons(&id).await?})))
+}
+
+async fn one(
+    State(api): State<ApiState>,
+    Path((id, agent)): Path<(BlueprintId, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
+    if !agent_names(&spec).contains(&agent.as_str()) {
+        return Err(ApiError::NoAgent(agent));
+    }
+    match api.store.icons(&id).await?.into_iter().find(|icon| icon.agent_name == agent) {
+        Some(AgentIcon { agent_name, icon }) => Ok(Json(json!({"agent_name": agent_name, "icon": icon}))),
+        None => Err(ApiError::NoIcon(agent)),
+    }
+}

@@ -1,0 +1,84 @@
+//! Launching a guild from a blueprint.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde_json::{Map, Value};
+
+use crate::api::body::JsonBody;
+use crate::api::error::ApiError;
+use crate::api::spec::{self, Created};
+use crate::api::{ApiState, Route};
+use crate::guild::Launch;
+use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
+use crate::model::read::spec::guild;
+use crate::model::read::{Mistakes, document, free, object, text};
+
+pub fn routes() -> Vec<Route> {
+    vec![("/catalog/blueprints/{id}/guilds", post(launch))]
+}
+
+/// Who launches a guild, and what is to be different from the blueprint.
+struct LaunchRequest {
+    guild_name: String,
+    user: UserId,
+    org: OrgId,
+    description: Option<String>,
+    configuration: Map<String, Value>,
+    guild_id: Option<String>,
+}
+
+impl LaunchRequest {
+    fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+        object(|f| {
+            let guild_name = f.required("guild_name", text);
+            let user = f.required("user_id", text);
+            let org = f.required("org_id", text);
+            let description = f.optional("description", text);
+            let configuration = f.or("configuration", Map::new(), free);
+            let guild_id = f.optional("guild_id", text);
+            Some(Self {
+                guild_name: guild_name?,
+                user: user?.into(),
+                org: org?.into(),
+                description: description?,
+                configuration: configuration?,
+                guild_id: guild_id?.filter(|id| !id.is_empty()),
+            })
+        })(value, mistakes)
+    }
+
+    /// The blueprint's spec with the words of this launch. An empty id is none.
+    fn applied_to(&self, mut spec: Value) -> Value {
+        let id = self.guild_id.clone().unwrap_or_else(random_id);
+        if let Some(fields) = spec.as_object_mut() {
+            fields.insert("id".to_owned(), id.into());
+            fields.insert("name".to_owned(), self.guild_name.clone().into());
+            if let Some(description) = &self.description {
+                fields.insert("description".to_owned(), description.clone().into());
+            }
+        }
+        spec
+    }
+}
+
+async fn launch(
+    State(api): State<ApiState>,
+    Path(id): Path<BlueprintId>,
+    body: JsonBody,
+) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let mut request = body.read(LaunchRequest::read)?;
+    let blueprint = api.store.blueprint_to_launch(&id, &request.org).await?;
+    if !blueprint.access.allows(&request.user, &request.org) {
+        return Err(ApiError::MayNotLaunch);
+    }
+    let configuration = std::mem::take(&mut request.configuration);
+    let whole = spec::configured(request.applied_to(blueprint.spec), configuration)?;
+    let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
+    let warnings = spec::admit(&spec, &whole)?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
+    let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
+    let guild = api.guilds.launch(launch).await?;
+    Ok(Created::warned(guild.into_string(), warnings))
+}

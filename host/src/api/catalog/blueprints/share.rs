@@ -1,0 +1,44 @@
+//! Sharing blueprints with organisations.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+
+use crate::api::body::JsonBody;
+use crate::api::error::ApiError;
+use crate::api::{ApiState, Route};
+use crate::model::ids::{BlueprintId, OrgId};
+use crate::model::read::{object, text};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        ("/catalog/blueprints/{id}/share", post(share)),
+        ("/catalog/blueprints/{id}/share/{org}", delete(unshare)),
+        ("/catalog/blueprints/{id}/organizations/shared", get(organizations)),
+    ]
+}
+
+async fn share(
+    State(api): State<ApiState>,
+    Path(id): Path<BlueprintId>,
+    body: JsonBody,
+) -> Result<StatusCode, ApiError> {
+    let org = body.read(object(|f| f.required("organization_id", text)))?;
+    api.store.share_blueprint(&id, &org.into()).await.map_err(ApiError::under)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unshare(
+    State(api): State<ApiState>,
+    Path((blueprint, org)): Path<(BlueprintId, OrgId)>,
+) -> Result<StatusCode, ApiError> {
+    match api.store.unshare_blueprint(&blueprint, &org).await.map_err(ApiError::under)? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotShared { blueprint, org }),
+    }
+}
+
+async fn organizations(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Vec<OrgId>>, ApiError> {
+    Ok(Json(api.store.shares_of_blueprint(&id).await.map_err(ApiError::under)?))
+}

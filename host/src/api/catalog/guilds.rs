@@ -1,0 +1,81 @@
+//! What the catalog knows of guilds: their blueprint and their users.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use serde::Serialize;
+
+use super::blueprints::Details;
+use super::{ApiState, Route};
+use crate::api::error::ApiError;
+use crate::api::query::Params;
+use crate::model::ids::{BlueprintId, GuildId, UserId};
+use crate::model::status::GuildStatus;
+use crate::store::{GuildOf, StoreError};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        ("/catalog/guilds/{guild}/blueprints", get(blueprint)),
+        ("/catalog/guilds/{guild}/users", get(users)),
+        ("/catalog/guilds/{guild}/users/{user}", post(add).delete(remove)),
+    ]
+}
+
+/// A guild in the list of a user or an organisation.
+#[derive(Serialize)]
+pub struct Listed {
+    id: GuildId,
+    name: String,
+    blueprint_id: Option<BlueprintId>,
+    icon: Option<String>,
+    status: GuildStatus,
+}
+
+impl From<GuildOf> for Listed {
+    fn from(guild: GuildOf) -> Self {
+        Self { id: guild.id, name: guild.name, blueprint_id: guild.blueprint, icon: guild.icon, status: guild.status }
+    }
+}
+
+/// The statuses that a list is asked for, in their exact spelling.
+pub fn statuses(params: &Params) -> Result<Vec<GuildStatus>, ApiError> {
+    let read = |name: &str| GuildStatus::parse(name).filter(|status| status.name() == name);
+    let unknown: Vec<String> = params.all("statuses").filter(|name| read(name).is_none()).map(str::to_owned).collect();
+    if !unknown.is_empty() {
+        return Err(ApiError::UnknownStatuses(unknown));
+    }
+    Ok(params.all("statuses").filter_map(read).collect())
+}
+
+async fn blueprint(State(api): State<ApiState>, Path(guild): Path<GuildId>) -> Result<Json<Details>, ApiError> {
+    match api.store.blueprint_of_guild(&guild).await {
+        Ok(Some(blueprint)) => Ok(Json(blueprint.into())),
+        Ok(None) | Err(StoreError::NotFound { what: "blueprint", .. }) => Err(ApiError::NoBlueprint(guild)),
+        Err(error) => Err(ApiError::under(error)),
+    }
+}
+
+async fn users(State(api): State<ApiState>, Path(guild): Path<GuildId>) -> Result<Json<Vec<UserId>>, ApiError> {
+    Ok(Json(api.store.guild_users(&guild).await.map_err(ApiError::under)?))
+}
+
+async fn add(
+    State(api): State<ApiState>,
+    Path((guild, user)): Path<(GuildId, UserId)>,
+) -> Result<StatusCode, ApiError> {
+    match api.store.add_guild_user(&guild, &user).await.map_err(ApiError::under)? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::AlreadyUser { user, guild }),
+    }
+}
+
+async fn remove(
+    State(api): State<ApiState>,
+    Path((guild, user)): Path<(GuildId, UserId)>,
+) -> Result<StatusCode, ApiError> {
+    match api.store.remove_guild_user(&guild, &user).await.map_err(ApiError::under)? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotUser { user, guild }),
+    }
+}

@@ -1,0 +1,43 @@
+//! The parameters of a query, which may repeat.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde_json::{Value, json};
+
+use super::ApiState;
+use super::error::ApiError;
+use crate::model::read::FieldError;
+
+/// What stands after the question mark; keys that nobody asks for are ignored.
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Every value of a key.
+    pub fn all<'p>(&'p self, key: &'p str) -> impl Iterator<Item = &'p str> {
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a key; of several the last.
+    pub fn one(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a key that must be there.
+    pub fn required(&self, key: &str) -> Result<&str, ApiError> {
+        let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["query".into(), key.into()], Value::Null)]);
+        self.one(key).ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<ApiState> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| ApiError::NoRoute)?;
+        let with_nul = pairs.iter().filter(|(_, value)| value.contains('\0'));
+        let mistakes: Vec<FieldError> = with_nul
+            .map(|(key, value)| FieldError::nul(vec!["query".into(), key.as_str().into()], json!(value)))
+            .collect();
+        if mistakes.is_empty() { Ok(Self(pairs)) } else { Err(ApiError::Invalid(mistakes)) }
+    }
+}

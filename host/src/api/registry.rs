@@ -1,0 +1,96 @@
+//! `/api/registry`: what the components of this host say they are. Agents of the host
+//! itself (managers, proxies of users) are not listed: no blueprint may name them.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+use super::query::Params;
+use super::{ApiState, Route};
+use crate::model::catalog::AgentEntry;
+use crate::model::format::{MANAGER_CLASS, USER_PROXY_CLASS};
+use crate::model::ids::Digest;
+use crate::model::schemas;
+use crate::store::{ComponentRow, ComponentState};
+
+pub fn routes() -> Vec<Route> {
+    vec![("/api/registry/agents", get(agents)), ("/api/registry/message_schema", get(message_schema))]
+}
+
+/// All classes, or the one that is asked for; an empty name asks for all.
+async fn agents(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
+    let mut components = serving(&api).await?;
+    if let Some(class) = params.one("agent_class").filter(|class| !class.is_empty()) {
+        components.retain(|row| row.class_name.as_deref() == Some(class));
+        if components.is_empty() {
+            return Err(ApiError::NotInRegistry(class.to_owned()));
+        }
+    }
+    Ok(Json(components.iter().map(entry).map(|entry| (entry.class_name.clone(), json!(entry))).collect()))
+}
+
+/// One component for each class: the one that serves it, or would.
+async fn serving(api: &ApiState) -> Result<Vec<ComponentRow>, ApiError> {
+    let bound: HashMap<String, Digest> = api
+        .store
+        .agent_entries()
+        .await?
+        .into_iter()
+        .filter_map(|entry| Some((entry.class_name, entry.component?)))
+        .collect();
+    let built_in: Vec<Digest> = api.guilds.built_in().iter().map(|component| component.digest.clone()).collect();
+    let right = |row: &ComponentRow| {
+        let is_bound = row.class_name.as_ref().and_then(|class| bound.get(class)) == Some(&row.digest);
+        (is_bound, built_in.contains(&row.digest))
+    };
+    let ready = api.store.components().await?.into_iter().filter(|row| row.state == ComponentState::Ready);
+    let mut serving: Vec<ComponentRow> = Vec::new();
+    for row in ready.filter(|row| row.class_name.is_some()) {
+        match serving.iter_mut().find(|held| held.class_name == row.class_name) {
+            Some(held) if right(&row) >= right(held) => *held = row,
+            Some(_) => {}
+            None => serving.push(row),
+        }
+    }
+    Ok(serving)
+}
+
+fn entry(row: &ComponentRow) -> AgentEntry {
+    AgentEntry::described(
+        row.class_name.as_deref().unwrap_or_default(),
+        row.summary.as_deref().unwrap_or_default(),
+        formats(row, "receives"),
+        &row.description["properties_schema"],
+        row.digest.clone(),
+    )
+}
+
+/// The formats that a component says it receives, or emits.
+fn formats<'r>(row: &'r ComponentRow, which: &str) -> impl Iterator<Item = (&'r str, &'r Value)> {
+    let listed = row.description[which].as_array();
+    listed.into_iter().flatten().filter_map(|format| Some((format["name"].as_str()?, &format["json_schema"])))
+}
+
+/// The schema of a format, by its full name: of those that everybody knows, then of
+/// those that components describe.
+async fn message_schema(State(api): State<ApiState>, params: Params) -> Result<Response, ApiError> {
+    let class = params.required("message_class")?;
+    if let Some(schema) = schemas::built_in(class) {
+        return Ok(Json(schema).into_response());
+    }
+    let components = serving(&api).await?;
+    let described = components.iter().flat_map(|row| formats(row, "receives").chain(formats(row, "emits")));
+    if let Some((_, schema)) = described.into_iter().find(|(name, _)| *name == class) {
+        return Ok(Json(schema).into_response());
+    }
+    let is_agent = components.iter().any(|row| row.class_name.as_deref() == Some(class));
+    if is_agent || class == MANAGER_CLASS || class == USER_PROXY_CLASS {
+        return Err(ApiError::NotAMessage);
+    }
+    Err(ApiError::NoSchema(class.to_owned()))
+}

@@ -1,0 +1,44 @@
+//! The JSON Schemas of the formats that every client of this API knows: what people
+//! see and write, and what guilds and sockets say of themselves.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::value::RawValue;
+
+static SCHEMAS: LazyLock<HashMap<&'static str, &'static RawValue>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).expect("a test reads it"));
+
+/// The schema of a format, by its full name.
+#[must_use]
+pub fn built_in(format: &str) -> Option<&'static RawValue> {
+    SCHEMAS.get(format).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format;
+    use super::*;
+
+    #[test]
+    fn the_formats_that_the_host_reads_and_writes_are_described() {
+        for name in [
+            format::TEXT_FORMAT,
+            format::FILES_WITH_TEXT,
+            format::ERROR_MESSAGE,
+            format::HEALTH_REPORT,
+            format::HEALTH_CHECK_REQUEST,
+            format::HEARTBEAT,
+            format::PARTICIPANT_LIST,
+            format::PARTICIPANT_LIST_REQUEST,
+            format::STOP_GUILD_REQUEST,
+            format::STOP_GUILD_RESPONSE,
+            format::USER_AGENT_CREATION_REQUEST,
+            format::DELIVERY_FAILURE,
+        ] {
+            let schema = built_in(name).unwrap_or_else(|| panic!("{name} has no schema")).get();
+            assert!(serde_json::from_str::<serde_json::Value>(schema).unwrap().is_object());
+        }
+        assert!(built_in("os.getcwd").is_none());
+    }
+}

@@ -1,0 +1,129 @@
+//! Boards: what a guild's users pin up.
+
+use super::{Store, StoreError, to_i64, to_u64};
+use crate::model::catalog::Board;
+use crate::model::ids::{BoardId, GuildId};
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    id: String,
+    name: String,
+    guild_id: String,
+    created_by: String,
+    created_ms: i64,
+    is_default: i64,
+    is_private: i64,
+}
+
+impl Columns {
+    fn read(self) -> Board {
+        Board {
+            id: self.id.into(),
+            name: self.name,
+            guild: self.guild_id.into(),
+            created_by: self.created_by.into(),
+            created_ms: to_u64(self.created_ms),
+            is_default: self.is_default != 0,
+            is_private: self.is_private != 0,
+        }
+    }
+}
+
+impl Store {
+    /// Adds a board.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such guild.
+    pub async fn insert_board(&self, board: &Board) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO boards (id, guild_id, name, created_by, is_default, is_private, created_ms, position)
+             SELECT $1, g.id, $3, $4, $5, $6, $7, (SELECT COALESCE(MAX(position), 0) + 1 FROM boards)
+             FROM guilds g WHERE g.id = $2",
+        )
+        .bind(board.id.as_str())
+        .bind(board.guild.as_str())
+        .bind(board.name.as_str())
+        .bind(board.created_by.as_str())
+        .bind(i64::from(board.is_default))
+        .bind(i64::from(board.is_private))
+        .bind(to_i64(board.created_ms))
+        .execute(&self.writer)
+        .await
+        .map_err(|error| StoreError::on_insert(error, "board", board.id.as_str()))?;
+        match done.rows_affected() {
+            0 => Err(StoreError::not_found("guild", board.guild.as_str())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The boards of a guild, in the order of creation.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such guild.
+    pub async fn boards(&self, guild: &GuildId) -> Result<Vec<Board>, StoreError> {
+        self.guild_exists(guild).await?;
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT id, name, guild_id, created_by, created_ms, is_default, is_private FROM boards
+             WHERE guild_id = $1 ORDER BY position, id",
+        )
+        .bind(guild.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(Columns::read).collect())
+    }
+
+    async fn board_exists(&self, board: &BoardId) -> Result<(), StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT id FROM boards WHERE id = $1")
+            .bind(board.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|_| ()).ok_or_else(|| StoreError::not_found("board", board.as_str()))
+    }
+
+    /// Pins a message up, whether it exists or not; says whether that changed anything.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such board.
+    pub async fn add_board_message(&self, board: &BoardId, message: &str) -> Result<bool, StoreError> {
+        self.board_exists(board).await?;
+        let done = sqlx::query(
+            "INSERT INTO board_messages (board_id, message_id) VALUES ($1, $2)
+             ON CONFLICT (board_id, message_id) DO NOTHING",
+        )
+        .bind(board.as_str())
+        .bind(message)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Takes a message down; says whether it was there.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such board.
+    pub async fn remove_board_message(&self, board: &BoardId, message: &str) -> Result<bool, StoreError> {
+        self.board_exists(board).await?;
+        let done = sqlx::query("DELETE FROM board_messages WHERE board_id = $1 AND message_id = $2")
+            .bind(board.as_str())
+            .bind(message)
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// What is pinned up, in alphabetical order.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such board.
+    pub async fn board_messages(&self, board: &BoardId) -> Result<Vec<String>, StoreError> {
+        self.board_exists(board).await?;
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT message_id FROM board_messages WHERE board_id = $1")
+            .bind(board.as_str())
+            .fetch_all(&self.readers)
+            .await?;
+        let mut messages: Vec<String> = rows.into_iter().map(|(message,)| message).collect();
+        // Databases differ in what is alphabetical.
+        messages.sort_unstable();
+        Ok(messages)
+    }
+}

@@ -1,0 +1,164 @@
+//! Blueprints in lists: by owner, by access, by category, by tag. Lists are in the
+//! order of creation.
+
+use super::{Store, StoreError, to_u64};
+use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId};
+
+/// A blueprint in a list, with the name of its category.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlueprintInfo {
+    pub id: BlueprintId,
+    pub name: String,
+    pub description: String,
+    pub version: String,
+    pub exposure: String,
+    pub author: UserId,
+    pub created_ms: u64,
+    pub icon: Option<String>,
+    pub organization: Option<OrgId>,
+    /// Null when no such category exists.
+    pub category: Option<CategoryId>,
+    pub category_name: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct InfoColumns {
+    id: String,
+    name: String,
+    description: String,
+    version: String,
+    exposure: String,
+    author_id: String,
+    created_ms: i64,
+    icon: Option<String>,
+    organization_id: Option<String>,
+    category_id: Option<String>,
+    category_name: Option<String>,
+}
+
+impl InfoColumns {
+    pub(super) fn read(self) -> BlueprintInfo {
+        BlueprintInfo {
+            id: self.id.into(),
+            name: self.name,
+            description: self.description,
+            version: self.version,
+            exposure: self.exposure,
+            author: self.author_id.into(),
+            created_ms: to_u64(self.created_ms),
+            icon: self.icon,
+            organization: self.organization_id.map(OrgId::from),
+            category: self.category_id.map(CategoryId::from),
+            category_name: self.category_name,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AccessibleColumns {
+    #[sqlx(flatten)]
+    info: InfoColumns,
+    is_through_organization: i64,
+}
+
+/// A query for blueprints: more columns, and what comes after `FROM`.
+macro_rules! select_infos {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "SELECT b.id, b.name, b.description, b.version, b.exposure, b.author_id, b.created_ms, b.icon,
+                    b.organization_id, c.id AS category_id, c.name AS category_name",
+            $columns,
+            " FROM blueprints b LEFT JOIN categories c ON c.id = b.category_id ",
+            $rest
+        )
+    };
+}
+pub(super) use select_infos;
+
+impl Store {
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints_by_author(&self, author: &UserId) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const QUERY: &str = select_infos!("", "WHERE b.author_id = $1 ORDER BY b.position, b.id");
+        self.infos(QUERY, author.as_str()).await
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints_of_organization(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const QUERY: &str = select_infos!("", "WHERE b.organization_id = $1 ORDER BY b.position, b.id");
+        self.infos(QUERY, org.as_str()).await
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints_shared_with(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const QUERY: &str = select_infos!(
+            "",
+            "JOIN blueprint_shares s ON s.blueprint_id = b.id WHERE s.organization_id = $1
+             ORDER BY b.position, b.id"
+        );
+        self.infos(QUERY, org.as_str()).await
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints_with_tag(&self, tag: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const QUERY: &str = select_infos!(
+            "",
+            "JOIN blueprint_tags t ON t.blueprint_id = b.id WHERE t.tag = $1 ORDER BY b.position, b.id"
+        );
+        self.infos(QUERY, tag).await
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints_in_category(&self, category: &CategoryId) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const QUERY: &str = select_infos!("", "WHERE b.category_id = $1 ORDER BY b.position, b.id");
+        self.infos(QUERY, category.as_str()).await
+    }
+
+    async fn infos(&self, query: &'static str, of: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
+        let rows: Vec<InfoColumns> = sqlx::query_as(query).bind(of).fetch_all(&self.readers).await?;
+        Ok(rows.into_iter().map(InfoColumns::read).collect())
+    }
+
+    /// What a user may see: the public blueprints, then his own, then those that his
+    /// organisation's members have through it (`true`).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn accessible_blueprints(
+        &self,
+        user: &UserId,
+        org: Option<&OrgId>,
+    ) -> Result<Vec<(BlueprintInfo, bool)>, StoreError> {
+        let rows: Vec<AccessibleColumns> = sqlx::query_as(select_infos!(
+            ", CAST(CASE WHEN (b.exposure = 'organization' AND b.organization_id = $2) OR s.blueprint_id IS NOT NULL
+                         THEN 1 ELSE 0 END AS BIGINT) AS is_through_organization",
+            "LEFT JOIN blueprint_shares s ON s.blueprint_id = b.id AND s.organization_id = $2
+             WHERE b.exposure = 'public' OR b.author_id = $1 OR s.blueprint_id IS NOT NULL
+                OR (b.exposure = 'organization' AND b.organization_id = $2)
+             ORDER BY CASE WHEN b.exposure = 'public' THEN 0 WHEN b.author_id = $1 THEN 1
+                           WHEN b.exposure = 'organization' THEN 2 ELSE 3 END, b.position, b.id"
+        ))
+        .bind(user.as_str())
+        .bind(org.map(OrgId::as_str))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.info.read(), row.is_through_organization != 0)).collect())
+    }
+
+    /// All tags, each once, in alphabetical order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tags(&self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT DISTINCT tag FROM blueprint_tags").fetch_all(&self.readers).await?;
+        let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).collect();
+        // Databases differ in what is alphabetical.
+        tags.sort_unstable();
+        Ok(tags)
+    }
+}

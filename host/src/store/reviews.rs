@@ -1,0 +1,68 @@
+//! What users think of blueprints.
+
+use super::{Store, StoreError};
+use crate::model::catalog::Review;
+use crate::model::ids::{BlueprintId, ReviewId};
+
+type Columns = (String, i64, String, String);
+
+fn review((user, rating, review, blueprint): Columns) -> Review {
+    Review { user: user.into(), rating, review, blueprint: blueprint.into() }
+}
+
+impl Store {
+    /// Adds a review under a new id.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blueprint.
+    pub async fn insert_review(&self, id: &ReviewId, review: &Review) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO blueprint_reviews (id, blueprint_id, user_id, rating, review, position)
+             SELECT $1, b.id, $3, $4, $5, (SELECT COALESCE(MAX(position), 0) + 1 FROM blueprint_reviews)
+             FROM blueprints b WHERE b.id = $2",
+        )
+        .bind(id.as_str())
+        .bind(review.blueprint.as_str())
+        .bind(review.user.as_str())
+        .bind(review.rating)
+        .bind(review.review.as_str())
+        .execute(&self.writer)
+        .await
+        .map_err(|error| StoreError::on_insert(error, "review", id.as_str()))?;
+        match done.rows_affected() {
+            0 => Err(StoreError::not_found("blueprint", review.blueprint.as_str())),
+            _ => Ok(()),
+        }
+    }
+
+    /// All reviews of a blueprint, in the order of creation.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blueprint.
+    pub async fn reviews(&self, blueprint: &BlueprintId) -> Result<Vec<Review>, StoreError> {
+        self.blueprint_exists(blueprint).await?;
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT user_id, rating, review, blueprint_id FROM blueprint_reviews WHERE blueprint_id = $1
+             ORDER BY position, id",
+        )
+        .bind(blueprint.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(review).collect())
+    }
+
+    /// One review of this blueprint.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none with this id, or it is of another blueprint.
+    pub async fn review(&self, blueprint: &BlueprintId, id: &ReviewId) -> Result<Review, StoreError> {
+        let row: Option<Columns> = sqlx::query_as(
+            "SELECT user_id, rating, review, blueprint_id FROM blueprint_reviews WHERE id = $1 AND blueprint_id = $2",
+        )
+        .bind(id.as_str())
+        .bind(blueprint.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(review).ok_or_else(|| StoreError::not_found("review", id.as_str()))
+    }
+}

@@ -1,0 +1,94 @@
+//! With whom blueprints are shared.
+
+use sqlx::{Any, Transaction};
+
+use super::{Store, StoreError, word};
+use crate::model::catalog::Exposure;
+use crate::model::ids::{BlueprintId, OrgId};
+
+impl Store {
+    /// Shares a blueprint with an organisation; once more changes nothing. A public
+    /// blueprint stays public, any other becomes `shared`. One that is open to its
+    /// own organisation is shared with that one, too.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blueprint.
+    pub async fn share_blueprint(&self, id: &BlueprintId, org: &OrgId) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let row: Option<(String, Option<String>)> =
+            sqlx::query_as("SELECT exposure, organization_id FROM blueprints WHERE id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let (exposure, owner) = row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?;
+        match (word(Exposure::parse, &exposure)?, owner) {
+            (Exposure::Public | Exposure::Shared, _) => {}
+            (Exposure::Organization, Some(owner)) => {
+                share(&mut transaction, id, &owner).await?;
+                expose_as_shared(&mut transaction, id).await?;
+            }
+            (Exposure::Private | Exposure::Organization | Exposure::OrganizationAndChildren, _) => {
+                expose_as_shared(&mut transaction, id).await?;
+            }
+        }
+        share(&mut transaction, id, org.as_str()).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Takes a share back; says whether there was one.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blueprint.
+    pub async fn unshare_blueprint(&self, id: &BlueprintId, org: &OrgId) -> Result<bool, StoreError> {
+        self.blueprint_exists(id).await?;
+        let done = sqlx::query("DELETE FROM blueprint_shares WHERE blueprint_id = $1 AND organization_id = $2")
+            .bind(id.as_str())
+            .bind(org.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The organisations that a blueprint is shared with, in the order of sharing.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such blueprint.
+    pub async fn shares_of_blueprint(&self, id: &BlueprintId) -> Result<Vec<OrgId>, StoreError> {
+        self.blueprint_exists(id).await?;
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT organization_id FROM blueprint_shares WHERE blueprint_id = $1 ORDER BY position, organization_id",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(org,)| org.into()).collect())
+    }
+}
+
+async fn share(
+    transaction: &mut Transaction<'static, Any>,
+    id: &BlueprintId,
+    organization: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO blueprint_shares (blueprint_id, organization_id, position)
+         VALUES ($1, $2, (SELECT COALESCE(MAX(position), 0) + 1 FROM blueprint_shares WHERE blueprint_id = $1))
+         ON CONFLICT (blueprint_id, organization_id) DO NOTHING",
+    )
+    .bind(id.as_str())
+    .bind(organization)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// What it was before stays known; that it was shared before leaves that alone.
+async fn expose_as_shared(transaction: &mut Transaction<'static, Any>, id: &BlueprintId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE blueprints SET shared_from = exposure, exposure = 'shared' WHERE id = $1 AND exposure <> 'shared'",
+    )
+    .bind(id.as_str())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

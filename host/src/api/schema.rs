@@ -19,6 +19,8 @@ pub struct Mistake {
 
 /// Longest text of a mistake, in characters; it quotes the value.
 const MAX_TEXT: usize = 500;
+/// More mistakes of one value are not told.
+const MAX_MISTAKES: usize = 20;
 
 impl Schema {
     /// # Errors
@@ -28,10 +30,10 @@ impl Schema {
         options.build(schema).map(Self).map_err(|error| words(&error))
     }
 
-    /// All mistakes of a value.
+    /// The first mistakes of a value.
     pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
         let mistake = |error: ValidationError<'_>| Mistake { path: path(&error), text: words(&error) };
-        self.0.iter_errors(value).map(mistake).collect()
+        self.0.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
     }
 }
 
@@ -95,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_schema_that_names_itself_comes_to_an_end() {
-        for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]}), json!({"not": {"$ref": "#"}})] {
+        let two = json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"oneOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"});
+        for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]}), json!({"not": {"$ref": "#"}}), two] {
             if let Ok(schema) = Schema::new(&schema) {
                 let _ = schema.mistakes(&json!({"a": 1}));
             }

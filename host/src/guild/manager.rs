@@ -397,7 +397,7 @@ fn proxy_row(user: &UserId, name: &str) -> AgentRow {
         properties: std::iter::once(("user_id".to_owned(), json!(user))).collect(),
         listen_to_default_topic: true,
         act_only_when_tagged: false,
-        predicates: Map::new(),
+        predicates: Default::default(),
         dependency_map: Map::new(),
         additional_dependencies: Vec::new(),
         resources: Default::default(),

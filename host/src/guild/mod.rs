@@ -268,6 +268,7 @@ impl Guilds {
             agents: spec.agents.clone(),
             users,
             hop_limit: setup.hop_limit,
+            conversation_history: history_size(&spec.properties),
         };
         let (view, viewed) = watch::channel(Arc::new(view));
         let mut consumers = Vec::new();
@@ -340,6 +341,15 @@ impl Guilds {
         self.0.tracker.wait().await;
     }
 }
+
+/// How many earlier messages the guild wants with each message of a user.
+fn history_size(properties: &serde_json::Map<String, Value>) -> u32 {
+    let size = properties.get("conversation_history_size").and_then(Value::as_u64).unwrap_or(0);
+    u32::try_from(size).unwrap_or(u32::MAX).min(MAX_HISTORY_SIZE)
+}
+
+/// The most of these.
+const MAX_HISTORY_SIZE: u32 = 64;
 
 /// A guild's place among the running ones; it is free again when the task ends,
 /// however it ends.

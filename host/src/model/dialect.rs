@@ -109,6 +109,26 @@ pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
     }
 }
 
+/// One message as rules and predicates see it: all members, full names, no viewer.
+#[must_use]
+pub fn write_heard(message: &Message, heard_on: &str) -> String {
+    serde_json::to_string(&plain(message, heard_on, Dialect::Rustic)).unwrap_or_default()
+}
+
+/// One message as earlier messages are given to agents: without what travels with
+/// the conversation.
+#[must_use]
+pub fn write_plain(message: &Message) -> String {
+    let mut frame = plain(message, "", Dialect::Rustic);
+    frame.session_state = None;
+    let Ok(Value::Object(mut members)) = serde_json::to_value(&frame) else { return String::new() };
+    for name in ["session_state", "current_thread_id", "root_thread_id"] {
+        members.remove(name);
+    }
+    members.insert("topic_published_to".to_owned(), Value::Null);
+    Value::Object(members).to_string()
+}
+
 /// The names of members in the component kit's envelope, where they differ.
 const UI_MEMBERS: [(&str, &str); 10] = [
     ("payload", "data"),
@@ -161,16 +181,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
     if dialect != Dialect::Rustic && thread.last() != Some(&message.id) {
         thread.push(message.id);
     }
-    let mut history = Cow::Borrowed(message.history.as_slice());
-    if message.history.iter().any(|entry| entry.result == MessageId::default()) {
-        for entry in history.to_mut() {
-            for id in [&mut entry.result, &mut entry.origin] {
-                if *id == MessageId::default() {
-                    *id = message.id;
-                }
-            }
-        }
-    }
+    let history = message.settled_history();
     Frame {
         sender: Cow::Borrowed(&message.sender),
         topics: Cow::Borrowed(&message.topics),
@@ -187,7 +198,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
         traceparent: &message.traceparent,
         session_state: message.session_state.as_deref(),
         topic_published_to: Cow::Borrowed(heard_on),
-        enrich_with_history: 0,
+        enrich_with_history: message.enrich_with_history,
         process_status: message.process_status,
         origin_guild_stack: &message.origin_guild_stack,
         id: message.id,

@@ -13,6 +13,8 @@ use crate::model::draft::UserDraft;
 use crate::model::format;
 use crate::model::ids::UserId;
 use crate::model::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
+use crate::model::read::document;
+use crate::model::read::spec::slip as read_slip;
 use crate::model::spec::RoutingSlip;
 
 /// A frame that could be read, whatever it asks for.
@@ -66,6 +68,9 @@ impl Unusable {
         Self { error_type, message: message.into(), client_id: None }
     }
 }
+
+/// How many rules a client may give along.
+const MAX_RULES: usize = 64;
 
 /// How deep a payload may be nested.
 const MAX_DEPTH: usize = 64;
@@ -148,9 +153,24 @@ impl Reader {
             conversation_id: self.conversation()?,
             session_state: self.session_state()?,
             traceparent: self.get(&["traceparent"], "a text")?,
-            routing_slip: self.get(&["routing_slip", "routingSlip"], "an object with `steps`")?.map(Arc::new),
+            routing_slip: self.slip()?.map(Arc::new),
             name,
         })
+    }
+
+    /// The rules that a client gives along; their expressions are checked.
+    fn slip(&self) -> Result<Option<RoutingSlip>, Unusable> {
+        let given: Option<Value> = self.get(&["routing_slip", "routingSlip"], "an object with `steps`")?;
+        let Some(given) = given else { return Ok(None) };
+        let slip = document(&given, &["routing_slip"], read_slip).map_err(|mistakes| {
+            let words: Vec<String> =
+                mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            Unusable::new("INVALID_FRAME", words.join("; "))
+        })?;
+        if slip.steps.len() > MAX_RULES {
+            return Err(Unusable::new("INVALID_FRAME", format!("`routing_slip` has at most {MAX_RULES} rules")));
+        }
+        Ok(Some(slip))
     }
 
     fn topics(&self) -> Result<Option<Topics>, Unusable> {

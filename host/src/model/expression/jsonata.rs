@@ -1,0 +1,134 @@
+//! JSONata. Its numbers are doubles; integers of the input that do not fit into one
+//! and come out unchanged are given back as they were.
+
+use std::rc::Rc;
+
+use jsonata_core::Expression;
+use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::{EvaluatorError, EvaluatorOptions};
+use jsonata_core::value::JValue;
+use serde_json::{Number, Value};
+
+use super::{ExpressionError, MAX_MILLIS, Room};
+
+/// How deep calls may be nested.
+const MAX_CALLS: usize = 512;
+/// How long a sequence may be that is built on the way.
+const MAX_SEQUENCE: usize = 100_000;
+/// Stack for expressions that can build deep values in a loop: such a value is
+/// taken apart level by level. Only what is used of it is ever real memory.
+const LOOP_STACK_BYTES: usize = 64 << 20;
+
+pub(super) struct Program {
+    expression: Expression,
+    /// Whether it has functions of its own, and so can loop.
+    loops: bool,
+}
+
+impl Program {
+    pub(super) fn compile(source: &str) -> Result<Self, ExpressionError> {
+        let options = EvaluatorOptions {
+            timeout_ms: Some(MAX_MILLIS),
+            max_stack_depth: Some(MAX_CALLS),
+            max_sequence_length: Some(MAX_SEQUENCE),
+            ..EvaluatorOptions::default()
+        };
+        let expression = Expression::compile_with_options(source, options)
+            .map_err(|error| ExpressionError::Invalid(error.to_string()))?;
+        let shape = format!("{:?}", expression.ast());
+        if shape.contains("name: \"eval\"") || shape.contains("Variable(\"eval\")") {
+            return Err(ExpressionError::Invalid("$eval is not available: what it runs cannot be checked".to_owned()));
+        }
+        let loops = !matches!(expression.ast(), AstNode::Name(_)) && shape.contains("Lambda");
+        Ok(Self { expression, loops })
+    }
+
+    pub(super) fn evaluate(&self, input: &str) -> Result<Option<Value>, ExpressionError> {
+        if self.loops { stacker::grow(LOOP_STACK_BYTES, || self.run(input)) } else { self.run(input) }
+    }
+
+    fn run(&self, input: &str) -> Result<Option<Value>, ExpressionError> {
+        let data = JValue::from_json_str(input).map_err(|error| ExpressionError::Failed(error.to_string()))?;
+        let result = self.expression.evaluate(&data).map_err(|error| named(&error))?;
+        if result.is_undefined() || result.is_function() {
+            return Ok(None);
+        }
+        let mut reader = Reader { room: Room::new(), input, exact: None };
+        reader.read(&result, 0).map(Some)
+    }
+}
+
+fn named(error: &EvaluatorError) -> ExpressionError {
+    match error.code() {
+        Some("D1012") => ExpressionError::Timeout,
+        Some("D1011" | "U1001") => ExpressionError::TooDeep,
+        Some("D2015" | "D2014") => ExpressionError::TooLarge("a sequence that it builds"),
+        _ => ExpressionError::Failed(error.message().to_owned()),
+    }
+}
+
+/// Turns a result into JSON, bounded in size and depth: values may share their
+/// parts, so what is small in memory may be huge as a text.
+struct Reader<'a> {
+    room: Room,
+    input: &'a str,
+    /// The integers of the input that no double holds; read when first needed.
+    exact: Option<Rc<[u64]>>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, value: &JValue, depth: usize) -> Result<Value, ExpressionError> {
+        self.room.take(8, depth)?;
+        Ok(match value {
+            JValue::Null | JValue::Undefined => Value::Null,
+            JValue::Bool(value) => Value::Bool(*value),
+            JValue::Number(number) => self.number(*number),
+            JValue::String(text) => {
+                self.room.take(text.len(), depth)?;
+                Value::String(text.to_string())
+            }
+            JValue::Array(items) => {
+                Value::Array(items.iter().map(|item| self.read(item, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            JValue::Object(members) => {
+                let mut read = serde_json::Map::new();
+                for (name, value) in members.iter() {
+                    self.room.take(name.len(), depth)?;
+                    read.insert(name.clone(), self.read(value, depth + 1)?);
+                }
+                Value::Object(read)
+            }
+            // As the reference writes functions.
+            JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Value::String(String::new()),
+        })
+    }
+
+    fn number(&mut self, number: f64) -> Value {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || !number.is_finite() {
+            return Number::from_f64(number).map_or(Value::Null, Value::Number);
+        }
+        if number.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+            return Value::from(number as i64);
+        }
+        let input = self.input;
+        let exact = self.exact.get_or_insert_with(|| big_integers(input));
+        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator saw them")]
+        let mut same = exact.iter().filter(|integer| **integer as f64 == number);
+        match (same.next(), same.next()) {
+            (Some(integer), None) => Value::from(*integer),
+            _ => Number::from_f64(number).map_or(Value::Null, Value::Number),
+        }
+    }
+}
+
+/// The distinct integers of 2^53 and more in a JSON text.
+fn big_integers(json: &str) -> Rc<[u64]> {
+    let words = json.split(|c: char| !c.is_ascii_digit());
+    let mut found: Vec<u64> =
+        words.filter(|word| word.len() >= 16).filter_map(|word| word.parse().ok()).take(1_024).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into()
+}

@@ -19,7 +19,7 @@ use crate::model::ids::AgentId;
 use crate::model::message::{Message, Topics};
 use crate::model::spec::AgentSpec;
 use crate::model::topic;
-use crate::routing::{GuildView, Speaker, States, Trial, dead_letter, error_message, handler_of, last_words};
+use crate::routing::{GuildView, Speaker, States, Trial, dead_letter, error_message, handler_of, last_words, WIRING_CLASS};
 use crate::sandbox::{
     Body, Component, Failure, Identity, Limits, LogLevel, LogLine, MemoryBudget, Progress, Sandbox, Setup, StartFault,
     StopReason, TurnEnd,
@@ -135,6 +135,7 @@ impl Runner {
             tag: agent.spec.tag(),
             class_name: agent.spec.class_name.clone(),
             method: handler_of(&agent.spec.class_name),
+            to_default: agent.spec.class_name == WIRING_CLASS,
         };
         Self {
             agent,

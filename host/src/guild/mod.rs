@@ -4,6 +4,8 @@
 mod component;
 mod gate;
 mod manager;
+mod report;
+mod requests;
 mod state;
 
 use std::collections::HashMap;
@@ -262,9 +264,9 @@ impl Guilds {
         let state =
             GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {
-            id,
-            name: spec.name,
-            routes: Arc::new(spec.routes),
+            id: id.clone(),
+            name: spec.name.clone(),
+            routes: Arc::new(spec.routes.clone()),
             agents: spec.agents.clone(),
             users,
             hop_limit: setup.hop_limit,
@@ -272,13 +274,18 @@ impl Guilds {
         };
         let (view, viewed) = watch::channel(Arc::new(view));
         let mut consumers = Vec::new();
-        for agent in spec.agents {
-            let consumer = log.consume(&agent.id, subscriptions(&agent)).await?;
-            consumers.push((agent, consumer));
+        for agent in &spec.agents {
+            let consumer = log.consume(&agent.id, subscriptions(agent)).await?;
+            consumers.push((agent.clone(), consumer));
         }
+        let manager = AgentId::manager_of(&id);
+        let asked = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
+        let requests = log.consume(&manager, asked).await?;
         log.open_ingress(Arc::new(Gate::new(viewed)));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
+            requests,
+            spec,
             log,
             store: setup.store.clone(),
             clock: setup.clock.clone(),

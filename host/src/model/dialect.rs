@@ -96,6 +96,15 @@ pub fn is_shown(message: &Message, socket: u64, viewer: &Viewer) -> bool {
     viewer.dialect == Dialect::Rustic || message.socket != socket || socket == 0
 }
 
+/// Whether a system socket of this dialect is told such messages: heartbeats of the
+/// manager and announcements are the reference's alone.
+#[must_use]
+pub fn is_told(message: &Message, dialect: Dialect) -> bool {
+    let is_reference =
+        matches!(message.format.as_str(), format::HEARTBEAT | format::GUILD_UPDATED | format::STATE_FETCH_RESPONSE);
+    dialect == Dialect::Rustic || !is_reference
+}
+
 /// One message as a JSON text frame for this viewer.
 #[must_use]
 pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {

@@ -14,6 +14,7 @@ pub mod json;
 pub mod message;
 pub mod path;
 pub mod read;
+pub mod request;
 pub mod spec;
 pub mod state;
 pub mod status;

@@ -86,7 +86,7 @@ pub fn subscriptions(agent: &AgentSpec) -> Vec<String> {
 pub fn handler_of(class_name: &str) -> &'static str {
     match class_name {
         "rustic_ai.core.agents.testutils.echo_agent.EchoAgent" => "echo_message",
-        "rustic_ai.core.agents.eip.basic_wiring_agent.BasicWiringAgent" => "wire_message",
+        WIRING_CLASS => "wire_message",
         "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent" => "split_and_send",
         "rustic_ai.core.agents.eip.aggregating_agent.AggregatingAgent"
         | "rustic_ai.core.agents.testutils.probe_agent.ProbeAgent" => "collect_message",
@@ -102,7 +102,12 @@ pub struct Speaker {
     pub class_name: String,
     /// The handler that speaks.
     pub method: &'static str,
+    /// Whether what no rule routes goes to the default topic, not where it was asked.
+    pub to_default: bool,
 }
+
+/// The class whose unrouted messages go to the default topic.
+pub const WIRING_CLASS: &str = "rustic_ai.core.agents.eip.basic_wiring_agent.BasicWiringAgent";
 
 /// One thing an agent said in a turn.
 #[derive(Clone, Debug)]
@@ -276,6 +281,7 @@ impl<'a> TurnRouter<'a> {
     fn default_topics(&self) -> Topics {
         match &self.origin.user {
             Some(user) if !self.guild.has_routes() => Topics::Many(vec![topic::user_notifications(user)]),
+            _ if self.speaker.to_default => Topics::One(topic::DEFAULT.to_owned()),
             _ => self.origin.topics.clone(),
         }
     }

@@ -43,6 +43,7 @@ pub fn enter(draft: UserDraft, guild: &GuildView, guild_state: &str) -> Result<E
         id: proxy,
         class_name: format::USER_PROXY_CLASS.to_owned(),
         method: "unwrap_and_forward_message",
+        to_default: false,
     };
     let (own, inbox) = (topic::user_notifications(&draft.user), topic::user_inbox(&draft.user));
     if is_request(&draft) {
@@ -57,8 +58,12 @@ pub fn enter(draft: UserDraft, guild: &GuildView, guild_state: &str) -> Result<E
     let given_slip = draft.routing_slip.clone();
     let is_routed = guild.has_routes() || given_slip.is_some();
     let mut first = message_of(draft, &speaker);
+    let is_for_all = first.recipients.is_empty();
     note_mentions(&mut first, guild, is_routed);
     first.also.push(own);
+    if is_routed && is_for_all {
+        first.also.push(topic::BROADCAST.to_owned());
+    }
     if is_routed {
         return by_rules(first, &inbox, given_slip.as_deref(), &speaker, guild, guild_state);
     }
@@ -182,9 +187,6 @@ fn by_rules(
     };
     let rules = take_matching(&mut slip, &speaking);
     first.routing_slip = Some(Arc::new(slip));
-    if first.recipients.is_empty() {
-        first.also.push(topic::BROADCAST.to_owned());
-    }
     also_to_tagged_users(&mut first, guild);
     let states = States { guild: guild_state, ..States::default() };
     let owner = StateOwner::Agent(speaker.id.clone());

@@ -126,6 +126,9 @@ impl SystemSocket {
         if message.format == format::GUILD_ENDED {
             return Err(Ending::GuildEnded);
         }
+        if !dialect::is_told(&message, self.viewer.dialect) {
+            return Ok(());
+        }
         if message.format == format::HEALTH_REPORT && self.barrier.is_some() {
             self.held = Some(message);
             return self.lower_if_ready().await;

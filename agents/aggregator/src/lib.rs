@@ -267,7 +267,8 @@ mod tests {
 
     #[test]
     fn messages_are_sent_as_one_when_there_are_enough_and_only_once() {
-        let mut bench = bench(json!({"correlation_id_path": "order.id", "aggregator": {"aggregation_check": "count", "count": 2}}));
+        let mut bench =
+            bench(json!({"correlation_id_path": "order.id", "aggregator": {"aggregation_check": "count", "count": 2}}));
         let payload = |n: u32, order: &str| json!({"n": n, "order": {"id": order}});
         assert!(told(bench.send_raw("x.A", payload(1, "c1")).unwrap()).is_none());
         assert!(told(bench.send_raw("x.A", payload(9, "other")).unwrap()).is_none());

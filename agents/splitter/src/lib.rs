@@ -4,7 +4,7 @@
 //! message before it comes here.
 
 use guildhall_sdk::prelude::*;
-use guildhall_sdk::serde_json::{self, Map, Value};
+use guildhall_sdk::serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What a blueprint sets.

@@ -19,7 +19,9 @@ use crate::model::ids::AgentId;
 use crate::model::message::{Message, Topics};
 use crate::model::spec::AgentSpec;
 use crate::model::topic;
-use crate::routing::{GuildView, Speaker, States, Trial, dead_letter, error_message, handler_of, last_words, WIRING_CLASS};
+use crate::routing::{
+    GuildView, Speaker, States, Trial, WIRING_CLASS, dead_letter, error_message, handler_of, last_words,
+};
 use crate::sandbox::{
     Body, Component, Failure, Identity, Limits, LogLevel, LogLine, MemoryBudget, Progress, Sandbox, Setup, StartFault,
     StopReason, TurnEnd,
@@ -295,7 +297,14 @@ impl Runner {
             TurnEnd::Done { emits, agent_patches, guild_patches } => {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
-                match turn::commit_of(emits, patches, delivery, &self.speaker, &view, States { agent: &states.0, guild: &states.1 }) {
+                match turn::commit_of(
+                    emits,
+                    patches,
+                    delivery,
+                    &self.speaker,
+                    &view,
+                    States { agent: &states.0, guild: &states.1 },
+                ) {
                     Ok(turn) => self.commit(delivery, turn),
                     Err(fault) => self.give_up(delivery, &fault),
                 }

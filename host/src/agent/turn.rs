@@ -11,9 +11,9 @@ use crate::model::ids::{AgentId, MessageId};
 use crate::model::message::{Message, Topics, raw_json};
 use crate::model::spec::AgentSpec;
 use crate::model::state::{StateChange, StateOwner, changed};
-use crate::routing::{GuildView, Said, Speaker, States, TurnRouter};
 use crate::model::{dialect, format, topic};
 use crate::routing;
+use crate::routing::{GuildView, Said, Speaker, States, TurnRouter};
 use crate::sandbox::{self, Emit, GuestMessage, GuestTag};
 
 /// What the sandbox is given for a delivery.
@@ -171,4 +171,39 @@ pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, states:
 /// The two owners of state that a turn may patch.
 pub fn owners(agent: &AgentId) -> (StateOwner, StateOwner) {
     (StateOwner::Agent(agent.clone()), StateOwner::Guild)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::message::AgentTag;
+
+    fn message(id: u64) -> Message {
+        let topics = Topics::One("t".into());
+        let mut message = Message::draft(AgentTag::new("a", "A"), topics, "f.x", raw_json(&json!({"n": id})));
+        message.id = MessageId::new(id);
+        message.session_state = Some(raw_json(&json!({"k": 1})));
+        message
+    }
+
+    #[test]
+    fn earlier_messages_are_given_in_the_order_asked_for_and_without_their_sessions() {
+        let found = [message(1), message(2)];
+        let ids = [MessageId::new(2), MessageId::new(9), MessageId::new(1)];
+        let texts = in_order(&ids, &found);
+        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), attempt: 1 };
+        let mut given = for_guest(&delivery, 1, "{}".into(), "{}".into());
+        enrich(&mut given, &texts);
+        let state: serde_json::Value = serde_json::from_str(&given.message.session_state.unwrap()).unwrap();
+        assert_eq!(state["k"], 1);
+        let payload = |n: usize| {
+            let text = state["enriched_history"][n].as_str().unwrap();
+            let message: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert!(message.get("session_state").is_none());
+            message["payload"]["n"].clone()
+        };
+        assert_eq!((payload(0), payload(1)), (json!(2), json!(1)));
+    }
 }

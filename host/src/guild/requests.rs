@@ -66,8 +66,7 @@ fn bad_input(field: &str, message: String) -> Answer {
 
 fn failure(error_type: &str, message: impl Into<String>) -> Answer {
     let message: String = message.into();
-    let payload =
-        json!({"agent_type": format::MANAGER_CLASS, "error_type": error_type, "error_message": message});
+    let payload = json!({"agent_type": format::MANAGER_CLASS, "error_type": error_type, "error_message": message});
     Answer::Error(format::ERROR_MESSAGE, payload)
 }
 
@@ -240,7 +239,10 @@ impl Running {
             tracing::error!(%error, agent = %id, "the removal of an agent cannot be stored");
         }
         self.refresh().await;
-        reply(REMOVED, json!({"agent_id": id, "status_code": 200, "status": "Agent removed successfully", "message": null}))
+        reply(
+            REMOVED,
+            json!({"agent_id": id, "status_code": 200, "status": "Agent removed successfully", "message": null}),
+        )
     }
 
     async fn was_here(&self, id: &AgentId) -> bool {
@@ -392,11 +394,8 @@ impl Running {
         answer.thread = request.full_thread();
         answer.conversation_id.clone_from(&request.conversation_id);
         answer.traceparent.clone_from(&request.traceparent);
-        answer.priority = if name.ends_with("Response") && name.contains(".state.") {
-            Priority::NORMAL
-        } else {
-            request.priority
-        };
+        answer.priority =
+            if name.ends_with("Response") && name.contains(".state.") { Priority::NORMAL } else { request.priority };
         answer.user.clone_from(&request.user);
         answer.full_names = request.full_names;
         answer.hops = request.hops.saturating_add(1);

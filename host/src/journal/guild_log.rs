@@ -217,8 +217,7 @@ impl GuildLog {
             let state = inner.states.get(&StateOwner::Guild).map(|state| state.text.clone());
             (inner.ingress.clone().ok_or(IngressError::Absent)?, state.unwrap_or_else(|| "{}".into()))
         };
-        let routed =
-            ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
+        let routed = ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
         let mut inner = self.inner();
         if let Some(id) = key.as_ref().and_then(|key| inner.recent.ids.get(key)) {
             return Ok(Published { id: *id, receipt: None });

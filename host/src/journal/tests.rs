@@ -11,8 +11,8 @@ use crate::model::clock::Clock;
 use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId};
-use crate::model::state::{StateChange, StateOwner};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use crate::model::state::{StateChange, StateOwner};
 
 fn message(topic: &str, payload: Value) -> Message {
     Message::draft(AgentTag::new("somebody", "Somebody"), Topics::One(topic.into()), "test", raw_json(&payload))

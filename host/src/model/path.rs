@@ -126,9 +126,7 @@ fn first<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
             let (from, to) = (from.map_or(0, bound), to.map_or(items.len(), bound));
             items.get(from..to)?.iter().find_map(|item| first(rest, item))
         }
-        Step::Filter(filter) => {
-            children().filter(|child| filter.admits(child)).find_map(|child| first(rest, child))
-        }
+        Step::Filter(filter) => children().filter(|child| filter.admits(child)).find_map(|child| first(rest, child)),
     }
 }
 

@@ -45,11 +45,7 @@ pub struct StateWrite {
 impl Request {
     /// Reads the request that a message of this format makes. `None`: the manager
     /// does not know such messages.
-    pub fn read(
-        format: &str,
-        payload: &Value,
-        ceilings: &SandboxCeilings,
-    ) -> Option<Result<Self, Vec<FieldError>>> {
+    pub fn read(format: &str, payload: &Value, ceilings: &SandboxCeilings) -> Option<Result<Self, Vec<FieldError>>> {
         let id = |key: &'static str| move |f: &mut super::read::Fields<'_, '_>| f.required(key, text);
         let read = match format {
             format::AGENT_LAUNCH_REQUEST => document(
@@ -64,11 +60,9 @@ impl Request {
             format::REMOVE_AGENT_REQUEST => {
                 document(payload, &[], object(|f| Some(Self::RemoveAgent(id("agent_id")(f)?.into()))))
             }
-            format::ADD_RULE_REQUEST => document(
-                payload,
-                &[],
-                object(|f| Some(Self::AddRule(Box::new(f.required("routing_rule", rule)?)))),
-            ),
+            format::ADD_RULE_REQUEST => {
+                document(payload, &[], object(|f| Some(Self::AddRule(Box::new(f.required("routing_rule", rule)?)))))
+            }
             format::REMOVE_RULE_REQUEST => {
                 document(payload, &[], object(|f| Some(Self::RemoveRule { hashid: id("rule_hashid")(f)? })))
             }

@@ -72,7 +72,8 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
         UpdateFormat::MergePatch => json_patch::merge(part, &change.update),
         UpdateFormat::JsonPatch => {
             let refused = |error: String| StateError::Patch(error);
-            let operations = change.update.get("operations").ok_or_else(|| refused("`operations` is missing".into()))?;
+            let operations =
+                change.update.get("operations").ok_or_else(|| refused("`operations` is missing".into()))?;
             let patch: json_patch::Patch =
                 serde_json::from_value(operations.clone()).map_err(|error| refused(error.to_string()))?;
             patch_bounded(part, &patch)?;
@@ -88,7 +89,8 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
 /// without bound.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
     for operation in &patch.0 {
-        json_patch::patch(part, std::slice::from_ref(operation)).map_err(|error| StateError::Patch(error.to_string()))?;
+        json_patch::patch(part, std::slice::from_ref(operation))
+            .map_err(|error| StateError::Patch(error.to_string()))?;
         if matches!(operation, json_patch::PatchOperation::Copy(_)) && !is_within(part, MAX_STATE_BYTES) {
             return Err(StateError::TooLarge);
         }
@@ -161,7 +163,12 @@ mod tests {
     fn copies_of_copies_stop_at_the_limit() {
         let operations: Vec<Value> = (0..60).map(|_| json!({"op": "copy", "from": "", "path": "/a"})).collect();
         let wide: Vec<Value> = (0..60)
-            .flat_map(|_| [json!({"op": "copy", "from": "/l", "path": "/l/-"}), json!({"op": "copy", "from": "/l", "path": "/l/-"})])
+            .flat_map(|_| {
+                [
+                    json!({"op": "copy", "from": "/l", "path": "/l/-"}),
+                    json!({"op": "copy", "from": "/l", "path": "/l/-"}),
+                ]
+            })
             .collect();
         for operations in [operations, wide] {
             let change = StateChange {

@@ -86,7 +86,12 @@ mod tests {
     use super::*;
 
     fn agents() -> Vec<AgentTag> {
-        vec![AgentTag::new("e1", "Echo"), AgentTag::new("e2", "Echo Agent"), AgentTag::new("x", "Jörg"), AgentTag::new("z", "助手")]
+        vec![
+            AgentTag::new("e1", "Echo"),
+            AgentTag::new("e2", "Echo Agent"),
+            AgentTag::new("x", "Jörg"),
+            AgentTag::new("z", "助手"),
+        ]
     }
 
     fn ids(payload: &Value) -> Vec<String> {

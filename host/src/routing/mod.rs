@@ -50,7 +50,8 @@ impl GuildView {
     /// Everybody who can be mentioned: the agents, then the users' proxies.
     #[must_use]
     pub fn mentionable(&self) -> Vec<AgentTag> {
-        let proxy = |(user, name): &(UserId, String)| AgentTag::new(AgentId::proxy_of(user).into_string(), name.as_str());
+        let proxy =
+            |(user, name): &(UserId, String)| AgentTag::new(AgentId::proxy_of(user).into_string(), name.as_str());
         self.agents.iter().map(AgentSpec::tag).chain(self.users.iter().map(proxy)).collect()
     }
 
@@ -204,19 +205,16 @@ impl<'a> TurnRouter<'a> {
         self.slip.as_mut().map(|slip| take_matching(slip, &speaking)).unwrap_or_default()
     }
 
-    fn by_rules(
-        &self,
-        rules: Vec<RoutingRule>,
-        base: &Message,
-        reason: Option<&str>,
-    ) -> Result<Spoken, Fault> {
+    fn by_rules(&self, rules: Vec<RoutingRule>, base: &Message, reason: Option<&str>) -> Result<Spoken, Fault> {
         let mut spoken = Spoken::default();
         let owner = StateOwner::Agent(self.speaker.id.clone());
         for rule in rules {
             let mut message = base.clone();
             message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
             rule.apply(&mut message, self.origin);
-            let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.states)? else { continue };
+            let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.states)? else {
+                continue;
+            };
             spoken.changes.extend(changes);
             spoken.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason));
         }

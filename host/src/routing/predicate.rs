@@ -31,7 +31,8 @@ pub fn holds(predicate: &Predicate, message: &Message, heard_on: &str, states: S
         Predicate::Cel { expression } => (Language::Cel, expression),
     };
     let message = dialect::write_heard(message, heard_on);
-    let parts = (serde_json::from_str(&message), serde_json::from_str(states.agent), serde_json::from_str(states.guild));
+    let parts =
+        (serde_json::from_str(&message), serde_json::from_str(states.agent), serde_json::from_str(states.guild));
     let (Ok(message), Ok(agent_state), Ok(guild_state)) = parts else { return false };
     let Ok(input) = serde_json::to_string(&Scene { message, agent_state, guild_state }) else { return false };
     expression::evaluate(language, source, &input)

@@ -93,7 +93,8 @@ fn note_mentions(message: &mut Message, guild: &GuildView, is_routed: bool) {
     let Ok(mut payload) = serde_json::from_str::<Value>(message.payload.get()) else { return };
     let tags = if may_mention { mentions::in_payload(&payload, &guild.mentionable()) } else { Vec::new() };
     if has_text && message.full_names && (is_routed || !tags.is_empty()) {
-        let words: Vec<String> = tags.iter().map(|tag| python_spaced(&json!({"id": tag.id, "name": tag.name}))).collect();
+        let words: Vec<String> =
+            tags.iter().map(|tag| python_spaced(&json!({"id": tag.id, "name": tag.name}))).collect();
         payload["tagged_users"] = format!("[{}]", words.join(", ")).into();
         message.payload = raw_json(&payload);
     }

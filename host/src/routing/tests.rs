@@ -51,7 +51,13 @@ fn draft() -> UserDraft {
 use crate::model::format;
 
 fn echo() -> Speaker {
-    Speaker { id: "e1".into(), tag: AgentTag::new("e1", "Echo"), class_name: "x.Echo".into(), method: "receive", to_default: false }
+    Speaker {
+        id: "e1".into(),
+        tag: AgentTag::new("e1", "Echo"),
+        class_name: "x.Echo".into(),
+        method: "receive",
+        to_default: false,
+    }
 }
 
 fn said(payload: Value) -> Said {

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::model::expression::{self, Language};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::MessageId;
-use crate::model::message::{AgentTag, ForwardHeader, MAX_PAYLOAD_BYTES, Message, Priority, ProcessStatus, Topics, raw_json};
+use crate::model::message::{
+    AgentTag, ForwardHeader, MAX_PAYLOAD_BYTES, Message, Priority, ProcessStatus, Topics, raw_json,
+};
 use crate::model::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::model::state::{StateChange, StateOwner};
 use crate::model::{format, topic};

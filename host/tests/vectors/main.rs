@@ -6,8 +6,8 @@
 
 mod rules;
 mod sending;
-mod states;
 mod specs;
+mod states;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};

@@ -53,7 +53,8 @@ pub fn rule_match(input: &Value, expected: &Value) -> Outcome {
 
 pub fn slip_steps(input: &Value, expected: &Value) -> Outcome {
     let mut slip: RoutingSlip = read(&input["slip"])?;
-    for (context, expected) in input["calls"].as_array().into_iter().flatten().zip(expected.as_array().into_iter().flatten())
+    for (context, expected) in
+        input["calls"].as_array().into_iter().flatten().zip(expected.as_array().into_iter().flatten())
     {
         let taken = take(&mut slip, context)?;
         check(&json!(taken.len()), &json!(expected["matched_positions"].as_array().map(Vec::len)))?;
@@ -83,8 +84,7 @@ pub fn tag_detect(input: &Value, expected: &Value) -> Outcome {
         _ => mentions::in_text(&text, &agents),
     };
     let sorted = |value: Value| {
-        let mut texts: Vec<String> =
-            value.as_array().into_iter().flatten().map(ToString::to_string).collect();
+        let mut texts: Vec<String> = value.as_array().into_iter().flatten().map(ToString::to_string).collect();
         texts.sort();
         json!(texts)
     };

@@ -17,7 +17,12 @@ use super::rules::{read, speaker, text};
 use super::{Outcome, check};
 
 fn message(wire: &Value) -> Result<Message, String> {
-    let mut message = Message::draft(read(&wire["sender"])?, read(&wire["topics"])?, text(&wire["format"]), raw_json(&wire["payload"]));
+    let mut message = Message::draft(
+        read(&wire["sender"])?,
+        read(&wire["topics"])?,
+        text(&wire["format"]),
+        raw_json(&wire["payload"]),
+    );
     message.id = read(&wire["id"])?;
     message.recipients = read(&wire["recipient_list"])?;
     message.in_response_to = read(&wire["in_response_to"])?;
@@ -62,7 +67,12 @@ fn compare(found: &Message, expected: &Value) -> Outcome {
         json!([
             entries.len(),
             last.map(|entry| json!([
-                entry.agent, entry.origin, entry.processor, entry.from_topic, entry.to_topics, entry.reason
+                entry.agent,
+                entry.origin,
+                entry.processor,
+                entry.from_topic,
+                entry.to_topics,
+                entry.reason
             ])),
         ])
     };
@@ -245,11 +255,15 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
     for expected in expected["published"].as_array().into_iter().flatten() {
         let topics: Topics = read(&expected["topics"])?;
         let is_there = |message: &&Message| {
-            topics.as_slice().iter().all(|topic| message.topics.as_slice().contains(topic) || message.also.contains(topic))
+            topics
+                .as_slice()
+                .iter()
+                .all(|topic| message.topics.as_slice().contains(topic) || message.also.contains(topic))
         };
         let found = said.iter().find(is_there).ok_or_else(|| format!("nothing goes to {topics:?}"))?;
         let is_copy = found.in_response_to.is_some();
-        let format = if inner["format"] == format::TEXT { format::TEXT_FORMAT.into() } else { expected["format"].clone() };
+        let format =
+            if inner["format"] == format::TEXT { format::TEXT_FORMAT.into() } else { expected["format"].clone() };
         check(&json!(found.payload), &expected["payload"])?;
         check(&json!(found.format), &format)?;
         check(&json!(found.priority), &expected["priority"])?;

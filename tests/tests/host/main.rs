@@ -10,6 +10,7 @@ mod faults;
 mod frames;
 mod restart;
 mod resume;
+mod semantics;
 
 /// The host of these tests. All share the compiled components.
 fn options() -> Options {

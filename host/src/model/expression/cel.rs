@@ -23,8 +23,7 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn compile(source: &str) -> Result<Self, ExpressionError> {
-        let program =
-            cel::Program::compile(source).map_err(|error| ExpressionError::Invalid(error.to_string()))?;
+        let program = cel::Program::compile(source).map_err(|error| ExpressionError::Invalid(error.to_string()))?;
         let (mut pluses, mut longest_list) = (0, 0);
         visit(program.expression(), &mut |expr| match expr {
             Expr::Call(call) if call.func_name == "_+_" => pluses += 1,
@@ -66,9 +65,7 @@ impl Program {
 
 fn children(expr: &Expr) -> Vec<&IdedExpr> {
     match expr {
-        Expr::Call(CallExpr { target, args, .. }) => {
-            target.iter().map(AsRef::as_ref).chain(args).collect()
-        }
+        Expr::Call(CallExpr { target, args, .. }) => target.iter().map(AsRef::as_ref).chain(args).collect(),
         Expr::Comprehension(comprehension) => vec![
             &comprehension.iter_range,
             &comprehension.accu_init,

@@ -160,8 +160,11 @@ fn transformer(value: &Value, mistakes: &mut Mistakes) -> Option<Transformer> {
 fn state_update(value: &Value, mistakes: &mut Mistakes) -> Option<StateUpdate> {
     object(|f| {
         let language = f.or("expression_type", Language::Jsonata, language);
-        let format =
-            f.or("update_format", UpdateFormat::MergePatch, one_of(UPDATE_FORMATS, "'json-patch' or 'json-merge-patch'"));
+        let format = f.or(
+            "update_format",
+            UpdateFormat::MergePatch,
+            one_of(UPDATE_FORMATS, "'json-patch' or 'json-merge-patch'"),
+        );
         let source = f.required("state_update", text);
         let (language, format) = (language?, format?);
         let at = f.whole().clone();

@@ -100,9 +100,11 @@ fn what_cannot_be_applied_is_named() {
 
 #[test]
 fn a_broken_expression_is_refused_where_it_stands() {
-    let rule = |part: &str, value: Value| json!({"name": "G", "description": "d", "routes": {"steps": [
-        {"agent": {"name": "A"}, part: value},
-    ]}});
+    let rule = |part: &str, value: Value| {
+        json!({"name": "G", "description": "d", "routes": {"steps": [
+            {"agent": {"name": "A"}, part: value},
+        ]}})
+    };
     for (part, value) in [
         ("transformer", json!({"expression": "{{{"})),
         ("transformer", json!({"handler": "a &&", "expression_type": "cel"})),

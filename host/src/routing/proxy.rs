@@ -86,13 +86,15 @@ fn is_request(draft: &UserDraft) -> bool {
 /// passes through as it is.
 fn note_mentions(message: &mut Message, guild: &GuildView, is_routed: bool) {
     let has_text = matches!(message.format.as_str(), format::TEXT_FORMAT | format::FILES_WITH_TEXT);
+    let says_so = has_text && message.full_names;
     let may_mention = message.payload.get().contains('@') || message.payload.get().contains("\\u0040");
-    if !may_mention && !(has_text && is_routed && message.full_names) {
+    let is_touched = may_mention || (says_so && is_routed);
+    if !is_touched {
         return;
     }
     let Ok(mut payload) = serde_json::from_str::<Value>(message.payload.get()) else { return };
     let tags = if may_mention { mentions::in_payload(&payload, &guild.mentionable()) } else { Vec::new() };
-    if has_text && message.full_names && (is_routed || !tags.is_empty()) {
+    if says_so && (is_routed || !tags.is_empty()) {
         let words: Vec<String> =
             tags.iter().map(|tag| python_spaced(&json!({"id": tag.id, "name": tag.name}))).collect();
         payload["tagged_users"] = format!("[{}]", words.join(", ")).into();

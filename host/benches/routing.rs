@@ -46,6 +46,7 @@ fn said() -> Said {
 }
 
 fn route(c: &mut Criterion) {
+    guildhall::sandbox::install_expressions();
     let guild = |slip: RoutingSlip| GuildView {
         id: "g".into(),
         name: "G".into(),

@@ -7,6 +7,7 @@ mod manager;
 mod report;
 mod requests;
 mod state;
+mod states;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,11 +11,9 @@ use crate::model::fault::FaultKind;
 use crate::model::format;
 use crate::model::ids::{AgentId, MessageId, UserId};
 use crate::model::message::{HistoryEntry, Message, Priority, Topics, raw_json};
-use crate::model::path::PathError;
 use crate::model::read::spec::SandboxCeilings;
-use crate::model::request::{Request, StateFetch, StateWrite};
+use crate::model::request::Request;
 use crate::model::spec::{AgentSpec, RoutingRule};
-use crate::model::state::{StateOwner, fetched};
 use crate::model::status::AgentStatus;
 use crate::model::topic;
 use crate::routing::hashid::{hashid, is_meant};
@@ -38,7 +36,7 @@ pub(super) struct Served {
 }
 
 /// What the manager answers.
-enum Answer {
+pub(super) enum Answer {
     /// With a format of its own, where it was asked.
     Reply(&'static str, Value),
     /// On the error topic.
@@ -47,7 +45,7 @@ enum Answer {
     Event(Event),
 }
 
-fn reply(name: &'static str, payload: Value) -> Answer {
+pub(super) fn reply(name: &'static str, payload: Value) -> Answer {
     Answer::Reply(name, payload)
 }
 
@@ -139,7 +137,7 @@ impl Running {
         Some(Event::Joined { user: UserId::from(payload["user_id"].as_str()?), name })
     }
 
-    fn refusal(&self, asked: &str, payload: &Value, words: String) -> Answer {
+    pub(super) fn refusal(&self, asked: &str, payload: &Value, words: String) -> Answer {
         match asked {
             format::STATE_FETCH_REQUEST => {
                 Answer::Error(format::STATE_FETCH_ERROR, json!({"state_fetch_request": payload, "error": words}))
@@ -320,73 +318,6 @@ impl Running {
         reply(USER_CREATED, payload)
     }
 
-    fn fetch(&self, fetch: &StateFetch, message: &Message, payload: &Value) -> Answer {
-        if let Some(refused) = self.refuse_state(&fetch.guild, &fetch.owner, message) {
-            return self.refusal(format::STATE_FETCH_REQUEST, payload, refused);
-        }
-        match self.fetched(&fetch.owner, fetch.path.as_deref()) {
-            Ok(state) => reply(format::STATE_FETCH_RESPONSE, state),
-            Err(error) => self.refusal(format::STATE_FETCH_REQUEST, payload, error.to_string()),
-        }
-    }
-
-    /// A state as it is told.
-    pub(super) fn fetched(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
-        let stated = self.log.stated(owner);
-        let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-        let (word, agent) = owner_words(owner);
-        Ok(json!({
-            "state_owner": word,
-            "guild_id": self.spec.id,
-            "agent_id": agent,
-            "state": fetched(&state, path)?,
-            "version": stated.version,
-            "timestamp": stated.updated_ms,
-            "state_path": path,
-            "fetch_timestamp": self.clock.now_ms(),
-            "is_latest": true,
-        }))
-    }
-
-    fn write(&self, write: &StateWrite, message: &Message, payload: &Value) -> Answer {
-        if let Some(refused) = self.refuse_state(&write.guild, &write.owner, message) {
-            return self.refusal(format::STATE_UPDATE_REQUEST, payload, refused);
-        }
-        match self.log.change_state(&write.owner, &write.change) {
-            Ok(stated) => {
-                let (word, agent) = owner_words(&write.owner);
-                let state: Value = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-                reply(
-                    format::STATE_UPDATE_RESPONSE,
-                    json!({
-                        "state_owner": word,
-                        "guild_id": self.spec.id,
-                        "agent_id": agent,
-                        "state": state,
-                        "version": stated.version,
-                        "timestamp": stated.updated_ms,
-                    }),
-                )
-            }
-            Err(error) => self.refusal(format::STATE_UPDATE_REQUEST, payload, error.to_string()),
-        }
-    }
-
-    /// Why a state is not the sender's to read or change: of another guild, or, for
-    /// an agent, of another agent.
-    fn refuse_state(&self, guild: &str, owner: &StateOwner, message: &Message) -> Option<String> {
-        if guild != self.spec.id.as_str() {
-            return Some(format!("this is the guild {}, not {guild}", self.spec.id));
-        }
-        let sender = message.sender.id.as_deref().unwrap_or_default();
-        match owner {
-            StateOwner::Agent(agent) if self.members.keys().any(|member| member.as_str() == sender) => {
-                (agent.as_str() != sender).then(|| format!("the state of {agent} is its own"))
-            }
-            StateOwner::Agent(_) | StateOwner::Guild => None,
-        }
-    }
-
     /// An answer to a request; a user who asked sees it.
     fn answer(&self, request: &Message, topics: Topics, name: &str, payload: &Value) -> Message {
         let mut answer = Message::draft(self.tag.clone(), topics, name, raw_json(payload));
@@ -417,11 +348,4 @@ impl Running {
 fn info_of(row: &AgentRow) -> Value {
     let spec = &row.spec;
     json!({"id": row.id, "name": spec.name, "description": spec.description, "class_name": spec.class_name})
-}
-
-fn owner_words(owner: &StateOwner) -> (&'static str, Option<&AgentId>) {
-    match owner {
-        StateOwner::Guild => ("guild", None),
-        StateOwner::Agent(agent) => ("agent", Some(agent)),
-    }
 }

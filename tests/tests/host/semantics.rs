@@ -17,7 +17,9 @@ fn agent(id: &str, class: &str, topic: &str) -> Value {
 /// From the user to `to`, with more members.
 fn from_user(to: &str, more: &Value) -> Value {
     let mut rule = json!({"agent_type": PROXY, "destination": {"topics": to}, "route_times": -1});
-    rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    for (name, value) in more.as_object().into_iter().flatten() {
+        rule[name] = value.clone();
+    }
     rule
 }
 
@@ -75,7 +77,9 @@ async fn states_are_changed_by_messages_with_their_versions_as_preconditions() {
     let mut chat = guild(&host, &[], &[]).await;
     let update = |guild: &str, more: Value| {
         let mut update = json!({"state_owner": "guild", "guild_id": guild});
-        update.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        for (name, value) in more.as_object().into_iter().flatten() {
+            update[name] = value.clone();
+        }
         update
     };
     let format = format!("{STATES}.StateUpdateRequest");

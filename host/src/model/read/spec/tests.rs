@@ -10,6 +10,7 @@ const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1000, memory_mib: 64, 
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
 fn read(value: &Value) -> Result<GuildSpec, Vec<FieldError>> {
+    crate::sandbox::install_expressions();
     document(value, &["spec"], guild(&CEILINGS))
 }
 

@@ -3,11 +3,12 @@
 //! in a store with a deadline and a bound on its memory. An instance that broke or
 //! grew is thrown away.
 //!
-//! The component is compiled when the first expression comes: guilds without any do
-//! not pay for it.
+//! The component is compiled when the first expression comes, or before, on a thread
+//! of low priority; with a cache once, however many hosts share it.
 
-use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
@@ -16,6 +17,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::SandboxError;
 use super::cache::Cache;
 use super::engine::engine_config;
+use super::lane::be_nice;
 use super::registry::digest_of;
 use super::ticker::{TICK, Ticker};
 use crate::model::expression::{Evaluate, ExpressionError, Language, MAX_MILLIS};
@@ -42,6 +44,8 @@ pub(super) struct Evaluator {
     engine: Engine,
     ticker: Ticker,
     cache: Option<Cache>,
+    /// Held by the process that compiles.
+    lock: Option<PathBuf>,
     prepared: OnceLock<Result<EvaluatorPre<Scene>, String>>,
     idle: Mutex<Vec<Worker>>,
 }
@@ -90,9 +94,13 @@ struct Worker {
 impl Evaluator {
     /// Sets up an evaluator; compiled code is kept below `cache_dir`.
     pub(super) fn new(cache_dir: Option<&Path>) -> Result<Self, SandboxError> {
-        let engine = Engine::new(&engine_config()).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let mut config = engine_config();
+        // On the thread that compiles, whose priority is low.
+        config.parallel_compilation(false);
+        let engine = Engine::new(&config).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(SandboxError::Cache)?;
         Ok(Self {
+            lock: cache_dir.map(|dir| dir.join("evaluator.lock")),
             ticker: Ticker::start(&engine).map_err(SandboxError::Thread)?,
             engine,
             cache,
@@ -101,7 +109,26 @@ impl Evaluator {
         })
     }
 
+    /// Gets ready before anybody waits, on a thread of low priority.
+    pub(super) fn prepare_early(self: &Arc<Self>) {
+        let evaluator = self.clone();
+        let begun = std::thread::Builder::new().name("expressions".into()).spawn(move || {
+            be_nice();
+            evaluator.prepared();
+        });
+        if let Err(error) = begun {
+            tracing::warn!(%error, "the evaluator is prepared when it is needed");
+        }
+    }
+
+    fn prepared(&self) -> &Result<EvaluatorPre<Scene>, String> {
+        self.prepared.get_or_init(|| self.prepare().map_err(|error| format!("{error:#}")))
+    }
+
     fn prepare(&self) -> wasmtime::Result<EvaluatorPre<Scene>> {
+        // Without the lock it is compiled more than once, nothing worse.
+        let lock = self.lock.as_ref().and_then(|path| File::create(path).ok());
+        let _held = lock.as_ref().map(File::lock);
         let digest = digest_of(EVALUATOR);
         let component = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &digest)) {
             Some(component) => component,
@@ -126,8 +153,7 @@ impl Evaluator {
             return Ok(worker);
         }
         let unavailable = |error: String| ExpressionError::Unavailable(error);
-        let prepared = self.prepared.get_or_init(|| self.prepare().map_err(|error| format!("{error:#}")));
-        let prepared = prepared.as_ref().map_err(|error| unavailable(error.clone()))?;
+        let prepared = self.prepared().as_ref().map_err(|error| unavailable(error.clone()))?;
         let scene = Scene { memory: Memory::default(), wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
         let mut store = Store::new(&self.engine, scene);
         store.limiter(|scene| &mut scene.memory);

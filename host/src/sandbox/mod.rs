@@ -153,8 +153,11 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let SandboxConfig { cache_dir, max_agents, ceilings } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let evaluator = evaluator::Evaluator::new(cache_dir.as_deref())?;
-        crate::model::expression::install(Arc::new(evaluator));
+        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir.as_deref())?);
+        if cache_dir.is_some() {
+            evaluator.prepare_early();
+        }
+        crate::model::expression::install(evaluator);
         let capacity = engine::capacity(max_agents);
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
         let cache = match &cache_dir {

@@ -49,7 +49,7 @@ impl FromRequest<ApiState> for JsonBody {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         let is_json = media_type(request.headers()).is_some_and(is_json);
-        let bytes = bytes(request, state, state.limits.body_bytes, "api.body_bytes").await?;
+        let bytes = bytes(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
         let value = match (bytes.is_empty(), is_json) {
             (true, _) => Value::Null,
             (false, true) => json::parse(&bytes).map_err(broken)?,
@@ -110,7 +110,7 @@ impl FromRequest<ApiState> for WasmBody {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         match media_type(request.headers()) {
             None | Some("application/wasm" | "application/octet-stream") => {
-                bytes(request, state, state.limits.component_bytes, "api.component_bytes").await.map(Self)
+                bytes(request, state, state.limits.component_bytes, "host.component_mib").await.map(Self)
             }
             Some(_) => Err(ApiError::NotWasm),
         }

@@ -29,7 +29,8 @@ use crate::routing::{GuildView, subscriptions};
 use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
-pub use component::ComponentRefusal;
+pub use crate::sandbox::Refusal;
+pub use component::{ComponentError, ComponentEvent, grants_of};
 
 use gate::Gate;
 use manager::Manager;
@@ -101,6 +102,7 @@ struct Inner {
     built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
     /// What wakes the agents of a guild that have given up, by guild.
     running: Mutex<HashMap<GuildId, Arc<Notify>>>,
+    uploads: component::Uploads,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     is_ready: AtomicBool,
@@ -141,6 +143,7 @@ impl Guilds {
             setup,
             built_in: Mutex::default(),
             running: Mutex::default(),
+            uploads: component::Uploads::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             is_ready: AtomicBool::new(false),

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod component;
 pub mod dialect;
 pub mod draft;
 pub mod fault;
@@ -10,6 +11,7 @@ pub mod format;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod json_schema;
 pub mod message;
 pub mod payload;
 pub mod read;

@@ -23,7 +23,8 @@ use super::{Identity, Inner, Setup, body};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::Digest;
 
-const MAX_CLASS_NAME_BYTES: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_SUMMARY_BYTES: usize = 4 << 10;
 
 /// A component that is ready to be started.
 pub struct Component {
@@ -220,8 +221,21 @@ fn undescribed(fault: Fault) -> Refusal {
 }
 
 fn description(said: export::Description) -> Result<Description, String> {
-    if said.class_name.is_empty() || said.class_name.len() > MAX_CLASS_NAME_BYTES {
-        return Err(format!("`describe` gave a class name that has not 1 to {MAX_CLASS_NAME_BYTES} bytes"));
+    if said.class_name.is_empty() {
+        return Err("`describe` gave no class name".to_owned());
+    }
+    for (what, text, most) in [
+        ("class name", &said.class_name, MAX_NAME_BYTES),
+        ("name", &said.name, MAX_NAME_BYTES),
+        ("version", &said.version, MAX_NAME_BYTES),
+        ("summary", &said.summary, MAX_SUMMARY_BYTES),
+    ] {
+        if text.len() > most || text.contains('\0') {
+            return Err(format!(
+                "`describe` gave a {what} of {} bytes; it has at most {most}, and no U+0000",
+                text.len()
+            ));
+        }
     }
     Ok(Description {
         receives: formats("receives", said.receives)?,

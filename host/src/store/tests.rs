@@ -178,6 +178,7 @@ async fn a_component_is_known_and_its_state_moves_on() {
         description: json!({"b": 1, "a": 2}),
         imports: vec!["wasi:io/streams".to_owned()],
         reason: None,
+        refusal: Some(json!({"code": "too_large"})),
         created_ms: 3,
     };
     store.insert_component(&row).await.unwrap();
@@ -198,7 +199,7 @@ async fn a_blueprint_is_read_as_it_was_made() {
         "category_id": category.id, "spec": {"z": 1, "id": "dropped", "a": 1.5}, "tags": ["b", "a", "b"],
     });
     let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
-    store.insert_blueprint(&blueprint, 11).await.unwrap();
+    store.insert_blueprint(&blueprint, &Pins::new(), 11).await.unwrap();
     let row = store.blueprint(&blueprint.id).await.unwrap();
     assert_eq!(row.spec.get(), r#"{"z":1,"a":1.5}"#);
     assert_eq!(row.tags.get(), r#"["a","b"]"#);

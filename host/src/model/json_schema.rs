@@ -5,7 +5,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
-use crate::model::read::Step;
+use super::read::Step;
 
 /// A schema that is one.
 pub struct Schema(Validator);

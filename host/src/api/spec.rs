@@ -106,7 +106,7 @@ async fn serving(api: &ApiState, class: &str) -> Result<Option<Digest>, ApiError
 /// Puts the digests of a spec that was pinned where its document names components in
 /// another way.
 pub fn write_pins(document: &mut Value, spec: &GuildSpec) {
-    let agents = document["agents"].as_array_mut();
+    let agents = document.get_mut("agents").and_then(Value::as_array_mut);
     for (agent, pinned) in agents.into_iter().flatten().zip(&spec.agents) {
         let Some(named) = agent.get_mut("component").filter(|named| named.is_string()) else { continue };
         if let (Ok(ComponentRef::Named(_)), Some(digest)) =

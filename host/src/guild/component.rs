@@ -131,7 +131,7 @@ impl Guilds {
         }
         let Some(under_way) = self.begin(&digest)? else {
             self.name(name, &digest).await?;
-            return Ok(self.component(&digest).await?);
+            return self.component(&digest).await;
         };
         self.name(name, &digest).await?;
         setup.components.save(&digest, &bytes).await.map_err(host)?;

@@ -12,7 +12,8 @@ use super::read::{Mistakes, trimmed};
 const MAX_NAME: usize = 128;
 const MAX_VERSION: usize = 64;
 
-/// `name@version`: letters, digits and a few signs, beginning with a letter or digit.
+/// `name@version`: letters, digits and a few signs, beginning with a letter or digit;
+/// a name may have spaces inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentName {
     pub name: String,
@@ -25,10 +26,15 @@ impl ComponentName {
     pub fn new(name: &str, version: &str) -> Result<Self, String> {
         let is_spelt = |text: &str, most: usize, signs: &str| {
             let begins_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
-            begins_well && text.len() <= most && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
+            begins_well
+                && !text.ends_with(' ')
+                && text.len() <= most
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
         };
-        if !is_spelt(name, MAX_NAME, "._-/:") {
-            return Err(format!("a component's name has 1 to {MAX_NAME} letters, digits and . _ - / :, not {name:?}"));
+        if !is_spelt(name, MAX_NAME, "._-/: ") {
+            return Err(format!(
+                "a component's name has 1 to {MAX_NAME} letters, digits, spaces and . _ - / :, not {name:?}"
+            ));
         }
         if !is_spelt(version, MAX_VERSION, "._-+") {
             return Err(format!(
@@ -87,7 +93,7 @@ mod tests {
         assert_eq!((name.name.as_str(), name.version.as_str()), ("acme:tools/greeter", "1.0.0-rc.1+b"));
         assert_eq!(name.to_string(), "acme:tools/greeter@1.0.0-rc.1+b");
         for wrong in
-            ["sha256:00", &digest.to_uppercase(), "greeter", "@1", "greeter@", "a b@1", "greeter@1 2", "é@1", ""]
+            ["sha256:00", &digest.to_uppercase(), "greeter", "@1", "greeter@", "a @1", " a@1", "greeter@1 2", "é@1", ""]
         {
             assert!(ComponentRef::parse(wrong).is_err(), "{wrong}");
         }

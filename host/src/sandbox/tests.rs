@@ -109,7 +109,7 @@ fn delivery() -> Delivery {
 }
 
 async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Body {
-    let component = prepare(&sandbox, build(&script)).await.unwrap();
+    let component = prepare(sandbox, build(&script)).await.unwrap();
     sandbox.start(&component, setup(limits)).await.unwrap()
 }
 

@@ -3,6 +3,7 @@
 use guildhall_tests::{Host, Options};
 
 mod client_js;
+mod components;
 mod crash;
 mod database;
 mod dialects;

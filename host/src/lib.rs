@@ -4,6 +4,7 @@ pub mod agent;
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod demo;
 pub mod files;

@@ -3,6 +3,7 @@
 use guildhall_tests::{Host, Options};
 
 mod client_js;
+mod component_cli;
 mod components;
 mod crash;
 mod database;

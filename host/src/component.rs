@@ -10,7 +10,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::model::clock::Clock;
 use crate::model::payload;
+use crate::oci::{self, Place};
 use crate::sandbox::{
     Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
     MemoryBudget, Outline, Progress, Refusal, Sandbox, SandboxConfig, Setup, StartFault, Turn, TurnEnd, digest_of,
@@ -26,6 +28,21 @@ pub enum Command {
     Check(Inspect),
     /// Run one message through a component and show what it says: exits with 0 when it was served, else with 1.
     Call(Call),
+    /// Push a component to an OCI registry; prints the reference by which blueprints name it.
+    Push(Exchange),
+    /// Pull a component from an OCI registry into a file.
+    Pull(Exchange),
+}
+
+#[derive(Debug, Args)]
+pub struct Exchange {
+    /// Where it is in a registry, such as ghcr.io/acme/greeter:1.0.
+    reference: String,
+    /// A component's file.
+    file: PathBuf,
+    /// The user of the registry; the password is read from the environment variable GUILDHALL_OCI_PASSWORD.
+    #[arg(long)]
+    user: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +95,8 @@ impl Command {
             Self::Inspect(inspect) => inspect.inspect().await,
             Self::Check(check) => check.check().await,
             Self::Call(call) => call.run().await,
+            Self::Push(exchange) => exchange.push().await,
+            Self::Pull(exchange) => exchange.pull().await,
         };
         done.unwrap_or_else(|error| {
             let _ = writeln!(std::io::stderr(), "guildhall: {error:#}");
@@ -122,6 +141,37 @@ impl Inspect {
             format!("{} does not fit: {refusal} [{}]\n", self.file.display(), refusal.code())
         });
         ExitCode::from(NO)
+    }
+}
+
+impl Exchange {
+    async fn push(&self) -> anyhow::Result<ExitCode> {
+        let place = Place::read(&self.reference)?;
+        let bytes = read(&self.file)?;
+        let outline = match Outline::read(&bytes, &Limits::default()) {
+            Ok(outline) => outline,
+            Err(refusal) => anyhow::bail!("{} is not pushed: {refusal}", self.file.display()),
+        };
+        let now_ms = Clock::system().now_ms();
+        let pushed =
+            oci::push(&place, &self.auth()?, bytes.to_vec(), &outline.imports, &outline.exports, now_ms).await?;
+        print(&format!("{pushed}\n"));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn pull(&self) -> anyhow::Result<ExitCode> {
+        let place = Place::read(&self.reference)?;
+        let most = Limit::Component.row().ceiling << 20;
+        let bytes = oci::pull(&place, &self.auth()?, most).await?;
+        std::fs::write(&self.file, &bytes).with_context(|| format!("{} cannot be written", self.file.display()))?;
+        print(&format!("{}\n", digest_of(&bytes)));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn auth(&self) -> anyhow::Result<oci::Auth> {
+        let Some(user) = &self.user else { return Ok(oci::Auth::Anonymous) };
+        let password = std::env::var("GUILDHALL_OCI_PASSWORD").context("GUILDHALL_OCI_PASSWORD is not set")?;
+        Ok(oci::Auth::Basic(user.clone(), password))
     }
 }
 
@@ -294,7 +344,7 @@ impl Call {
     }
 
     fn delivery(&self, payload: String) -> Delivery {
-        let now_ms = crate::model::clock::Clock::system().now_ms();
+        let now_ms = Clock::system().now_ms();
         let message = GuestMessage {
             id: 1,
             format: self.format.clone(),

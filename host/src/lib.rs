@@ -11,6 +11,7 @@ pub mod files;
 pub mod guild;
 pub mod journal;
 pub mod model;
+pub mod oci;
 #[cfg(test)]
 mod order;
 pub mod routing;

@@ -85,6 +85,7 @@ impl Server {
             store: store.clone(),
             journal: journal.clone(),
             components: components.clone(),
+            registries: config.registries.clone(),
             clock: clock.clone(),
             hop_limit: config.hops,
             guild_memory_bytes: config.guild_memory_mib << 20,

@@ -44,6 +44,7 @@ impl Rest {
     /// `base` is `http://host:port`.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        guildhall::oci::provide_tls();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         Self { base: base.trim_end_matches('/').to_owned(), http: http.expect("the options are right") }
     }

@@ -109,7 +109,7 @@ pub fn write_pins(document: &mut Value, spec: &GuildSpec) {
     let agents = document.get_mut("agents").and_then(Value::as_array_mut);
     for (agent, pinned) in agents.into_iter().flatten().zip(&spec.agents) {
         let Some(named) = agent.get_mut("component").filter(|named| named.is_string()) else { continue };
-        if let (Ok(ComponentRef::Named(_)), Some(digest)) =
+        if let (Ok(ComponentRef::Named(_) | ComponentRef::Registry(_)), Some(digest)) =
             (ComponentRef::parse(named.as_str().unwrap_or_default().trim()), &pinned.component)
         {
             *named = json!(digest);

@@ -34,6 +34,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         store: store.clone(),
         journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
         components: components.clone(),
+        registries: crate::oci::Registries::default(),
         clock: clock.clone(),
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,

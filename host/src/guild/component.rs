@@ -17,6 +17,7 @@ use crate::model::catalog::AgentEntry;
 use crate::model::component::{ComponentName, ComponentRef};
 use crate::model::ids::Digest;
 use crate::model::json_schema::Schema;
+use crate::oci::{OciError, Place};
 use crate::sandbox::{self, Component, Limit, Outline, Refusal, digest_of};
 use crate::store::{ComponentRow, ComponentState, StoreError};
 
@@ -40,6 +41,8 @@ pub enum ComponentError {
     Compiling(String),
     #[error("component {digest} is in use")]
     InUse { digest: Digest, by: Vec<String> },
+    #[error(transparent)]
+    Registry(#[from] OciError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -343,6 +346,7 @@ impl Guilds {
                 let digest = self.0.setup.store.component_named(name).await?;
                 (digest.ok_or_else(|| ComponentError::Unknown(name.to_string()))?, name.to_string())
             }
+            ComponentRef::Registry(name) => (self.pull(name, within).await?, name.to_string()),
         };
         let row = match self.settled_component(&digest, within).await {
             Err(ComponentError::Unknown(_)) => return Err(ComponentError::Unknown(shown)),
@@ -355,6 +359,28 @@ impl Guilds {
                 Err(ComponentError::Unusable { component: shown, reason: row.reason.unwrap_or_default() })
             }
         }
+    }
+
+    /// The component of a place in a registry, pulled unless it was before.
+    async fn pull(&self, name: &ComponentName, within: Duration) -> Result<Digest, ComponentError> {
+        let setup = &self.0.setup;
+        let place = Place::read(&name.to_string())?;
+        setup.registries.check(&place)?;
+        if let Some(digest) = setup.store.component_named(name).await?
+            && setup.store.component(&digest).await?.is_some()
+        {
+            return Ok(digest);
+        }
+        let limit = setup.components.sandbox().ceilings().get(Limit::Component) << 20;
+        let pulled = tokio::time::timeout(within, setup.registries.pull(&place, limit)).await;
+        let late = || OciError::Registry {
+            reference: place.to_string(),
+            why: format!("it takes more than {} seconds: upload the component instead", within.as_secs()),
+        };
+        let bytes = pulled.unwrap_or_else(|_| Err(late()))?;
+        let row = self.upload_component(bytes.into(), None).await?;
+        self.name(Some(name), &row.digest).await?;
+        Ok(row.digest)
     }
 
     /// Whether components are being compiled.

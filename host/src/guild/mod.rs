@@ -25,10 +25,12 @@ use crate::model::message::Message;
 use crate::model::spec::GuildSpec;
 use crate::model::status::GuildStatus;
 use crate::model::topic;
+use crate::oci::Registries;
 use crate::routing::{GuildView, subscriptions};
 use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
+pub use crate::oci::OciError;
 pub use crate::sandbox::Refusal;
 pub use component::{ComponentError, ComponentEvent, grants_of};
 
@@ -83,6 +85,8 @@ pub struct Setup {
     pub store: Store,
     pub journal: Journal,
     pub components: Components,
+    /// Where blueprints may have components pulled from.
+    pub registries: Registries,
     pub clock: Clock,
     /// How many messages of a thread may follow one another.
     pub hop_limit: u32,

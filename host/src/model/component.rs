@@ -11,6 +11,8 @@ use super::read::{Mistakes, trimmed};
 /// Longest name and longest version, in bytes.
 const MAX_NAME: usize = 128;
 const MAX_VERSION: usize = 64;
+/// Longest place in a registry, in bytes.
+const MAX_PLACE: usize = 512;
 
 /// `name@version`: letters, digits and a few signs, beginning with a letter or digit;
 /// a name may have spaces inside.
@@ -56,6 +58,8 @@ impl fmt::Display for ComponentName {
 pub enum ComponentRef {
     Digest(Digest),
     Named(ComponentName),
+    /// `oci://registry/repository@sha256:…`: the version is the digest of the manifest.
+    Registry(ComponentName),
 }
 
 impl ComponentRef {
@@ -64,10 +68,20 @@ impl ComponentRef {
     pub fn parse(text: &str) -> Result<Self, String> {
         let is_hex =
             |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.starts_with("oci://") {
+            return match text.rsplit_once("@sha256:") {
+                Some((place, digits)) if is_hex(digits) && text.len() <= MAX_PLACE => {
+                    Ok(Self::Registry(ComponentName { name: place.to_owned(), version: format!("sha256:{digits}") }))
+                }
+                _ => Err("a component in a registry is named by the digest of its manifest, \
+                          oci://registry/repository@sha256: and 64 hex digits: a tag may move"
+                    .to_owned()),
+            };
+        }
         match (text.strip_prefix("sha256:"), text.rsplit_once('@')) {
             (Some(digits), _) if is_hex(digits) => Ok(Self::Digest(Digest::from(text))),
             (None, Some((name, version))) => ComponentName::new(name, version).map(Self::Named),
-            _ => Err("a component is named by its digest, sha256: and 64 hex digits, or by name@version".to_owned()),
+            _ => Err("a component is named by its digest, sha256: and 64 hex digits, by name@version, or by its place in a registry, oci://…@sha256:…".to_owned()),
         }
     }
 
@@ -97,6 +111,10 @@ mod tests {
         {
             assert!(ComponentRef::parse(wrong).is_err(), "{wrong}");
         }
+        let place = format!("oci://localhost:5000/acme/greeter@{digest}");
+        let Ok(ComponentRef::Registry(named)) = ComponentRef::parse(&place) else { panic!() };
+        assert_eq!((named.to_string(), named.version), (place, digest));
+        assert!(ComponentRef::parse("oci://ghcr.io/acme/greeter:1").unwrap_err().contains("a tag may move"));
         assert!(ComponentName::new(&"n".repeat(129), "1").unwrap_err().contains("1 to 128"));
     }
 }

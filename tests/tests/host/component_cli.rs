@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-struct Said {
-    code: Option<i32>,
-    out: String,
-    errors: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub errors: String,
 }
 
 impl Said {
@@ -18,7 +18,7 @@ impl Said {
     }
 }
 
-fn component(arguments: &[&str], input: &str) -> Said {
+pub fn component(arguments: &[&str], input: &str) -> Said {
     let mut child = Command::new(env!("CARGO_BIN_EXE_host"))
         .arg("component")
         .args(arguments)

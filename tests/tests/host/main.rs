@@ -15,6 +15,7 @@ mod frames;
 mod fuzz;
 mod golden;
 mod limits;
+mod oci;
 mod openapi;
 mod restart;
 mod resume;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 use crate::files::FilesError;
-use crate::guild::{ComponentError, Refusal};
+use crate::guild::{ComponentError, OciError, Refusal};
 use crate::model::read::{FieldError, Step};
 use crate::model::status::GuildStatus;
 
@@ -233,10 +233,22 @@ fn component(error: ComponentError) -> (StatusCode, Answer) {
             Answer::new(format!("Component {digest} is in use by {}", by.join(", ")), "component_in_use")
                 .about(json!({"by": by})),
         ),
+        ComponentError::Registry(error) => registry(&error),
         ComponentError::Store(_) | ComponentError::Host(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
         }
     }
+}
+
+fn registry(error: &OciError) -> (StatusCode, Answer) {
+    let (status, code) = match error {
+        OciError::Reference { .. } => (StatusCode::BAD_REQUEST, "invalid_reference"),
+        OciError::Denied { .. } => (StatusCode::FORBIDDEN, "registry_not_allowed"),
+        OciError::NoComponent(_) => (StatusCode::BAD_REQUEST, "not_a_component"),
+        OciError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        OciError::Registry { .. } => (StatusCode::BAD_GATEWAY, "registry_failed"),
+    };
+    (status, Answer::new(error.to_string(), code))
 }
 
 fn not_found(what: &str, id: &str) -> Answer {

@@ -79,6 +79,42 @@ impl Refusal {
         Self::TooLarge { what: what.to_owned(), limit: most, value, setting: limit.row().setting.to_owned() }
     }
 
+    /// What wasmtime says of a component for which the pool of instances has no room:
+    /// its errors have no types.
+    pub(super) fn misfit(error: &wasmtime::Error, limits: &Limits) -> Self {
+        let words = format!("{error:#}");
+        let number = |mark: &str, after: usize| -> Option<u64> {
+            let rest = &words[words.find(mark)? + after..];
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
+            digits.parse().ok()
+        };
+        let transitively = "transitively contains";
+        for (limit, kind, what) in [
+            (Limit::Instances, "core module instances", "number of core instances"),
+            (Limit::Memories, "Wasm linear memories", "number of memories"),
+            (Limit::Tables, "tables", "number of tables"),
+        ] {
+            if let Some(value) = number(transitively, transitively.len())
+                && words.contains(&format!("{transitively} {value} {kind}"))
+            {
+                return Self::over(limit, what, limits.get(limit), value);
+            }
+        }
+        if let Some(bytes) = number("minimum byte size of", 0) {
+            return Self::over(
+                Limit::Memory,
+                "least memory in MiB",
+                limits.get(Limit::Memory),
+                bytes.div_ceil(1 << 20),
+            );
+        }
+        if let Some(elements) = number("minimum element size of", 0) {
+            let most = limits.get(Limit::TableElements);
+            return Self::over(Limit::TableElements, "least table in elements", most, elements);
+        }
+        Self::Invalid(format!("the component does not fit this host: {words}"))
+    }
+
     /// Compiling met this limit.
     pub(super) fn compile(limit: Limit, what: &str, limits: &Limits) -> Self {
         let setting = limit.row().setting.to_owned();

@@ -181,15 +181,18 @@ async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Res
     let here = sandbox.clone();
     let Some(outside) = &sandbox.registry.compiler.outside else {
         let compile = move || Compiled::from_binary(&here.engine, &bytes);
-        let compiled = blocking(compile).await?;
-        return compiled.map_err(|error| Refusal::Invalid(format!("the component does not compile: {error:#}")));
+        return blocking(compile).await?.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
     };
     let code = outside.compile(&bytes, &sandbox.ceilings).await?;
-    let name = digest.clone();
-    let kept = blocking(move || here.registry.compiler.cache().map_or(Ok(()), |cache| cache.keep(&name, code))).await?;
-    kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
-    let compiled = from_cache(sandbox, digest).await?;
-    compiled.ok_or_else(|| Refusal::Host("the code that was just compiled does not load".to_owned()))
+    let digest = digest.clone();
+    blocking(move || {
+        let Registry { compiler, .. } = &here.registry;
+        let cache = compiler.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+        let kept = cache.keep(&digest, code);
+        kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
+        cache.load_kept(&here.engine, &digest).map_err(|error| Refusal::misfit(&error, &here.ceilings))
+    })
+    .await?
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {

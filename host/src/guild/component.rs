@@ -231,9 +231,10 @@ impl Guilds {
         };
         match prepared {
             Ok(component) => {
-                setup.store.insert_component(&row_of(&component, row.created_ms)).await?;
+                // Whoever reads that it is ready finds its name and its class.
                 self.name_as_described(&component).await?;
                 self.register_class(&component).await?;
+                setup.store.insert_component(&row_of(&component, row.created_ms)).await?;
                 let class_name = component.description.class_name.clone();
                 tracing::info!(%digest, class_name, "a component is ready");
                 self.tell(ComponentEvent::Ready { digest, class_name });
@@ -248,11 +249,11 @@ impl Guilds {
                     refusal: Some(refusal),
                     ..row
                 };
-                setup.store.insert_component(&row).await?;
                 setup.store.unname_component(&digest).await?;
                 if let Err(error) = setup.components.remove(&digest).await {
                     tracing::warn!(%digest, %error, "the bytes of a refused component stay");
                 }
+                setup.store.insert_component(&row).await?;
                 self.tell(ComponentEvent::Refused { digest, code: code.to_owned(), reason });
             }
         }

@@ -204,11 +204,12 @@ async fn a_name_and_a_version_are_one_component_for_ever() {
     assert_eq!(taken.body["context"]["digest"], digest);
     rest.upload_only("?name=hostile", two.clone()).await.expect(&[422]);
     rest.upload_only("?name=no%40name&version=1", two.clone()).await.expect(&[422]);
+    let ready = rest.compiled(&digest).await;
     let second = rest.upload_only("?name=hostile&version=2", two).await.expect(&[202]);
     let other = second["digest"].as_str().expect("a digest").to_owned();
 
     // Both say the same name and version of themselves: the first has it.
-    let (ready, later) = (rest.compiled(&digest).await, rest.compiled(&other).await);
+    let later = rest.compiled(&other).await;
     let described = format!("{}@{}", ready["name"].as_str().unwrap_or(""), ready["version"].as_str().unwrap_or(""));
     assert_eq!(ready["names"], json!([described, "hostile@1"]));
     assert_eq!(later["names"], json!(["hostile@2"]));

@@ -111,11 +111,12 @@ impl Server {
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
             },
+            ws::router(sockets.clone()),
             &cors_origin,
         );
-        let router = ws::router(sockets.clone()).fallback_service(api.clone());
         let accepting = CancellationToken::new();
         let until = accepting.clone();
+        let router = api.clone();
         let serving = tokio::spawn(async move {
             let _lock = lock;
             use axum::serve::ListenerExt;

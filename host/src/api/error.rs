@@ -17,10 +17,9 @@ use crate::files::{BadName, FilesError};
 use crate::guild::{ComponentRefusal, GuildError, LaunchError};
 use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
+use crate::model::refusal::Refusal;
 use crate::model::template::TemplateError;
 use crate::store::StoreError;
-
-use answer::Answer;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
@@ -211,12 +210,12 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if let Some(Cause(cause)) = response.extensions().get() {
         tracing::error!(trace_id, %cause, "a request failed");
     }
-    let answer = response.extensions_mut().remove::<Answer>();
-    let mut answer =
-        answer.unwrap_or_else(|| Answer::new(status.canonical_reason().unwrap_or("Bad Request"), "bad_request"));
-    answer.trace_id = trace_id;
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    let mut refusal =
+        refusal.unwrap_or_else(|| Refusal::new(status.canonical_reason().unwrap_or("Bad Request"), "bad_request"));
+    refusal.trace_id = trace_id;
     let allow = response.headers_mut().remove(axum::http::header::ALLOW);
-    let mut finished = (status, Json(answer)).into_response();
+    let mut finished = (status, Json(refusal)).into_response();
     if let Some(allow) = allow {
         finished.headers_mut().insert(axum::http::header::ALLOW, allow);
     }

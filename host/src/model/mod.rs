@@ -13,6 +13,7 @@ pub mod json;
 pub mod message;
 pub mod payload;
 pub mod read;
+pub mod refusal;
 pub mod schemas;
 pub mod spec;
 pub mod status;

@@ -30,6 +30,16 @@ impl Exchange {
     pub(super) fn is_redirected_write(&self) -> bool {
         self.response.status == 307 && self.request.method != Method::GET
     }
+
+    /// The guild that our answer says was launched.
+    pub(super) fn launched<'a>(&self, ours: &'a Response) -> Option<&'a str> {
+        let is_launch =
+            self.request.method == Method::POST && self.request.path.trim_end_matches('/').ends_with("/guilds");
+        match &ours.body {
+            Content::Json(body) if is_launch && ours.status == 201 => body["id"].as_str(),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -72,6 +72,7 @@ impl Server {
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store cannot be opened")?;
         let files = open_files(&config).context("the files of guilds cannot be kept")?;
+        files.begin_sweep(std::time::SystemTime::now());
         let journal =
             Journal::open(&dir.join("journal.db"), config.durability, config.journal, config.retention, clock.clone())
                 .await

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Request;
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -42,6 +43,9 @@ pub enum ApiError {
     BadFileName(BadName),
     #[error("{0}")]
     File(FilesError),
+    /// A part of a file of so many bytes.
+    #[error("no such part of {bytes} bytes")]
+    NoSuchPart { bytes: u64 },
     /// The guild has no files.
     #[error("guild {0} has no filesystem")]
     NoFileSystem(GuildId),
@@ -183,9 +187,13 @@ impl From<ComponentRefusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = if let Self::Internal(cause) = &self { Some(Arc::<str>::from(cause.as_str())) } else { None };
+        let all_bytes = if let Self::NoSuchPart { bytes } = self { Some(format!("bytes */{bytes}")) } else { None };
         let (status, answer) = self.answer();
         let mut response = status.into_response();
         response.extensions_mut().insert(answer);
+        if let Some(value) = all_bytes.and_then(|text| text.parse().ok()) {
+            response.headers_mut().insert(header::CONTENT_RANGE, value);
+        }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(cause));
         }
@@ -214,10 +222,11 @@ pub async fn finish(request: Request, next: Next) -> Response {
     let mut refusal =
         refusal.unwrap_or_else(|| Refusal::new(status.canonical_reason().unwrap_or("Bad Request"), "bad_request"));
     refusal.trace_id = trace_id;
-    let allow = response.headers_mut().remove(axum::http::header::ALLOW);
     let mut finished = (status, Json(refusal)).into_response();
-    if let Some(allow) = allow {
-        finished.headers_mut().insert(axum::http::header::ALLOW, allow);
+    for name in [header::ALLOW, header::CONTENT_RANGE] {
+        if let Some(value) = response.headers_mut().remove(&name) {
+            finished.headers_mut().insert(name, value);
+        }
     }
     finished
 }

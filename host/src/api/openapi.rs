@@ -2,6 +2,7 @@
 //! that needs nothing from elsewhere). A test keeps it with the router: what is
 //! described is served.
 
+mod operation;
 mod operations;
 mod schemas;
 

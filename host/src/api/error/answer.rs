@@ -36,6 +36,10 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, Refusal::new(format!("Invalid file name: {why}"), "invalid_file_name"))
             }
             Self::File(error) => file(&error),
+            Self::NoSuchPart { bytes } => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                Refusal::new(format!("The file has {bytes} bytes, and none in this range"), "no_such_part"),
+            ),
             Self::NoFileSystem(guild) => (
                 StatusCode::NOT_FOUND,
                 Refusal::new(format!("Dependency for filesystem not configured for guild {guild}"), "no_filesystem")

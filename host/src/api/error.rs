@@ -8,6 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::header;
 use axum::middleware::Next;
@@ -205,6 +206,9 @@ impl IntoResponse for ApiError {
 #[derive(Clone)]
 struct Cause(Arc<str>);
 
+/// Longest words of the framework that are told, in bytes.
+const MAX_WORDS: usize = 1024;
+
 /// Gives every error its trace id and its body; also those which the framework
 /// raised in words of its own.
 pub async fn finish(request: Request, next: Next) -> Response {
@@ -218,9 +222,14 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if let Some(Cause(cause)) = response.extensions().get() {
         tracing::error!(trace_id, %cause, "a request failed");
     }
-    let refusal = response.extensions_mut().remove::<Refusal>();
-    let mut refusal =
-        refusal.unwrap_or_else(|| Refusal::new(status.canonical_reason().unwrap_or("Bad Request"), "bad_request"));
+    let mut refusal = match response.extensions_mut().remove::<Refusal>() {
+        Some(refusal) => refusal,
+        None => {
+            let words = to_bytes(std::mem::take(response.body_mut()), MAX_WORDS).await.unwrap_or_default();
+            let words = str::from_utf8(&words).ok().filter(|words| !words.is_empty());
+            Refusal::new(words.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
+        }
+    };
     refusal.trace_id = trace_id;
     let mut finished = (status, Json(refusal)).into_response();
     for name in [header::ALLOW, header::CONTENT_RANGE] {

@@ -17,7 +17,7 @@ use super::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::clock::naive_utc;
 use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
-use crate::model::read::spec::guild;
+use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{object, text};
 use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use crate::model::status::{AgentStatus, GuildStatus};
@@ -41,6 +41,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     }))?;
     let mut document = body.into_value()["spec"].take();
     let warnings = spec::admit(&spec, &document)?;
+    check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::check_components(&api.store, &spec).await?;
     spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     document["id"] = spec.id.as_str().into();

@@ -210,6 +210,9 @@ fn invalid_launch(mistakes: Vec<FieldError>) -> Refusal {
         [Step::Key(_), Step::Key(steps), Step::Index(_), rest @ ..] if steps == "steps" => {
             FieldError { loc: rest.into(), ..mistake }
         }
+        [Step::Key(_), Step::Key(messaging), rest @ ..] if messaging == "messaging" => {
+            FieldError { loc: rest.into(), ..mistake }
+        }
         _ => mistake,
     });
     let answer = Refusal::new(json!(relative.collect::<Vec<_>>()), "invalid_launch");

@@ -201,11 +201,16 @@ fn no_such(what: &str, id: &str) -> Refusal {
     }
 }
 
-/// Clients know the mistakes of agents and rules with paths that begin there; the
-/// hint says which agent or rule it is.
+/// Clients know the mistakes of agents, their properties and rules with paths that begin
+/// there; the hint says which agent or rule it is.
 fn invalid_launch(mistakes: Vec<FieldError>) -> Refusal {
     let paths: Vec<String> = mistakes.iter().filter(|mistake| mistake.loc.len() > 1).map(FieldError::path).collect();
     let relative = mistakes.into_iter().map(|mistake| match mistake.loc.as_slice() {
+        [Step::Key(_), Step::Index(_), Step::Key(properties), rest @ ..]
+            if properties == "properties" && !rest.is_empty() =>
+        {
+            FieldError { loc: rest.into(), ..mistake }
+        }
         [Step::Key(list), Step::Index(_), rest @ ..] if list == "agents" => FieldError { loc: rest.into(), ..mistake },
         [Step::Key(_), Step::Key(steps), Step::Index(_), rest @ ..] if steps == "steps" => {
             FieldError { loc: rest.into(), ..mistake }

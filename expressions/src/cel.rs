@@ -9,6 +9,11 @@ use serde_json::Value;
 
 use super::{Fault, Room};
 
+thread_local! {
+    /// The functions of the language, registered once.
+    static FUNCTIONS: Context<'static, 'static> = Context::default();
+}
+
 pub(super) struct Program(cel::Program);
 
 impl Program {
@@ -19,12 +24,14 @@ impl Program {
     pub(super) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
         let given: serde_json::Map<String, Value> =
             serde_json::from_str(input).map_err(|error| Fault::Failed(error.to_string()))?;
-        let mut context = Context::default();
-        for (name, value) in given {
-            context.add_variable_from_value(name, to_cel(value));
-        }
-        let result = self.0.execute(&context).map_err(|error| Fault::Failed(error.to_string()))?;
-        from_cel(&result, &mut Room::new(), 0).map(Some)
+        FUNCTIONS.with(|functions| {
+            let mut context = functions.new_inner_scope();
+            for (name, value) in given {
+                context.add_variable_from_value(name, to_cel(value));
+            }
+            let result = self.0.execute(&context).map_err(|error| Fault::Failed(error.to_string()))?;
+            from_cel(&result, &mut Room::new(), 0).map(Some)
+        })
     }
 }
 

@@ -23,7 +23,7 @@ const OTHER_MAPPINGS: u32 = 8_000;
 /// and two tables; agents that were composed of several have three.
 const TABLES_PER_AGENT: u32 = 3;
 
-fn engine_config() -> Config {
+pub(super) fn engine_config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)

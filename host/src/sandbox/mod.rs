@@ -14,6 +14,7 @@ mod check;
 mod classify;
 mod control;
 mod engine;
+mod evaluator;
 mod guest;
 mod lane;
 mod limits;
@@ -123,6 +124,19 @@ pub struct Setup {
     pub guild_state: Arc<str>,
 }
 
+/// Makes the evaluator of expressions that of this process, without a cache of
+/// compiled code: for tests and benchmarks of what is pure.
+///
+/// # Panics
+/// The evaluator cannot be set up.
+pub fn install_expressions() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let evaluator = evaluator::Evaluator::new(None).expect("an evaluator can be set up");
+        crate::model::expression::install(Arc::new(evaluator));
+    });
+}
+
 /// An agent that did not start.
 #[derive(Debug)]
 pub enum StartFault {
@@ -139,6 +153,11 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let SandboxConfig { cache_dir, max_agents, ceilings } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir.as_deref())?);
+        if cache_dir.is_some() {
+            evaluator.prepare_early();
+        }
+        crate::model::expression::install(evaluator);
         let capacity = engine::capacity(max_agents);
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
         let cache = match &cache_dir {

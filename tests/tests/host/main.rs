@@ -16,6 +16,7 @@ mod limits;
 mod openapi;
 mod restart;
 mod resume;
+mod semantics;
 
 /// The host of these tests. All share the compiled components.
 fn options() -> Options {

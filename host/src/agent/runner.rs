@@ -19,7 +19,9 @@ use crate::model::ids::AgentId;
 use crate::model::message::{Message, Topics};
 use crate::model::spec::AgentSpec;
 use crate::model::topic;
-use crate::routing::{GuildView, Speaker, Trial, dead_letter, error_message};
+use crate::routing::{
+    GuildView, Speaker, States, Trial, WIRING_CLASS, dead_letter, error_message, handler_of, last_words,
+};
 use crate::sandbox::{
     Body, Component, Failure, Identity, Limits, LogLevel, LogLine, MemoryBudget, Progress, Sandbox, Setup, StartFault,
     StopReason, TurnEnd,
@@ -138,7 +140,8 @@ impl Runner {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
             class_name: agent.spec.class_name.clone(),
-            method: "receive",
+            method: handler_of(&agent.spec.class_name),
+            to_default: agent.spec.class_name == WIRING_CLASS,
         };
         Self {
             agent,
@@ -214,7 +217,7 @@ impl Runner {
     }
 
     async fn serve(&mut self, mut delivery: Delivery) -> Flow {
-        if !turn::is_for(&delivery.message, self.agent.spec.act_only_when_tagged, &self.speaker) {
+        if !self.is_for(&delivery) || self.is_overdue(&delivery.message) {
             self.commit(&delivery, Turn::default());
             return Flow::On;
         }
@@ -233,18 +236,53 @@ impl Runner {
         flow
     }
 
+    /// Whether the agent is to act on it; a guild without predicates does not pay for
+    /// them.
+    fn is_for(&self, delivery: &Delivery) -> bool {
+        let spec = &self.agent.spec;
+        if spec.predicates.is_empty() {
+            return turn::is_for(delivery, spec, &self.speaker, States::default());
+        }
+        let (agent, guild) = turn::owners(&spec.id);
+        let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
+        turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild })
+    }
+
+    /// Whether its time to live is over: it is consumed and not served.
+    fn is_overdue(&self, message: &Message) -> bool {
+        let Some(ttl) = message.ttl else { return false };
+        let lives_ms = u64::try_from(ttl).unwrap_or(0).saturating_mul(1_000);
+        self.agent.clock.now_ms().saturating_sub(message.id.timestamp_ms()) > lives_ms
+    }
+
+    /// The messages before it that its receiver is given with it, as JSON texts.
+    async fn enriched(log: &GuildLog, message: &Message) -> Option<Vec<String>> {
+        if message.enrich_with_history == 0 {
+            return None;
+        }
+        let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
+        let from = message.history.len().saturating_sub(asked);
+        let ids: Vec<_> = message.settled_history()[from..].iter().map(|entry| entry.origin).collect();
+        match log.by_ids(&ids).await {
+            Ok(found) => Some(turn::in_order(&ids, &found)),
+            Err(error) => {
+                tracing::error!(%error, "the history of a message cannot be read");
+                Some(Vec::new())
+            }
+        }
+    }
+
     async fn attempt(&mut self, delivery: &Delivery) -> Attempt {
         let Some(body) = self.body.take() else {
             return if self.start().await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
         };
         let (agent_state, guild_state) = turn::owners(&self.agent.spec.id);
         let budget_ms = u64::try_from(self.agent.limits.turn_timeout().as_millis()).unwrap_or(u64::MAX);
-        let given = turn::for_guest(
-            delivery,
-            budget_ms,
-            self.agent.log.state(&agent_state),
-            self.agent.log.state(&guild_state),
-        );
+        let states = (self.agent.log.state(&agent_state), self.agent.log.state(&guild_state));
+        let mut given = turn::for_guest(delivery, budget_ms, states.0.clone(), states.1.clone());
+        if let Some(history) = Self::enriched(&self.agent.log, &delivery.message).await {
+            turn::enrich(&mut given, &history);
+        }
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.message.clone());
         let canceller = body.canceller();
         let mut receiving = std::pin::pin!(body.receive(given));
@@ -268,7 +306,14 @@ impl Runner {
             TurnEnd::Done { emits, agent_patches, guild_patches } => {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
-                match turn::commit_of(emits, patches, delivery, &self.speaker, &view) {
+                match turn::commit_of(
+                    emits,
+                    patches,
+                    delivery,
+                    &self.speaker,
+                    &view,
+                    States { agent: &states.0, guild: &states.1 },
+                ) {
                     Ok(turn) => self.commit(delivery, turn),
                     Err(fault) => self.give_up(delivery, &fault),
                 }
@@ -339,11 +384,11 @@ impl Runner {
             return self.commit(delivery, Turn::default());
         }
         let trial = Trial { attempt: delivery.attempt, is_last: true };
-        let emits = vec![
-            error_message(fault, &delivery.message, &self.speaker, trial),
-            dead_letter(self.agent.log.guild(), fault, &delivery.message, &delivery.topic, &self.speaker),
-        ];
-        self.commit(delivery, Turn { emits, patches: Vec::new() });
+        let view = self.agent.view.borrow().clone();
+        let said = last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial);
+        let mut emits = said.messages;
+        emits.push(dead_letter(self.agent.log.guild(), fault, &delivery.message, &delivery.topic, &self.speaker));
+        self.commit(delivery, Turn { emits, changes: said.changes });
     }
 
     fn commit(&mut self, delivery: &Delivery, turn: Turn) {

@@ -19,8 +19,8 @@ use super::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::clock::naive_utc;
 use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
-use crate::model::read::spec::guild;
-use crate::model::read::{object, text};
+use crate::model::read::spec::{check_messaging, guild};
+use crate::model::read::{FieldError, Step, object, text};
 use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use crate::model::status::{AgentStatus, GuildStatus};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
@@ -43,11 +43,22 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     }))?;
     let mut document = body.into_value()["spec"].take();
     let warnings = spec::admit(&spec, &document)?;
+    check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
-    spec::fit_properties(&api, &mut spec, &["body", "spec"]).await?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
     Ok(Created::warned(id.into_string(), warnings))
+}
+
+/// Mistakes in the spec, which is a part of the body.
+fn in_body(mistakes: Vec<FieldError>) -> ApiError {
+    let spec = ["body", "spec"].map(Step::from);
+    let placed = mistakes.into_iter().map(|mistake| {
+        let loc = spec.iter().cloned().chain(mistake.loc).collect();
+        FieldError { loc, ..mistake }
+    });
+    ApiError::Invalid(placed.collect())
 }
 
 /// A guild in a list.
@@ -114,12 +125,16 @@ impl Shown {
     }
 }
 
-/// The agents whose author named no component: each runs what served its class when
-/// the guild was launched, and is shown as it was written.
+/// The agents whose author named no component: each keeps what served its class when
+/// it was launched, and is shown as it was written.
 fn served_by_class(spec: &GuildSpec, document: &Value) -> HashSet<AgentId> {
     let written = document["agents"].as_array().into_iter().flatten();
-    let by_class = spec.agents.iter().zip(written).filter(|(_, written)| written["component"].is_null());
-    by_class.map(|(agent, _)| agent.id.clone()).collect()
+    let named: HashSet<&str> = written
+        .filter(|agent| !agent["component"].is_null())
+        .filter_map(|agent| agent["name"].as_str().map(str::trim))
+        .collect();
+    let by_class = spec.agents.iter().filter(|agent| !named.contains(agent.name.as_str()));
+    by_class.map(|agent| agent.id.clone()).collect()
 }
 
 /// The manager is shown with the guild it manages.

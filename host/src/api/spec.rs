@@ -173,28 +173,26 @@ pub fn configured(mut document: Value, given: Map<String, Value>) -> Result<Valu
 
 /// Fits the properties of the agents to what their classes ask for: texts that spell
 /// a number or a flag become one. Agents of classes that nobody describes are not
-/// looked at. `at` is where the spec stands in the body.
+/// looked at.
 ///
 /// # Errors
-/// The mistakes, with their places.
-pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec, at: &[&str]) -> Result<(), ApiError> {
+/// `Err` inside: the mistakes, with paths from the spec.
+pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
     let mut mistakes = Vec::new();
     for (index, agent) in spec.agents.iter_mut().enumerate() {
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let Ok(schema) = Schema::new(&described) else { continue };
         let mut properties = Value::Object(std::mem::take(&mut agent.properties));
         coerce(&described, &mut properties);
-        for Mistake { path, text } in schema.mistakes(&properties) {
-            let place = [Step::from("agents"), Step::Index(index), "properties".into()];
-            let loc = at.iter().map(|step| Step::from(*step)).chain(place).chain(path).collect();
-            let error = FieldError::new("value_error", loc, format!("Value error, {text}"), properties.clone());
-            mistakes.push(error.with_ctx(json!({"error": {}})));
+        for Mistake { field, .. } in schema.mistakes(&properties) {
+            let at = [Step::from("agents"), Step::Index(index), "properties".into()];
+            mistakes.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
         if let Value::Object(properties) = properties {
             agent.properties = properties;
         }
     }
-    if mistakes.is_empty() { Ok(()) } else { Err(ApiError::InvalidProperties(mistakes)) }
+    Ok(if mistakes.is_empty() { Ok(()) } else { Err(mistakes) })
 }
 
 /// What the component of an agent says of its properties; without one, what the class

@@ -46,7 +46,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
 
 /// A component that is one.
 fn component() -> &'static [u8] {
-    crate::server::built_in::BUILT_IN[0].1
+    crate::server::built_in::BUILT_IN.iter().find(|(name, _)| *name == "echo").expect("there is an echo").1
 }
 
 struct Answered {
@@ -69,7 +69,7 @@ impl Server {
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
-        let router = router(state, &HeaderValue::from_static("http://localhost:3000"));
+        let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));
         Self { router, store, guilds, components, _dir: dir }
     }
 
@@ -346,8 +346,8 @@ async fn a_spec_that_cannot_be_obeyed_is_refused() {
     let agent = json!({"id": "same", "name": "A", "description": "d", "class_name": CLASS});
     let over = json!({"name": "A", "description": "d", "class_name": CLASS, "sandbox": {"memory_mib": 4096}});
     for (key, value, code, words) in [
-        ("routes", json!({"steps": [{"agent_type": "x", "transformer": {}}]}), "unsupported_spec", "transformer"),
         ("configuration", json!({"a": 1}), "invalid_configuration", "configuration_schema is required"),
+        ("routes", json!({"steps": [{"agent_type": "x", "transformer": {}}]}), "invalid_spec", "transformer"),
         ("agents", json!([agent, agent]), "duplicate_agent_id", "same"),
         ("agents", json!({"a": 1}), "invalid_spec", "Invalid GuildSpec: 1 validation error for GuildSpec\nagents"),
         (

@@ -19,9 +19,9 @@ impl Gate {
 }
 
 impl Ingress for Gate {
-    fn route(&self, draft: UserDraft) -> Result<Routed, Fault> {
+    fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
         let view = self.0.borrow().clone();
-        let entered = routing::enter(draft, &view)?;
-        Ok(Routed { first: entered.first, others: entered.others })
+        let entered = routing::enter(draft, &view, guild_state)?;
+        Ok(Routed { first: entered.first, others: entered.others, changes: entered.changes })
     }
 }

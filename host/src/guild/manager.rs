@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{self, Agent, Command, Components, Pulse, Report, Sign};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
-use crate::model::clock::{Clock, rfc3339_ms};
+use crate::model::clock::Clock;
+use crate::model::component::ComponentRef;
 use crate::model::format;
-use crate::model::health::{HealthReport, HealthStatus, Heartbeat};
-use crate::model::ids::{AgentId, UserId};
-use crate::model::message::{AgentTag, Message, Topics, raw_json};
-use crate::model::spec::AgentSpec;
+use crate::model::health::{HealthStatus, by_latency};
+use crate::model::ids::{AgentId, Digest, UserId};
+use crate::model::message::AgentTag;
+use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::model::status::{AgentStatus, GuildStatus};
 use crate::model::topic;
 use crate::routing::GuildView;
@@ -32,11 +33,14 @@ const CHECK_EVERY: Duration = Duration::from_secs(15);
 const END_WITHIN: Duration = Duration::from_secs(8);
 
 /// One member as the manager holds it.
-struct Member {
-    spec: AgentSpec,
-    pulse: Arc<Pulse>,
+pub(super) struct Member {
+    pub(super) spec: AgentSpec,
+    pub(super) pulse: Arc<Pulse>,
     gauge: Gauge,
     commands: mpsc::Sender<Command>,
+    stop: CancellationToken,
+    /// The member's task.
+    task: TaskTracker,
 }
 
 /// What a manager is made of.
@@ -49,6 +53,10 @@ pub struct Manager {
     pub view: watch::Sender<Arc<GuildView>>,
     pub state: GuildState,
     pub tail: Tail,
+    /// What the manager is asked by messages of the log.
+    pub requests: Consumer,
+    /// The guild as it is now.
+    pub spec: GuildSpec,
     /// The agents' subscriptions, made before anybody could know the guild's id.
     pub consumers: Vec<(AgentSpec, Consumer)>,
     pub guild_memory: Arc<MemoryBudget>,
@@ -67,20 +75,22 @@ pub enum Ended {
     HostShutdown,
 }
 
-struct Running {
-    log: GuildLog,
-    store: Store,
-    clock: Clock,
-    view: watch::Sender<Arc<GuildView>>,
-    state: GuildState,
-    tag: AgentTag,
-    members: BTreeMap<AgentId, Member>,
-    components: Components,
+/// A manager at work.
+pub(super) struct Running {
+    pub(super) log: GuildLog,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) spec: GuildSpec,
+    pub(super) view: watch::Sender<Arc<GuildView>>,
+    pub(super) state: GuildState,
+    pub(super) tag: AgentTag,
+    pub(super) members: BTreeMap<AgentId, Member>,
+    pub(super) components: Components,
+    built_in: Arc<HashMap<String, Arc<Component>>>,
     guild_memory: Arc<MemoryBudget>,
     revive: Arc<Notify>,
     reports: mpsc::UnboundedSender<Report>,
     agents_stop: CancellationToken,
-    tracker: TaskTracker,
 }
 
 impl Manager {
@@ -88,42 +98,30 @@ impl Manager {
     pub async fn run(self) -> Ended {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let guild = self.log.guild().clone();
-        let Self {
-            log,
-            store,
-            clock,
-            components,
-            built_in,
-            view,
-            state,
-            mut tail,
-            consumers,
-            guild_memory,
-            revive,
-            shutdown,
-        } = self;
+        let (mut tail, mut requests, shutdown) = (self.tail, self.requests, self.shutdown);
         let agents_stop = shutdown.child_token();
         // Whatever ends this task ends the agents.
         let _ends_agents = agents_stop.clone().drop_guard();
         let mut running = Running {
             tag: AgentTag::new(AgentId::manager_of(&guild).into_string(), format!("GuildManagerAgent4{guild}")),
-            log,
-            store,
-            clock,
-            view,
-            state,
+            log: self.log,
+            store: self.store,
+            clock: self.clock,
+            spec: self.spec,
+            view: self.view,
+            state: self.state,
             members: BTreeMap::new(),
-            components,
-            guild_memory,
-            revive,
+            components: self.components,
+            built_in: self.built_in,
+            guild_memory: self.guild_memory,
+            revive: self.revive,
             reports,
             agents_stop,
-            tracker: TaskTracker::new(),
         };
         let begun = running.state.on(Event::Begun);
         running.carry_out(begun).await;
-        for (spec, consumer) in consumers {
-            let component = resolve(&running.store, &running.components, &built_in, &spec).await;
+        for (spec, consumer) in self.consumers {
+            let component = running.resolve(&spec).await;
             running.start_agent(spec, consumer, component);
         }
         let mut check = tokio::time::interval(CHECK_EVERY);
@@ -137,7 +135,23 @@ impl Manager {
                     Some(running.measure())
                 }
                 heard = tail.next() => running.heard(heard, &mut tail),
-                _ = check.tick() => Some(running.measure()),
+                asked = requests.next() => match asked {
+                    Ok(delivery) => {
+                        let served = running.serve(&delivery).await;
+                        // Written whether or not somebody waits.
+                        drop(requests.commit(&delivery.message, served.turn));
+                        served.event
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, %guild, "the requests to a manager cannot be read");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        None
+                    }
+                },
+                _ = check.tick() => {
+                    running.ask_agents();
+                    Some(running.measure())
+                }
             };
             let Some(event) = event else { continue };
             let effects = running.state.on(event);
@@ -148,65 +162,93 @@ impl Manager {
     }
 }
 
-/// The component that serves an agent: the one its entry names, else the one the
-/// catalog binds its class to, else a built-in one of that class.
-async fn resolve(
-    store: &Store,
-    components: &Components,
-    built_in: &HashMap<String, Arc<Component>>,
-    spec: &AgentSpec,
-) -> Result<Arc<Component>, String> {
-    let named = match &spec.component {
-        Some(digest) => Some(digest.as_str().into()),
-        None => match store.agent_entry(&spec.class_name).await {
-            Ok(entry) => entry.and_then(|entry| entry.component),
-            Err(error) => return Err(format!("the catalog cannot be read: {error}")),
-        },
-    };
-    match named {
-        Some(digest) => match built_in.values().find(|component| component.digest == digest) {
-            Some(component) => Ok(component.clone()),
-            None => components.get(&digest).await.map_err(|error| error.to_string()),
-        },
-        None => built_in.get(&spec.class_name).cloned().ok_or_else(|| {
-            format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
-        }),
-    }
-}
-
 impl Running {
-    fn start_agent(&mut self, spec: AgentSpec, consumer: Consumer, component: Result<Arc<Component>, String>) {
+    /// The component that serves an agent: the one its entry names, else the one the
+    /// catalog binds its class to, else a built-in one of that class.
+    pub(super) async fn resolve(&self, spec: &AgentSpec) -> Result<Arc<Component>, String> {
+        let named = match &spec.component {
+            Some(named) => Some(self.digest_of(named).await?),
+            None => match self.store.agent_entry(&spec.class_name).await {
+                Ok(entry) => entry.and_then(|entry| entry.component),
+                Err(error) => return Err(format!("the catalog cannot be read: {error}")),
+            },
+        };
+        match named {
+            Some(digest) => match self.built_in.values().find(|component| component.digest == digest) {
+                Some(component) => Ok(component.clone()),
+                None => self.components.get(&digest).await.map_err(|error| error.to_string()),
+            },
+            None => self.built_in.get(&spec.class_name).cloned().ok_or_else(|| {
+                format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
+            }),
+        }
+    }
+
+    /// The digest that a reference stands for; what stands in a registry was pulled before.
+    async fn digest_of(&self, named: &str) -> Result<Digest, String> {
+        let name = match ComponentRef::parse(named)? {
+            ComponentRef::Digest(digest) => return Ok(digest),
+            ComponentRef::Named(name) | ComponentRef::Registry(name) => name,
+        };
+        match self.store.component_named(&name).await {
+            Ok(digest) => digest.ok_or_else(|| format!("the component {name} is not on this host: upload it first")),
+            Err(error) => Err(format!("the components cannot be read: {error}")),
+        }
+    }
+
+    pub(super) fn start_agent(
+        &mut self,
+        spec: AgentSpec,
+        consumer: Consumer,
+        component: Result<Arc<Component>, String>,
+    ) {
         let asked = spec.sandbox.clone().unwrap_or_default();
         let timeout = spec.qos.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
-        let (limits, component) = match self.components.sandbox().ceilings().for_agent(&asked, timeout) {
+        let sandbox = self.components.sandbox().clone();
+        let (limits, component) = match sandbox.ceilings().for_agent(&asked, timeout) {
             Ok(limits) => (limits, component),
             Err(over) => (Limits::default(), Err(over.to_string())),
         };
         let (commands, commanded) = mpsc::channel(4);
         let pulse = Arc::new(Pulse::default());
-        let member = Member { spec: spec.clone(), pulse: pulse.clone(), gauge: consumer.gauge(), commands };
-        self.members.insert(spec.id.clone(), member);
+        let stop = self.agents_stop.child_token();
         let agent = Agent {
-            spec,
+            spec: spec.clone(),
             log: self.log.clone(),
-            consumer,
             component,
-            sandbox: self.components.sandbox().clone(),
+            sandbox,
             limits,
             guild_memory: self.guild_memory.clone(),
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             commands: commanded,
-            pulse,
+            pulse: pulse.clone(),
             revive: self.revive.clone(),
-            stop: self.agents_stop.clone(),
+            stop: stop.clone(),
             clock: self.clock.clone(),
+            consumer,
         };
-        agent::spawn(agent, &self.tracker);
+        let task = TaskTracker::new();
+        let member = Member { gauge: agent.consumer.gauge(), spec, pulse, commands, stop, task: task.clone() };
+        agent::spawn(agent, &task);
+        task.close();
+        self.members.insert(member.spec.id.clone(), member);
+    }
+
+    /// Ends one agent, bounded in time, and forgets how far it got. Says whether
+    /// there was one.
+    pub(super) async fn end_agent(&mut self, id: &AgentId) -> bool {
+        let Some(member) = self.members.remove(id) else { return false };
+        member.stop.cancel();
+        if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
+            tracing::error!(agent = %id, "an agent did not end in time; it is left behind");
+        }
+        self.log.forget_consumer(id);
+        true
     }
 
     /// How the agents are now: what they say, lowered by what the host measures.
-    fn measure(&self) -> Event {
+    pub(super) fn measure(&self) -> Event {
         Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign())).collect())
     }
 
@@ -223,6 +265,11 @@ impl Running {
                 return None;
             }
         };
+        let sender = message.sender.id.as_deref().unwrap_or_default();
+        if !sender.starts_with("sys_comms_socket:") && !sender.starts_with("user_socket:") {
+            // A message of the log: it comes with the requests.
+            return None;
+        }
         let user = message.user.clone();
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         match message.format.as_str() {
@@ -256,8 +303,14 @@ impl Running {
                     }
                 }
                 Effect::Report => reports = true,
-                Effect::AskAgents => self.ask_agents(),
-                Effect::AddUser { user, name } => self.add_user(user, name).await,
+                Effect::AskAgents => {
+                    self.beat();
+                    self.ask_agents();
+                }
+                Effect::AddUser { user, name } => {
+                    self.add_user(user, name).await;
+                    self.announce();
+                }
                 Effect::TellParticipants(asked) => self.tell_participants(asked),
                 Effect::Stop { user } => {
                     self.confirm_stop(&user);
@@ -297,61 +350,12 @@ impl Running {
         }
     }
 
-    /// Tells everybody who listens, and whoever will, how the guild is.
-    fn report(&self) {
-        let now_ms = self.clock.now_ms();
-        let users = self.view.borrow().users.clone();
-        let mut agents: BTreeMap<AgentId, Heartbeat> = self
-            .state
-            .signs()
-            .iter()
-            .map(|(id, sign)| (id.clone(), heartbeat(sign, self.members.get(id), now_ms)))
-            .collect();
-        for (user, _) in &users {
-            agents.insert(AgentId::proxy_of(user), heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms));
-        }
-        let report = HealthReport { agents, guild_health: self.state.health() };
-        self.log.retain(self.say(topic::GUILD_STATUS, format::HEALTH_REPORT, &json!(report)));
-    }
-
-    fn tell_participants(&self, asked: Asked) {
-        let view = self.view.borrow().clone();
-        let participant = |id: &str, name: &str, kind: &str| json!({"id": id, "name": name, "type": kind});
-        let mut participants: Vec<(String, Value)> = self
-            .members
-            .values()
-            .map(|member| &member.spec)
-            .map(|spec| (spec.name.clone(), participant(spec.id.as_str(), &spec.name, "bot")))
-            .collect();
-        let (id, name) = (self.tag.id.clone().unwrap_or_default(), self.tag.name.clone().unwrap_or_default());
-        participants.push((name.clone(), participant(&id, &name, "bot")));
-        for (user, name) in &view.users {
-            participants.push((name.clone(), participant(AgentId::proxy_of(user).as_str(), name, "human")));
-        }
-        participants.sort_by(|one, other| one.0.cmp(&other.0));
-        let participants: Vec<Value> = participants.into_iter().map(|(_, participant)| participant).collect();
-        let to = topic::user_system_notification(&asked.user);
-        let mut answer = self.say(&to, format::PARTICIPANT_LIST, &json!({"participants": participants}));
-        answer.in_response_to = Some(asked.request);
-        answer.thread = vec![asked.request];
-        answer.conversation_id = asked.conversation_id;
-        self.log.signal(answer);
-    }
-
-    fn confirm_stop(&self, user: &UserId) {
-        self.log.signal(self.say(topic::GUILD_STATUS, format::STOP_GUILD_RESPONSE, &json!({"user_id": user})));
-    }
-
-    fn say(&self, to: &str, format: &str, payload: &Value) -> Message {
-        Message::draft(self.tag.clone(), Topics::Many(vec![to.to_owned()]), format, raw_json(payload))
-    }
-
     /// Ends the agents, bounded in time, and with a stop the guild's status.
     async fn end(self, ended: Ended) -> Ended {
         self.log.close_ingress();
         self.agents_stop.cancel();
-        self.tracker.close();
-        if tokio::time::timeout(END_WITHIN, self.tracker.wait()).await.is_err() {
+        let tasks = futures_util::future::join_all(self.members.values().map(|member| member.task.wait()));
+        if tokio::time::timeout(END_WITHIN, tasks).await.is_err() {
             tracing::error!(guild = %self.log.guild(), "agents did not end in time; they are left behind");
         }
         if ended == Ended::Stopped {
@@ -381,30 +385,15 @@ impl Member {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        match self.spec.qos.latency {
-            Some(latency) if latency > 0 && lag > 0 && self.pulse.waited_ms() > latency => {
-                let waited = self.pulse.waited_ms();
-                let detail = format!("a message waited {waited} ms, qos.latency is {latency}");
-                Sign { status: HealthStatus::Backlogged, detail: Some(detail) }
-            }
-            _ => sign,
+        let waited = self.pulse.waited_ms();
+        let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let limit = self.spec.qos.latency.filter(|_| lag > 0);
+        if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {
+            let detail = format!("a message waited {waited} ms, qos.latency is {}", limit.unwrap_or_default());
+            return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
+        sign
     }
-}
-
-fn heartbeat(sign: &Sign, member: Option<&Member>, now_ms: u64) -> Heartbeat {
-    let mut checkmeta = Map::new();
-    let latency = member.and_then(|member| member.spec.qos.latency);
-    checkmeta.insert("qos_latency".into(), json!(latency));
-    checkmeta.insert("observed_latency".into(), json!(member.map_or(0, |member| member.pulse.waited_ms())));
-    if let Some(busy) = member.and_then(|member| member.pulse.busy_ms(now_ms)) {
-        checkmeta.insert("busy_ms".into(), json!(busy));
-    }
-    if let Some(detail) = &sign.detail {
-        checkmeta.insert("detail".into(), json!(detail));
-    }
-    let time = rfc3339_ms(now_ms);
-    Heartbeat { checktime: time.clone(), checkstatus: sign.status, responsetime: time, checkmeta }
 }
 
 /// The row of a user's proxy.
@@ -418,8 +407,8 @@ fn proxy_row(user: &UserId, name: &str) -> AgentRow {
         properties: std::iter::once(("user_id".to_owned(), json!(user))).collect(),
         listen_to_default_topic: true,
         act_only_when_tagged: false,
-        predicates: Map::new(),
-        dependency_map: Map::new(),
+        predicates: Default::default(),
+        dependency_map: Default::default(),
         additional_dependencies: Vec::new(),
         resources: Default::default(),
         qos: Default::default(),

@@ -4,7 +4,10 @@
 mod component;
 mod gate;
 mod manager;
+mod report;
+mod requests;
 mod state;
+mod states;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +34,7 @@ use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
 pub use crate::oci::OciError;
-pub use crate::sandbox::Refusal;
+pub use crate::sandbox::Refusal as ComponentRefusal;
 pub use component::{ComponentError, ComponentEvent, grants_of};
 
 use gate::Gate;
@@ -283,22 +286,28 @@ impl Guilds {
         let state =
             GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {
-            id,
-            name: spec.name,
-            routes: Arc::new(spec.routes),
+            id: id.clone(),
+            name: spec.name.clone(),
+            routes: Arc::new(spec.routes.clone()),
             agents: spec.agents.clone(),
             users,
             hop_limit: setup.hop_limit,
+            conversation_history: history_size(&spec.properties),
         };
         let (view, viewed) = watch::channel(Arc::new(view));
         let mut consumers = Vec::new();
-        for agent in spec.agents {
-            let consumer = log.consume(&agent.id, subscriptions(&agent)).await?;
-            consumers.push((agent, consumer));
+        for agent in &spec.agents {
+            let consumer = log.consume(&agent.id, subscriptions(agent)).await?;
+            consumers.push((agent.clone(), consumer));
         }
+        let manager = AgentId::manager_of(&id);
+        let asked = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
+        let requests = log.consume(&manager, asked).await?;
         log.open_ingress(Arc::new(Gate::new(viewed)));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
+            requests,
+            spec,
             log,
             store: setup.store.clone(),
             clock: setup.clock.clone(),
@@ -362,6 +371,15 @@ impl Guilds {
         self.0.tracker.wait().await;
     }
 }
+
+/// How many earlier messages the guild wants with each message of a user.
+fn history_size(properties: &serde_json::Map<String, Value>) -> u32 {
+    let size = properties.get("conversation_history_size").and_then(Value::as_u64).unwrap_or(0);
+    u32::try_from(size).unwrap_or(u32::MAX).min(MAX_HISTORY_SIZE)
+}
+
+/// The most of these.
+const MAX_HISTORY_SIZE: u32 = 64;
 
 /// A guild's place among the running ones; it is free again when the task ends,
 /// however it ends.

@@ -394,6 +394,20 @@ impl Shared {
         Ok((messages, more))
     }
 
+    /// Messages by their ids.
+    pub async fn by_ids(&self, key: i64, ids: &[MessageId]) -> Result<Vec<Message>, JournalError> {
+        let places = vec!["?"; ids.len().max(1)].join(",");
+        let sql = format!("SELECT id, body FROM log WHERE guild = ? AND id IN ({places}) ORDER BY id");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key);
+        for id in ids {
+            query = query.bind(id.as_i64());
+        }
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        query.fetch_all(&self.readers).await?.iter().map(read_row).collect()
+    }
+
     /// How many messages of some topics there are after an id, up to another.
     pub async fn count(
         &self,

@@ -14,6 +14,7 @@ use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
+use crate::model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed};
 
 use super::embedded::Shared;
 use super::queue::{Behind, Cursors, write_cursors};
@@ -55,11 +56,11 @@ impl std::fmt::Debug for Inner {
 /// a user's words become. The guild that runs in this process offers it.
 pub trait Ingress: Send + Sync {
     /// The messages, the user's own first: those that follow it belong to its
-    /// thread.
+    /// thread. `guild_state` is a JSON object. Called without the log's lock.
     ///
     /// # Errors
     /// A fault for the user when the words lead nowhere.
-    fn route(&self, draft: UserDraft) -> Result<Routed, Fault>;
+    fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault>;
 }
 
 /// What a user's words become.
@@ -69,6 +70,8 @@ pub struct Routed {
     /// Messages that answer to the first: their thread and `in_response_to` are
     /// set when it has its id.
     pub others: Vec<Message>,
+    /// What the guild's rules change of its states.
+    pub changes: Vec<(StateOwner, StateChange)>,
 }
 
 /// Why a user's words were not taken.
@@ -91,42 +94,45 @@ pub struct Published {
     pub receipt: Option<Receipt>,
 }
 
-/// Whose state it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum StateOwner {
-    Guild,
-    Agent(AgentId),
+fn owner_column(owner: &StateOwner) -> String {
+    match owner {
+        StateOwner::Guild => "guild".to_owned(),
+        StateOwner::Agent(agent) => format!("agent:{agent}"),
+    }
 }
 
-impl StateOwner {
-    fn column(&self) -> String {
-        match self {
-            Self::Guild => "guild".to_owned(),
-            Self::Agent(agent) => format!("agent:{agent}"),
-        }
-    }
-
-    fn from_column(text: &str) -> Self {
-        match text.strip_prefix("agent:") {
-            Some(agent) => Self::Agent(agent.into()),
-            None => Self::Guild,
-        }
+fn owner_of_column(text: &str) -> StateOwner {
+    match text.strip_prefix("agent:") {
+        Some(agent) => StateOwner::Agent(agent.into()),
+        None => StateOwner::Guild,
     }
 }
 
 #[derive(Clone, Debug)]
 struct State {
     version: i64,
+    updated_ms: u64,
     value: Value,
     text: Arc<str>,
+}
+
+/// A state with its version.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    /// 0: nothing was ever stored.
+    pub version: i64,
+    pub updated_ms: u64,
+    /// A JSON object.
+    pub text: Arc<str>,
 }
 
 /// What a turn does besides consuming its message.
 #[derive(Debug, Default)]
 pub struct Turn {
     pub emits: Vec<Message>,
-    /// JSON merge patches (RFC 7396), applied in order.
-    pub patches: Vec<(StateOwner, Value)>,
+    /// Applied in order. One that does not apply when the turn is committed is left
+    /// out: whoever makes it has tried it on the state that was then.
+    pub changes: Vec<(StateOwner, StateChange)>,
 }
 
 /// Client ids of the last messages, known before the database can tell.
@@ -168,7 +174,7 @@ impl GuildLog {
         }
         for (owner, version, text) in states {
             let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
-            inner.states.insert(StateOwner::from_column(&owner), State { version, value, text: text.into() });
+            inner.states.insert(owner_of_column(&owner), State { version, updated_ms: 0, value, text: text.into() });
         }
         Ok(())
     }
@@ -221,14 +227,19 @@ impl GuildLog {
         }
     }
 
-    /// The part of publishing that is under the guild's lock.
+    /// The part of publishing that waits for nobody. The guild's rules run outside its
+    /// lock: an expression may take its time.
     fn take_from_user(&self, draft: UserDraft, key: Option<(UserId, String)>) -> Result<Published, IngressError> {
+        let (ingress, guild_state) = {
+            let inner = self.inner();
+            let state = inner.states.get(&StateOwner::Guild).map(|state| state.text.clone());
+            (inner.ingress.clone().ok_or(IngressError::Absent)?, state.unwrap_or_else(|| "{}".into()))
+        };
+        let routed = ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
         let mut inner = self.inner();
-        let ingress = inner.ingress.clone().ok_or(IngressError::Absent)?;
         if let Some(id) = key.as_ref().and_then(|key| inner.recent.ids.get(key)) {
             return Ok(Published { id: *id, receipt: None });
         }
-        let routed = ingress.route(draft).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
         let mut messages = vec![routed.first];
         messages.extend(routed.others);
         inner.refuse_if_busy(&messages)?;
@@ -237,7 +248,9 @@ impl GuildLog {
             client_id,
             id: MessageId::default(),
         });
-        let (id, receipt) = self.append(&mut inner, messages, None, rare.collect());
+        let mut rare: Vec<Rare> = rare.collect();
+        rare.extend(inner.change_all(&routed.changes, self.0.shared.now_ms()));
+        let (id, receipt) = self.append(&mut inner, messages, None, rare);
         if let Some(key) = key {
             inner.recent.insert(key, id);
         }
@@ -384,6 +397,27 @@ impl GuildLog {
         self.inner().states.get(owner).map_or_else(|| "{}".into(), |state| state.text.clone())
     }
 
+    /// The last committed state with its version.
+    #[must_use]
+    pub fn stated(&self, owner: &StateOwner) -> Stated {
+        let inner = self.inner();
+        inner.states.get(owner).map_or_else(
+            || Stated { version: 0, updated_ms: 0, text: "{}".into() },
+            |state| Stated { version: state.version, updated_ms: state.updated_ms, text: state.text.clone() },
+        )
+    }
+
+    /// Changes a state, outside of any turn.
+    ///
+    /// # Errors
+    /// The change does not apply; nothing happened.
+    pub fn change_state(&self, owner: &StateOwner, change: &StateChange) -> Result<Stated, StateError> {
+        let mut inner = self.inner();
+        let (stated, rare) = inner.change(owner, change, self.0.shared.now_ms())?;
+        self.enqueue(Entry { guild: self.0.key, rare: vec![rare], ..Entry::default() });
+        Ok(stated)
+    }
+
     /// Moves the stored positions of consumers that have nothing waiting up to the
     /// end of the log, so that they do not keep retention from trimming it.
     pub(super) fn settle_idle(&self) {
@@ -410,11 +444,7 @@ impl GuildLog {
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
-        let mut rare = Vec::new();
-        let now_ms = self.0.shared.now_ms();
-        for (owner, patch) in turn.patches {
-            rare.push(inner.patch(owner, &patch, now_ms));
-        }
+        let rare = inner.change_all(&turn.changes, self.0.shared.now_ms());
         let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
         self.append(&mut inner, turn.emits, cursor, rare).1
     }
@@ -516,6 +546,16 @@ impl GuildLog {
         self.0.shared.read(self.0.key, topics, after, None, limit).await
     }
 
+    /// Messages by their ids, in the order of the log; what is not there is passed
+    /// over.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn by_ids(&self, ids: &[MessageId]) -> Result<Vec<Message>, JournalError> {
+        self.wait_for_all().await;
+        self.0.shared.by_ids(self.0.key, ids).await
+    }
+
     /// Whether retention has removed something after this id.
     #[must_use]
     pub fn has_gap_after(&self, id: MessageId) -> bool {
@@ -562,21 +602,34 @@ impl Inner {
         Ok(())
     }
 
-    fn patch(&mut self, owner: StateOwner, patch: &Value, now_ms: u64) -> Rare {
-        let column = owner.column();
-        let state = self.states.entry(owner).or_insert_with(|| State {
-            version: 0,
-            value: Value::Object(serde_json::Map::new()),
-            text: "{}".into(),
-        });
-        json_patch::merge(&mut state.value, patch);
-        state.version += 1;
-        state.text = state.value.to_string().into();
-        Rare::State {
-            owner: column,
-            version: state.version,
-            updated_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
-            state: state.text.clone(),
+    /// Changes a state, with what is to be written of it.
+    fn change(&mut self, owner: &StateOwner, change: &StateChange, now_ms: u64) -> Result<(Stated, Rare), StateError> {
+        let empty = Value::Object(serde_json::Map::new());
+        let (version, value) = self.states.get(owner).map_or((0, &empty), |state| (state.version, &state.value));
+        let value = changed(value, version, change)?;
+        let text: Arc<str> = value.to_string().into();
+        if text.len() > MAX_STATE_BYTES {
+            return Err(StateError::TooLarge);
         }
+        let version = version + 1;
+        let rare = Rare::State {
+            owner: owner_column(owner),
+            version,
+            updated_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+            state: text.clone(),
+        };
+        self.states.insert(owner.clone(), State { version, updated_ms: now_ms, value, text: text.clone() });
+        Ok((Stated { version, updated_ms: now_ms, text }, rare))
+    }
+
+    fn change_all(&mut self, changes: &[(StateOwner, StateChange)], now_ms: u64) -> Vec<Rare> {
+        let mut rare = Vec::new();
+        for (owner, change) in changes {
+            match self.change(owner, change, now_ms) {
+                Ok((_, written)) => rare.push(written),
+                Err(error) => tracing::warn!(%error, ?owner, "a change of a state was left out"),
+            }
+        }
+        rare
     }
 }

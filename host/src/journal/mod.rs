@@ -21,7 +21,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use embedded::Journal;
-pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, StateOwner, Turn};
+pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, Stated, Turn};
 pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent};
 
 /// What a message in the log survives.

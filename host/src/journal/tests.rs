@@ -12,6 +12,7 @@ use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use crate::model::state::{StateChange, StateOwner};
 
 fn message(topic: &str, payload: Value) -> Message {
     Message::draft(AgentTag::new("somebody", "Somebody"), Topics::One(topic.into()), "test", raw_json(&payload))
@@ -101,7 +102,10 @@ async fn a_turn_is_one_step() {
     let delivery = take(&mut consumer).await;
     let turn = Turn {
         emits: vec![message("out", json!({"n": 2})), message("out", json!({"n": 3}))],
-        patches: vec![(StateOwner::Agent(agent()), json!({"count": 1})), (StateOwner::Guild, json!({"x": {"y": 1}}))],
+        changes: vec![
+            (StateOwner::Agent(agent()), StateChange::merge(json!({"count": 1}))),
+            (StateOwner::Guild, StateChange::merge(json!({"x": {"y": 1}}))),
+        ],
     };
     consumer.commit(&delivery.message, turn).await.unwrap();
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
@@ -188,14 +192,14 @@ async fn what_is_retained_comes_first_and_ephemeral_messages_are_not_stored() {
 struct Way;
 
 impl Ingress for Way {
-    fn route(&self, draft: UserDraft) -> Result<Routed, Fault> {
+    fn route(&self, draft: UserDraft, _: &str) -> Result<Routed, Fault> {
         if draft.format == "nowhere" {
             return Err(Fault::new(FaultKind::NoRecipient, "nobody listens"));
         }
         let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
         let mut other = message("in", json!({"n": 2}));
         other.in_response_to = Some(MessageId::default());
-        Ok(Routed { first, others: vec![other] })
+        Ok(Routed { first, others: vec![other], changes: Vec::new() })
     }
 }
 

@@ -96,6 +96,15 @@ pub fn is_shown(message: &Message, socket: u64, viewer: &Viewer) -> bool {
     viewer.dialect == Dialect::Rustic || message.socket != socket || socket == 0
 }
 
+/// Whether a system socket of this dialect is told such messages: heartbeats of the
+/// manager and announcements are the reference's alone.
+#[must_use]
+pub fn is_told(message: &Message, dialect: Dialect) -> bool {
+    let is_reference =
+        matches!(message.format.as_str(), format::HEARTBEAT | format::GUILD_UPDATED | format::STATE_FETCH_RESPONSE);
+    dialect == Dialect::Rustic || !is_reference
+}
+
 /// One message as a JSON text frame for this viewer.
 #[must_use]
 pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
@@ -107,6 +116,26 @@ pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
         Dialect::Guide | Dialect::Rustic => serde_json::to_string(&frame).unwrap_or_default(),
         Dialect::Ui => as_ui(serde_json::to_value(&frame).unwrap_or_default()),
     }
+}
+
+/// One message as rules and predicates see it: all members, full names, no viewer.
+#[must_use]
+pub fn write_heard(message: &Message, heard_on: &str) -> String {
+    serde_json::to_string(&plain(message, heard_on, Dialect::Rustic)).unwrap_or_default()
+}
+
+/// One message as earlier messages are given to agents: without what travels with
+/// the conversation.
+#[must_use]
+pub fn write_plain(message: &Message) -> String {
+    let mut frame = plain(message, "", Dialect::Rustic);
+    frame.session_state = None;
+    let Ok(Value::Object(mut members)) = serde_json::to_value(&frame) else { return String::new() };
+    for name in ["session_state", "current_thread_id", "root_thread_id"] {
+        members.remove(name);
+    }
+    members.insert("topic_published_to".to_owned(), Value::Null);
+    Value::Object(members).to_string()
 }
 
 /// The names of members in the component kit's envelope, where they differ.
@@ -161,16 +190,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
     if dialect != Dialect::Rustic && thread.last() != Some(&message.id) {
         thread.push(message.id);
     }
-    let mut history = Cow::Borrowed(message.history.as_slice());
-    if message.history.iter().any(|entry| entry.result == MessageId::default()) {
-        for entry in history.to_mut() {
-            for id in [&mut entry.result, &mut entry.origin] {
-                if *id == MessageId::default() {
-                    *id = message.id;
-                }
-            }
-        }
-    }
+    let history = message.settled_history();
     Frame {
         sender: Cow::Borrowed(&message.sender),
         topics: Cow::Borrowed(&message.topics),
@@ -187,7 +207,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
         traceparent: &message.traceparent,
         session_state: message.session_state.as_deref(),
         topic_published_to: Cow::Borrowed(heard_on),
-        enrich_with_history: 0,
+        enrich_with_history: message.enrich_with_history,
         process_status: message.process_status,
         origin_guild_stack: &message.origin_guild_stack,
         id: message.id,

@@ -5,6 +5,8 @@ pub const GENERIC_JSON: &str = "generic_json";
 pub const TEXT: &str = "text";
 pub const TEXT_FORMAT: &str = "rustic_ai.core.ui_protocol.types.TextFormat";
 pub const FILES_WITH_TEXT: &str = "rustic_ai.core.ui_protocol.types.FilesWithTextFormat";
+/// What a user's words are wrapped in on their way in, as rules see it.
+pub const MESSAGE: &str = "rustic_ai.core.messaging.core.message.Message";
 pub const ERROR_MESSAGE: &str = "rustic_ai.core.agents.commons.message_formats.ErrorMessage";
 
 pub const HEALTH_REPORT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.AgentsHealthReport";
@@ -22,6 +24,37 @@ pub const STOP_GUILD_RESPONSE: &str = "rustic_ai.core.agents.system.models.StopG
 /// Host-internal: tells the sockets of a guild that it has ended.
 pub const GUILD_ENDED: &str = "guildhall.GuildEnded";
 pub const USER_AGENT_CREATION_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentCreationRequest";
+pub const USER_AGENT_GET_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentGetRequest";
+pub const AGENT_LAUNCH_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentLaunchRequest";
+pub const REMOVE_AGENT_REQUEST: &str = "rustic_ai.core.agents.system.models.RemoveAgentRequest";
+pub const ADD_RULE_REQUEST: &str = "rustic_ai.core.agents.system.models.AddRoutingRuleRequest";
+pub const REMOVE_RULE_REQUEST: &str = "rustic_ai.core.agents.system.models.RemoveRoutingRuleRequest";
+pub const AGENT_LIST_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentListRequest";
+pub const RUNNING_AGENT_LIST_REQUEST: &str = "rustic_ai.core.agents.system.models.RunningAgentListRequest";
+pub const AGENT_GET_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentGetRequest";
+pub const STATE_FETCH_REQUEST: &str = "rustic_ai.core.state.models.StateFetchRequest";
+pub const STATE_FETCH_RESPONSE: &str = "rustic_ai.core.state.models.StateFetchResponse";
+pub const STATE_FETCH_ERROR: &str = "rustic_ai.core.state.models.StateFetchError";
+pub const STATE_UPDATE_REQUEST: &str = "rustic_ai.core.state.models.StateUpdateRequest";
+pub const STATE_UPDATE_RESPONSE: &str = "rustic_ai.core.state.models.StateUpdateResponse";
+pub const STATE_UPDATE_ERROR: &str = "rustic_ai.core.state.models.StateUpdateError";
+pub const GUILD_UPDATED: &str = "rustic_ai.core.agents.system.models.GuildUpdatedAnnouncement";
+
+/// What the manager of a guild can be asked by messages.
+pub const REQUESTS: [&str; 12] = [
+    AGENT_LAUNCH_REQUEST,
+    REMOVE_AGENT_REQUEST,
+    ADD_RULE_REQUEST,
+    REMOVE_RULE_REQUEST,
+    AGENT_LIST_REQUEST,
+    RUNNING_AGENT_LIST_REQUEST,
+    AGENT_GET_REQUEST,
+    USER_AGENT_CREATION_REQUEST,
+    USER_AGENT_GET_REQUEST,
+    STATE_FETCH_REQUEST,
+    STATE_UPDATE_REQUEST,
+    STOP_GUILD_REQUEST,
+];
 
 pub const DELIVERY_FAILURE: &str = "rustic_ai.core.messaging.core.dead_letter.DeliveryFailurePayload";
 /// Answers a client's message when it is in the log (`?ack=1`).

@@ -52,6 +52,16 @@ pub fn aggregate(agents: impl IntoIterator<Item = HealthStatus>) -> HealthStatus
     if has(PendingLaunch) { Unknown } else { Ok }
 }
 
+/// Whether an agent that lets messages wait is `backlogged`: more than its limit, in
+/// milliseconds, if it has one; 0 is none.
+#[must_use]
+pub fn by_latency(limit: Option<i64>, observed: i64) -> HealthStatus {
+    match limit {
+        Some(limit) if limit != 0 && observed > limit => HealthStatus::Backlogged,
+        _ => HealthStatus::Ok,
+    }
+}
+
 impl HealthStatus {
     /// The status of a guild of this health.
     #[must_use]

@@ -2,6 +2,7 @@
 //! format; `id`, `timestamp` and the tail of `thread` are known only once the
 //! journal has taken the message, so a draft has id 0.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -207,6 +208,9 @@ pub struct Message {
     /// A JSON object that travels with the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_state: Option<Box<RawValue>>,
+    /// How many of the messages before it its receiver is given with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub enrich_with_history: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_status: Option<ProcessStatus>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -270,6 +274,7 @@ impl Message {
             is_error: false,
             traceparent: None,
             session_state: None,
+            enrich_with_history: 0,
             process_status: None,
             origin_guild_stack: Vec::new(),
             priority: Priority::NORMAL,
@@ -302,6 +307,23 @@ impl Message {
     #[must_use]
     pub fn is_tagged_for(&self, agent: &AgentTag) -> bool {
         self.recipients.iter().any(|tag| tag.matches(agent))
+    }
+
+    /// Its history with its own id where an entry stands for it.
+    #[must_use]
+    pub fn settled_history(&self) -> Cow<'_, [HistoryEntry]> {
+        let own = MessageId::default();
+        let mut history = Cow::Borrowed(self.history.as_slice());
+        if self.history.iter().any(|entry| entry.result == own || entry.origin == own) {
+            for entry in history.to_mut() {
+                for id in [&mut entry.result, &mut entry.origin] {
+                    if *id == own {
+                        *id = self.id;
+                    }
+                }
+            }
+        }
+        history
     }
 
     /// Adds a hop to the history and forgets the oldest past [`MAX_HISTORY`].

@@ -3,10 +3,12 @@
 //! [`super::read`] turns foreign JSON into them and names every mistake.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::expression::Language;
 use super::ids::{AgentId, GuildId};
 use super::message::{AgentTag, Priority, ProcessStatus, Topics};
 use super::{format, topic};
@@ -44,8 +46,9 @@ pub struct AgentSpec {
     pub listen_to_default_topic: bool,
     #[serde(default)]
     pub act_only_when_tagged: bool,
+    /// By the name of a handler: whether it is to run.
     #[serde(default)]
-    pub predicates: Map<String, Value>,
+    pub predicates: BTreeMap<String, Predicate>,
     #[serde(default)]
     pub dependency_map: Map<String, Value>,
     #[serde(default)]
@@ -75,7 +78,7 @@ impl AgentSpec {
             properties: Map::new(),
             listen_to_default_topic: false,
             act_only_when_tagged: false,
-            predicates: Map::new(),
+            predicates: BTreeMap::new(),
             dependency_map: Map::new(),
             additional_dependencies: Vec::new(),
             resources: ResourceSpec::default(),
@@ -169,11 +172,11 @@ pub struct RoutingRule {
     #[serde(default = "once")]
     pub route_times: i64,
     #[serde(default)]
-    pub transformer: Option<Value>,
+    pub transformer: Option<Arc<Transformer>>,
     #[serde(default)]
-    pub agent_state_update: Option<Value>,
+    pub agent_state_update: Option<Arc<StateUpdate>>,
     #[serde(default)]
-    pub guild_state_update: Option<Value>,
+    pub guild_state_update: Option<Arc<StateUpdate>>,
     #[serde(default)]
     pub process_status: Option<ProcessStatus>,
     #[serde(default)]
@@ -202,4 +205,63 @@ pub struct Destination {
     pub recipient_list: Vec<AgentTag>,
     #[serde(default)]
     pub priority: Option<Priority>,
+}
+
+/// Changes what a rule sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Transformer {
+    /// Gives a new payload for an old one.
+    Payload {
+        style: TransformerStyle,
+        /// `None`: the format stays.
+        output_format: Option<String>,
+        expression_type: Language,
+        expression: String,
+    },
+    /// Gives members of what is sent, which replace those that were there.
+    Functional { style: TransformerStyle, expression_type: Language, handler: String },
+}
+
+/// What a transformer is meant for; without effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransformerStyle {
+    #[default]
+    Simple,
+    ContentBasedRouter,
+}
+
+/// Changes a state when a rule sends something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateUpdate {
+    pub expression_type: Language,
+    pub update_format: UpdateFormat,
+    /// Gives the body of the update.
+    pub state_update: String,
+}
+
+/// How a change of a state is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UpdateFormat {
+    /// RFC 6902, as `{"operations": [...]}`.
+    #[serde(rename = "json-patch")]
+    JsonPatch,
+    /// RFC 7396.
+    #[default]
+    #[serde(rename = "json-merge-patch")]
+    MergePatch,
+}
+
+/// Whether a handler is to run for a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "predicate_type")]
+pub enum Predicate {
+    #[serde(rename = "jsonata_fn")]
+    Jsonata { expression: String },
+    #[serde(rename = "cel_fn")]
+    Cel { expression: String },
+    /// The message's format must be this one.
+    #[serde(rename = "type_equals")]
+    TypeEquals { expected_type: String },
 }

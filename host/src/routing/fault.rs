@@ -10,7 +10,7 @@ use crate::model::ids::{GuildId, MessageId};
 use crate::model::message::{AgentTag, Message, Topics, raw_json};
 use crate::model::topic;
 
-use super::Speaker;
+use super::{GuildView, Speaker, Spoken, TurnRouter};
 
 /// Which try of a message failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,24 @@ pub fn error_message(fault: &Fault, origin: &Message, speaker: &Speaker, trial: 
     message.user.clone_from(&origin.user);
     message.hops = origin.hops.saturating_add(1);
     message
+}
+
+/// All that is said of a message which is given up: the `ErrorMessage`, also where
+/// the rules of the slip want errors, and what the rules change of states.
+#[must_use]
+pub fn last_words(
+    fault: &Fault,
+    origin: &Message,
+    heard_on: &str,
+    speaker: &Speaker,
+    guild: &GuildView,
+    trial: Trial,
+) -> Spoken {
+    let message = error_message(fault, origin, speaker, trial);
+    match origin.routing_slip {
+        Some(_) => TurnRouter::new(origin, heard_on, speaker, guild).route_error(message),
+        None => Spoken { messages: vec![message], changes: Vec::new() },
+    }
 }
 
 /// The members of an `ErrorMessage`: those of the reference, and what the fault

@@ -7,8 +7,12 @@
 //! reaches whoever listens, and an answer reaches the user who began the thread.
 
 mod fault;
+pub mod hashid;
+pub mod mentions;
+mod predicate;
 mod proxy;
 mod slip;
+mod transform;
 
 use std::sync::Arc;
 
@@ -17,12 +21,15 @@ use serde_json::value::RawValue;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, UserId};
 use crate::model::message::{AgentTag, HistoryEntry, Message, Priority, Topics};
-use crate::model::spec::{AgentSpec, RoutingSlip};
+use crate::model::spec::{AgentSpec, RoutingRule, RoutingSlip};
+use crate::model::state::{StateChange, StateOwner};
 use crate::model::topic;
 
-pub use fault::{Trial, dead_letter, error_message};
+pub use fault::{Trial, dead_letter, error_message, last_words};
+pub use predicate::holds;
 pub use proxy::{Entered, enter};
 pub use slip::{Speaking, take_matching};
+pub use transform::States;
 
 /// What routing knows of a guild.
 #[derive(Clone, Debug)]
@@ -35,9 +42,19 @@ pub struct GuildView {
     pub users: Vec<(UserId, String)>,
     /// Messages that may follow one another without a person in between.
     pub hop_limit: u32,
+    /// How many earlier messages a user's message brings along.
+    pub conversation_history: u32,
 }
 
 impl GuildView {
+    /// Everybody who can be mentioned: the agents, then the users' proxies.
+    #[must_use]
+    pub fn mentionable(&self) -> Vec<AgentTag> {
+        let proxy =
+            |(user, name): &(UserId, String)| AgentTag::new(AgentId::proxy_of(user).into_string(), name.as_str());
+        self.agents.iter().map(AgentSpec::tag).chain(self.users.iter().map(proxy)).collect()
+    }
+
     /// Whether the guild's own rules decide.
     #[must_use]
     pub fn has_routes(&self) -> bool {
@@ -64,6 +81,20 @@ pub fn subscriptions(agent: &AgentSpec) -> Vec<String> {
     topics
 }
 
+/// The handler that serves an agent's messages, by the name that rules and
+/// predicates know: that of the reference for its own classes, else `receive`.
+#[must_use]
+pub fn handler_of(class_name: &str) -> &'static str {
+    match class_name {
+        "rustic_ai.core.agents.testutils.echo_agent.EchoAgent" => "echo_message",
+        WIRING_CLASS => "wire_message",
+        "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent" => "split_and_send",
+        "rustic_ai.core.agents.eip.aggregating_agent.AggregatingAgent"
+        | "rustic_ai.core.agents.testutils.probe_agent.ProbeAgent" => "collect_message",
+        _ => "receive",
+    }
+}
+
 /// Who speaks.
 #[derive(Clone, Debug)]
 pub struct Speaker {
@@ -72,7 +103,12 @@ pub struct Speaker {
     pub class_name: String,
     /// The handler that speaks.
     pub method: &'static str,
+    /// Whether what no rule routes goes to the default topic, not where it was asked.
+    pub to_default: bool,
 }
+
+/// The class whose unrouted messages go to the default topic.
+pub const WIRING_CLASS: &str = "rustic_ai.core.agents.eip.basic_wiring_agent.BasicWiringAgent";
 
 /// One thing an agent said in a turn.
 #[derive(Clone, Debug)]
@@ -89,6 +125,15 @@ pub struct Said {
     pub reason: Option<String>,
 }
 
+/// What something said becomes.
+#[derive(Debug, Default)]
+pub struct Spoken {
+    /// In the order of the rules.
+    pub messages: Vec<Message>,
+    /// What rules change of states, each before the message of its rule.
+    pub changes: Vec<(StateOwner, StateChange)>,
+}
+
 /// The routing of one turn: the slip is used up as the turn speaks.
 #[derive(Debug)]
 pub struct TurnRouter<'a> {
@@ -96,6 +141,7 @@ pub struct TurnRouter<'a> {
     heard_on: &'a str,
     speaker: &'a Speaker,
     guild: &'a GuildView,
+    states: States<'a>,
     slip: Option<RoutingSlip>,
     context: Option<serde_json::Value>,
 }
@@ -104,42 +150,75 @@ impl<'a> TurnRouter<'a> {
     #[must_use]
     pub fn new(origin: &'a Message, heard_on: &'a str, speaker: &'a Speaker, guild: &'a GuildView) -> Self {
         let slip = origin.routing_slip.as_deref().cloned();
-        Self { origin, heard_on, speaker, guild, slip, context: None }
+        Self { origin, heard_on, speaker, guild, states: States::default(), slip, context: None }
     }
 
-    /// The messages that something said becomes, in the order of the rules.
+    /// Lets expressions see these states.
+    #[must_use]
+    pub const fn with_states(mut self, states: States<'a>) -> Self {
+        self.states = states;
+        self
+    }
+
+    /// What something said becomes.
     ///
     /// # Errors
-    /// `hop_limit` when agents have answered each other too often.
-    pub fn route(&mut self, said: Said) -> Result<Vec<Message>, Fault> {
+    /// `hop_limit` when agents have answered each other too often,
+    /// `invalid_payload` when a rule makes something that is no payload.
+    pub fn route(&mut self, said: Said) -> Result<Spoken, Fault> {
         let mut base = self.base(&said)?;
         if !said.topics.is_empty() {
             base.topics = Topics::Many(said.topics.iter().map(|name| topic::canonical(name)).collect());
             base.routing_slip = self.guild.has_routes().then(|| self.guild.routes.clone());
-            return Ok(vec![self.finish(base, said.reason, None)]);
+            return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
         }
+        let rules = self.take_rules(&base.format);
+        base.routing_slip = self.slip.clone().map(Arc::new);
+        if rules.is_empty() {
+            base.topics = self.default_topics();
+            return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
+        }
+        self.by_rules(rules, &base, said.reason.as_deref())
+    }
+
+    /// What a failure becomes: a copy for each rule that applies, then the message
+    /// itself, whose topics are given.
+    #[must_use]
+    pub fn route_error(&mut self, mut message: Message) -> Spoken {
+        let rules = self.take_rules(&message.format);
+        message.routing_slip = self.slip.clone().map(Arc::new);
+        let mut copy = message.clone();
+        copy.also.clear();
+        let mut spoken = self.by_rules(rules, &copy, None).unwrap_or_default();
+        spoken.messages.push(self.finish(message, None, None));
+        spoken
+    }
+
+    fn take_rules(&mut self, format: &str) -> Vec<RoutingRule> {
         let speaking = Speaking {
             speaker: self.speaker,
             origin_sender: &self.origin.sender,
             origin_topic: self.heard_on,
             origin_format: &self.origin.format,
-            format: &base.format,
+            format,
         };
-        let rules = self.slip.as_mut().map(|slip| take_matching(slip, &speaking)).unwrap_or_default();
-        base.routing_slip = self.slip.clone().map(Arc::new);
-        if rules.is_empty() {
-            base.topics = self.default_topics();
-            return Ok(vec![self.finish(base, said.reason, None)]);
+        self.slip.as_mut().map(|slip| take_matching(slip, &speaking)).unwrap_or_default()
+    }
+
+    fn by_rules(&self, rules: Vec<RoutingRule>, base: &Message, reason: Option<&str>) -> Result<Spoken, Fault> {
+        let mut spoken = Spoken::default();
+        let owner = StateOwner::Agent(self.speaker.id.clone());
+        for rule in rules {
+            let mut message = base.clone();
+            message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
+            rule.apply(&mut message, self.origin);
+            let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.states)? else {
+                continue;
+            };
+            spoken.changes.extend(changes);
+            spoken.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason));
         }
-        Ok(rules
-            .into_iter()
-            .map(|rule| {
-                let mut message = base.clone();
-                message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
-                rule.apply(&mut message, self.origin);
-                self.finish(message, said.reason.clone(), rule.reason)
-            })
-            .collect())
+        Ok(spoken)
     }
 
     fn base(&mut self, said: &Said) -> Result<Message, Fault> {
@@ -165,7 +244,7 @@ impl<'a> TurnRouter<'a> {
         message.thread = origin.full_thread();
         message.new_thread = said.new_thread;
         message.conversation_id.clone_from(&origin.conversation_id);
-        message.history.clone_from(&origin.history);
+        message.history = origin.settled_history().into_owned();
         message.ttl = origin.ttl;
         message.traceparent.clone_from(&origin.traceparent);
         message.session_state = match &self.context {
@@ -200,6 +279,7 @@ impl<'a> TurnRouter<'a> {
     fn default_topics(&self) -> Topics {
         match &self.origin.user {
             Some(user) if !self.guild.has_routes() => Topics::Many(vec![topic::user_notifications(user)]),
+            _ if self.speaker.to_default => Topics::One(topic::DEFAULT.to_owned()),
             _ => self.origin.topics.clone(),
         }
     }

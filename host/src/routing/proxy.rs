@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::format;
 use crate::model::ids::{AgentId, MessageId};
-use crate::model::message::{AgentTag, HistoryEntry, Message, Topics};
+use crate::model::message::{AgentTag, HistoryEntry, Message, Topics, raw_json};
 use crate::model::spec::RoutingSlip;
+use crate::model::state::{StateChange, StateOwner};
 use crate::model::topic;
 
-use super::{GuildView, Speaker, Speaking, also_to_tagged_users, take_matching};
+use super::{GuildView, Speaker, Speaking, States, also_to_tagged_users, mentions, take_matching, transform};
 
 /// What a user's words become: the message itself, and what the guild's rules
 /// make of it besides.
@@ -22,20 +25,23 @@ pub struct Entered {
     pub first: Message,
     /// Each answers to the first (`in_response_to` 0 stands for its id).
     pub others: Vec<Message>,
+    /// What the rules change of states.
+    pub changes: Vec<(StateOwner, StateChange)>,
 }
 
 /// How many copies the rules may make of one user's message.
 const MAX_COPIES: usize = 256;
 
-/// Routes a user's words.
+/// Routes a user's words. `guild_state` is a JSON object.
 ///
 /// # Errors
 /// `no_recipient` when nobody would hear them in a guild without routes,
-/// `denied` for a topic that is not the user's to write to.
-pub fn enter(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
+/// `denied` for a topic that is not the user's to write to, `invalid_payload` when
+/// a rule makes something that is no payload.
+pub fn enter(draft: UserDraft, guild: &GuildView, guild_state: &str) -> Result<Entered, Fault> {
     let steps = draft.routing_slip.iter().flat_map(|slip| &slip.steps);
     let destinations = steps.filter_map(|rule| rule.destination.as_ref()?.topics.as_ref());
-    for name in draft.topics.iter().chain(destinations).flat_map(Topics::as_slice) {
+    for name in destinations.flat_map(Topics::as_slice) {
         refuse_foreign_topic(name, &draft)?;
     }
     let proxy = AgentId::proxy_of(&draft.user);
@@ -45,18 +51,72 @@ pub fn enter(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
         id: proxy,
         class_name: format::USER_PROXY_CLASS.to_owned(),
         method: "unwrap_and_forward_message",
+        to_default: false,
     };
-    let given_slip = draft.routing_slip.clone();
     let (own, inbox) = (topic::user_notifications(&draft.user), topic::user_inbox(&draft.user));
+    if is_request(&draft) {
+        let mut first = message_of(draft, &speaker);
+        first.also.push(own);
+        note_hop(&mut first, &speaker, &inbox);
+        return Ok(Entered { first, others: Vec::new(), changes: Vec::new() });
+    }
+    for name in draft.topics.iter().flat_map(Topics::as_slice) {
+        refuse_foreign_topic(name, &draft)?;
+    }
+    let given_slip = draft.routing_slip.clone();
+    let is_routed = guild.has_routes() || given_slip.is_some();
     let mut first = message_of(draft, &speaker);
+    let is_for_all = first.recipients.is_empty();
+    note_mentions(&mut first, guild, is_routed);
     first.also.push(own);
-    if guild.has_routes() || given_slip.is_some() {
-        return by_rules(first, &inbox, given_slip.as_deref(), &speaker, guild);
+    if is_routed && is_for_all {
+        first.also.push(topic::BROADCAST.to_owned());
+    }
+    if is_routed {
+        return by_rules(first, &inbox, given_slip.as_deref(), &speaker, guild, guild_state);
     }
     first.topics = listeners_of(&first.topics, guild)?;
     note_hop(&mut first, &speaker, &inbox);
     also_to_tagged_users(&mut first, guild);
-    Ok(Entered { first, others: Vec::new() })
+    Ok(Entered { first, others: Vec::new(), changes: Vec::new() })
+}
+
+/// Whether it is a request to the guild's manager, on a topic where it hears such.
+fn is_request(draft: &UserDraft) -> bool {
+    let hears = |name: &String| matches!(topic::canonical(name).as_str(), topic::SYSTEM | topic::STATE);
+    let topics = draft.topics.as_ref().map(Topics::as_slice).unwrap_or_default();
+    !topics.is_empty() && topics.iter().all(hears) && format::REQUESTS.contains(&draft.format.as_str())
+}
+
+/// Tags whom the user mentions. In the formats that have texts for people the
+/// payload says so too, as a JSON text; not where a client writes the short `text`,
+/// nor where nobody is mentioned in a guild without routes: there the payload
+/// passes through as it is.
+fn note_mentions(message: &mut Message, guild: &GuildView, is_routed: bool) {
+    let has_text = matches!(message.format.as_str(), format::TEXT_FORMAT | format::FILES_WITH_TEXT);
+    let says_so = has_text && message.full_names;
+    let may_mention = message.payload.get().contains('@') || message.payload.get().contains("\\u0040");
+    let is_touched = may_mention || (says_so && is_routed);
+    if !is_touched {
+        return;
+    }
+    let Ok(mut payload) = serde_json::from_str::<Value>(message.payload.get()) else { return };
+    let tags = if may_mention { mentions::in_payload(&payload, &guild.mentionable()) } else { Vec::new() };
+    if says_so && (is_routed || !tags.is_empty()) {
+        let words: Vec<String> =
+            tags.iter().map(|tag| python_spaced(&json!({"id": tag.id, "name": tag.name}))).collect();
+        payload["tagged_users"] = format!("[{}]", words.join(", ")).into();
+        message.payload = raw_json(&payload);
+    }
+    message.recipients.extend(tags);
+}
+
+/// One flat JSON object with a blank after each colon and comma, as clients of the
+/// reference know it.
+fn python_spaced(object: &Value) -> String {
+    let members = object.as_object().into_iter().flatten();
+    let members: Vec<String> = members.map(|(name, value)| format!("{}: {value}", json!(name))).collect();
+    format!("{{{}}}", members.join(", "))
 }
 
 fn refuse_foreign_topic(name: &str, draft: &UserDraft) -> Result<(), Fault> {
@@ -121,6 +181,7 @@ fn by_rules(
     given: Option<&RoutingSlip>,
     speaker: &Speaker,
     guild: &GuildView,
+    guild_state: &str,
 ) -> Result<Entered, Fault> {
     let mut slip = RoutingSlip { steps: guild.routes.steps.clone() };
     slip.steps.extend(given.into_iter().flat_map(|given| given.steps.clone()));
@@ -128,7 +189,7 @@ fn by_rules(
         speaker,
         origin_sender: &first.sender,
         origin_topic: inbox,
-        origin_format: "rustic_ai.core.messaging.core.message.Message",
+        origin_format: format::MESSAGE,
         format: &first.format,
     };
     let rules = take_matching(&mut slip, &speaking);
@@ -137,27 +198,27 @@ fn by_rules(
         return Err(Fault::new(FaultKind::Denied, text));
     }
     first.routing_slip = Some(Arc::new(slip));
-    if first.recipients.is_empty() {
-        first.also.push(topic::BROADCAST.to_owned());
-    }
     also_to_tagged_users(&mut first, guild);
-    let others = rules
-        .into_iter()
-        .map(|rule| {
-            let mut copy = first.clone();
-            copy.also.clear();
-            copy.client_id = None;
-            copy.recipients.clear();
-            copy.in_response_to = Some(MessageId::default());
-            copy.topics = rule.topics().unwrap_or_else(|| Topics::Many(vec![inbox.to_owned()]));
-            rule.apply(&mut copy, &first);
-            note_hop(&mut copy, speaker, inbox);
-            also_to_tagged_users(&mut copy, guild);
-            copy
-        })
-        .collect();
+    let states = States { guild: guild_state, ..States::default() };
+    let owner = StateOwner::Agent(speaker.id.clone());
+    let (mut others, mut changes) = (Vec::new(), Vec::new());
+    for rule in rules {
+        let mut copy = first.clone();
+        copy.also.clear();
+        copy.client_id = None;
+        copy.recipients.clear();
+        copy.in_response_to = Some(MessageId::default());
+        copy.topics = rule.topics().unwrap_or_else(|| Topics::Many(vec![inbox.to_owned()]));
+        rule.apply(&mut copy, &first);
+        let Some((mut copy, changed)) = transform::by_rule(&rule, copy, &first, &owner, states)? else { continue };
+        changes.extend(changed);
+        note_hop(&mut copy, speaker, inbox);
+        also_to_tagged_users(&mut copy, guild);
+        others.push(copy);
+    }
+    first.enrich_with_history = guild.conversation_history;
     note_hop(&mut first, speaker, inbox);
-    Ok(Entered { first, others })
+    Ok(Entered { first, others, changes })
 }
 
 /// Notes in the history who forwarded the message; the origin is the message

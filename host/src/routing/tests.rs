@@ -25,6 +25,7 @@ fn guild(routes: Value, agents: Vec<AgentSpec>) -> GuildView {
         agents,
         users: vec![("ada".into(), "Ada".into())],
         hop_limit: HOP_LIMIT,
+        conversation_history: 0,
     }
 }
 
@@ -50,7 +51,13 @@ fn draft() -> UserDraft {
 use crate::model::format;
 
 fn echo() -> Speaker {
-    Speaker { id: "e1".into(), tag: AgentTag::new("e1", "Echo"), class_name: "x.Echo".into(), method: "receive" }
+    Speaker {
+        id: "e1".into(),
+        tag: AgentTag::new("e1", "Echo"),
+        class_name: "x.Echo".into(),
+        method: "receive",
+        to_default: false,
+    }
 }
 
 fn said(payload: Value) -> Said {
@@ -68,7 +75,7 @@ fn said(payload: Value) -> Said {
 
 fn answer(origin: &Message, guild: &GuildView) -> Vec<Message> {
     let echo = echo();
-    TurnRouter::new(origin, "in_topic", &echo, guild).route(said(json!({"r": 1}))).unwrap()
+    TurnRouter::new(origin, "in_topic", &echo, guild).route(said(json!({"r": 1}))).unwrap().messages
 }
 
 fn with_id(mut message: Message, id: u64) -> Message {
@@ -79,7 +86,7 @@ fn with_id(mut message: Message, id: u64) -> Message {
 #[test]
 fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], true), agent("e2", "E", &["x"], false)]);
-    let entered = enter(draft(), &guild).unwrap();
+    let entered = enter(draft(), &guild, "{}").unwrap();
     assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
     assert_eq!(entered.first.also, ["user_notifications:ada"]);
     assert!(entered.others.is_empty());
@@ -88,13 +95,13 @@ fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
 #[test]
 fn without_routes_and_default_listeners_a_user_reaches_all_additional_topics() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false), agent("e2", "E", &["x"], false)]);
-    assert_eq!(enter(draft(), &guild).unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
+    assert_eq!(enter(draft(), &guild, "{}").unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
 }
 
 #[test]
 fn without_anybody_who_listens_a_user_is_told() {
     let guild = guild(json!([]), Vec::new());
-    assert_eq!(enter(draft(), &guild).unwrap_err().kind, FaultKind::NoRecipient);
+    assert_eq!(enter(draft(), &guild, "{}").unwrap_err().kind, FaultKind::NoRecipient);
 }
 
 #[test]
@@ -102,14 +109,14 @@ fn a_user_may_not_write_to_the_hosts_or_anothers_topics() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &[], true)]);
     for name in ["system_topic", "user_notifications:bob", "user:bob:notifications", "guild_status_topic"] {
         let draft = UserDraft { topics: Some(Topics::One(name.into())), ..draft() };
-        assert_eq!(enter(draft, &guild).unwrap_err().kind, FaultKind::Denied, "{name}");
+        assert_eq!(enter(draft, &guild, "{}").unwrap_err().kind, FaultKind::Denied, "{name}");
     }
 }
 
 #[test]
 fn without_routes_an_answer_reaches_the_user_who_began_the_thread() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false)]);
-    let origin = with_id(enter(draft(), &guild).unwrap().first, 5);
+    let origin = with_id(enter(draft(), &guild, "{}").unwrap().first, 5);
     let answers = answer(&origin, &guild);
     assert_eq!(answers[0].topics.as_slice(), ["user_notifications:ada"]);
     assert_eq!(answers[0].in_response_to, Some(MessageId::new(5)));
@@ -126,7 +133,7 @@ fn with_routes_they_alone_decide() {
         {"agent": {"name": "Echo"}, "destination": {"topics": "user_message_broadcast"}},
     ]);
     let guild = guild(routes, vec![agent("e1", "Echo", &["echo_topic"], false)]);
-    let entered = enter(draft(), &guild).unwrap();
+    let entered = enter(draft(), &guild, "{}").unwrap();
     assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
     assert_eq!(entered.first.also, ["user_notifications:ada", "user_message_broadcast"]);
     assert_eq!(entered.others.len(), 1);
@@ -151,11 +158,11 @@ fn every_rule_that_applies_sends_one_message_and_counts_down() {
         {"agent": {"id": "e1"}, "origin_filter": {"origin_topic": "elsewhere"}, "destination": {"topics": "never"}},
     ]);
     let guild = guild(rules, Vec::new());
-    let mut origin = with_id(enter(draft(), &guild).unwrap().first, 5);
+    let mut origin = with_id(enter(draft(), &guild, "{}").unwrap().first, 5);
     origin.routing_slip = Some(guild.routes.clone());
     let echo = echo();
     let mut router = TurnRouter::new(&origin, "in_topic", &echo, &guild);
-    let first = router.route(said(json!({"r": 1}))).unwrap();
+    let first = router.route(said(json!({"r": 1}))).unwrap().messages;
     assert_eq!(first.len(), 2);
     assert_eq!((first[0].priority, first[0].is_tagged_for(&AgentTag::new("x", "y"))), (Priority::URGENT, true));
     assert_eq!(first[0].forward_header.as_ref().unwrap().origin_message_id, MessageId::new(5));
@@ -163,7 +170,7 @@ fn every_rule_that_applies_sends_one_message_and_counts_down() {
     assert_eq!(first[1].topics.as_slice(), ["d2", "d3"]);
     let left: Vec<_> = first[0].routing_slip.as_ref().unwrap().steps.iter().map(|rule| rule.route_times).collect();
     assert_eq!(left, [1, -1, 1, 1]);
-    let second = router.route(said(json!({"r": 2}))).unwrap();
+    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
     assert_eq!(second.len(), 1, "the first rule is used up");
 }
 
@@ -178,7 +185,7 @@ fn what_a_turn_adds_to_the_session_travels_on() {
     let mut first = said(json!({"r": 1}));
     first.session_state = Some(raw_json(&json!({"m": 2})));
     router.route(first).unwrap();
-    let second = router.route(said(json!({"r": 2}))).unwrap();
+    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
     assert_eq!(second[0].session_state.as_ref().unwrap().get(), r#"{"k":1,"m":2}"#);
 }
 

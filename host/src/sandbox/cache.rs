@@ -64,6 +64,13 @@ impl Cache {
         Unfinished::new(&self.dir)
     }
 
+    /// Keeps code that this process compiled.
+    pub(super) fn store(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+        let mut file = self.begin()?;
+        file.file.write_all(code)?;
+        self.keep(digest, file)
+    }
+
     /// Loads what was just kept; if it does not fit this engine it is removed.
     pub(super) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
         load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
@@ -187,12 +194,6 @@ pub(super) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> 
 mod tests {
     use super::*;
 
-    fn store(cache: &Cache, digest: &Digest, code: &[u8]) {
-        let file = cache.begin().unwrap();
-        file.writer().unwrap().write_all(code).unwrap();
-        cache.keep(digest, file).unwrap();
-    }
-
     fn compiled(engine: &Engine) -> Vec<u8> {
         engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
     }
@@ -210,7 +211,7 @@ mod tests {
         Cache::open(dir.path(), &engine).unwrap();
         assert!(!old.exists() && young.exists());
         fs::remove_file(young).unwrap();
-        store(&cache, &Digest::from("sha256:aa"), b"code");
+        cache.store(&Digest::from("sha256:aa"), b"code").unwrap();
         assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 2);
     }
 
@@ -220,7 +221,7 @@ mod tests {
         let digest = Digest::from("sha256:aa");
         let cache = Cache::open(dir.path(), &engine).unwrap();
         assert!(cache.load(&engine, &digest).is_none());
-        store(&cache, &digest, &compiled(&engine));
+        cache.store(&digest, &compiled(&engine)).unwrap();
         assert!(Cache::open(dir.path(), &engine).unwrap().load(&engine, &digest).is_some());
     }
 
@@ -229,7 +230,7 @@ mod tests {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let (one, two) = (Digest::from("sha256:aa"), Digest::from("sha256:bb"));
         let cache = Cache::open(dir.path(), &engine).unwrap();
-        store(&cache, &one, &compiled(&engine));
+        cache.store(&one, &compiled(&engine)).unwrap();
 
         fs::copy(cache.path(&one), cache.path(&two)).unwrap();
         fs::copy(seal_path(&cache.path(&one)), seal_path(&cache.path(&two))).unwrap();
@@ -249,7 +250,7 @@ mod tests {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let digest = Digest::from("sha256:aa");
         let cache = Cache::open(dir.path(), &engine).unwrap();
-        store(&cache, &digest, b"code");
+        cache.store(&digest, b"code").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&cache.dir), 0o700);
         for path in [cache.path(&digest), seal_path(&cache.path(&digest)), dir.path().join("key")] {

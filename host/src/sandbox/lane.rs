@@ -69,7 +69,7 @@ impl Drop for Lane {
 }
 
 #[expect(unsafe_code, reason = "libc's call that sets the priority of the calling thread")]
-fn be_nice() {
+pub(super) fn be_nice() {
     // SAFETY: no memory is passed. On Linux 0 means the calling thread alone.
     if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
         tracing::warn!(error = %std::io::Error::last_os_error(), "slow turns have no lower priority");

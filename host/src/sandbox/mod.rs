@@ -16,6 +16,7 @@ mod compile;
 mod compiler;
 mod control;
 mod engine;
+mod evaluator;
 mod guest;
 mod imports;
 mod lane;
@@ -132,6 +133,19 @@ pub struct Setup {
     pub guild_state: Arc<str>,
 }
 
+/// Makes the evaluator of expressions that of this process, without a cache of
+/// compiled code: for tests and benchmarks of what is pure.
+///
+/// # Panics
+/// The evaluator cannot be set up.
+pub fn install_expressions() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let evaluator = evaluator::Evaluator::new(None).expect("an evaluator can be set up");
+        crate::model::expression::install(Arc::new(evaluator));
+    });
+}
+
 /// An agent that did not start.
 #[derive(Debug)]
 pub enum StartFault {
@@ -148,6 +162,12 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let SandboxConfig { compiler, max_agents, ceilings } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let cache_dir = compiler.as_ref().map(|compiler| compiler.cache_dir.as_path());
+        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir)?);
+        if cache_dir.is_some() {
+            evaluator.prepare_early();
+        }
+        crate::model::expression::install(evaluator);
         let capacity = engine::capacity(max_agents);
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
         let compiler = compiler::Compiler::new(compiler, &engine).map_err(SandboxError::Cache)?;

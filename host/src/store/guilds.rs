@@ -128,6 +128,20 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// Replaces the spec of a guild: its agents or routes are others now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_guild_spec(&self, spec: &GuildSpec, now_ms: u64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE guilds SET spec = $2, updated_ms = $3 WHERE id = $1")
+            .bind(spec.id.as_str())
+            .bind(to_json(spec)?)
+            .bind(to_i64(now_ms))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn guild(&self, id: &GuildId) -> Result<GuildRow, StoreError> {

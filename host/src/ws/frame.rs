@@ -14,6 +14,8 @@ use crate::model::format;
 use crate::model::ids::UserId;
 use crate::model::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
 use crate::model::payload;
+use crate::model::read::document;
+use crate::model::read::spec::slip as read_slip;
 use crate::model::spec::RoutingSlip;
 
 /// A frame that could be read, whatever it asks for.
@@ -210,17 +212,23 @@ impl Reader {
     }
 
     /// A slip of the client's own: bounded, because each of its rules may make a
-    /// message of each thing that is said in the thread.
+    /// message of each thing that is said in the thread. Its expressions are checked.
     fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, Unusable> {
         let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
         payload::check_object(raw.get())
             .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
-        let slip: RoutingSlip = serde_json::from_str(raw.get())
+        let given: Value = serde_json::from_str(raw.get())
             .map_err(|error| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
-        if slip.steps.len() > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
+        let steps = given.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
+        if steps > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
             let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
             return Err(Unusable::new("INVALID_FRAME", text));
         }
+        let slip = document(&given, &["routing_slip"], read_slip).map_err(|mistakes| {
+            let words: Vec<String> =
+                mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            Unusable::new("INVALID_FRAME", words.join("; "))
+        })?;
         Ok(Some(Arc::new(slip)))
     }
 }

@@ -133,6 +133,9 @@ impl SystemSocket {
         if heard_on == topic::ENDING {
             return Err(Ending::GuildEnded);
         }
+        if !dialect::is_told(&message, self.viewer.dialect) {
+            return Ok(());
+        }
         if message.format == format::HEALTH_REPORT && self.barrier.is_some() {
             self.held = Some(message);
             return self.lower_if_ready().await;

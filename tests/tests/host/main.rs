@@ -19,6 +19,7 @@ mod oci;
 mod openapi;
 mod restart;
 mod resume;
+mod semantics;
 
 /// The host of these tests. All share the compiled components.
 fn options() -> Options {

@@ -2,19 +2,22 @@
 //! given, and says of every mistake where it is. Sources of the rules: the API's
 //! own models, and the operator's ceilings for the sandbox.
 
-use std::collections::HashSet;
+mod rules;
+
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    Fields, Mistakes, entries, flag, free, integer, list, number, object, one_of, sized, text, trimmed, whole,
+    FieldError, Fields, Mistakes, document, entries, flag, free, list, number, object, sized, text, trimmed, whole,
 };
 use crate::model::component::ComponentRef;
 use crate::model::ids::{AgentId, Digest, random_id};
-use crate::model::message::{AgentTag, Priority, ProcessStatus, Topics};
-use crate::model::spec::{
-    AgentSpec, Destination, GuildSpec, OriginFilter, QosSpec, ResourceSpec, RoutingRule, RoutingSlip, SandboxSpec,
-};
+use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip, SandboxSpec};
+
+pub use rules::{rule, slip};
+
+use rules::predicates;
 
 /// The most that a spec may ask of the sandbox; the operator's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
         let properties = f.or("properties", Map::new(), free);
         let listen_to_default_topic = f.or("listen_to_default_topic", true, flag);
         let act_only_when_tagged = f.or("act_only_when_tagged", false, flag);
-        let predicates = f.or("predicates", Map::new(), predicates);
+        let predicates = f.or("predicates", BTreeMap::new(), predicates);
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
         let additional_dependencies = f.or("additional_dependencies", Vec::new(), list(trimmed));
         let resources = f.or("resources", ResourceSpec::default(), resources);
@@ -126,28 +129,6 @@ fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Va
     entries(dependency)(value, mistakes).map(Map::from_iter)
 }
 
-fn predicates(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
-    entries(predicate)(value, mistakes).map(Map::from_iter)
-}
-
-fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
-    object(|f| {
-        let kind = f.or("predicate_type", "jsonata_fn".to_owned(), text)?;
-        let operand = match kind.as_str() {
-            "jsonata_fn" | "cel_fn" => "expression",
-            "type_equals" => "expected_type",
-            _ => {
-                let msg = format!(
-                    "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
-                );
-                return f.mistakes.note("union_tag_invalid", msg, f.whole());
-            }
-        };
-        let given = f.required(operand, text)?;
-        Some(Value::Object(Map::from_iter([("predicate_type".into(), kind.into()), (operand.into(), given.into())])))
-    })(value, mistakes)
-}
-
 fn resources(value: &Value, mistakes: &mut Mistakes) -> Option<ResourceSpec> {
     object(|f| {
         let num_cpus = f.optional("num_cpus", number);
@@ -204,97 +185,6 @@ fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
     })(value, mistakes)
 }
 
-/// Reads a routing slip.
-pub fn slip(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingSlip> {
-    object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(rule))? }))(value, mistakes)
-}
-
-fn rule(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingRule> {
-    object(|f| {
-        let agent = f.optional("agent", tag);
-        let agent_type = f.optional("agent_type", text);
-        let method_name = f.optional("method_name", text);
-        let origin_filter = f.optional("origin_filter", origin_filter);
-        let message_format = f.optional("message_format", text);
-        let destination = f.optional("destination", destination);
-        let mark_forwarded = f.or("mark_forwarded", false, flag);
-        let route_times = f.or("route_times", 1, integer);
-        let transformer = f.optional("transformer", free);
-        let agent_state_update = f.optional("agent_state_update", free);
-        let guild_state_update = f.optional("guild_state_update", free);
-        let process_status =
-            f.optional("process_status", one_of(PROCESS_STATUSES, "'running', 'error' or 'completed'"));
-        let reason = f.optional("reason", text);
-        let (agent, agent_type) = (agent?, agent_type?);
-        if agent.is_none() && agent_type.is_none() {
-            return f.mistakes.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
-        }
-        Some(RoutingRule {
-            agent,
-            agent_type,
-            method_name: method_name?,
-            origin_filter: origin_filter?,
-            message_format: message_format?,
-            destination: destination?,
-            mark_forwarded: mark_forwarded?,
-            route_times: route_times?,
-            transformer: transformer?.map(Value::Object),
-            agent_state_update: agent_state_update?.map(Value::Object),
-            guild_state_update: guild_state_update?.map(Value::Object),
-            process_status: process_status?,
-            reason: reason?,
-        })
-    })(value, mistakes)
-}
-
-const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
-    &[("running", ProcessStatus::Running), ("error", ProcessStatus::Error), ("completed", ProcessStatus::Completed)];
-
-fn tag(value: &Value, mistakes: &mut Mistakes) -> Option<AgentTag> {
-    object(|f| {
-        let id = f.optional("id", text);
-        let name = f.optional("name", text);
-        Some(AgentTag { id: id?, name: name? })
-    })(value, mistakes)
-}
-
-fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter> {
-    object(|f| {
-        let origin_sender = f.optional("origin_sender", tag);
-        let origin_topic = f.optional("origin_topic", text);
-        let origin_message_format = f.optional("origin_message_format", text);
-        Some(OriginFilter {
-            origin_sender: origin_sender?,
-            origin_topic: origin_topic?,
-            origin_message_format: origin_message_format?,
-        })
-    })(value, mistakes)
-}
-
-fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
-    object(|f| {
-        let topics = f.optional("topics", topics);
-        let recipient_list = f.or("recipient_list", Vec::new(), list(tag));
-        let priority = f.optional("priority", priority);
-        Some(Destination { topics: topics?, recipient_list: recipient_list?, priority: priority? })
-    })(value, mistakes)
-}
-
-fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
-    match value {
-        Value::Array(_) => list(text)(value, mistakes).map(Topics::Many),
-        other => text(other, mistakes).map(Topics::One),
-    }
-}
-
-fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
-    const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
-    match Priority::read(value) {
-        Some(priority) => Some(priority),
-        None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
-    }
-}
-
 /// The first id that two agents of the guild share.
 #[must_use]
 pub fn duplicate_agent(spec: &GuildSpec) -> Option<&AgentId> {
@@ -316,19 +206,6 @@ pub fn unsupported(spec: &GuildSpec, document: &Value) -> Vec<String> {
     if spec.gateway.as_ref().is_some_and(|gateway| gateway["enabled"] == true) {
         found.push("gateway cannot be applied yet".to_owned());
     }
-    for agent in spec.agents.iter().filter(|agent| !agent.predicates.is_empty()) {
-        found.push(format!("predicates of agent {} cannot be applied yet", agent.name));
-    }
-    for (index, rule) in spec.routes.steps.iter().enumerate() {
-        let parts = [
-            ("transformer", &rule.transformer),
-            ("agent_state_update", &rule.agent_state_update),
-            ("guild_state_update", &rule.guild_state_update),
-        ];
-        for (name, _) in parts.iter().filter(|(_, part)| part.is_some()) {
-            found.push(format!("{name} of routing rule {index} cannot be applied yet"));
-        }
-    }
     found
 }
 
@@ -349,6 +226,23 @@ pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
         Some(format!("properties.{key} ({name}) is kept but not used: {instead}"))
     };
     KNOWN.iter().filter_map(named).collect()
+}
+
+/// Whether what a guild says of its messaging is whole, although this host uses its own.
+///
+/// # Errors
+/// With the mistakes, with paths from the spec.
+pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
+    let Some(messaging) = spec.properties.get("messaging").filter(|messaging| !messaging.is_null()) else {
+        return Ok(());
+    };
+    let read = object(|f| {
+        let module = f.required("backend_module", text);
+        let class = f.required("backend_class", text);
+        let config = f.required("backend_config", free);
+        module.and(class).and(config).map(drop)
+    });
+    document(messaging, &["properties", "messaging"], read)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::api::spec::{self, Created};
 use crate::api::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
-use crate::model::read::spec::guild;
+use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{Mistakes, document, free, object, text};
 
 pub fn routes() -> Vec<Route> {
@@ -77,8 +77,9 @@ async fn launch(
     let whole = spec::configured(request.applied_to(blueprint.spec), configuration)?;
     let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
     let warnings = spec::admit(&spec, &whole)?;
+    check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &blueprint.pins).await?;
-    spec::fit_properties(&api, &mut spec, &[]).await?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
     let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
     let guild = api.guilds.launch(launch).await?;
     Ok(Created::warned(guild.into_string(), warnings))

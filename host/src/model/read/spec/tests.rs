@@ -2,12 +2,15 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::model::expression::Language;
 use crate::model::read::{FieldError, document};
+use crate::model::spec::Transformer;
 
 const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1000, memory_mib: 64, timeout_ms: 500, emits: 8 };
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
 fn read(value: &Value) -> Result<GuildSpec, Vec<FieldError>> {
+    crate::sandbox::install_expressions();
     document(value, &["spec"], guild(&CEILINGS))
 }
 
@@ -89,18 +92,39 @@ fn a_component_is_named_by_a_digest() {
 
 #[test]
 fn what_cannot_be_applied_is_named() {
-    let document = json!({
-        "name": "G", "description": "d", "configuration": {"a": 1},
-        "agents": [{"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "true"}}}],
-        "routes": {"steps": [{"agent": {"name": "A"}, "transformer": {"expression": "$"}}]},
-    });
-    let spec = read(&document).unwrap();
-    let words = unsupported(&spec, &document).join("; ");
-    for part in ["configuration (templates)", "predicates of agent A", "transformer of routing rule 0"] {
-        assert!(words.contains(part), "{words}");
-    }
+    let document = json!({"name": "G", "description": "d", "configuration": {"a": 1}});
+    let words = unsupported(&read(&document).unwrap(), &document).join("; ");
+    assert!(words.contains("configuration (templates)"), "{words}");
     let plain = with_agent(&json!({"name": "A", "description": "d", "class_name": ECHO}));
     assert_eq!(unsupported(&read(&plain).unwrap(), &plain), Vec::<String>::new());
+}
+
+#[test]
+fn a_broken_expression_is_refused_where_it_stands() {
+    let rule = |part: &str, value: Value| {
+        json!({"name": "G", "description": "d", "routes": {"steps": [
+            {"agent": {"name": "A"}, part: value},
+        ]}})
+    };
+    for (part, value) in [
+        ("transformer", json!({"expression": "{{{"})),
+        ("transformer", json!({"handler": "a &&", "expression_type": "cel"})),
+        ("transformer", json!({"style": "simple"})),
+        ("agent_state_update", json!({"state_update": "{{{"})),
+        ("guild_state_update", json!({"state_update": "a && b"})),
+    ] {
+        let expected = [(format!("spec.routes.steps.0.{part}"), "value_error".to_owned())];
+        assert_eq!(mistakes(&rule(part, value.clone())), expected, "{value}");
+    }
+    let unknown = rule("transformer", json!({"expression": "a", "expression_type": "JSONATA"}));
+    assert_eq!(mistakes(&unknown)[0].1, "enum");
+    let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "("}}});
+    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.predicates.h".into(), "value_error".into())]);
+    let older = rule("transformer", json!({"type": "cel", "script": "{'a': b == 1}"}));
+    assert!(matches!(
+        read(&older).unwrap().routes.steps[0].transformer.as_deref(),
+        Some(Transformer::Payload { expression_type: Language::Cel, .. })
+    ));
 }
 
 #[test]
@@ -114,6 +138,21 @@ fn foreign_back_ends_are_named_and_kept() {
     assert_eq!(words.len(), 2);
     assert!(words[0].contains("RedisMessagingBackend"), "{words:?}");
     assert_eq!(spec.properties["messaging"]["backend_class"], "RedisMessagingBackend");
+}
+
+#[test]
+fn messaging_is_whole_or_not_there() {
+    for (properties, missing) in [
+        (json!({}), [].as_slice()),
+        (json!({"messaging": null}), &[]),
+        (json!({"messaging": {"backend_module": "m", "backend_class": "C", "backend_config": {}}}), &[]),
+        (json!({"messaging": {"backend_module": "m"}}), &["backend_class", "backend_config"]),
+    ] {
+        let spec = read(&json!({"name": "G", "description": "d", "properties": properties})).unwrap();
+        let paths: Vec<_> = check_messaging(&spec).err().unwrap_or_default().iter().map(FieldError::path).collect();
+        let expected: Vec<_> = missing.iter().map(|key| format!("properties.messaging.{key}")).collect();
+        assert_eq!(paths, expected);
+    }
 }
 
 #[test]

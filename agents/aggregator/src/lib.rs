@@ -1,0 +1,322 @@
+//! The aggregator: collects messages that belong together until they are complete, then sends them as one. With rules
+//! that send a message to several agents it makes scatter and gather.
+//!
+//! The collection is the agent's state, so it outlives the instance. Each one is completed exactly once; what is never
+//! completed is dropped after a while.
+
+use guildhall_sdk::prelude::*;
+use guildhall_sdk::serde_json::{self, Value, json};
+use std::collections::BTreeMap;
+
+/// What a blueprint may set.
+#[properties]
+pub struct Props {
+    #[serde(default)]
+    collector: Collector,
+    #[serde(default)]
+    aggregator: Aggregator,
+    #[serde(default)]
+    correlation_location: Location,
+    /// The path, with dots, to what messages that belong together have in common; without one it is their thread.
+    correlation_id_path: Option<String>,
+    /// Seconds after which an incomplete collection is dropped.
+    #[serde(default = "an_hour")]
+    timeout_s: u64,
+}
+
+fn an_hour() -> u64 {
+    3_600
+}
+
+/// What is done with a second message like one that is there.
+#[properties]
+#[serde(tag = "collector_type", rename_all = "snake_case")]
+pub enum Collector {
+    /// It is collected too.
+    List {},
+    /// It replaces the one with the same value in this member of the payload.
+    Dict {
+        #[serde(default = "id")]
+        key_field: String,
+    },
+    /// It is collected with those of its format.
+    Type {},
+}
+
+fn id() -> String {
+    "id".into()
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Collector::List {}
+    }
+}
+
+/// When a collection is complete.
+#[properties]
+#[serde(tag = "aggregation_check", rename_all = "snake_case")]
+pub enum Aggregator {
+    /// With so many messages.
+    Count {
+        #[serde(default = "three")]
+        count: usize,
+    },
+    /// With so many of each format.
+    FormatCount { formats: Vec<FormatCount> },
+}
+
+fn three() -> usize {
+    3
+}
+
+impl Default for Aggregator {
+    fn default() -> Self {
+        Aggregator::Count { count: 3 }
+    }
+}
+
+/// How many messages of a format there must be.
+#[properties]
+pub struct FormatCount {
+    format: String,
+    #[serde(default = "one")]
+    count: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Where the path begins.
+#[properties]
+#[derive(Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Location {
+    #[default]
+    Payload,
+    /// The state that travels with the thread.
+    Session,
+}
+
+/// One message as it is collected and sent.
+#[properties]
+#[derive(Clone)]
+pub struct Collected {
+    /// Its format.
+    #[serde(rename = "type")]
+    format: String,
+    data: Value,
+}
+
+/// Messages that belong together.
+#[message("rustic_ai.core.agents.eip.aggregating_agent.AggregatedMessages")]
+pub struct AggregatedMessages {
+    correlation_id: String,
+    messages: Vec<Collected>,
+}
+
+/// What is kept between turns.
+#[properties]
+#[derive(Default)]
+struct State {
+    #[serde(default)]
+    aggregations: BTreeMap<String, Collection>,
+    /// Those that were completed last.
+    #[serde(default)]
+    done: Vec<String>,
+}
+
+#[properties]
+#[derive(Default)]
+struct Collection {
+    since_ms: u64,
+    messages: Vec<Collected>,
+}
+
+/// How many collections may wait, and how many completed ones are remembered.
+const MOST: usize = 256;
+
+/// See the crate's documentation.
+pub struct AggregatorAgent {
+    props: Props,
+}
+
+impl Agent for AggregatorAgent {
+    const CLASS_NAME: &'static str = "rustic_ai.core.agents.eip.aggregating_agent.AggregatingAgent";
+    const NAME: &'static str = "Aggregating Agent";
+    const SUMMARY: &'static str = "Collects messages that belong together and sends them as one";
+    type Properties = Props;
+
+    fn new(props: Props) -> Result<Self, String> {
+        match &props.aggregator {
+            Aggregator::Count { count: 0 } => Err("`count` must be at least 1".into()),
+            Aggregator::FormatCount { formats } if formats.is_empty() => Err("`formats` must name a format".into()),
+            _ => Ok(AggregatorAgent { props }),
+        }
+    }
+
+    fn handlers(on: &mut Handlers<Self>) {
+        on.any(Self::collect);
+    }
+
+    fn emits(emits: &mut Emits) {
+        emits.message::<AggregatedMessages>();
+    }
+}
+
+impl AggregatorAgent {
+    fn collect(&mut self, ctx: &mut Ctx) -> Result<(), Failure> {
+        let now_ms = ctx.message().timestamp_ms;
+        let data: Value = ctx.payload()?;
+        let key = self.correlation(ctx, &data)?;
+        let mut state: State = ctx.agent_state()?;
+        if state.done.contains(&key) {
+            return Ok(());
+        }
+        let mut patch = json!({});
+        for late in self.overdue(&state, &key, now_ms) {
+            patch[late.as_str()] = Value::Null;
+        }
+        let mut collection = state.aggregations.remove(&key).unwrap_or_default();
+        if collection.messages.is_empty() {
+            collection.since_ms = now_ms;
+        }
+        self.add(&mut collection.messages, Collected { format: ctx.message().format.clone(), data });
+        if !self.is_complete(&collection.messages) {
+            patch[key.as_str()] = serde_json::to_value(&collection)?;
+            return ctx.update_agent_state(&json!({"aggregations": patch}));
+        }
+        patch[key.as_str()] = Value::Null;
+        state.done.push(key.clone());
+        let from = state.done.len().saturating_sub(MOST);
+        ctx.update_agent_state(&json!({"aggregations": patch, "done": state.done[from..]}))?;
+        Ok(ctx.reply(&AggregatedMessages { correlation_id: key, messages: collection.messages })?)
+    }
+
+    fn correlation(&self, ctx: &Ctx, data: &Value) -> Result<String, Failure> {
+        let Some(path) = &self.props.correlation_id_path else {
+            let Message { thread, id, .. } = ctx.message();
+            return Ok(thread.last().unwrap_or(id).to_string());
+        };
+        let session: Value;
+        let root = match self.props.correlation_location {
+            Location::Payload => data,
+            Location::Session => {
+                session = serde_json::from_str(ctx.message().session_state.as_deref().unwrap_or("{}"))?;
+                &session
+            }
+        };
+        match path.split('.').try_fold(root, |value, name| value.get(name)) {
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(number @ Value::Number(_)) => Ok(number.to_string()),
+            _ => Err(Failure::reject(format!("there is no correlation id at `{path}`"))),
+        }
+    }
+
+    /// The collections that are dropped: too old, or the oldest of too many.
+    fn overdue(&self, state: &State, key: &str, now_ms: u64) -> Vec<String> {
+        let life_ms = self.props.timeout_s.saturating_mul(1_000);
+        let mut others: Vec<_> = state.aggregations.iter().filter(|(other, _)| *other != key).collect();
+        others.sort_by_key(|(_, collection)| collection.since_ms);
+        let too_many = others.len().saturating_sub(MOST - 1);
+        let is_late = |(place, (_, collection)): &(usize, (&String, &Collection))| {
+            *place < too_many || now_ms.saturating_sub(collection.since_ms) > life_ms
+        };
+        others.into_iter().enumerate().filter(is_late).map(|(_, (other, _))| other.clone()).collect()
+    }
+
+    fn add(&self, messages: &mut Vec<Collected>, message: Collected) {
+        if let Collector::Dict { key_field } = &self.props.collector
+            && let Some(key) = message.data.get(key_field)
+            && let Some(same) = messages.iter_mut().find(|other| other.data.get(key_field) == Some(key))
+        {
+            *same = message;
+            return;
+        }
+        messages.push(message);
+        if let Collector::Type {} = self.props.collector {
+            messages.sort_by(|one, other| one.format.cmp(&other.format));
+        }
+    }
+
+    fn is_complete(&self, messages: &[Collected]) -> bool {
+        match &self.props.aggregator {
+            Aggregator::Count { count } => messages.len() >= *count,
+            Aggregator::FormatCount { formats } => formats.iter().all(|wanted| {
+                messages.iter().filter(|message| message.format == wanted.format).count() >= wanted.count
+            }),
+        }
+    }
+}
+
+export_agent!(AggregatorAgent);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guildhall_sdk::testing::Bench;
+
+    fn bench(properties: Value) -> Bench<AggregatorAgent> {
+        Bench::start(properties).unwrap()
+    }
+
+    fn told(sent: Vec<Outgoing>) -> Option<AggregatedMessages> {
+        sent.first().map(|sent| sent.parse().unwrap())
+    }
+
+    #[test]
+    fn messages_are_sent_as_one_when_there_are_enough_and_only_once() {
+        let mut bench =
+            bench(json!({"correlation_id_path": "order.id", "aggregator": {"aggregation_check": "count", "count": 2}}));
+        let payload = |n: u32, order: &str| json!({"n": n, "order": {"id": order}});
+        assert!(told(bench.send_raw("x.A", payload(1, "c1")).unwrap()).is_none());
+        assert!(told(bench.send_raw("x.A", payload(9, "other")).unwrap()).is_none());
+        bench.restart().unwrap();
+        let whole = told(bench.send_raw("x.B", payload(2, "c1")).unwrap()).unwrap();
+        let kinds: Vec<_> = whole.messages.iter().map(|message| message.format.as_str()).collect();
+        assert_eq!((whole.correlation_id.as_str(), kinds), ("c1", vec!["x.A", "x.B"]));
+        assert!(told(bench.send_raw("x.C", payload(3, "c1")).unwrap()).is_none(), "it is done");
+        assert_eq!(bench.agent_state["aggregations"].as_object().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn formats_are_counted_each() {
+        let formats = json!([{"format": "x.A", "count": 2}, {"format": "x.B"}]);
+        let mut bench = bench(json!({
+            "correlation_id_path": "id", "collector": {"collector_type": "type"},
+            "aggregator": {"aggregation_check": "format_count", "formats": formats},
+        }));
+        for format in ["x.B", "x.A"] {
+            assert!(told(bench.send_raw(format, json!({"id": 7})).unwrap()).is_none());
+        }
+        let whole = told(bench.send_raw("x.A", json!({"id": 7})).unwrap()).unwrap();
+        assert_eq!(whole.messages[2].format, "x.B", "by format");
+    }
+
+    #[test]
+    fn with_keys_the_same_message_counts_once() {
+        let mut bench = bench(json!({
+            "correlation_id_path": "c", "collector": {"collector_type": "dict", "key_field": "k"},
+            "aggregator": {"aggregation_check": "count", "count": 2},
+        }));
+        for n in 1..=2 {
+            assert!(told(bench.send_raw("x.A", json!({"c": "c", "k": 1, "n": n})).unwrap()).is_none());
+        }
+        let whole = told(bench.send_raw("x.A", json!({"c": "c", "k": 2})).unwrap()).unwrap();
+        assert_eq!(whole.messages[0].data["n"], 2);
+    }
+
+    #[test]
+    fn what_belongs_to_nothing_is_rejected_and_wrong_properties_are_refused() {
+        let failure = bench(json!({"correlation_id_path": "id"})).send_raw("x.A", json!({"n": 1})).unwrap_err();
+        assert!(failure.reason().contains("`id`"), "{failure:?}");
+        for properties in [
+            json!({"aggregator": {"aggregation_check": "count", "count": 0}}),
+            json!({"aggregator": {"aggregation_check": "format_count", "formats": []}}),
+            json!({"aggregator": {"aggregation_check": "jsonata", "expression": "true"}}),
+        ] {
+            assert!(Bench::<AggregatorAgent>::start(properties).is_err());
+        }
+    }
+}

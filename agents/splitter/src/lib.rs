@@ -1,0 +1,194 @@
+//! The splitter: takes a message apart and sends its parts, each in a format of its own. All of them or none.
+//!
+//! Parts and formats that need an expression are for routing rules: a `transformer` with JSONata or CEL makes a list of a
+//! message before it comes here.
+
+use guildhall_sdk::prelude::*;
+use guildhall_sdk::serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What a blueprint sets.
+#[properties]
+pub struct Props {
+    splitter: Splitter,
+    format_selector: Selector,
+}
+
+/// What the parts are.
+#[properties]
+#[serde(tag = "split_type", rename_all = "snake_case")]
+pub enum Splitter {
+    /// The elements of the list in this member; anything else is one part.
+    List { field_name: String },
+    /// The members of the object in this member, or of the payload, by name: `{name: value}` each.
+    Dict { field_name: Option<String> },
+}
+
+/// In which format a part is sent.
+#[properties]
+#[serde(tag = "strategy", rename_all = "snake_case")]
+pub enum Selector {
+    /// The same for all.
+    Fixed { fixed_format: String },
+    /// By position; there must be as many formats as parts.
+    List { format_list: Vec<String> },
+    /// By the name of a dict's part, whose payload is then the value.
+    Dict { format_dict: BTreeMap<String, String>, fallback_format: Option<String> },
+}
+
+/// A part, with its name when it has one.
+type Part = (Option<String>, Value);
+
+/// See the crate's documentation.
+pub struct SplitterAgent {
+    props: Props,
+}
+
+impl Agent for SplitterAgent {
+    const CLASS_NAME: &'static str = "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent";
+    const NAME: &'static str = "Splitter Agent";
+    const SUMMARY: &'static str = "Takes a message apart and sends its parts";
+    type Properties = Props;
+
+    fn new(props: Props) -> Result<Self, String> {
+        Ok(SplitterAgent { props })
+    }
+
+    fn handlers(on: &mut Handlers<Self>) {
+        on.any(Self::split);
+    }
+}
+
+impl SplitterAgent {
+    fn split(&mut self, ctx: &mut Ctx) -> Result<(), Failure> {
+        let parts = self.parts(ctx.payload()?)?;
+        for (format, payload) in self.formatted(parts)? {
+            ctx.reply_raw(format, payload)?;
+        }
+        Ok(())
+    }
+
+    fn parts(&self, mut payload: Map<String, Value>) -> Result<Vec<Part>, Failure> {
+        let mut member = |name: &str| {
+            payload.remove(name).ok_or_else(|| Failure::reject(format!("SplitterError: the payload has no `{name}`")))
+        };
+        match &self.props.splitter {
+            Splitter::List { field_name } => Ok(match member(field_name)? {
+                Value::Array(items) => items.into_iter().map(|item| (None, item)).collect(),
+                other => vec![(None, other)],
+            }),
+            Splitter::Dict { field_name } => {
+                let members = match field_name {
+                    Some(name) => match member(name)? {
+                        Value::Object(members) => members,
+                        _ => return Err(Failure::reject(format!("SplitterError: `{name}` is no object"))),
+                    },
+                    None => payload,
+                };
+                let sorted: BTreeMap<String, Value> = members.into_iter().collect();
+                Ok(sorted.into_iter().map(|(name, value)| (Some(name), value)).collect())
+            }
+        }
+    }
+
+    fn formatted(&self, parts: Vec<Part>) -> Result<Vec<(String, Value)>, Failure> {
+        if let Selector::List { format_list } = &self.props.format_selector
+            && format_list.len() != parts.len()
+        {
+            let words = format!("LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
+            return Err(Failure::reject(words));
+        }
+        let send = |(position, (name, value)): (usize, Part)| {
+            let (format, payload) = match (&self.props.format_selector, name) {
+                (Selector::Fixed { fixed_format }, name) => (fixed_format.clone(), whole(name, value)),
+                (Selector::List { format_list }, name) => (format_list[position].clone(), whole(name, value)),
+                (Selector::Dict { format_dict, fallback_format }, Some(name)) => {
+                    let format = format_dict.get(&name).or(fallback_format.as_ref()).cloned();
+                    (format.ok_or_else(|| no_format(&name))?, value)
+                }
+                (Selector::Dict { .. }, None) => return Err(no_format("a part without a name")),
+            };
+            match payload.as_object() {
+                Some(members) if !members.is_empty() => Ok((format, payload)),
+                _ => Err(Failure::reject(format!("SplitterError: part {position} is no object with members"))),
+            }
+        };
+        parts.into_iter().enumerate().map(send).collect()
+    }
+}
+
+fn whole(name: Option<String>, value: Value) -> Value {
+    match name {
+        Some(name) => Value::Object(Map::from_iter([(name, value)])),
+        None => value,
+    }
+}
+
+fn no_format(name: &str) -> Failure {
+    Failure::reject(format!("SplitterError: no format for {name}"))
+}
+
+export_agent!(SplitterAgent);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guildhall_sdk::serde_json::json;
+    use guildhall_sdk::testing::Bench;
+
+    fn split(splitter: Value, selector: Value, payload: Value) -> Result<Vec<(String, Value)>, Failure> {
+        let properties = json!({"splitter": splitter, "format_selector": selector});
+        let sent = Bench::<SplitterAgent>::start(properties).unwrap().send_raw("any.Format", payload)?;
+        Ok(sent.into_iter().map(|sent| (sent.format.clone(), sent.parse().unwrap())).collect())
+    }
+
+    fn list() -> Value {
+        json!({"split_type": "list", "field_name": "items"})
+    }
+
+    fn fixed() -> Value {
+        json!({"strategy": "fixed", "fixed_format": "x.Y"})
+    }
+
+    #[test]
+    fn a_list_gives_its_elements_and_anything_else_is_one_part() {
+        let of = |items: Value| split(list(), fixed(), json!({"items": items}));
+        assert_eq!(of(json!([{"a": 1}, {"b": 2}])).unwrap().len(), 2);
+        assert_eq!(of(json!({"a": 1})).unwrap(), [("x.Y".to_owned(), json!({"a": 1}))]);
+        assert_eq!(of(json!([])).unwrap(), []);
+    }
+
+    #[test]
+    fn the_members_of_an_object_come_by_name_in_their_formats() {
+        let selector = json!({"strategy": "dict", "format_dict": {"a": "f.A"}, "fallback_format": "f.Z"});
+        let dict = json!({"split_type": "dict", "field_name": "parts"});
+        let sent = split(dict, selector, json!({"parts": {"z": {"v": 1}, "a": {"v": 2}}})).unwrap();
+        assert_eq!(sent, [("f.A".to_owned(), json!({"v": 2})), ("f.Z".to_owned(), json!({"v": 1}))]);
+        let whole = split(json!({"split_type": "dict"}), fixed(), json!({"b": 1, "a": {"x": 2}})).unwrap();
+        assert_eq!(whole, [("x.Y".to_owned(), json!({"a": {"x": 2}})), ("x.Y".to_owned(), json!({"b": 1}))]);
+    }
+
+    #[test]
+    fn formats_by_position_must_be_as_many_as_parts() {
+        let by_position = json!({"strategy": "list", "format_list": ["f.A", "f.B"]});
+        let sent = split(list(), by_position.clone(), json!({"items": [{"a": 1}, {"b": 2}]})).unwrap();
+        assert_eq!((sent[0].0.as_str(), sent[1].0.as_str()), ("f.A", "f.B"));
+        let failure = split(list(), by_position, json!({"items": [{"a": 1}]})).unwrap_err();
+        assert!(failure.reason().starts_with("LengthMismatch"), "{failure:?}");
+    }
+
+    #[test]
+    fn one_part_that_cannot_be_sent_rejects_all() {
+        for items in [json!([{"a": 1}, {}]), json!([1, 2])] {
+            let failure = split(list(), fixed(), json!({"items": items})).unwrap_err();
+            assert!(failure.reason().starts_with("SplitterError"), "{failure:?}");
+        }
+        assert!(split(list(), fixed(), json!({"other": 1})).is_err());
+    }
+
+    #[test]
+    fn properties_of_another_kind_are_refused() {
+        let properties = json!({"splitter": {"split_type": "zzz"}, "format_selector": fixed()});
+        assert!(Bench::<SplitterAgent>::start(properties).is_err());
+    }
+}

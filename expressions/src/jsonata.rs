@@ -1,0 +1,121 @@
+//! JSONata. Its numbers are doubles; integers of the input that do not fit into one
+//! and come out unchanged are given back as they were.
+
+use std::rc::Rc;
+
+use jsonata_core::Expression;
+use jsonata_core::evaluator::{EvaluatorError, EvaluatorOptions};
+use jsonata_core::value::JValue;
+use serde_json::{Number, Value};
+
+use super::{Fault, Room};
+
+/// How deep calls may be nested.
+const MAX_CALLS: usize = 512;
+/// How long a sequence may be that is built on the way.
+const MAX_SEQUENCE: usize = 100_000;
+/// How long one may run; the host's own clock ends what this one does not see.
+const MAX_MILLIS: u64 = 100;
+
+pub(super) struct Program {
+    expression: Expression,
+}
+
+impl Program {
+    pub(super) fn compile(source: &str) -> Result<Self, Fault> {
+        let options = EvaluatorOptions {
+            timeout_ms: Some(MAX_MILLIS),
+            max_stack_depth: Some(MAX_CALLS),
+            max_sequence_length: Some(MAX_SEQUENCE),
+            ..EvaluatorOptions::default()
+        };
+        let expression =
+            Expression::compile_with_options(source, options).map_err(|error| Fault::Invalid(error.to_string()))?;
+        Ok(Self { expression })
+    }
+
+    pub(super) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
+        let data = JValue::from_json_str(input).map_err(|error| Fault::Failed(error.to_string()))?;
+        let result = self.expression.evaluate(&data).map_err(|error| named(&error))?;
+        if result.is_undefined() || result.is_function() {
+            return Ok(None);
+        }
+        let mut reader = Reader { room: Room::new(), input, exact: None };
+        reader.read(&result, 0).map(Some)
+    }
+}
+
+fn named(error: &EvaluatorError) -> Fault {
+    match error.code() {
+        Some("D1012") => Fault::Timeout,
+        Some("D1011" | "U1001") => Fault::TooDeep,
+        Some("D2015" | "D2014") => Fault::TooLarge("a sequence that it builds".to_owned()),
+        _ => Fault::Failed(error.message().to_owned()),
+    }
+}
+
+/// Turns a result into JSON, bounded in size and depth: values may share their
+/// parts, so what is small in memory may be huge as a text.
+struct Reader<'a> {
+    room: Room,
+    input: &'a str,
+    /// The integers of the input that no double holds; read when first needed.
+    exact: Option<Rc<[u64]>>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, value: &JValue, depth: usize) -> Result<Value, Fault> {
+        self.room.take(8, depth)?;
+        Ok(match value {
+            JValue::Null | JValue::Undefined => Value::Null,
+            JValue::Bool(value) => Value::Bool(*value),
+            JValue::Number(number) => self.number(*number),
+            JValue::String(text) => {
+                self.room.take(text.len(), depth)?;
+                Value::String(text.to_string())
+            }
+            JValue::Array(items) => {
+                Value::Array(items.iter().map(|item| self.read(item, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            JValue::Object(members) => {
+                let mut read = serde_json::Map::new();
+                for (name, value) in members.iter() {
+                    self.room.take(name.len(), depth)?;
+                    read.insert(name.clone(), self.read(value, depth + 1)?);
+                }
+                Value::Object(read)
+            }
+            // As the reference writes functions.
+            JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Value::String(String::new()),
+        })
+    }
+
+    fn number(&mut self, number: f64) -> Value {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || !number.is_finite() {
+            return Number::from_f64(number).map_or(Value::Null, Value::Number);
+        }
+        if number.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+            return Value::from(number as i64);
+        }
+        let input = self.input;
+        let exact = self.exact.get_or_insert_with(|| big_integers(input));
+        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator saw them")]
+        let mut same = exact.iter().filter(|integer| **integer as f64 == number);
+        match (same.next(), same.next()) {
+            (Some(integer), None) => Value::from(*integer),
+            _ => Number::from_f64(number).map_or(Value::Null, Value::Number),
+        }
+    }
+}
+
+/// The distinct integers of 2^53 and more in a JSON text.
+fn big_integers(json: &str) -> Rc<[u64]> {
+    let words = json.split(|c: char| !c.is_ascii_digit());
+    let mut found: Vec<u64> =
+        words.filter(|word| word.len() >= 16).filter_map(|word| word.parse().ok()).take(1_024).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into()
+}

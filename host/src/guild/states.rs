@@ -1,0 +1,89 @@
+//! States by messages: who may read and change which, and what is answered.
+
+use serde_json::{Value, json};
+
+use crate::model::format;
+use crate::model::ids::AgentId;
+use crate::model::message::Message;
+use crate::model::path::PathError;
+use crate::model::request::{StateFetch, StateWrite};
+use crate::model::state::{StateOwner, fetched};
+
+use super::manager::Running;
+use super::requests::{Answer, reply};
+
+impl Running {
+    pub(super) fn fetch(&self, fetch: &StateFetch, message: &Message, payload: &Value) -> Answer {
+        if let Some(refused) = self.refuse_state(&fetch.guild, &fetch.owner, message) {
+            return self.refusal(format::STATE_FETCH_REQUEST, payload, refused);
+        }
+        match self.fetched(&fetch.owner, fetch.path.as_deref()) {
+            Ok(state) => reply(format::STATE_FETCH_RESPONSE, state),
+            Err(error) => self.refusal(format::STATE_FETCH_REQUEST, payload, error.to_string()),
+        }
+    }
+
+    /// A state as it is told.
+    pub(super) fn fetched(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
+        let stated = self.log.stated(owner);
+        let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
+        let (word, agent) = owner_words(owner);
+        Ok(json!({
+            "state_owner": word,
+            "guild_id": self.spec.id,
+            "agent_id": agent,
+            "state": fetched(&state, path)?,
+            "version": stated.version,
+            "timestamp": stated.updated_ms,
+            "state_path": path,
+            "fetch_timestamp": self.clock.now_ms(),
+            "is_latest": true,
+        }))
+    }
+
+    pub(super) fn write(&self, write: &StateWrite, message: &Message, payload: &Value) -> Answer {
+        if let Some(refused) = self.refuse_state(&write.guild, &write.owner, message) {
+            return self.refusal(format::STATE_UPDATE_REQUEST, payload, refused);
+        }
+        match self.log.change_state(&write.owner, &write.change) {
+            Ok(stated) => {
+                let (word, agent) = owner_words(&write.owner);
+                let state: Value = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
+                reply(
+                    format::STATE_UPDATE_RESPONSE,
+                    json!({
+                        "state_owner": word,
+                        "guild_id": self.spec.id,
+                        "agent_id": agent,
+                        "state": state,
+                        "version": stated.version,
+                        "timestamp": stated.updated_ms,
+                    }),
+                )
+            }
+            Err(error) => self.refusal(format::STATE_UPDATE_REQUEST, payload, error.to_string()),
+        }
+    }
+
+    /// Why a state is not the sender's to read or change: of another guild, or, for
+    /// an agent, of another agent.
+    fn refuse_state(&self, guild: &str, owner: &StateOwner, message: &Message) -> Option<String> {
+        if guild != self.spec.id.as_str() {
+            return Some(format!("this is the guild {}, not {guild}", self.spec.id));
+        }
+        let sender = message.sender.id.as_deref().unwrap_or_default();
+        match owner {
+            StateOwner::Agent(agent) if self.members.keys().any(|member| member.as_str() == sender) => {
+                (agent.as_str() != sender).then(|| format!("the state of {agent} is its own"))
+            }
+            StateOwner::Agent(_) | StateOwner::Guild => None,
+        }
+    }
+}
+
+fn owner_words(owner: &StateOwner) -> (&'static str, Option<&AgentId>) {
+    match owner {
+        StateOwner::Guild => ("guild", None),
+        StateOwner::Agent(agent) => ("agent", Some(agent)),
+    }
+}

@@ -1,0 +1,205 @@
+//! Reads routing rules and predicates. Expressions are checked in the language they
+//! are said to be in; what could never do anything is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::model::expression::{self, Language};
+use crate::model::message::{AgentTag, Priority, ProcessStatus, Topics};
+use crate::model::read::{Mistakes, entries, flag, integer, list, nullable, object, one_of, text};
+use crate::model::spec::{
+    Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
+    UpdateFormat,
+};
+
+/// Reads a routing slip.
+pub fn slip(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingSlip> {
+    object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(rule))? }))(value, mistakes)
+}
+
+/// Reads one rule of a slip; its expressions are checked in their own language.
+pub fn rule(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingRule> {
+    object(|f| {
+        let agent = f.optional("agent", tag);
+        let agent_type = f.optional("agent_type", text);
+        let method_name = f.optional("method_name", text);
+        let origin_filter = f.optional("origin_filter", origin_filter);
+        let message_format = f.optional("message_format", text);
+        let destination = f.optional("destination", destination);
+        let mark_forwarded = f.or("mark_forwarded", false, flag);
+        let route_times = f.or("route_times", 1, integer);
+        let transformer = f.optional("transformer", transformer);
+        let agent_state_update = f.optional("agent_state_update", state_update);
+        let guild_state_update = f.optional("guild_state_update", state_update);
+        let process_status =
+            f.optional("process_status", one_of(PROCESS_STATUSES, "'running', 'error' or 'completed'"));
+        let reason = f.optional("reason", text);
+        let (agent, agent_type) = (agent?, agent_type?);
+        let names_nobody = agent.as_ref().is_none_or(AgentTag::is_blank);
+        if names_nobody && agent_type.as_deref().is_none_or(str::is_empty) {
+            return f.mistakes.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
+        }
+        Some(RoutingRule {
+            agent,
+            agent_type,
+            method_name: method_name?,
+            origin_filter: origin_filter?,
+            message_format: message_format?,
+            destination: destination?,
+            mark_forwarded: mark_forwarded?,
+            route_times: route_times?,
+            transformer: transformer?.map(Arc::new),
+            agent_state_update: agent_state_update?.map(Arc::new),
+            guild_state_update: guild_state_update?.map(Arc::new),
+            process_status: process_status?,
+            reason: reason?,
+        })
+    })(value, mistakes)
+}
+
+const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
+    &[("running", ProcessStatus::Running), ("error", ProcessStatus::Error), ("completed", ProcessStatus::Completed)];
+
+fn tag(value: &Value, mistakes: &mut Mistakes) -> Option<AgentTag> {
+    object(|f| {
+        let id = f.optional("id", text);
+        let name = f.optional("name", text);
+        Some(AgentTag { id: id?, name: name? })
+    })(value, mistakes)
+}
+
+fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter> {
+    object(|f| {
+        let origin_sender = f.optional("origin_sender", tag);
+        let origin_topic = f.optional("origin_topic", text);
+        let origin_message_format = f.optional("origin_message_format", text);
+        Some(OriginFilter {
+            origin_sender: origin_sender?,
+            origin_topic: origin_topic?,
+            origin_message_format: origin_message_format?,
+        })
+    })(value, mistakes)
+}
+
+fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
+    object(|f| {
+        let topics = f.optional("topics", topics);
+        let recipient_list = f.or("recipient_list", Vec::new(), list(tag));
+        let priority = f.optional("priority", priority);
+        Some(Destination { topics: topics?, recipient_list: recipient_list?, priority: priority? })
+    })(value, mistakes)
+}
+
+fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
+    match value {
+        Value::Array(_) => list(text)(value, mistakes).map(Topics::Many),
+        other => text(other, mistakes).map(Topics::One),
+    }
+}
+
+fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
+    const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
+    match Priority::read(value) {
+        Some(priority) => Some(priority),
+        None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
+    }
+}
+
+const LANGUAGES: &[(&str, Language)] = &[("jsonata", Language::Jsonata), ("cel", Language::Cel)];
+const STYLES: &[(&str, TransformerStyle)] =
+    &[("simple", TransformerStyle::Simple), ("content_based_router", TransformerStyle::ContentBasedRouter)];
+const UPDATE_FORMATS: &[(&str, UpdateFormat)] =
+    &[("json-patch", UpdateFormat::JsonPatch), ("json-merge-patch", UpdateFormat::MergePatch)];
+
+fn language(value: &Value, mistakes: &mut Mistakes) -> Option<Language> {
+    one_of(LANGUAGES, "'jsonata' or 'cel'")(value, mistakes)
+}
+
+/// Notes what is wrong with an expression in its language.
+fn checked(language: Language, source: String, at: &Value, mistakes: &mut Mistakes) -> Option<String> {
+    match expression::check(language, &source) {
+        Ok(()) => Some(source),
+        Err(error) => mistakes.refuse(&error.to_string(), at),
+    }
+}
+
+/// With an expression it makes a payload, with a handler alone it changes members.
+/// Older documents write `script` where they mean `expression`, and `type` where
+/// they mean `expression_type`.
+fn transformer(value: &Value, mistakes: &mut Mistakes) -> Option<Transformer> {
+    object(|f| {
+        let style = f.or("style", TransformerStyle::Simple, one_of(STYLES, "'simple' or 'content_based_router'"));
+        let named = if f.has("expression_type") { "expression_type" } else { "type" };
+        let language = f.or(named, Language::Jsonata, language);
+        let expression = f.optional(if f.has("expression") { "expression" } else { "script" }, text);
+        let handler = f.optional("handler", text);
+        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
+        let (style, language, expression, handler) = (style?, language?, expression?, handler?);
+        let at = f.whole().clone();
+        match (expression, handler) {
+            (Some(source), _) => Some(Transformer::Payload {
+                style,
+                output_format: output_format?,
+                expression_type: language,
+                expression: checked(language, source, &at, f.mistakes)?,
+            }),
+            (None, Some(source)) => Some(Transformer::Functional {
+                style,
+                expression_type: language,
+                handler: checked(language, source, &at, f.mistakes)?,
+            }),
+            (None, None) => {
+                f.mistakes.refuse("a transformer needs an expression or a handler, or it drops every message", &at)
+            }
+        }
+    })(value, mistakes)
+}
+
+fn state_update(value: &Value, mistakes: &mut Mistakes) -> Option<StateUpdate> {
+    object(|f| {
+        let language = f.or("expression_type", Language::Jsonata, language);
+        let format = f.or(
+            "update_format",
+            UpdateFormat::MergePatch,
+            one_of(UPDATE_FORMATS, "'json-patch' or 'json-merge-patch'"),
+        );
+        let source = f.required("state_update", text);
+        let (language, format) = (language?, format?);
+        let at = f.whole().clone();
+        let state_update = checked(language, source?, &at, f.mistakes)?;
+        Some(StateUpdate { expression_type: language, update_format: format, state_update })
+    })(value, mistakes)
+}
+
+/// Reads the predicates of an agent, by the name of a handler.
+pub(super) fn predicates(value: &Value, mistakes: &mut Mistakes) -> Option<BTreeMap<String, Predicate>> {
+    entries(predicate)(value, mistakes).map(BTreeMap::from_iter)
+}
+
+fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
+    object(|f| {
+        let kind = f.or("predicate_type", "jsonata_fn".to_owned(), text)?;
+        let language = match kind.as_str() {
+            "jsonata_fn" => Language::Jsonata,
+            "cel_fn" => Language::Cel,
+            "type_equals" => {
+                return Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? });
+            }
+            _ => {
+                let msg = format!(
+                    "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
+                );
+                return f.mistakes.note("union_tag_invalid", msg, f.whole());
+            }
+        };
+        let source = f.required("expression", text)?;
+        let at = f.whole().clone();
+        let expression = checked(language, source, &at, f.mistakes)?;
+        Some(match language {
+            Language::Jsonata => Predicate::Jsonata { expression },
+            Language::Cel => Predicate::Cel { expression },
+        })
+    })(value, mistakes)
+}

@@ -1,0 +1,114 @@
+//! Rules, tags and expressions.
+
+use guildhall::model::expression::{self, Language};
+use guildhall::model::message::AgentTag;
+use guildhall::model::spec::{RoutingRule, RoutingSlip};
+use guildhall::routing::hashid::{canonical_text, hashid};
+use guildhall::routing::{Speaker, Speaking, mentions, take_matching};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Outcome, check};
+
+pub fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Speaker {
+    Speaker {
+        id: text(id).into(),
+        tag: AgentTag::new(text(id), text(name)),
+        class_name: text(class),
+        method: text(method).leak(),
+        to_default: false,
+    }
+}
+
+fn take(slip: &mut RoutingSlip, context: &Value) -> Result<Vec<RoutingRule>, String> {
+    let agent = &context["agent"];
+    let speaker = speaker(&agent["id"], &agent["name"], &context["agent_type"], &context["method_name"]);
+    let origin: AgentTag = read(&context["origin"]["origin_sender"])?;
+    let (topic, origin_format) =
+        (text(&context["origin"]["origin_topic"]), text(&context["origin"]["origin_message_format"]));
+    let format = text(&context["message_format"]);
+    let speaking = Speaking {
+        speaker: &speaker,
+        origin_sender: &origin,
+        origin_topic: &topic,
+        origin_format: &origin_format,
+        format: &format,
+    };
+    Ok(take_matching(slip, &speaking))
+}
+
+pub fn rule_match(input: &Value, expected: &Value) -> Outcome {
+    let mut slip = RoutingSlip { steps: vec![read(&input["rule"])?] };
+    let taken = take(&mut slip, &input["context"])?;
+    check(&json!(!taken.is_empty()), expected)
+}
+
+pub fn slip_steps(input: &Value, expected: &Value) -> Outcome {
+    let mut slip: RoutingSlip = read(&input["slip"])?;
+    for (context, expected) in
+        input["calls"].as_array().into_iter().flatten().zip(expected.as_array().into_iter().flatten())
+    {
+        let taken = take(&mut slip, context)?;
+        check(&json!(taken.len()), &json!(expected["matched_positions"].as_array().map(Vec::len)))?;
+        let after: RoutingSlip = read(&expected["slip_after"])?;
+        check(&json!(slip), &json!(after))?;
+    }
+    Ok(())
+}
+
+pub fn hash(input: &Value, expected: &Value) -> Outcome {
+    let rule: RoutingRule = guildhall::model::read::document(input, &[], guildhall::model::read::spec::rule)
+        .map_err(|mistakes| format!("{mistakes:?}"))?;
+    check(&json!({"canonical_text": canonical_text(&rule), "sha256_hex": hashid(&rule)}), expected)
+}
+
+pub fn is_tagged(input: &Value, expected: &Value) -> Outcome {
+    let (tags, agent): (Vec<AgentTag>, AgentTag) = (read(&input["recipient_list"])?, read(&input["agent"])?);
+    check(&json!(tags.iter().any(|tag| tag.matches(&agent))), expected)
+}
+
+pub fn tag_detect(input: &Value, expected: &Value) -> Outcome {
+    let agents: Vec<AgentTag> = read(&input["agents"])?;
+    // The vectors' text is that of a payload: JSON, or the text itself.
+    let text = text(&input["text"]);
+    let found = match serde_json::from_str::<Value>(&text) {
+        Ok(payload) if payload.is_object() => mentions::in_payload(&payload, &agents),
+        _ => mentions::in_text(&text, &agents),
+    };
+    let sorted = |value: Value| {
+        let mut texts: Vec<String> = value.as_array().into_iter().flatten().map(ToString::to_string).collect();
+        texts.sort();
+        json!(texts)
+    };
+    check(&sorted(json!(found)), &sorted(expected["tags_unordered"].clone()))
+}
+
+pub fn jsonata(input: &Value, expected: &Value) -> Outcome {
+    let result = expression::evaluate(Language::Jsonata, &text(&input["expression"]), &input["data"].to_string());
+    match result {
+        Ok(value) if expected["ok"] == true => {
+            let value = value.unwrap_or_default();
+            check(&json!(value.is_null()), &expected["undefined_or_null"])?;
+            check(&value, &expected["value"])
+        }
+        Err(_) if expected["ok"] != true => Ok(()),
+        other => Err(format!("{other:?}, expected {expected}")),
+    }
+}
+
+pub fn cel(input: &Value, expected: &Value) -> Outcome {
+    let result = expression::evaluate(Language::Cel, &text(&input["expression"]), &input["variables"].to_string());
+    match result {
+        Ok(value) if expected["ok"] == true => check(&value.unwrap_or_default(), &expected["value"]),
+        Err(_) if expected["ok"] != true => Ok(()),
+        other => Err(format!("{other:?}, expected {expected}")),
+    }
+}

@@ -1,0 +1,47 @@
+//! Specs and rules as they are read.
+
+use guildhall::model::read::spec::{SandboxCeilings, agent, duplicate_agent, guild, rule};
+use guildhall::model::read::{FieldError, document};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Outcome, check};
+
+const CEILINGS: SandboxCeilings =
+    SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 };
+
+/// The paths of the mistakes; the words are ours.
+fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expected: &Value) -> Outcome {
+    match read {
+        Ok(read) if expected["ok"] == true => check(&json!(read), &expected[member]),
+        Ok(read) => Err(format!("read as {}", json!(read))),
+        Err(mistakes) if expected["ok"] == true => Err(format!("refused: {mistakes:?}")),
+        Err(mistakes) => match expected["error"]["errors"].as_array() {
+            None => Ok(()),
+            Some(errors) => {
+                let found: Vec<Value> = mistakes.iter().map(|mistake| json!(mistake.loc)).collect();
+                let wanted: Vec<Value> = errors.iter().map(|error| error["loc"].clone()).collect();
+                check(&Value::from(found), &Value::from(wanted))
+            }
+        },
+    }
+}
+
+pub fn agent_spec(input: &Value, expected: &Value) -> Outcome {
+    let read = document(&input["spec"], &[], |value, mistakes| agent(value, mistakes, &CEILINGS));
+    judge(&read, "spec", expected)
+}
+
+pub fn guild_spec(input: &Value, expected: &Value) -> Outcome {
+    let read = document(input, &[], guild(&CEILINGS));
+    if let Ok(spec) = &read
+        && let Some(id) = duplicate_agent(spec)
+    {
+        return if expected["ok"] == true { Err(format!("refused: two agents have the id {id}")) } else { Ok(()) };
+    }
+    judge(&read, "spec", expected)
+}
+
+pub fn rule_parse(input: &Value, expected: &Value) -> Outcome {
+    judge(&document(input, &[], rule), "rule", expected)
+}

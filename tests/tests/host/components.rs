@@ -2,7 +2,7 @@
 //! to its limits, and names and digests stay what they were.
 
 use guildhall_tests::rest::Answer;
-use guildhall_tests::{Host, Options, blueprint, chat};
+use guildhall_tests::{Host, blueprint, chat};
 use serde_json::{Value, json};
 
 use super::faults::hostile_component;
@@ -179,16 +179,17 @@ async fn uploads_that_wait_for_a_compiler_are_bounded() {
 
 #[tokio::test]
 async fn a_blueprint_may_name_what_was_just_uploaded() {
-    // Nobody has compiled anything for this host.
-    let host = Host::spawn(Options::new(env!("CARGO_BIN_EXE_host"))).await;
+    let host = super::host().await;
+    // Most often nobody has compiled these yet.
+    let mark = |name: &str| format!("{name} {}", std::process::id() % 64);
     let class = json!({"name": "Hostile", "description": "By its class", "class_name": blueprint::HOSTILE_CLASS});
     let spec = json!({"name": "Hostile", "description": "A guild of the tests", "agents": [class]});
-    host.rest().upload_only("", variant(&hostile_component(), "by class")).await.expect(&[202]);
+    host.rest().upload_only("", variant(&hostile_component(), &mark("by class"))).await.expect(&[202]);
     host.rest().blueprint(&spec).await;
-    let made = host.rest().upload_only("", variant(&hostile_component(), "by digest")).await.expect(&[202]);
+    let made = host.rest().upload_only("", variant(&hostile_component(), &mark("by digest"))).await.expect(&[202]);
     let digest = made["digest"].as_str().expect("a digest");
     host.rest().launch_spec(&blueprint::hostile(digest, &json!({}))).await;
-    let again = host.rest().upload_only("", variant(&hostile_component(), "by digest")).await;
+    let again = host.rest().upload_only("", variant(&hostile_component(), &mark("by digest"))).await;
     assert_eq!((again.status, &again.body["state"]), (200, &json!("ready")));
 }
 

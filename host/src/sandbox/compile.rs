@@ -4,7 +4,9 @@
 //! nothing which a stranger uploads can use up the host.
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::parent_id;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use wasmtime::Engine;
 
@@ -62,6 +64,7 @@ impl From<io::Error> for Failed {
 
 fn run(budget: Budget) -> Result<(), Failed> {
     confine(budget)?;
+    end_with_the_host()?;
     let mut config = engine_config();
     // As many compilers run at once as may use a core each.
     config.parallel_compilation(false);
@@ -105,12 +108,22 @@ fn confine(budget: Budget) -> io::Result<()> {
     checked(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })?;
     // SAFETY: no memory is passed; 0 means this process.
     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) })?;
-    #[cfg(target_os = "linux")]
-    {
-        // SAFETY: no memory is passed. Ends this process when the host is killed.
-        checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
-        // When the machine's memory runs out, this process is the one to go.
-        let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    }
+    // When the machine's memory runs out, this process is the one to go.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     Ok(())
 }
+
+/// Ends this process soon after the host is gone, however that went.
+fn end_with_the_host() -> io::Result<()> {
+    let host = parent_id();
+    let watch = move || {
+        while parent_id() == host {
+            std::thread::sleep(WATCH_EVERY);
+        }
+        std::process::exit(i32::from(FAILED));
+    };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(watch).map(|_| ())
+}
+
+/// How often the host is looked for.
+const WATCH_EVERY: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 //! to its limits, and names and digests stay what they were.
 
 use guildhall_tests::rest::Answer;
-use guildhall_tests::{Host, blueprint, chat};
+use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
 use serde_json::{Value, json};
 
 use super::faults::hostile_component;
@@ -154,13 +154,35 @@ async fn a_compiler_that_takes_too_much_is_ended_and_the_host_does_not_grow() {
     }
 }
 
+/// The process that compiles for a host, when there is one.
+async fn compiler_of(host: &Host) -> String {
+    eventually(DEADLINE, "a compiler", async || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).expect("the host runs");
+        let children = tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("children")));
+        let children = children.flatten().collect::<String>();
+        children.split_whitespace().next().map(str::to_owned).ok_or("none")
+    })
+    .await
+}
+
+fn is_running(process: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // One that nobody has waited for yet is a zombie.
+    state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
 #[tokio::test]
 async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_start() {
     let mut host = super::host().await;
     let slow = host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
     let digest = slow["digest"].as_str().expect("a digest").to_owned();
     let agent = host.rest().upload_only("", variant(&hostile_component(), "later")).await.expect(&[202]);
+    let compiler = compiler_of(&host).await;
     host.kill().await;
+    eventually(DEADLINE, "the compiler to end with its host", async || {
+        if is_running(&compiler) { Err(compiler.clone()) } else { Ok(()) }
+    })
+    .await;
     host.start_again().await;
     let ready = host.rest().compiled(agent["digest"].as_str().expect("a digest")).await;
     assert_eq!(ready["state"], "ready", "{ready}");

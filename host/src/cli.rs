@@ -14,6 +14,7 @@ use crate::chat;
 use crate::config::Config;
 use crate::journal::Durability;
 use crate::model::dialect::Dialect;
+use crate::sandbox::CompileBudget;
 use crate::server::Server;
 
 /// Hosts agents that were compiled to WebAssembly components.
@@ -31,6 +32,9 @@ enum Command {
     /// Work with a guild of a running host.
     #[command(subcommand)]
     Guild(Guild),
+    /// Compile a component from standard input to standard output; the host starts this.
+    #[command(hide = true)]
+    Compile(CompileBudget),
 }
 
 #[derive(Debug, Args)]
@@ -78,7 +82,10 @@ enum Guild {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let command = match Cli::parse().command {
+        Command::Compile(budget) => return crate::sandbox::compile(budget),
+        command => command,
+    };
     let filter = EnvFilter::try_from_env("GUILDHALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -93,8 +100,9 @@ pub fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(async {
-        match cli.command {
+        match command {
             Command::Serve(serve) => serve.run().await,
+            Command::Compile(_) => unreachable!("compiled above, without a runtime"),
             Command::Guild(Guild::Chat(chat)) => chat.run().await,
         }
     });

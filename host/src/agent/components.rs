@@ -64,7 +64,8 @@ impl Components {
     /// The refusal of the sandbox.
     pub async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Resolve> {
         let digest = digest_of(&bytes);
-        self.sandbox.prepare(bytes).await.map_err(|refusal| Resolve::Refused { digest, refusal })
+        let prepared = self.sandbox.prepare(&digest, async { Ok(bytes) }).await;
+        prepared.map_err(|refusal| Resolve::Refused { digest, refusal })
     }
 
     /// A component by its digest, prepared.

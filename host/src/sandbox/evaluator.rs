@@ -7,6 +7,7 @@
 //! of low priority; with a cache once, however many hosts share it.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -134,10 +135,15 @@ impl Evaluator {
             Some(component) => component,
             None => {
                 let component = Component::new(&self.engine, EVALUATOR)?;
-                if let Some(cache) = &self.cache
-                    && let Err(error) = cache.store(&digest, &component.serialize()?)
-                {
-                    tracing::warn!(%error, "the compiled evaluator cannot be kept");
+                if let Some(cache) = &self.cache {
+                    let code = component.serialize()?;
+                    let kept = cache.begin().and_then(|file| {
+                        file.writer()?.write_all(&code)?;
+                        cache.keep(&digest, file)
+                    });
+                    if let Err(error) = kept {
+                        tracing::warn!(%error, "the compiled evaluator cannot be kept");
+                    }
                 }
                 component
             }

@@ -21,7 +21,8 @@ pub enum Refusal {
         listed(exports)
     )]
     NotAnAgent { expected: String, exports: Vec<String> },
-    #[error("the component imports `{import}`, which needs the grant `{grant}`; this host cannot grant it")]
+    /// An agent of it does not start.
+    #[error("the component imports `{import}` and has not the grant `{grant}`")]
     MissingCapability { import: String, grant: String },
     #[error("the component imports `{import}`, which this host does not provide: it provides {}", provided.join(", "))]
     UnknownImport { import: String, provided: Vec<String> },

@@ -92,26 +92,23 @@ impl Console {
         }
     }
 
-    fn say(&mut self, mut line: Vec<u8>, output: Output) {
-        if line.trim_ascii().is_empty() {
-            return;
+    fn say(&mut self, line: Vec<u8>, output: Output) {
+        if let Some(text) = self.budget.admit(line) {
+            let (level, text) = level_of(text.trim_end_matches('\r'), output);
+            (self.sink)(LogLine { level, text: text.to_owned() });
         }
-        let budget = &mut self.budget;
-        let length = line.len() as u64;
-        if budget.lines >= budget.max_lines || budget.bytes + length > budget.max_bytes {
-            budget.dropped_lines += 1;
-            budget.dropped_bytes += length;
-            return;
+    }
+
+    /// Takes what a guest logs, a line or several, on the budget of what it prints.
+    pub(super) fn log(&mut self, level: LogLevel, text: &str) {
+        for line in text.lines() {
+            // One byte more than a line may have, so that it is seen to be cut.
+            let taken = line.len().min(self.budget.line_bytes + 1);
+            self.budget.dropped_bytes += (line.len() - taken) as u64;
+            if let Some(text) = self.budget.admit(line.as_bytes()[..taken].to_vec()) {
+                (self.sink)(LogLine { level, text });
+            }
         }
-        budget.lines += 1;
-        budget.bytes += length;
-        if line.len() > budget.line_bytes {
-            line.truncate(budget.line_bytes);
-            line.extend_from_slice("…".as_bytes());
-        }
-        let text = String::from_utf8_lossy(&line);
-        let (level, text) = level_of(text.trim_end_matches('\r'), output);
-        (self.sink)(LogLine { level, text: text.to_owned() });
     }
 
     /// Ends unfinished lines, says how much was dropped, and gives the next turn a
@@ -145,6 +142,32 @@ impl Console {
         let text = String::from_utf8_lossy(&self.tail);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+impl Budget {
+    /// A line as it is told, cut if it is too long; `None` when the turn has said
+    /// enough.
+    fn admit(&mut self, mut line: Vec<u8>) -> Option<String> {
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        let length = line.len() as u64;
+        if self.lines >= self.max_lines || self.bytes + length > self.max_bytes {
+            let limit = if self.lines >= self.max_lines { Limit::LogLines } else { Limit::LogBytes };
+            limit.note();
+            self.dropped_lines += 1;
+            self.dropped_bytes += length;
+            return None;
+        }
+        self.lines += 1;
+        self.bytes += length;
+        if line.len() > self.line_bytes {
+            Limit::LogLineBytes.note();
+            line.truncate(self.line_bytes);
+            line.extend_from_slice("…".as_bytes());
+        }
+        Some(String::from_utf8_lossy(&line).into_owned())
     }
 }
 

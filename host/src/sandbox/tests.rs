@@ -78,6 +78,8 @@ fn setup(limits: Limits) -> Setup {
         identity: Identity { agent_id: "me".into(), ..Identity::default() },
         properties: "{}".into(),
         limits,
+        asked: crate::model::spec::SandboxSpec::default(),
+        values: crate::model::values::Values::default(),
         guild_memory: MemoryBudget::new(1 << 30),
         progress: None,
         log: Arc::new(|_| {}),

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn read(format: &str, payload: Value) -> Result<Request, Vec<FieldError>> {
-        let ceilings = SandboxCeilings::default();
+        let ceilings = SandboxCeilings::NOTHING;
         Request::read(format, &payload, &ceilings).unwrap()
     }
 

@@ -56,6 +56,11 @@ impl Cache {
             .ok()
     }
 
+    /// The code that was kept just now; removed when the engine does not take it.
+    pub(super) fn load_new(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
+        load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
+    }
+
     /// A new file for code that is being made.
     pub(super) fn begin(&self) -> io::Result<Unfinished> {
         Unfinished::new(&self.dir)

@@ -447,4 +447,4 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Metered<B> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -87,7 +87,7 @@ impl Guest {
     }
 
     /// Stages one change.
-    fn write_value(&mut self, bucket: Bucket, key: String, change: ValueChange) -> Result<(), Error> {
+    pub(super) fn write_value(&mut self, bucket: Bucket, key: String, change: ValueChange) -> Result<(), Error> {
         self.in_turn("wasi:keyvalue").map_err(|error| Error::Other(error.to_string()))?.map_err(Error::Other)?;
         if key.is_empty() || key.len() > MAX_KEY_BYTES {
             return Err(Error::Other(format!("a key has 1 to {MAX_KEY_BYTES} bytes, not {}", key.len())));

@@ -77,11 +77,31 @@ impl Refusal {
 
     /// Something is more than this limit allows.
     pub(super) fn over(limit: Limit, what: &str, most: u64, value: u64) -> Self {
+        limit.note();
         Self::TooLarge { what: what.to_owned(), limit: most, value, setting: limit.row().setting.to_owned() }
+    }
+
+    /// The engine does not take the component: it has more parts than an instance may
+    /// have, or it is broken.
+    pub(super) fn engine(error: &wasmtime::Error) -> Self {
+        let words = format!("{error:#}");
+        let of_instances = [
+            ("linear memories", Limit::Memories),
+            ("tables, which", Limit::Tables),
+            ("core module instances, which", Limit::Instances),
+        ];
+        match of_instances.iter().find(|(what, _)| words.contains("configured maximum") && words.contains(what)) {
+            Some((_, limit)) => {
+                limit.note();
+                Self::Invalid(format!("{words} (`{}`)", limit.row().setting))
+            }
+            None => Self::Invalid(format!("the component does not compile: {words}")),
+        }
     }
 
     /// Compiling met this limit.
     pub(super) fn compile(limit: Limit, what: &str, limits: &Limits) -> Self {
+        limit.note();
         let setting = limit.row().setting.to_owned();
         Self::CompileLimit { what: what.to_owned(), limit: limits.get(limit), setting }
     }

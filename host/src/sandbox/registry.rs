@@ -183,14 +183,17 @@ async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Res
     let Some(outside) = &sandbox.registry.compiler.outside else {
         let compile = move || Compiled::from_binary(&here.engine, &bytes);
         let compiled = blocking(compile).await?;
-        return compiled.map_err(|error| Refusal::Invalid(format!("the component does not compile: {error:#}")));
+        return compiled.map_err(|error| Refusal::engine(&error));
     };
     let code = outside.compile(&bytes, &sandbox.ceilings).await?;
     let name = digest.clone();
-    let kept = blocking(move || here.registry.compiler.cache().map_or(Ok(()), |cache| cache.keep(&name, code))).await?;
-    kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
-    let compiled = from_cache(sandbox, digest).await?;
-    compiled.ok_or_else(|| Refusal::Host("the code that was just compiled does not load".to_owned()))
+    let kept = blocking(move || {
+        let Some(cache) = here.registry.compiler.cache() else { return Ok(None) };
+        cache.keep(&name, code).map(|()| Some(cache.load_new(&here.engine, &name)))
+    });
+    let not_kept = |error: std::io::Error| Refusal::Host(format!("compiled code cannot be kept: {error}"));
+    let loaded = kept.await?.map_err(not_kept)?.ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+    loaded.map_err(|error| Refusal::engine(&error))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {

@@ -13,7 +13,7 @@ use crate::model::spec::SandboxSpec;
 
 /// The most that a spec may ask of the sandbox, in the units of [`SandboxSpec`]; the
 /// operator's word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SandboxCeilings {
     pub fuel: u64,
     pub memory_mib: u64,
@@ -23,6 +23,20 @@ pub struct SandboxCeilings {
     pub http_response_kib: u64,
     pub keyvalue_keys: u64,
     pub keyvalue_kib: u64,
+}
+
+impl SandboxCeilings {
+    /// No limit may be asked for.
+    pub const NOTHING: Self = Self {
+        fuel: 0,
+        memory_mib: 0,
+        timeout_ms: 0,
+        emits: 0,
+        http_calls: 0,
+        http_response_kib: 0,
+        keyvalue_keys: 0,
+        keyvalue_kib: 0,
+    };
 }
 
 /// The most origins, names and values of one kind that an agent may ask for.

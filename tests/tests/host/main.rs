@@ -12,6 +12,8 @@ mod files;
 mod frames;
 mod fuzz;
 mod golden;
+mod grants;
+mod hostile;
 mod limits;
 mod openapi;
 mod restart;

@@ -4,12 +4,14 @@ pub mod agent;
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod demo;
 pub mod files;
 pub mod guild;
 pub mod journal;
 pub mod model;
+pub mod oci;
 #[cfg(test)]
 mod order;
 pub mod routing;

@@ -91,12 +91,14 @@ impl Server {
             store: store.clone(),
             journal: journal.clone(),
             components: components.clone(),
+            registries: config.registries.clone(),
             clock: clock.clone(),
             hop_limit: u32::try_from(config.ceilings.get(Limit::Hops)).unwrap_or(u32::MAX),
             guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
+        guilds.resume_components().await.context("the components cannot be resumed")?;
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         tracing::info!(resumed, %addr, "ready");
 
@@ -201,7 +203,7 @@ fn this_program() -> std::io::Result<PathBuf> {
 async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
-        let component = components.prepare((*bytes).into()).await;
+        let component = components.add((*bytes).into()).await;
         prepared.push(component.with_context(|| format!("the built-in component {name} is broken"))?);
     }
     Ok(prepared)

@@ -1,5 +1,5 @@
 //! Every error has one shape: `detail` (a text, or the list of mistakes in a body),
-//! `code` (stable, for programs), `hint` where there is one, `trace_id`. What is said
+//! `code` (stable, for programs), `hint` and `context` where there are such, `trace_id`. What is said
 //! of which error is in `answer`, the only file that knows status codes of errors.
 
 mod answer;
@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
-use crate::guild::{ComponentRefusal, GuildError, LaunchError};
-use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
+use crate::guild::{ComponentError, GuildError, LaunchError};
+use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
 use crate::model::template::TemplateError;
 use crate::store::StoreError;
@@ -52,6 +52,9 @@ pub enum ApiError {
     /// Mistakes in the spec of a blueprint.
     #[error("invalid spec")]
     InvalidSpec(Vec<FieldError>),
+    /// Properties of agents that do not fit what their components ask for.
+    #[error("invalid properties")]
+    InvalidProperties(Vec<FieldError>),
     /// A launch would make an invalid guild of a blueprint.
     #[error("invalid launch")]
     InvalidLaunch(Vec<FieldError>),
@@ -62,14 +65,15 @@ pub enum ApiError {
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
+    /// A body names a component that is not there.
     #[error("component {0} is not known")]
-    UnknownComponent(Digest),
+    UnknownComponent(String),
     #[error("may not launch")]
     MayNotLaunch,
     #[error("guild was stopped")]
     GuildStopped,
-    #[error("component refused: {0}")]
-    Refused(ComponentRefusal),
+    #[error("{0}")]
+    Component(ComponentError),
     #[error("not ready")]
     NotReady,
     #[error("{what} {id} not found")]
@@ -175,9 +179,13 @@ impl From<FilesError> for ApiError {
     }
 }
 
-impl From<ComponentRefusal> for ApiError {
-    fn from(refusal: ComponentRefusal) -> Self {
-        Self::Refused(refusal)
+impl From<ComponentError> for ApiError {
+    fn from(error: ComponentError) -> Self {
+        match error {
+            ComponentError::Store(error) => error.into(),
+            ComponentError::Host(cause) => Self::Internal(cause),
+            other => Self::Component(other),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod component;
 pub mod dialect;
 pub mod draft;
 pub mod expression;
@@ -11,6 +12,7 @@ pub mod format;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod json_schema;
 pub mod message;
 pub mod origin;
 pub mod path;

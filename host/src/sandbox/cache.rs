@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -26,12 +27,14 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Opens or makes the cache; the first time also its key.
+    /// Opens or makes the cache; the first time also its key. Removes what hosts that
+    /// were killed have left unfinished.
     pub(super) fn open(root: &Path, engine: &Engine) -> io::Result<Self> {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let dir = root.join(WASMTIME).join(format!("{:016x}", hasher.finish()));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        remove_unfinished(&dir)?;
         Ok(Self { dir, key: key(root)? })
     }
 
@@ -56,14 +59,14 @@ impl Cache {
             .ok()
     }
 
-    /// The code that was kept just now; removed when the engine does not take it.
-    pub(super) fn load_new(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
-        load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
-    }
-
     /// A new file for code that is being made.
     pub(super) fn begin(&self) -> io::Result<Unfinished> {
         Unfinished::new(&self.dir)
+    }
+
+    /// Loads what was just kept; if it does not fit this engine it is removed.
+    pub(super) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
+        load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
     }
 
     /// Keeps compiled code. The seal is there before the code is.
@@ -138,6 +141,21 @@ impl Drop for Unfinished {
     }
 }
 
+/// A file that nobody has written to for this long is nobody's: no compiler has as
+/// much time, and other hosts may share the directory.
+const UNFINISHED: Duration = Duration::from_secs(24 * 3_600);
+
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let is_old = || entry.metadata()?.modified()?.elapsed().map_err(io::Error::other);
+        if entry.path().extension().is_some_and(|end| end == "tmp") && is_old().is_ok_and(|age| age > UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn seal_path(path: &Path) -> PathBuf {
     path.with_extension("seal")
 }
@@ -185,6 +203,13 @@ mod tests {
         let cache = Cache::open(dir.path(), &engine).unwrap();
         drop(cache.begin().unwrap());
         assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 0);
+        let (old, young) = (cache.dir.join("old.tmp"), cache.dir.join("young.tmp"));
+        for (path, age) in [(&old, 2 * UNFINISHED), (&young, Duration::ZERO)] {
+            File::create(path).unwrap().set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        Cache::open(dir.path(), &engine).unwrap();
+        assert!(!old.exists() && young.exists());
+        fs::remove_file(young).unwrap();
         store(&cache, &Digest::from("sha256:aa"), b"code");
         assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 2);
     }

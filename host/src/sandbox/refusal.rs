@@ -81,22 +81,40 @@ impl Refusal {
         Self::TooLarge { what: what.to_owned(), limit: most, value, setting: limit.row().setting.to_owned() }
     }
 
-    /// The engine does not take the component: it has more parts than an instance may
-    /// have, or it is broken.
-    pub(super) fn engine(error: &wasmtime::Error) -> Self {
+    /// What wasmtime says of a component for which the pool of instances has no room:
+    /// its errors have no types.
+    pub(super) fn misfit(error: &wasmtime::Error, limits: &Limits) -> Self {
         let words = format!("{error:#}");
-        let of_instances = [
-            ("linear memories", Limit::Memories),
-            ("tables, which", Limit::Tables),
-            ("core module instances, which", Limit::Instances),
-        ];
-        match of_instances.iter().find(|(what, _)| words.contains("configured maximum") && words.contains(what)) {
-            Some((_, limit)) => {
-                limit.note();
-                Self::Invalid(format!("{words} (`{}`)", limit.row().setting))
+        let number = |mark: &str, after: usize| -> Option<u64> {
+            let rest = &words[words.find(mark)? + after..];
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
+            digits.parse().ok()
+        };
+        let transitively = "transitively contains";
+        for (limit, kind, what) in [
+            (Limit::Instances, "core module instances", "number of core instances"),
+            (Limit::Memories, "Wasm linear memories", "number of memories"),
+            (Limit::Tables, "tables", "number of tables"),
+        ] {
+            if let Some(value) = number(transitively, transitively.len())
+                && words.contains(&format!("{transitively} {value} {kind}"))
+            {
+                return Self::over(limit, what, limits.get(limit), value);
             }
-            None => Self::Invalid(format!("the component does not compile: {words}")),
         }
+        if let Some(bytes) = number("minimum byte size of", 0) {
+            return Self::over(
+                Limit::Memory,
+                "least memory in MiB",
+                limits.get(Limit::Memory),
+                bytes.div_ceil(1 << 20),
+            );
+        }
+        if let Some(elements) = number("minimum element size of", 0) {
+            let most = limits.get(Limit::TableElements);
+            return Self::over(Limit::TableElements, "least table in elements", most, elements);
+        }
+        Self::Invalid(format!("the component does not fit this host: {words}"))
     }
 
     /// Compiling met this limit.

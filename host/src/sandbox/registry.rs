@@ -25,7 +25,8 @@ use crate::model::ids::Digest;
 use crate::model::spec::SandboxSpec;
 use crate::model::values::Values;
 
-const MAX_CLASS_NAME_BYTES: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_SUMMARY_BYTES: usize = 4 << 10;
 
 /// A component that is ready to be started.
 pub struct Component {
@@ -182,18 +183,18 @@ async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Res
     let here = sandbox.clone();
     let Some(outside) = &sandbox.registry.compiler.outside else {
         let compile = move || Compiled::from_binary(&here.engine, &bytes);
-        let compiled = blocking(compile).await?;
-        return compiled.map_err(|error| Refusal::engine(&error));
+        return blocking(compile).await?.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
     };
     let code = outside.compile(&bytes, &sandbox.ceilings).await?;
-    let name = digest.clone();
-    let kept = blocking(move || {
-        let Some(cache) = here.registry.compiler.cache() else { return Ok(None) };
-        cache.keep(&name, code).map(|()| Some(cache.load_new(&here.engine, &name)))
-    });
-    let not_kept = |error: std::io::Error| Refusal::Host(format!("compiled code cannot be kept: {error}"));
-    let loaded = kept.await?.map_err(not_kept)?.ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
-    loaded.map_err(|error| Refusal::engine(&error))
+    let digest = digest.clone();
+    blocking(move || {
+        let Registry { compiler, .. } = &here.registry;
+        let cache = compiler.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+        let kept = cache.keep(&digest, code);
+        kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
+        cache.load_kept(&here.engine, &digest).map_err(|error| Refusal::misfit(&error, &here.ceilings))
+    })
+    .await?
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
@@ -227,8 +228,21 @@ fn undescribed(fault: Fault) -> Refusal {
 }
 
 fn description(said: export::Description) -> Result<Description, String> {
-    if said.class_name.is_empty() || said.class_name.len() > MAX_CLASS_NAME_BYTES {
-        return Err(format!("`describe` gave a class name that has not 1 to {MAX_CLASS_NAME_BYTES} bytes"));
+    if said.class_name.is_empty() {
+        return Err("`describe` gave no class name".to_owned());
+    }
+    for (what, text, most) in [
+        ("class name", &said.class_name, MAX_NAME_BYTES),
+        ("name", &said.name, MAX_NAME_BYTES),
+        ("version", &said.version, MAX_NAME_BYTES),
+        ("summary", &said.summary, MAX_SUMMARY_BYTES),
+    ] {
+        if text.len() > most || text.contains('\0') {
+            return Err(format!(
+                "`describe` gave a {what} of {} bytes; it has at most {most}, and no U+0000",
+                text.len()
+            ));
+        }
     }
     Ok(Description {
         receives: formats("receives", said.receives)?,

@@ -116,7 +116,7 @@ fn delivery() -> Delivery {
 }
 
 async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Body {
-    let component = prepare(&sandbox, build(&script)).await.unwrap();
+    let component = prepare(sandbox, build(&script)).await.unwrap();
     sandbox.start(&component, setup(limits)).await.unwrap()
 }
 
@@ -279,7 +279,12 @@ async fn an_agent_speaks_only_in_a_turn() {
     let refusal = talks.map(|_| ()).unwrap_err();
     assert!(refusal.to_string().contains("`describe` called `messaging.progress`"), "{refusal}");
     let loops = prepare(&sandbox, build(&Script { describe: LOOP, ..Script::default() })).await;
-    assert!(loops.map(|_| ()).unwrap_err().to_string().contains("fuel"));
+    let loops = loops.map(|_| ()).unwrap_err();
+    assert_eq!(
+        (loops.code(), &loops.context()["setting"]),
+        ("cannot_describe", &"host.describe_fuel".into()),
+        "{loops}"
+    );
 }
 
 #[tokio::test]
@@ -322,6 +327,27 @@ async fn a_component_is_prepared_once() {
     assert!(prepare(&sandbox, Arc::from(&b"(component)"[..])).await.is_err());
     let swapped = sandbox.prepare(&"sha256:00".into(), async { Ok(bytes) }).await.map(|_| ()).unwrap_err();
     assert!(swapped.to_string().contains("were changed"), "{swapped}");
+}
+
+#[tokio::test]
+async fn a_component_that_needs_more_than_an_instance_may_have_is_refused_with_the_setting() {
+    let sandbox = sandbox();
+    let instances = |module: &str, count: usize| {
+        format!("(core module $m {module}) {}", "(core instance (instantiate $m))".repeat(count))
+    };
+    for (items, setting, limit, value) in [
+        (instances("(memory 20000)", 1), "sandbox.memory_mib", 1_024, 1_250),
+        (instances("(memory 1)", 5), "host.memories", 4, 5),
+        (instances("(table 1 funcref)", 17), "host.tables", 16, 17),
+        (instances("", 33), "host.instances", 32, 33),
+        (instances("(table 200000 funcref)", 1), "host.table_elements", 100_000, 200_000),
+    ] {
+        let agent = r#"(instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#;
+        let bytes = wat::parse_str(format!("(component {items} {agent})")).unwrap();
+        let refused = prepare(&sandbox, bytes.into()).await.map(|_| ()).unwrap_err();
+        let Refusal::TooLarge { setting: named, limit: most, value: given, .. } = &refused else { panic!("{refused}") };
+        assert_eq!((named.as_str(), *most, *given), (setting, limit, value), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,8 @@
 use guildhall_tests::{Host, Options};
 
 mod client_js;
+mod component_cli;
+mod components;
 mod crash;
 mod database;
 mod dialects;
@@ -15,6 +17,7 @@ mod golden;
 mod grants;
 mod hostile;
 mod limits;
+mod oci;
 mod openapi;
 mod restart;
 mod resume;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 use crate::files::FilesError;
-use crate::guild::ComponentRefusal;
+use crate::guild::{ComponentError, OciError, Refusal};
 use crate::model::read::{FieldError, Step};
 use crate::model::status::GuildStatus;
 
@@ -17,16 +17,24 @@ pub(super) struct Answer {
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What the words speak of, by name, for programs.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub context: Value,
     pub trace_id: String,
 }
 
 impl Answer {
     pub fn new(detail: impl Into<Value>, code: &'static str) -> Self {
-        Self { detail: detail.into(), code, hint: None, trace_id: String::new() }
+        Self { detail: detail.into(), code, hint: None, context: Value::Null, trace_id: String::new() }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    fn about(mut self, context: Value) -> Self {
+        self.context = context;
         self
     }
 }
@@ -64,6 +72,9 @@ impl ApiError {
             Self::InvalidSpec(mistakes) => {
                 (StatusCode::BAD_REQUEST, Answer::new(as_sentences(&mistakes), "invalid_spec"))
             }
+            Self::InvalidProperties(mistakes) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Answer::new(json!(mistakes), "invalid_properties"))
+            }
             Self::InvalidLaunch(mistakes) => (StatusCode::BAD_REQUEST, invalid_launch(mistakes)),
             Self::Unsupported(parts) => (
                 StatusCode::BAD_REQUEST,
@@ -80,16 +91,16 @@ impl ApiError {
                 Answer::new(format!("Agent not found for class_name: {class}"), "unknown_class")
                     .hint("register it with POST /catalog/agents, or name a component in the agent"),
             ),
-            Self::UnknownComponent(digest) => (
+            Self::UnknownComponent(component) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Component {digest} not found"), "unknown_component")
+                Answer::new(format!("Component {component} not found"), "unknown_component")
                     .hint("upload it with POST /catalog/components"),
             ),
             Self::MayNotLaunch => {
                 (StatusCode::FORBIDDEN, Answer::new("Insufficient permissions to launch", "may_not_launch"))
             }
             Self::GuildStopped => (StatusCode::BAD_REQUEST, Answer::new("Guild is already stopped", "guild_stopped")),
-            Self::Refused(refusal) => refused(refusal),
+            Self::Component(error) => component(error),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Answer::new("Not ready", "not_ready")),
             Self::NotFound { what, id } => (StatusCode::NOT_FOUND, not_found(what, &id)),
             Self::NoSuch { what, id } => (StatusCode::NOT_FOUND, no_such(what, &id)),
@@ -182,13 +193,62 @@ fn file(error: &FilesError) -> (StatusCode, Answer) {
     }
 }
 
-fn refused(refusal: ComponentRefusal) -> (StatusCode, Answer) {
-    let status = match refusal.code {
-        "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "host_error" => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+fn component(error: ComponentError) -> (StatusCode, Answer) {
+    match error {
+        ComponentError::Refused(refusal) => {
+            let status = match refusal {
+                Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                Refusal::Host(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            (status, Answer::new(refusal.to_string(), refusal.code()).about(refusal.context()))
+        }
+        ComponentError::NameTaken { name, holder } => {
+            let words = format!("{name} is {holder} and never becomes another component");
+            let about = json!({"name": name.name, "version": name.version, "digest": holder});
+            (StatusCode::CONFLICT, Answer::new(words, "name_taken").hint("give it another version").about(about))
+        }
+        ComponentError::Busy { limit } => {
+            let words = format!("{limit} components wait to be compiled, and no more may");
+            let answer = Answer::new(words, "compile_queue_full");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                answer.hint("try again later; the operator sets the limit with host.compile_queue"),
+            )
+        }
+        ComponentError::Unknown(component) => {
+            (StatusCode::NOT_FOUND, Answer::new(format!("Component {component} not found"), "component_not_found"))
+        }
+        ComponentError::Unusable { component, reason } => (
+            StatusCode::BAD_REQUEST,
+            Answer::new(format!("Component {component} was refused: {reason}"), "component_refused"),
+        ),
+        ComponentError::Compiling(component) => (
+            StatusCode::CONFLICT,
+            Answer::new(format!("Component {component} is still being compiled"), "component_compiling")
+                .hint("GET /catalog/components/DIGEST?wait=30 is answered when it is ready"),
+        ),
+        ComponentError::InUse { digest, by } => (
+            StatusCode::CONFLICT,
+            Answer::new(format!("Component {digest} is in use by {}", by.join(", ")), "component_in_use")
+                .about(json!({"by": by})),
+        ),
+        ComponentError::Registry(error) => registry(&error),
+        ComponentError::Store(_) | ComponentError::Host(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
+        }
+    }
+}
+
+fn registry(error: &OciError) -> (StatusCode, Answer) {
+    let (status, code) = match error {
+        OciError::Reference { .. } => (StatusCode::BAD_REQUEST, "invalid_reference"),
+        OciError::Denied { .. } => (StatusCode::FORBIDDEN, "registry_not_allowed"),
+        OciError::NoComponent(_) => (StatusCode::BAD_REQUEST, "not_a_component"),
+        OciError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        OciError::Registry { .. } => (StatusCode::BAD_GATEWAY, "registry_failed"),
     };
-    (status, Answer { hint: refusal.hint, ..Answer::new(refusal.message, refusal.code) })
+    (status, Answer::new(error.to_string(), code))
 }
 
 fn not_found(what: &str, id: &str) -> Answer {

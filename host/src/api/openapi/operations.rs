@@ -140,12 +140,31 @@ fn components() -> Vec<Op> {
         "components",
         [
             post("/catalog/components", "uploadComponent", "Upload a component; its bytes name it")
+                .optional("name", text(), "A name for it, with `version`; the two never stand for another component")
+                .optional("version", text(), "The version of `name`")
                 .takes_bytes("application/wasm")
-                .gives::<s::Component>(201)
+                .gives::<s::Component>(200)
                 .gives::<s::Component>(202)
-                .fails([413, 415, 422]),
+                .fails([409, 413, 415, 422, 503]),
             get("/catalog/components", "listComponents", "All components").gives_list::<s::Component>(200),
-            get("/catalog/components/{digest}", "getComponent", "A component").gives::<s::Component>(200).fails([404]),
+            get("/catalog/components/{digest}", "getComponent", "A component")
+                .optional("wait", number(), "Seconds, at most 30, to wait while it is compiled")
+                .gives::<s::Component>(200)
+                .fails([404, 422]),
+            get("/catalog/components/{digest}/wasm", "getComponentBytes", "The bytes of a component")
+                .gives_bytes("application/wasm")
+                .fails([404]),
+            delete("/catalog/components/{digest}", "deleteComponent", "Remove a component that nobody needs")
+                .gives_nothing(204)
+                .fails([404, 409]),
+            put(
+                "/catalog/agents/{class_name}/component",
+                "bindComponent",
+                "Have a component serve an agent class from now on",
+            )
+            .takes::<s::ComponentBinding>()
+            .gives_nothing(204)
+            .fails([404, 409]),
         ],
     )
 }
@@ -407,6 +426,10 @@ fn post(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op 
     Op::new(HttpMethod::Post, path, id, summary.into())
 }
 
+fn put(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Put, path, id, summary.into())
+}
+
 fn delete(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Delete, path, id, summary.into())
 }
@@ -421,6 +444,10 @@ fn texts() -> Schema {
 
 fn flag() -> Schema {
     Object::with_type(Type::Boolean).into()
+}
+
+fn number() -> Schema {
+    Object::with_type(Type::Integer).into()
 }
 
 fn any_object() -> Schema {

@@ -21,6 +21,9 @@ pub struct Error {
     /// What would help.
     #[schema(nullable = false)]
     hint: Option<String>,
+    /// What the words speak of, by name, for programs.
+    #[schema(nullable = false)]
+    context: Option<Value>,
     trace_id: String,
 }
 
@@ -195,8 +198,8 @@ struct AgentSpec {
     resources: Option<ResourceSpec>,
     #[schema(nullable = false)]
     qos: Option<QOSSpec>,
-    /// The component that serves the agent, by its digest; else the one that the catalog binds its class to.
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    /// The component that serves the agent, by its digest or as `name@version`; else the one that the catalog
+    /// binds its class to.
     component: Option<String>,
     sandbox: Option<SandboxSpec>,
 }
@@ -588,6 +591,8 @@ struct AgentDependencyOutput {
 pub struct Component {
     digest: String,
     state: ComponentState,
+    /// Every `name@version` that stands for it.
+    names: Vec<String>,
     #[schema(required = true)]
     class_name: Option<String>,
     #[schema(required = true)]
@@ -600,10 +605,30 @@ pub struct Component {
     /// What the component says of itself.
     description: Value,
     imports: Vec<String>,
+    /// What a blueprint that uses it has to ask for, and the operator to allow.
+    grants: Vec<String>,
     /// Why it was refused.
     #[schema(required = true)]
     reason: Option<String>,
+    /// The same for programs.
+    #[schema(required = true)]
+    refusal: Option<ComponentRefusal>,
     created_at: String,
+}
+
+#[derive(ToSchema)]
+struct ComponentRefusal {
+    /// Stable, as in errors.
+    code: String,
+    /// What the words speak of, by name.
+    context: Value,
+}
+
+/// What serves an agent class.
+#[derive(ToSchema)]
+pub struct ComponentBinding {
+    /// A digest, or `name@version`.
+    component: String,
 }
 
 #[derive(ToSchema)]

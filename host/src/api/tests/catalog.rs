@@ -252,10 +252,14 @@ async fn properties_fit_what_the_component_asks_for() {
     let mut blueprint = documents_blueprint("public", &Value::Null);
     blueprint["spec"]["agents"][0]["properties"] = json!({"prefix": 5});
     let refused = server.post("/catalog/blueprints", &blueprint).await;
-    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_spec")));
-    let detail = refused.body["detail"].as_str().unwrap();
-    assert!(detail.contains("agents.0.properties.prefix\n  Value error, 5 is not of type 'string'"), "{detail}");
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid_properties"))
+    );
+    let mistake = &refused.body["detail"][0];
+    assert_eq!(mistake["loc"], json!(["body", "spec", "agents", 0, "properties", "prefix"]));
+    assert_eq!(mistake["msg"], "Value error, 5 is not of type 'string'");
     let direct = server.post("/api/guilds", &json!({"spec": blueprint["spec"], "org_id": "o"})).await;
-    assert_eq!((direct.status, &direct.body["detail"]), (StatusCode::BAD_REQUEST, &refused.body["detail"]));
+    assert_eq!((direct.status, &direct.body["detail"]), (StatusCode::UNPROCESSABLE_ENTITY, &refused.body["detail"]));
     assert_eq!(server.get("/api/guilds").await.body, json!([]));
 }

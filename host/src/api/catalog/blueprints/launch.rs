@@ -77,7 +77,8 @@ async fn launch(
     let whole = spec::configured(request.applied_to(blueprint.spec), configuration)?;
     let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
     let warnings = spec::admit(&spec, &whole)?;
-    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
+    spec::pin(&api, &mut spec, &blueprint.pins).await?;
+    spec::fit_properties(&api, &mut spec, &[]).await?;
     let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
     let guild = api.guilds.launch(launch).await?;
     Ok(Created::warned(guild.into_string(), warnings))

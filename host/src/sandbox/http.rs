@@ -3,7 +3,7 @@
 //! how long. Nothing is followed, retried or kept open.
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -18,13 +18,14 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest as _, Method as GuestMethod};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostOutgoingRequest as _, Method as GuestMethod};
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -39,6 +40,8 @@ use crate::model::origin::{Origin, Scheme};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a response may pause.
 const BETWEEN_BYTES: Duration = Duration::from_secs(30);
+/// Names that are looked up at once, by all agents of the host.
+const MAX_RESOLVERS: usize = 32;
 /// What the head of a response may have.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 128;
@@ -68,27 +71,17 @@ struct Hooks {
 }
 
 /// What is left of the bytes of one call.
-#[derive(Debug)]
 struct Meter {
     limit: Limit,
     most: u64,
     used: AtomicU64,
-    grants: GrantsOf,
-}
-
-/// Where a meter tells that it is used up.
-struct GrantsOf(Arc<Grants>);
-
-impl std::fmt::Debug for GrantsOf {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Grants")
-    }
+    grants: Arc<Grants>,
 }
 
 impl Meter {
     fn new(limit: Limit, limits: &Limits, grants: &Arc<Grants>) -> Arc<Self> {
         let most = limits.get(limit) << 10;
-        Arc::new(Self { limit, most, used: AtomicU64::new(0), grants: GrantsOf(grants.clone()) })
+        Arc::new(Self { limit, most, used: AtomicU64::new(0), grants: grants.clone() })
     }
 
     fn take(&self, bytes: usize) -> Result<(), Error> {
@@ -100,10 +93,10 @@ impl Meter {
         let setting = self.limit.row().setting;
         let most = self.most;
         Err(if self.limit == Limit::HttpRequest {
-            self.grants.0.tell(format!("a turn may send {most} bytes over HTTP (`{setting}`)"));
+            self.grants.tell(format!("a turn may send {most} bytes over HTTP (`{setting}`)"));
             Error::HttpRequestBodySize(Some(most))
         } else {
-            self.grants.0.tell(format!("a turn may read {most} bytes over HTTP (`{setting}`)"));
+            self.grants.tell(format!("a turn may read {most} bytes over HTTP (`{setting}`)"));
             Error::HttpResponseBodySize(Some(most))
         })
     }
@@ -189,6 +182,20 @@ impl WasiHttpHooks for Hooks {
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         MAX_CHUNK_BYTES
+    }
+
+    // By default these warn in the host's log, as often as a guest likes.
+
+    fn p2_error_from_hyper(&mut self, _: &hyper::Error) -> ErrorCode {
+        ErrorCode::HttpProtocolError
+    }
+
+    fn p2_error_from_connect(&mut self, _: &std::io::Error) -> ErrorCode {
+        ErrorCode::ConnectionRefused
+    }
+
+    fn p2_error_from_tls(&mut self, _: &std::io::Error) -> ErrorCode {
+        ErrorCode::TlsProtocolError
     }
 }
 
@@ -310,12 +317,21 @@ async fn connect(origin: &Origin, grants: &Grants, wait: Wait) -> Result<TcpStre
     Err(failed)
 }
 
+/// Looking a name up takes a thread, also of a request that waits no more.
+static RESOLVERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_RESOLVERS)));
+
 async fn look_up(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
     #[cfg(test)]
     if let Some(addresses) = tests::answers(host) {
         return Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect());
     }
-    Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    let room = RESOLVERS.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let host = host.to_owned();
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let _room = room;
+        (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
+    });
+    looked_up.await?
 }
 
 fn judge(address: IpAddr, origin: &Origin, grants: &Grants) -> Result<(), Error> {
@@ -368,7 +384,8 @@ async fn exchange(stream: impl Stream, request: Request<WasiBody>, received: Arc
     builder.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
     let shaken = timeout_at(wait.connected.into(), builder.handshake(TokioIo::new(stream))).await;
     let (mut sender, connection) = shaken.map_err(|_| Error::ConnectionTimeout)??;
-    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    // No connection outlives its turn, whatever the guest keeps of it.
+    let connection = AbortOnDropHandle::new(tokio::spawn(timeout_at(wait.deadline.into(), connection)));
     let answered = timeout_at(wait.answered.into(), sender.send_request(request)).await;
     let response = answered.map_err(|_| Error::ConnectionReadTimeout)?.map_err(|error| {
         // A body that was too long ends the request; its error is ours.
@@ -385,11 +402,10 @@ async fn exchange(stream: impl Stream, request: Request<WasiBody>, received: Arc
         let pause = Some(Pause { between: wait.between, deadline: wait.deadline, timer: None });
         Metered { body: body.map_err(Error::from), meter: received, pause }.boxed_unsync()
     });
+    // How it ends is told by the body.
     let driven = async move {
-        match connection.await {
-            Ok(ended) => ended.map_err(Error::from),
-            Err(_) => Ok(()),
-        }
+        drop(connection.await);
+        Ok(())
     };
     Ok((response, Box::new(driven)))
 }

@@ -3,10 +3,9 @@
 //! often it was met since the host began. A limit that is not in this table does
 //! not exist.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{self, Fault, FaultKind};
 use crate::model::read::spec::SandboxCeilings;
 use crate::model::spec::SandboxSpec;
 
@@ -80,7 +79,7 @@ impl Row {
     /// How often it was met since this process began.
     #[must_use]
     pub fn met(&self) -> u64 {
-        MET[self.limit as usize].load(Ordering::Relaxed)
+        fault::met(self.setting)
     }
 
     /// Whether a blueprint may ask for it; what it may not is the operator's alone.
@@ -90,8 +89,6 @@ impl Row {
 }
 
 const COUNT: usize = 42;
-
-static MET: [AtomicU64; COUNT] = [const { AtomicU64::new(0) }; COUNT];
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
     Row { limit, setting, default, ceiling, kind }
@@ -161,13 +158,12 @@ impl Limit {
 
     /// Counts one more who met this limit.
     pub(super) fn note(self) {
-        MET[self as usize].fetch_add(1, Ordering::Relaxed);
+        fault::note_met(self.row().setting);
     }
 
     /// A fault that names this limit, its value and its setting.
     #[must_use]
     pub fn fault(self, limit: u64, value: Option<u64>, message: impl Into<String>) -> Fault {
-        self.note();
         Fault::new(self.row().kind, message).over(limit, value, self.row().setting)
     }
 }

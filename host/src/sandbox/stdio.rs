@@ -57,6 +57,7 @@ struct Budget {
     bytes: u64,
     dropped_lines: u64,
     dropped_bytes: u64,
+    cut_lines: u64,
 }
 
 impl Console {
@@ -69,6 +70,7 @@ impl Console {
             bytes: 0,
             dropped_lines: 0,
             dropped_bytes: 0,
+            cut_lines: 0,
         };
         Self { sink, budget, out: Vec::new(), err: Vec::new(), tail: Vec::new() }
     }
@@ -133,6 +135,13 @@ impl Console {
             );
             (self.sink)(LogLine { level: LogLevel::Warn, text });
         }
+        if budget.cut_lines > 0 {
+            let (cut, setting) = (budget.cut_lines, Limit::LogLineBytes.row().setting);
+            let text =
+                format!("{cut} lines of output were cut: a line may have {} bytes (`{setting}`)", budget.line_bytes);
+            (self.sink)(LogLine { level: LogLevel::Warn, text });
+        }
+        budget.cut_lines = 0;
         (budget.lines, budget.bytes, budget.dropped_lines, budget.dropped_bytes) = (0, 0, 0, 0);
         self.tail.clear();
     }
@@ -164,6 +173,7 @@ impl Budget {
         self.bytes += length;
         if line.len() > self.line_bytes {
             Limit::LogLineBytes.note();
+            self.cut_lines += 1;
             line.truncate(self.line_bytes);
             line.extend_from_slice("…".as_bytes());
         }
@@ -274,7 +284,8 @@ mod tests {
         let seen: Vec<_> = lines.lock().unwrap().iter().map(|line| line.text.clone()).collect();
         assert_eq!(seen[..2], ["01234567…", "1"]);
         assert!(seen[2].starts_with("2 lines and 9 bytes of output were dropped"), "{}", seen[2]);
-        assert_eq!(seen[3], "next tur…");
+        assert!(seen[3].starts_with("1 lines of output were cut: a line may have 8 bytes"), "{}", seen[3]);
+        assert_eq!(seen[4], "next tur…");
     }
 
     #[test]

@@ -39,7 +39,6 @@ async fn what_an_agent_may_not_say_is_refused_in_the_call() {
         ("badjson?", "not valid"),
         ("array?", "not a JSON object"),
         ("big? 262145", "262144"),
-        ("flood? 257", "256"),
     ] {
         let answer = ask(&mut chat, order).await;
         let text = frame::text(&answer);

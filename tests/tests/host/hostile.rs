@@ -87,20 +87,11 @@ async fn round(host: &Host, digest: &str) {
     join_all(harm).await;
 }
 
-#[tokio::test]
-async fn a_neighbour_goes_on_and_the_host_has_its_memory_back() {
-    let host = super::host().await;
-    let digest = host.rest().upload(hostile_component()).await;
-    let guild = host.rest().launch_spec(&blueprint::echo()).await;
-    let mut neighbour = chat::join(&host, &guild, "bob").await;
-    // What is only paid once: code, pools, buffers of the database.
-    for _ in 0..3 {
-        round(&host, &digest).await;
-    }
-    let before = resident(&host);
+/// Rounds of harm, while a neighbour chats.
+async fn beside(neighbour: &mut Chat, host: &Host, digest: &str, rounds: usize) {
     let harm = async {
-        for _ in 0..3 {
-            round(&host, &digest).await;
+        for _ in 0..rounds {
+            round(host, digest).await;
         }
     };
     let mut harm = std::pin::pin!(harm);
@@ -112,6 +103,18 @@ async fn a_neighbour_goes_on_and_the_host_has_its_memory_back() {
             _ = neighbour.echo_within(Duration::from_secs(10), &text) => {}
         }
     }
+}
+
+#[tokio::test]
+async fn a_neighbour_goes_on_and_the_host_has_its_memory_back() {
+    let host = super::host().await;
+    let digest = host.rest().upload(hostile_component()).await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut neighbour = chat::join(&host, &guild, "bob").await;
+    // What is only paid once: code, pools, buffers of the database.
+    beside(&mut neighbour, &host, &digest, 5).await;
+    let before = resident(&host);
+    beside(&mut neighbour, &host, &digest, 3).await;
     let deadline = Instant::now() + Duration::from_secs(60);
     while resident(&host) > before + before / 20 {
         let now = resident(&host);

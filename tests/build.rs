@@ -1,4 +1,5 @@
-//! Builds the guests that misbehave on purpose. The tests find the component at the path `env!("HOSTILE_WASM")`.
+//! Builds the guests of the tests. Those find the components at the paths `env!("HOSTILE_WASM")` and
+//! `env!("REACHING_WASM")`.
 
 #[path = "../agents/build_components.rs"]
 mod build_components;
@@ -8,9 +9,11 @@ use std::path::PathBuf;
 
 fn main() {
     let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    for watched in ["guests", "../sdk", "../wit", "../agents/build_components.rs", "../Cargo.toml"] {
+    for watched in ["guests", "../sdk", "../wit", "../host/wit", "../agents/build_components.rs", "../Cargo.toml"] {
         watch(&tests.join(watched));
     }
-    let hostile = build(&tests.join("guests"), &["guildhall-guest-hostile".into()]);
-    println!("cargo::rustc-env=HOSTILE_WASM={}", hostile[0].display());
+    let guests = build(&tests.join("guests"), &["hostile", "reaching"].map(|name| format!("guildhall-guest-{name}")));
+    for (name, guest) in ["HOSTILE_WASM", "REACHING_WASM"].iter().zip(guests) {
+        println!("cargo::rustc-env={name}={}", guest.display());
+    }
 }

@@ -1,6 +1,7 @@
 //! `guildhall component`: what an author does with a component's file, without a
 //! server. The sandbox is the one that a host has, with its usual limits.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::model::clock::Clock;
 use crate::model::payload;
+use crate::model::spec::SandboxSpec;
+use crate::model::values::Values;
 use crate::oci::{self, Place};
 use crate::sandbox::{
     Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
@@ -272,6 +275,9 @@ impl Call {
         let body = match sandbox.start(&component, setup).await {
             Ok(body) => body,
             Err(StartFault::Refused(reason)) => return Ok(self.say("not_started", json!(reason), &reason)),
+            Err(StartFault::Missing(refusal)) => {
+                return Ok(self.say("not_started", refused(&refusal), &refusal.to_string()));
+            }
             Err(StartFault::Broken(fault)) => return Ok(self.say("not_started", json!(fault), &fault.to_string())),
         };
         let (_, turn) = body.receive(self.delivery(payload)).await;
@@ -288,7 +294,7 @@ impl Call {
     }
 
     fn limits(&self) -> anyhow::Result<Limits> {
-        let asked = crate::model::spec::SandboxSpec {
+        let asked = SandboxSpec {
             fuel: Some(self.fuel),
             memory_mib: Some(self.memory_mib),
             timeout_ms: Some(self.timeout_ms),
@@ -334,6 +340,9 @@ impl Call {
             properties: self.properties.clone(),
             guild_memory: MemoryBudget::new(limits.memory_bytes()),
             limits,
+            // What a host grants by itself; what leads outside is refused here.
+            asked: SandboxSpec { keyvalue: true, config: Some(BTreeMap::new()), ..SandboxSpec::default() },
+            values: Values::default(),
             progress: Some(Arc::new(move |said: Progress| {
                 put(&progress.progress, json!({"format": said.format, "payload": json_of(&said.payload)}));
             })),
@@ -397,9 +406,10 @@ fn told(turn: Turn, heard: &Heard) -> Value {
     });
     let patches = |patches: &[String]| -> Value { patches.iter().map(|patch| json_of(patch)).collect() };
     let mut told = match turn.end {
-        TurnEnd::Done { emits, agent_patches, guild_patches } => json!({
+        TurnEnd::Done { emits, agent_patches, guild_patches, values } => json!({
             "end": "done", "emits": emits.iter().map(emitted).collect::<Vec<_>>(),
             "agent_state": patches(&agent_patches), "guild_state": patches(&guild_patches),
+            "values": values.iter().map(|write| write.key.as_str()).collect::<Vec<_>>(),
         }),
         TurnEnd::Declined(Failure::Reject(reason)) => json!({"end": "rejected", "reason": reason}),
         TurnEnd::Declined(Failure::Retry { reason, after_ms }) => {
@@ -419,9 +429,13 @@ fn told(turn: Turn, heard: &Heard) -> Value {
 fn in_lines(told: &Value) -> String {
     let mut text = String::new();
     let items = |key: &str| told[key].as_array().into_iter().flatten();
-    for (key, what) in
-        [("log", "log"), ("progress", "progress"), ("agent_state", "agent state"), ("guild_state", "guild state")]
-    {
+    for (key, what) in [
+        ("log", "log"),
+        ("progress", "progress"),
+        ("agent_state", "agent state"),
+        ("guild_state", "guild state"),
+        ("values", "keys written"),
+    ] {
         for item in items(key) {
             let item = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
             text += &format!("{what}: {item}\n");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::journal::{Durability, Limits as JournalLimits, Retention};
 use crate::model::dialect::Dialect;
 use crate::oci::{self, Registries};
-use crate::sandbox::{Limit, Limits as SandboxLimits, TABLE};
+use crate::sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
 
 /// The configuration of one host.
 #[derive(Clone, Debug)]
@@ -35,14 +35,12 @@ pub struct Config {
     pub body_bytes: usize,
     /// The largest file of a guild, in bytes.
     pub file_bytes: u64,
-    /// How many messages of a thread may follow one another.
-    pub hops: u32,
-    /// Linear memory of all agents of one guild, in MiB.
-    pub guild_memory_mib: u64,
     /// How many agents may live at once.
     pub max_agents: u32,
-    /// The most a blueprint may ask for.
+    /// The most a blueprint may ask for, and what holds for every agent.
     pub ceilings: SandboxLimits,
+    /// What agents may reach.
+    pub policy: Policy,
 }
 
 impl Default for Config {
@@ -63,10 +61,9 @@ impl Default for Config {
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
             file_bytes: 64 << 20,
-            hops: crate::routing::HOP_LIMIT,
-            guild_memory_mib: 1_024,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
             ceilings: SandboxLimits::allowed(),
+            policy: Policy::default(),
         }
     }
 }
@@ -74,16 +71,13 @@ impl Default for Config {
 /// What a socket reads at all.
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
-/// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
-const NAMES: [&str; 13] = [
-    "limits.agent_lag",
+/// The settings that `--set NAME=VALUE` takes besides those of the sandbox.
+const NAMES: [&str; 10] = [
     "limits.socket_lag",
     "limits.window",
-    "limits.hops",
     "limits.frame_bytes",
     "limits.body_bytes",
     "limits.file_bytes",
-    "guild.memory_mib",
     "host.max_agents",
     "retention.age_s",
     "retention.guild_bytes",
@@ -103,6 +97,9 @@ impl Config {
             value.clone_into(&mut self.cors_origin);
             return Ok(());
         }
+        if Policy::NAMES.contains(&name) {
+            return self.policy.set(name, value);
+        }
         if name == oci::SETTING {
             self.registries = Registries::read(value);
             return Ok(());
@@ -111,17 +108,14 @@ impl Config {
         let size = usize::try_from(number).unwrap_or(usize::MAX);
         let small = u32::try_from(number).unwrap_or(u32::MAX);
         match name {
-            "limits.agent_lag" => self.journal.agent_lag = size,
             "limits.socket_lag" => self.journal.socket_lag = size,
             "limits.window" => self.journal.window = size.max(1),
-            "limits.hops" => self.hops = small,
             "limits.frame_bytes" if size > MAX_FRAME_BYTES => {
                 return Err(format!("`{name}` is {size} and may be at most {MAX_FRAME_BYTES}"));
             }
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
-            "guild.memory_mib" => self.guild_memory_mib = number,
             "host.max_agents" => self.max_agents = small.max(1),
             "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,
@@ -133,7 +127,7 @@ impl Config {
     fn set_ceiling(&mut self, name: &str, value: u64) -> Result<(), String> {
         let Some(row) = TABLE.iter().find(|row| row.setting == name) else {
             let ceilings = TABLE.iter().map(|row| row.setting);
-            let known: Vec<_> = NAMES.into_iter().chain(ceilings).collect();
+            let known: Vec<_> = NAMES.into_iter().chain(Policy::NAMES).chain(ceilings).collect();
             return Err(format!("there is no setting `{name}`; there are {}", known.join(", ")));
         };
         if value > row.ceiling {
@@ -143,15 +137,11 @@ impl Config {
         Ok(())
     }
 
-    /// What a blueprint may ask for at most, for the checks of uploads.
+    /// The bounds of the journal's memory.
     #[must_use]
-    pub fn sandbox_ceilings(&self) -> crate::model::read::spec::SandboxCeilings {
-        crate::model::read::spec::SandboxCeilings {
-            fuel: self.ceilings.get(Limit::Fuel),
-            memory_mib: self.ceilings.get(Limit::Memory),
-            timeout_ms: self.ceilings.get(Limit::Timeout),
-            emits: u32::try_from(self.ceilings.get(Limit::Emits)).unwrap_or(u32::MAX),
-        }
+    pub fn journal_limits(&self) -> JournalLimits {
+        let agent_lag = usize::try_from(self.ceilings.get(Limit::AgentLag)).unwrap_or(usize::MAX);
+        JournalLimits { agent_lag, ..self.journal }
     }
 }
 
@@ -164,7 +154,7 @@ mod tests {
         let mut config = Config::default();
         config.set("limits.agent_lag=5").unwrap();
         config.set("sandbox.fuel=1000000").unwrap();
-        assert_eq!(config.journal.agent_lag, 5);
+        assert_eq!(config.journal_limits().agent_lag, 5);
         assert_eq!(config.ceilings.get(Limit::Fuel), 1_000_000);
     }
 

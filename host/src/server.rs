@@ -71,16 +71,22 @@ impl Server {
             }),
             max_agents: config.max_agents,
             ceilings: config.ceilings.clone(),
+            policy: config.policy.clone(),
         })?;
         let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store cannot be opened")?;
         let files = open_files(&config).context("the files of guilds cannot be kept")?;
         files.begin_sweep(std::time::SystemTime::now());
-        let journal =
-            Journal::open(&dir.join("journal.db"), config.durability, config.journal, config.retention, clock.clone())
-                .await
-                .context("the journal cannot be opened")?;
+        let journal = Journal::open(
+            &dir.join("journal.db"),
+            config.durability,
+            config.journal_limits(),
+            config.retention,
+            clock.clone(),
+        )
+        .await
+        .context("the journal cannot be opened")?;
         let components = Components::new(sandbox, dir.join("components"));
         let guilds = Guilds::new(Setup {
             store: store.clone(),
@@ -88,8 +94,8 @@ impl Server {
             components: components.clone(),
             registries: config.registries.clone(),
             clock: clock.clone(),
-            hop_limit: config.hops,
-            guild_memory_bytes: config.guild_memory_mib << 20,
+            hop_limit: u32::try_from(config.ceilings.get(Limit::Hops)).unwrap_or(u32::MAX),
+            guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
@@ -112,7 +118,7 @@ impl Server {
                 guilds: guilds.clone(),
                 files: files.clone(),
                 clock,
-                ceilings: config.sandbox_ceilings(),
+                ceilings: config.ceilings.ceilings(),
                 limits: ApiLimits {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),

@@ -303,7 +303,7 @@ impl Runner {
         };
         self.body = body;
         match done.end {
-            TurnEnd::Done { emits, agent_patches, guild_patches } => {
+            TurnEnd::Done { emits, agent_patches, guild_patches, values } => {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
                 match turn::commit_of(
@@ -314,7 +314,7 @@ impl Runner {
                     &view,
                     States { agent: &states.0, guild: &states.1 },
                 ) {
-                    Ok(turn) => self.commit(delivery, turn),
+                    Ok(turn) => self.commit(delivery, Turn { values, ..turn }),
                     Err(fault) => self.give_up(delivery, &fault),
                 }
                 Attempt::Over
@@ -388,7 +388,7 @@ impl Runner {
         let said = last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial);
         let mut emits = said.messages;
         emits.push(dead_letter(self.agent.log.guild(), fault, &delivery.message, &delivery.topic, &self.speaker));
-        self.commit(delivery, Turn { emits, changes: said.changes });
+        self.commit(delivery, Turn { emits, changes: said.changes, ..Turn::default() });
     }
 
     fn commit(&mut self, delivery: &Delivery, turn: Turn) {
@@ -460,6 +460,12 @@ impl Runner {
                     self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
                     return self.give_up_until_revived().await;
                 }
+                Err(StartFault::Missing(refusal)) => {
+                    let code = refusal.code();
+                    tracing::warn!(agent = %self.agent.spec.id, code, %refusal, "an agent lacks a grant");
+                    self.show(Sign { status: HealthStatus::Error, detail: Some(format!("{code}: {refusal}")) });
+                    return self.give_up_until_revived().await;
+                }
                 Err(StartFault::Broken(fault)) if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) => {
                     tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
                     self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
@@ -485,6 +491,8 @@ impl Runner {
             },
             properties: serde_json::Value::Object(agent.spec.properties.clone()).to_string(),
             limits: agent.limits.clone(),
+            asked: agent.spec.sandbox.clone().unwrap_or_default(),
+            values: agent.log.values().clone(),
             guild_memory: agent.guild_memory.clone(),
             progress: Some(self.progress_sink()),
             log: log_sink(agent.log.guild().to_string(), agent.spec.id.to_string()),

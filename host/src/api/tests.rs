@@ -66,7 +66,7 @@ impl Server {
             guilds: guilds.clone(),
             files: Files::in_folder(&dir.path().join("files"), 1_000_000).unwrap(),
             clock,
-            ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
+            ceilings: crate::sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
         let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));

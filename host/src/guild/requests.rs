@@ -18,7 +18,6 @@ use crate::model::status::AgentStatus;
 use crate::model::topic;
 use crate::routing::hashid::{hashid, is_meant};
 use crate::routing::subscriptions;
-use crate::sandbox::Limit;
 use crate::store::{AgentKind, AgentRow};
 
 use super::manager::Running;
@@ -189,13 +188,7 @@ impl Running {
     }
 
     fn ceilings(&self) -> SandboxCeilings {
-        let ceilings = self.components.sandbox().ceilings();
-        SandboxCeilings {
-            fuel: ceilings.get(Limit::Fuel),
-            memory_mib: ceilings.memory_bytes() >> 20,
-            timeout_ms: u64::try_from(ceilings.turn_timeout().as_millis()).unwrap_or(u64::MAX),
-            emits: u32::try_from(ceilings.get(Limit::Emits)).unwrap_or(u32::MAX),
-        }
+        self.components.sandbox().ceilings().ceilings()
     }
 
     async fn launch(&mut self, mut spec: AgentSpec) -> Answer {

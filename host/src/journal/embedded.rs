@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS cursors (
 CREATE TABLE IF NOT EXISTS states (
     guild BIGINT NOT NULL, owner TEXT NOT NULL, version BIGINT NOT NULL, updated_ms BIGINT NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY (guild, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keyvalues (
+    guild BIGINT NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (guild, owner, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS client_ids (
     guild BIGINT NOT NULL, user TEXT NOT NULL, client_id TEXT NOT NULL, id BIGINT NOT NULL,
     PRIMARY KEY (guild, user, client_id)) WITHOUT ROWID;
@@ -178,8 +181,7 @@ impl Journal {
             self.0.sequence().pending.push_back(Entry { guild: key, rare, ..Entry::default() });
             self.0.work.notify_one();
         } else {
-            let (cursors, states) = self.0.restore(key).await?;
-            log.restore(cursors, states)?;
+            log.restore(self.0.restore(key).await?)?;
         }
         Ok(lock(&self.0.logs).entry(id.clone()).or_insert(log).clone())
     }
@@ -207,7 +209,15 @@ impl Journal {
     }
 }
 
-type Restored = (Vec<(String, Cursors, MessageId, u32)>, Vec<(String, i64, String)>);
+/// What the database knows of a guild.
+pub struct Restored {
+    /// Consumer, position, the message being tried and how often it was.
+    pub cursors: Vec<(String, Cursors, MessageId, u32)>,
+    /// Owner, version, state.
+    pub states: Vec<(String, i64, String)>,
+    /// Owner, key, value.
+    pub values: Vec<(String, String, Vec<u8>)>,
+}
 
 impl Shared {
     pub fn sequence(&self) -> MutexGuard<'_, Sequence> {
@@ -338,7 +348,11 @@ impl Shared {
             .bind(key)
             .fetch_all(&self.readers)
             .await?;
-        Ok((cursors, states))
+        let values = sqlx::query_as("SELECT owner, key, value FROM keyvalues WHERE guild = ?")
+            .bind(key)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(Restored { cursors, states, values })
     }
 
     pub async fn find_client_id(

@@ -15,8 +15,9 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
 use crate::model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed};
+use crate::model::values::{ValueWrite, Values, Written};
 
-use super::embedded::Shared;
+use super::embedded::{Restored, Shared};
 use super::queue::{Behind, Cursors, write_cursors};
 use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail};
 use super::writer::{CursorWrite, Entry, Rare};
@@ -31,6 +32,7 @@ struct Log {
     id: GuildId,
     key: i64,
     shared: Arc<Shared>,
+    values: Values,
     inner: Mutex<Inner>,
 }
 
@@ -133,6 +135,8 @@ pub struct Turn {
     /// Applied in order. One that does not apply when the turn is committed is left
     /// out: whoever makes it has tried it on the state that was then.
     pub changes: Vec<(StateOwner, StateChange)>,
+    /// What becomes of values under keys.
+    pub values: Vec<ValueWrite>,
 }
 
 /// Client ids of the last messages, known before the database can tell.
@@ -159,22 +163,21 @@ impl Recent {
 
 impl GuildLog {
     pub(super) fn new(id: GuildId, key: i64, shared: Arc<Shared>) -> Self {
-        Self(Arc::new(Log { id, key, shared, inner: Mutex::default() }))
+        Self(Arc::new(Log { id, key, shared, values: Values::default(), inner: Mutex::default() }))
     }
 
-    /// Takes what the database knows of cursors and states.
-    pub(super) fn restore(
-        &self,
-        cursors: Vec<(String, Cursors, MessageId, u32)>,
-        states: Vec<(String, i64, String)>,
-    ) -> Result<(), JournalError> {
+    /// Takes what the database knows of the guild.
+    pub(super) fn restore(&self, restored: Restored) -> Result<(), JournalError> {
         let mut inner = self.inner();
-        for (consumer, cursors, tried, attempts) in cursors {
+        for (consumer, cursors, tried, attempts) in restored.cursors {
             inner.cursors.insert(consumer.into(), (cursors, (tried, attempts)));
         }
-        for (owner, version, text) in states {
+        for (owner, version, text) in restored.states {
             let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
             inner.states.insert(owner_of_column(&owner), State { version, updated_ms: 0, value, text: text.into() });
+        }
+        for (owner, key, value) in restored.values {
+            self.0.values.restore(owner_of_column(&owner), key, value.into());
         }
         Ok(())
     }
@@ -397,6 +400,12 @@ impl GuildLog {
         self.inner().states.get(owner).map_or_else(|| "{}".into(), |state| state.text.clone())
     }
 
+    /// The committed values of the guild's agents.
+    #[must_use]
+    pub fn values(&self) -> &Values {
+        &self.0.values
+    }
+
     /// The last committed state with its version.
     #[must_use]
     pub fn stated(&self, owner: &StateOwner) -> Stated {
@@ -444,7 +453,14 @@ impl GuildLog {
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
-        let rare = inner.change_all(&turn.changes, self.0.shared.now_ms());
+        let mut rare = inner.change_all(&turn.changes, self.0.shared.now_ms());
+        // Under the guild's lock, so that the database has the same last word.
+        let written = self.0.values.apply(turn.values).into_iter();
+        rare.extend(written.map(|Written { owner, key, value }| Rare::Value {
+            owner: owner_column(&owner),
+            key,
+            value,
+        }));
         let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
         self.append(&mut inner, turn.emits, cursor, rare).1
     }

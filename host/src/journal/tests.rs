@@ -13,6 +13,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use crate::model::state::{StateChange, StateOwner};
+use crate::model::values::{ValueChange, ValueWrite};
 
 fn message(topic: &str, payload: Value) -> Message {
     Message::draft(AgentTag::new("somebody", "Somebody"), Topics::One(topic.into()), "test", raw_json(&payload))
@@ -92,6 +93,10 @@ async fn a_consumer_goes_on_where_it_stopped() {
     }
 }
 
+fn keep(key: &str, value: &str) -> ValueWrite {
+    ValueWrite { owner: StateOwner::Guild, key: key.into(), change: ValueChange::Set(value.as_bytes().into()) }
+}
+
 #[tokio::test]
 async fn a_turn_is_one_step() {
     let bench = Bench::new(Limits::default()).await;
@@ -106,6 +111,7 @@ async fn a_turn_is_one_step() {
             (StateOwner::Agent(agent()), StateChange::merge(json!({"count": 1}))),
             (StateOwner::Guild, StateChange::merge(json!({"x": {"y": 1}}))),
         ],
+        values: vec![keep("a", "1"), keep("b", "2"), ValueWrite { change: ValueChange::Delete, ..keep("a", "") }],
     };
     consumer.commit(&delivery.message, turn).await.unwrap();
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
@@ -114,6 +120,8 @@ async fn a_turn_is_one_step() {
     let log = bench.log().await;
     assert_eq!(&*log.state(&StateOwner::Agent(agent())), r#"{"count":1}"#);
     assert_eq!(&*log.state(&StateOwner::Guild), r#"{"x":{"y":1}}"#);
+    assert_eq!(log.values().keys(&StateOwner::Guild), ["b"]);
+    assert_eq!(log.values().get(&StateOwner::Guild, "b").as_deref(), Some(&b"2"[..]));
     let history = log.history(&["out".into()], MessageId::default(), 100).await.unwrap().0;
     assert_eq!(history.iter().map(number).collect::<Vec<_>>(), [2, 3]);
 }

@@ -44,10 +44,29 @@ pub struct CursorWrite {
 /// What few steps need.
 #[derive(Debug)]
 pub enum Rare {
-    NewGuild { name: String },
-    State { owner: String, version: i64, updated_ms: i64, state: Arc<str> },
-    ClientId { user: String, client_id: String, id: MessageId },
-    ForgetConsumer { consumer: Arc<str> },
+    NewGuild {
+        name: String,
+    },
+    State {
+        owner: String,
+        version: i64,
+        updated_ms: i64,
+        state: Arc<str>,
+    },
+    /// None: the key is gone.
+    Value {
+        owner: String,
+        key: String,
+        value: Option<Arc<[u8]>>,
+    },
+    ClientId {
+        user: String,
+        client_id: String,
+        id: MessageId,
+    },
+    ForgetConsumer {
+        consumer: Arc<str>,
+    },
 }
 
 /// At most this many rows go into one transaction.
@@ -204,6 +223,26 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .bind(&**state)
             .execute(db)
             .await?;
+        }
+        Rare::Value { owner, key, value: Some(value) } => {
+            sqlx::query(
+                "INSERT INTO keyvalues (guild, owner, key, value) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (guild, owner, key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(guild)
+            .bind(owner)
+            .bind(key)
+            .bind(&**value)
+            .execute(db)
+            .await?;
+        }
+        Rare::Value { owner, key, value: None } => {
+            sqlx::query("DELETE FROM keyvalues WHERE guild = ? AND owner = ? AND key = ?")
+                .bind(guild)
+                .bind(owner)
+                .bind(key)
+                .execute(db)
+                .await?;
         }
         Rare::ClientId { user, client_id, id } => {
             sqlx::query(

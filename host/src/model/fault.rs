@@ -2,7 +2,9 @@
 //! operators and clients read them, in `ErrorMessage` frames, dead letters,
 //! health reports and metrics.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -109,14 +111,33 @@ impl Fault {
         }
     }
 
-    /// Names the limit that was met, the value that met it, and the setting.
+    /// Names the limit that was met, the value that met it, and the setting; counts it.
     #[must_use]
     pub fn over(mut self, limit: u64, value: Option<u64>, setting: &str) -> Self {
+        note_met(setting);
         self.limit = Some(limit);
         self.value = value;
         self.setting = Some(setting.to_owned());
         self
     }
+}
+
+/// How often each limit was met since this process began, by its setting.
+static MET: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+/// Counts one more who met the limit of this setting.
+pub fn note_met(setting: &str) {
+    let mut met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+    match met.get_mut(setting) {
+        Some(times) => *times += 1,
+        None => drop(met.insert(setting.to_owned(), 1)),
+    }
+}
+
+/// How often the limit of this setting was met since this process began.
+#[must_use]
+pub fn met(setting: &str) -> u64 {
+    MET.lock().unwrap_or_else(PoisonError::into_inner).get(setting).copied().unwrap_or(0)
 }
 
 impl fmt::Display for Fault {

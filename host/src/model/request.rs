@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn read(format: &str, payload: Value) -> Result<Request, Vec<FieldError>> {
-        let ceilings = SandboxCeilings { fuel: 1, memory_mib: 1, timeout_ms: 1, emits: 1 };
+        let ceilings = SandboxCeilings::NOTHING;
         Request::read(format, &payload, &ceilings).unwrap()
     }
 

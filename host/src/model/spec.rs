@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::expression::Language;
 use super::ids::{AgentId, GuildId};
 use super::message::{AgentTag, Priority, ProcessStatus, Topics};
+use super::origin::Origin;
 use super::{format, topic};
 
 /// One guild as its author wrote it.
@@ -136,7 +137,37 @@ pub struct SandboxSpec {
     pub timeout_ms: Option<u64>,
     /// Messages that one turn may emit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub emits: Option<u32>,
+    pub emits: Option<u64>,
+    /// HTTP requests that one turn may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_calls: Option<u64>,
+    /// KiB of responses that one turn may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_response_kib: Option<u64>,
+    /// Keys of a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyvalue_keys: Option<u64>,
+    /// KiB of a bucket, keys and values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyvalue_kib: Option<u64>,
+    /// Where it sends requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<Origin>,
+    /// Whether it keeps values under keys.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keyvalue: bool,
+    /// What it reads as its configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<BTreeMap<String, String>>,
+    /// Secrets that it may have put into its requests, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// Those of them that it may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reveal: Vec<String>,
+    /// Variables of the host's environment that it sees, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
 }
 
 /// Rules that decide where what an agent says goes.

@@ -11,3 +11,31 @@ wasmtime::component::bindgen!({
 
 pub(super) use exports::guildhall::agent::agent as export;
 pub(super) use guildhall::agent::{context, messaging, types};
+
+/// The optional imports of the contract.
+pub(super) mod secrets {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package guildhall:host;
+            world granted { import guildhall:agent/secrets@0.1.0; import guildhall:agent/reveal@0.1.0; }
+        ",
+        world: "guildhall:host/granted",
+        imports: { default: trappable },
+        with: { "guildhall:agent/secrets.secret": crate::sandbox::secrets::Secret },
+    });
+
+    pub(in crate::sandbox) use guildhall::agent::{reveal, secrets as store};
+}
+
+/// Values under keys.
+pub(super) mod keyvalue {
+    wasmtime::component::bindgen!({
+        path: "wit/keyvalue",
+        world: "wasi:keyvalue/imports",
+        imports: { default: trappable },
+        with: { "wasi:keyvalue/store.bucket": crate::sandbox::keyvalue::Bucket },
+    });
+
+    pub(in crate::sandbox) use wasi::keyvalue::{atomics, batch, store};
+}

@@ -18,6 +18,7 @@ use super::limits::Limit;
 use super::staged::{Emit, Staged};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
+use crate::model::values::ValueWrite;
 
 /// One live instance.
 pub struct Body {
@@ -52,7 +53,7 @@ pub struct Turn {
 #[derive(Debug)]
 pub enum TurnEnd {
     /// The message was served: this is to be committed, all of it or nothing.
-    Done { emits: Vec<Emit>, agent_patches: Vec<String>, guild_patches: Vec<String> },
+    Done { emits: Vec<Emit>, agent_patches: Vec<String>, guild_patches: Vec<String>, values: Vec<ValueWrite> },
     /// The agent did not serve it and says so; it goes on living.
     Declined(Failure),
     /// The host stopped it on request; the body is gone.
@@ -109,8 +110,8 @@ impl Body {
         let (body, answer, mut usage) = self.call(Call::Receive(delivery)).await;
         usage.wall = began.elapsed();
         let end = match answer {
-            Ok(Answer::Received(Ok(()), staged)) => done(staged),
-            Ok(Answer::Received(Err(failure), _)) => TurnEnd::Declined(failure.into()),
+            Ok(Answer::Received(Ok(()), staged, values)) => done(staged, values),
+            Ok(Answer::Received(Err(failure), ..)) => TurnEnd::Declined(failure.into()),
             Ok(_) => unreachable!("a delivery is answered as one"),
             Err(Broken::Cancelled) => TurnEnd::Cancelled,
             Err(Broken::Fault(fault)) => TurnEnd::Broken(fault),
@@ -262,7 +263,7 @@ enum Call {
 enum Answer {
     Description(export::Description),
     Started(Result<(), String>),
-    Received(Result<(), types::Failure>, Staged),
+    Received(Result<(), types::Failure>, Staged, Vec<ValueWrite>),
     Health(export::Health),
     Stopped,
 }
@@ -287,7 +288,10 @@ impl Call {
                 let guest = store.data_mut();
                 (guest.agent_state, guest.guild_state) = (agent_state, guild_state);
                 let answer = agent.call_receive(&mut *store, &message).await?;
-                Answer::Received(answer, std::mem::take(&mut store.data_mut().staged))
+                let guest = store.data_mut();
+                let mut staged = std::mem::take(&mut guest.staged);
+                let values = guest.shelf.writes(std::mem::take(&mut staged.values));
+                Answer::Received(answer, staged, values)
             }
             Self::Heartbeat => Answer::Health(agent.call_heartbeat(store).await?),
             Self::Stop(reason) => {
@@ -311,11 +315,9 @@ impl Allowance {
     /// Returns when the call's time is up.
     fn grant(self, store: &mut Store<Guest>) -> Instant {
         let guest = store.data_mut();
-        guest.phase = self.phase;
-        guest.limiter.begin_turn();
-        guest.control.begin_turn();
-        guest.deadline = Instant::now() + Duration::from_millis(guest.limits.get(self.timeout));
-        let (fuel, deadline) = (guest.limits.get(self.fuel), guest.deadline);
+        let deadline = Instant::now() + Duration::from_millis(guest.limits.get(self.timeout));
+        guest.begin(self.phase, deadline);
+        let fuel = guest.limits.get(self.fuel);
         store.set_fuel(fuel).expect("the engine counts fuel");
         store.set_epoch_deadline(1);
         deadline
@@ -354,8 +356,9 @@ impl Broken {
     }
 }
 
-fn done(staged: Staged) -> TurnEnd {
-    TurnEnd::Done { emits: staged.emits, agent_patches: staged.agent_patches, guild_patches: staged.guild_patches }
+fn done(staged: Staged, values: Vec<ValueWrite>) -> TurnEnd {
+    let Staged { emits, agent_patches, guild_patches, .. } = staged;
+    TurnEnd::Done { emits, agent_patches, guild_patches, values }
 }
 
 /// The most of an agent's own words that goes into reports.

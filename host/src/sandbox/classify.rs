@@ -1,12 +1,14 @@
 //! From wasmtime's errors to faults: what happened, which limit was met, and whose
 //! fault it is. The arms follow what wasmtime reports, each has been provoked.
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::control::Stopped;
 use super::guest::Sealed;
 use super::limits::{Limit, Limits};
+use super::secrets::NotRevealed;
 use crate::model::fault::{Fault, FaultKind};
 
 /// What is known about a call besides its error.
@@ -55,6 +57,12 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     if let Some(sealed) = error.downcast_ref::<Sealed>() {
         return Fault::new(FaultKind::Denied, sealed.to_string());
     }
+    if let Some(denied) = error.downcast_ref::<NotRevealed>() {
+        return Fault::new(FaultKind::Denied, denied.to_string());
+    }
+    if is_handle_limit(error) {
+        return over(about, Limit::Handles, None, "it holds more resources than", "at once");
+    }
     if is_copy_limit(error) {
         return over(about, Limit::CopyBytes, None, "it passed more to the host in one call than", "bytes");
     }
@@ -92,6 +100,12 @@ pub(super) fn host_full() -> Fault {
 fn over(about: &Circumstances<'_>, limit: Limit, value: Option<u64>, what: &str, unit: &str) -> Fault {
     let most = about.limits.get(limit);
     limit.fault(most, value, format!("{what} {most} {unit}"))
+}
+
+/// The table of the host is full, or that of the component, whose error has no type.
+fn is_handle_limit(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+        || error.root_cause().to_string().contains("store handle limit exceeded")
 }
 
 /// Wasmtime keeps this error's type to itself, so its text decides.

@@ -10,10 +10,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::bindings::context::Identity as GuestIdentity;
 use super::bindings::messaging::{EmitError, Outgoing};
-use super::bindings::{Base, context, messaging, types};
+use super::bindings::{Base, context, keyvalue, messaging, secrets, types};
 use super::control::Control;
+use super::grants::Grants;
+use super::http::{self, Http};
+use super::keyvalue::Shelf;
 use super::limits::{Limit, Limits};
 use super::memory::Limiter;
+use super::offers;
+use super::policy::Policy;
 use super::staged::{Staged, State};
 use super::stdio::{Console, Output, Pipe};
 use super::{Identity, Progress, Setup};
@@ -56,18 +61,34 @@ pub(super) struct Guest {
     own_inbox: String,
     progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
     pub(super) console: Arc<Mutex<Console>>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) shelf: Shelf,
     /// Made when the guest first needs it: many never do.
     wasi: Option<Box<WasiCtx>>,
+    /// The requests of this call, once there are any.
+    http: Option<Box<Http>>,
     table: ResourceTable,
 }
 
 impl Guest {
-    pub(super) fn new(phase: Phase, digest: &Digest, setup: Setup) -> Self {
-        let Setup { identity, limits, guild_memory, progress, log, agent_state, guild_state, properties: _ } = setup;
+    pub(super) fn new(phase: Phase, digest: &Digest, setup: Setup, policy: Arc<Policy>) -> Self {
+        let Setup {
+            identity,
+            limits,
+            asked,
+            guild_memory,
+            values,
+            progress,
+            log,
+            agent_state,
+            guild_state,
+            properties: _,
+        } = setup;
         let Identity { guild_id, guild_name, agent_id, agent_name, class_name } = identity;
         let component_digest = digest.to_string();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
+        let shelf = Shelf::new(values, &agent_id);
         Self {
             phase,
             limiter: Limiter::new(&limits, guild_memory),
@@ -79,8 +100,11 @@ impl Guest {
             own_inbox: topic::agent_inbox(&AgentId::from(agent_id.as_str())),
             identity: GuestIdentity { guild_id, guild_name, agent_id, agent_name, class_name, component_digest },
             progress,
+            grants: Arc::new(Grants::new(asked, policy, log.clone())),
             console: Arc::new(Mutex::new(Console::new(log, &limits))),
+            shelf,
             wasi: None,
+            http: None,
             table,
             limits,
         }
@@ -105,12 +129,36 @@ impl Guest {
         self.console.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
+    pub(super) const fn table(&self) -> &ResourceTable {
+        &self.table
+    }
+
+    pub(super) const fn table_mut(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// What `wasi:http` works on. It counts what this call of an export sends.
+    pub(super) fn http_and_table(&mut self) -> (&mut Http, &mut ResourceTable) {
+        let (grants, limits, phase, deadline) = (&self.grants, &self.limits, self.phase, self.deadline);
+        let http = self.http.get_or_insert_with(|| Box::new(Http::new(grants.clone(), limits, phase, deadline)));
+        (http, &mut self.table)
+    }
+
+    /// Prepares for a call that ends at `deadline`: nothing of earlier ones counts.
+    pub(super) fn begin(&mut self, phase: Phase, deadline: Instant) {
+        self.phase = phase;
+        self.deadline = deadline;
+        self.http = None;
+        self.limiter.begin_turn();
+        self.control.begin_turn();
+    }
+
+    pub(super) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
         if self.phase == Phase::Sealed { Err(Sealed(import).into()) } else { Ok(()) }
     }
 
     /// Refuses what only a turn may do.
-    fn in_turn(&self, import: &'static str) -> wasmtime::Result<Result<(), String>> {
+    pub(super) fn in_turn(&self, import: &'static str) -> wasmtime::Result<Result<(), String>> {
         self.unsealed(import)?;
         Ok(if self.phase == Phase::Turn { Ok(()) } else { Err("only while a message is received".to_owned()) })
     }
@@ -120,12 +168,16 @@ impl Guest {
     }
 }
 
-/// The imports of the contract and an empty WASI: no environment, arguments,
-/// files or sockets.
+/// The imports of the contract, a WASI without arguments, files and sockets, and
+/// what agents may be granted: it looks at the grants of each.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Base::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+    secrets::Granted::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+    keyvalue::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+    offers::add_to_linker(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -181,11 +233,12 @@ impl context::Host for Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let console = &self.console;
+        let (console, grants) = (&self.console, &self.grants);
         let ctx = self.wasi.get_or_insert_with(|| {
             let pipe = |output| Pipe { console: console.clone(), output };
             Box::new(
                 WasiCtxBuilder::new()
+                    .envs(&grants.env())
                     .stdout(pipe(Output::Out))
                     .stderr(pipe(Output::Err))
                     .max_random_size(MAX_RANDOM_BYTES)

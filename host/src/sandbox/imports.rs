@@ -1,6 +1,6 @@
 //! What a component may import, in one table: what every agent is linked to, and
-//! what needs a grant. A capability that is not provided yet stands here too, so
-//! that its refusal names the grant.
+//! what needs a grant. Whatever is granted is linked to every component, and an
+//! agent that imports it without the grant does not start.
 
 use super::refusal::Refusal;
 
@@ -9,10 +9,49 @@ use super::refusal::Refusal;
 pub enum Provision {
     /// Every agent is linked to it, and none can reach anything by it.
     Linked,
-    /// It does nothing until blueprint and operator grant it.
-    Granted(&'static str),
-    /// It would need this grant, and this host does not have it.
-    Absent(&'static str),
+    /// An agent that imports it starts only when it is granted.
+    Granted(Capability),
+}
+
+/// What an agent may be granted: its blueprint asks for it, the operator's policy
+/// allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    Http,
+    KeyValue,
+    Config,
+    /// Needs no asking: what an agent prints is logged as well.
+    Logging,
+    Secrets,
+    Reveal,
+}
+
+impl Capability {
+    /// What a blueprint asks with.
+    #[must_use]
+    pub const fn asked(self) -> &'static str {
+        match self {
+            Self::Http => "sandbox.http",
+            Self::KeyValue => "sandbox.keyvalue",
+            Self::Config => "sandbox.config",
+            Self::Logging => "policy.logging",
+            Self::Secrets => "sandbox.secrets",
+            Self::Reveal => "sandbox.reveal",
+        }
+    }
+
+    /// What an operator grants with.
+    #[must_use]
+    pub const fn granted(self) -> &'static str {
+        match self {
+            Self::Http => "policy.http",
+            Self::KeyValue => "policy.keyvalue",
+            Self::Config => "policy.config",
+            Self::Logging => "policy.logging",
+            Self::Secrets => "policy.secrets",
+            Self::Reveal => "policy.reveal",
+        }
+    }
 }
 
 /// A row of the table: an interface, or with an empty `interface` a whole package.
@@ -40,18 +79,18 @@ pub const IMPORTS: &[Import] = &[
     import(CONTRACT_PACKAGE, "types", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "messaging", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "context", CONTRACT_SERIES, Provision::Linked),
-    import(CONTRACT_PACKAGE, "secrets", CONTRACT_SERIES, Provision::Absent("sandbox.secrets")),
-    import(CONTRACT_PACKAGE, "reveal", CONTRACT_SERIES, Provision::Absent("sandbox.secrets")),
+    import(CONTRACT_PACKAGE, "secrets", CONTRACT_SERIES, Provision::Granted(Capability::Secrets)),
+    import(CONTRACT_PACKAGE, "reveal", CONTRACT_SERIES, Provision::Granted(Capability::Reveal)),
     import("wasi:cli", "", WASI, Provision::Linked),
     import("wasi:io", "", WASI, Provision::Linked),
     import("wasi:clocks", "", WASI, Provision::Linked),
     import("wasi:random", "", WASI, Provision::Linked),
     import("wasi:filesystem", "", WASI, Provision::Linked),
     import("wasi:sockets", "", WASI, Provision::Linked),
-    import("wasi:http", "", WASI, Provision::Absent("sandbox.http")),
-    import("wasi:keyvalue", "", "0.2.0-draft", Provision::Absent("sandbox.keyvalue")),
-    import("wasi:config", "", "0.2.0-", Provision::Absent("sandbox.config")),
-    import("wasi:logging", "", "", Provision::Absent("sandbox.logging")),
+    import("wasi:http", "", WASI, Provision::Granted(Capability::Http)),
+    import("wasi:keyvalue", "", "0.2.0-draft", Provision::Granted(Capability::KeyValue)),
+    import("wasi:config", "", "0.2.0-", Provision::Granted(Capability::Config)),
+    import("wasi:logging", "", "", Provision::Granted(Capability::Logging)),
 ];
 
 impl Import {
@@ -74,8 +113,8 @@ fn provision(import: &str) -> Result<Provision, Refusal> {
     let mut rows =
         IMPORTS.iter().filter(|row| row.package == package && (row.interface.is_empty() || row.interface == interface));
     let Some(row) = rows.next() else {
-        let provided = IMPORTS.iter().filter(|row| !matches!(row.provision, Provision::Absent(_)));
-        return Err(Refusal::UnknownImport { import: import.into(), provided: provided.map(Import::name).collect() });
+        let provided = IMPORTS.iter().map(Import::name).collect();
+        return Err(Refusal::UnknownImport { import: import.into(), provided });
     };
     if !version.starts_with(row.series) {
         let supported = format!("{path}@{}", row.series.trim_end_matches(['.', '-']));
@@ -86,23 +125,25 @@ fn provision(import: &str) -> Result<Provision, Refusal> {
 
 /// Whether the host can link this import.
 pub(super) fn check(import: &str) -> Result<(), Refusal> {
-    match provision(import)? {
-        Provision::Linked | Provision::Granted(_) => Ok(()),
-        Provision::Absent(grant) => {
-            Err(Refusal::MissingCapability { import: import.to_owned(), grant: grant.to_owned() })
-        }
+    provision(import).map(drop)
+}
+
+/// What an agent must be granted for this import, if anything.
+pub(super) fn capability(import: &str) -> Option<Capability> {
+    match provision(import) {
+        Ok(Provision::Granted(capability)) => Some(capability),
+        Ok(Provision::Linked) | Err(_) => None,
     }
 }
 
-/// The grants that a component with these imports needs, each once.
+/// The grants that a component with these imports needs, each once, as a blueprint
+/// asks for them.
 #[must_use]
 pub fn grants<'i>(imports: impl IntoIterator<Item = &'i String>) -> Vec<&'static str> {
     let mut grants = Vec::new();
-    for import in imports {
-        if let Ok(Provision::Granted(grant) | Provision::Absent(grant)) = provision(import)
-            && !grants.contains(&grant)
-        {
-            grants.push(grant);
+    for capability in imports.into_iter().filter_map(|import| capability(import)) {
+        if !grants.contains(&capability.asked()) {
+            grants.push(capability.asked());
         }
     }
     grants
@@ -114,13 +155,18 @@ mod tests {
 
     #[test]
     fn an_import_is_linked_granted_or_unknown() {
-        for linked in ["wasi:cli/exit@0.2.6", "wasi:sockets/tcp@0.2.12", "guildhall:agent/context@0.1.3"] {
+        for linked in [
+            "wasi:cli/exit@0.2.6",
+            "wasi:sockets/tcp@0.2.12",
+            "guildhall:agent/context@0.1.3",
+            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:logging/logging",
+            "guildhall:agent/secrets@0.1.0",
+        ] {
             assert_eq!(check(linked), Ok(()), "{linked}");
         }
         let code = |import| check(import).unwrap_err().code();
-        assert_eq!(code("wasi:http/outgoing-handler@0.2.6"), "missing_capability");
-        assert_eq!(code("wasi:logging/logging"), "missing_capability");
-        assert_eq!(code("guildhall:agent/secrets@0.1.0"), "missing_capability");
+        assert_eq!(code("wasi:http/outgoing-handler@0.3.0"), "unsupported_contract");
         assert_eq!(code("guildhall:agent/messaging@0.2.0"), "unsupported_contract");
         assert_eq!(code("wasi:cli/exit@0.3.0"), "unsupported_contract");
         assert_eq!(code("guildhall:agent/telepathy@0.1.0"), "unknown_import");

@@ -31,7 +31,7 @@ pub(super) enum Begin {
 impl Lane {
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime =
-            Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_time().build()?;
+            Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_all().build()?;
         Ok(Self(Some(runtime)))
     }
 

@@ -1,10 +1,12 @@
 //! Every limit of the sandbox in one table: what holds when nobody says
-//! otherwise, the most an operator may allow, and the setting that changes it.
-//! A limit that is not in this table does not exist.
+//! otherwise, the most an operator may allow, the setting that changes it, and how
+//! often it was met since the host began. A limit that is not in this table does
+//! not exist.
 
 use std::time::Duration;
 
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{self, Fault, FaultKind};
+use crate::model::read::spec::SandboxCeilings;
 use crate::model::spec::SandboxSpec;
 
 /// Names one limit. The order is that of [`TABLE`].
@@ -32,6 +34,15 @@ pub enum Limit {
     LogLines,
     LogLineBytes,
     LogBytes,
+    HttpCalls,
+    HttpRequest,
+    HttpResponse,
+    ValueKeys,
+    ValueBytes,
+    GuildValues,
+    GuildMemory,
+    AgentLag,
+    Hops,
     Component,
     Nesting,
     Parts,
@@ -49,7 +60,7 @@ pub enum Limit {
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub limit: Limit,
-    /// `sandbox.…` is asked for in a blueprint; `host.…` is the operator's alone.
+    /// `sandbox.…` is asked for in a blueprint; all else is the operator's alone.
     pub setting: &'static str,
     pub default: u64,
     /// The most an operator may set.
@@ -59,13 +70,25 @@ pub struct Row {
 }
 
 impl Row {
+    /// The name of the counter of those who met it.
+    #[must_use]
+    pub fn metric(&self) -> String {
+        format!("limit_met_{}_total", self.setting.replace('.', "_"))
+    }
+
+    /// How often it was met since this process began.
+    #[must_use]
+    pub fn met(&self) -> u64 {
+        fault::met(self.setting)
+    }
+
     /// Whether a blueprint may ask for it; what it may not is the operator's alone.
     fn is_asked_for(&self) -> bool {
         self.setting.starts_with("sandbox.")
     }
 }
 
-const COUNT: usize = 33;
+const COUNT: usize = 42;
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
     Row { limit, setting, default, ceiling, kind }
@@ -73,7 +96,7 @@ const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, ki
 
 /// The table.
 pub const TABLE: [Row; COUNT] = {
-    use FaultKind::{CopyLimit, Deadline, Denied, Fuel, InvalidPayload, Memory, Stack, Trap};
+    use FaultKind::{Busy, CopyLimit, Deadline, Denied, Fuel, HopLimit, InvalidPayload, Memory, Stack, Trap};
     [
         row(Limit::Fuel, "sandbox.fuel", 2_000_000_000, 1_000_000_000_000, Fuel),
         row(Limit::StartFuel, "host.start_fuel", 10_000_000_000, 1_000_000_000_000, Fuel),
@@ -99,6 +122,18 @@ pub const TABLE: [Row; COUNT] = {
         row(Limit::LogLines, "host.log_lines", 200, 10_000, Denied),
         row(Limit::LogLineBytes, "host.log_line_bytes", 4 << 10, 64 << 10, Denied),
         row(Limit::LogBytes, "host.log_bytes", 64 << 10, 4 << 20, Denied),
+        // What one turn may send and read.
+        row(Limit::HttpCalls, "sandbox.http_calls", 16, 1_000, Denied),
+        row(Limit::HttpRequest, "host.http_request_kib", 1_024, 65_536, Denied),
+        row(Limit::HttpResponse, "sandbox.http_response_kib", 4_096, 262_144, Denied),
+        // What a bucket may hold, and all buckets of a guild.
+        row(Limit::ValueKeys, "sandbox.keyvalue_keys", 1_000, 100_000, Denied),
+        row(Limit::ValueBytes, "sandbox.keyvalue_kib", 1_024, 65_536, Denied),
+        row(Limit::GuildValues, "guild.keyvalue_mib", 64, 4_096, Denied),
+        row(Limit::GuildMemory, "guild.memory_mib", 1_024, 1 << 20, Memory),
+        // Messages that an agent may lag, and that may follow one another.
+        row(Limit::AgentLag, "limits.agent_lag", 10_000, 1_000_000, Busy),
+        row(Limit::Hops, "limits.hops", 1_000, 1_000_000, HopLimit),
         // What an upload may be, before anything is compiled.
         row(Limit::Component, "host.component_mib", 64, 512, Denied),
         row(Limit::Nesting, "host.component_nesting", 32, 100, Denied),
@@ -119,6 +154,11 @@ impl Limit {
     #[must_use]
     pub const fn row(self) -> &'static Row {
         &TABLE[self as usize]
+    }
+
+    /// Counts one more who met this limit.
+    pub(super) fn note(self) {
+        fault::note_met(self.row().setting);
     }
 
     /// A fault that names this limit, its value and its setting.
@@ -191,7 +231,11 @@ impl Limits {
             (Limit::Fuel, asked.fuel),
             (Limit::Memory, asked.memory_mib),
             (Limit::Timeout, asked.timeout_ms),
-            (Limit::Emits, asked.emits.map(u64::from)),
+            (Limit::Emits, asked.emits),
+            (Limit::HttpCalls, asked.http_calls),
+            (Limit::HttpResponse, asked.http_response_kib),
+            (Limit::ValueKeys, asked.keyvalue_keys),
+            (Limit::ValueBytes, asked.keyvalue_kib),
         ] {
             let Some(value) = value else { continue };
             let ceiling = self.get(limit);
@@ -205,6 +249,21 @@ impl Limits {
             limits.0[Limit::Timeout as usize] = asked.min(limits.get(Limit::Timeout));
         }
         Ok(limits)
+    }
+
+    /// What a blueprint may ask for when these are the ceilings.
+    #[must_use]
+    pub const fn ceilings(&self) -> SandboxCeilings {
+        SandboxCeilings {
+            fuel: self.get(Limit::Fuel),
+            memory_mib: self.get(Limit::Memory),
+            timeout_ms: self.get(Limit::Timeout),
+            emits: self.get(Limit::Emits),
+            http_calls: self.get(Limit::HttpCalls),
+            http_response_kib: self.get(Limit::HttpResponse),
+            keyvalue_keys: self.get(Limit::ValueKeys),
+            keyvalue_kib: self.get(Limit::ValueBytes),
+        }
     }
 
     /// The wall time of one turn.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::ResourceLimiter;
 
 use super::limits::{Limit, Limits};
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::Fault;
 
 /// What all agents of a guild may take together, in bytes.
 #[derive(Debug)]
@@ -16,9 +16,6 @@ pub struct MemoryBudget {
     limit: u64,
     used: AtomicU64,
 }
-
-/// The setting of a guild's budget.
-const GUILD_SETTING: &str = "host.guild_memory_mib";
 
 impl MemoryBudget {
     #[must_use]
@@ -108,15 +105,15 @@ impl Limiter {
                 Some(mib(*asked)),
                 format!("the agent asked for {} MiB of memory and may have {limit_mib} MiB", mib(*asked)),
             ),
-            Denied::Guild { limit, asked } => Fault::new(
-                FaultKind::Memory,
+            Denied::Guild { limit, asked } => Limit::GuildMemory.fault(
+                mib(*limit),
+                Some(mib(*asked)),
                 format!(
                     "the agents of this guild asked for {} MiB of memory and may have {} MiB",
                     mib(*asked),
                     mib(*limit)
                 ),
-            )
-            .over(mib(*limit), Some(mib(*asked)), GUILD_SETTING),
+            ),
             Denied::Elements { limit, asked } => Limit::TableElements.fault(
                 *limit,
                 Some(*asked),
@@ -201,7 +198,7 @@ mod tests {
         let mut two = Limiter::new(&Limits::default(), guild.clone());
         assert!(one.memory_growing(0, 4 * MIB, None).unwrap());
         assert!(!two.memory_growing(0, 2 * MIB, None).unwrap());
-        assert_eq!(two.denied().unwrap().setting.as_deref(), Some(GUILD_SETTING));
+        assert_eq!(two.denied().unwrap().setting.as_deref(), Some("guild.memory_mib"));
         drop(one);
         assert!(two.memory_growing(0, 2 * MIB, None).unwrap());
         assert_eq!(guild.used(), 2 << 20);

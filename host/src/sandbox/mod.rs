@@ -7,6 +7,7 @@
 //! agent; the [`Body`] that comes out takes one call at a time. A call that crosses
 //! a limit ends with a [`Fault`] that names it, and ends the body.
 
+mod addresses;
 mod bindings;
 mod body;
 mod cache;
@@ -17,13 +18,19 @@ mod compiler;
 mod control;
 mod engine;
 mod evaluator;
+mod grants;
 mod guest;
+mod http;
 mod imports;
+mod keyvalue;
 mod lane;
 mod limits;
 mod memory;
+mod offers;
+mod policy;
 mod refusal;
 mod registry;
+mod secrets;
 mod staged;
 mod stdio;
 #[cfg(test)]
@@ -46,6 +53,7 @@ pub use control::Canceller;
 pub use imports::{IMPORTS, Import, Provision, grants};
 pub use limits::{Limit, Limits, OverCeiling, Row, TABLE};
 pub use memory::MemoryBudget;
+pub use policy::{Policy, SecretGrant};
 pub use refusal::Refusal;
 pub use registry::{Component, Description, Format, digest_of};
 pub use staged::Emit;
@@ -53,6 +61,8 @@ pub use stdio::{LogLevel, LogLine, LogSink};
 
 use crate::model::fault::Fault;
 use crate::model::ids::Digest;
+use crate::model::spec::SandboxSpec;
+use crate::model::values::Values;
 
 /// How many agents a host has room for unless it is told otherwise.
 pub const DEFAULT_MAX_AGENTS: u32 = 8_000;
@@ -67,11 +77,13 @@ pub struct SandboxConfig {
     pub max_agents: u32,
     /// The most that a blueprint may ask for.
     pub ceilings: Limits,
+    /// What agents may reach.
+    pub policy: Policy,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { compiler: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::allowed() }
+        Self { compiler: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::allowed(), policy: Policy::default() }
     }
 }
 
@@ -98,6 +110,7 @@ struct Inner {
     room: Arc<Semaphore>,
     capacity: u32,
     ceilings: Limits,
+    policy: Arc<Policy>,
 }
 
 /// Who an agent is, as it can ask.
@@ -124,7 +137,11 @@ pub struct Setup {
     /// The blueprint's properties, a JSON object.
     pub properties: String,
     pub limits: Limits,
+    /// What its blueprint asks for; it gets what the operator grants of it.
+    pub asked: SandboxSpec,
     pub guild_memory: Arc<MemoryBudget>,
+    /// What the agents of its guild keep.
+    pub values: Values,
     /// Called in the middle of a turn; must not wait.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
     pub log: LogSink,
@@ -151,6 +168,8 @@ pub fn install_expressions() {
 pub enum StartFault {
     /// It said no, in its own words: a mistake in its properties.
     Refused(String),
+    /// It imports what it is not granted.
+    Missing(Refusal),
     Broken(Fault),
 }
 
@@ -160,7 +179,7 @@ impl Sandbox {
     /// # Errors
     /// The engine, the cache's directory or a thread cannot be had.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
-        let SandboxConfig { compiler, max_agents, ceilings } = config;
+        let SandboxConfig { compiler, max_agents, ceilings, policy } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let cache_dir = compiler.as_ref().map(|compiler| compiler.cache_dir.as_path());
         let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir)?);
@@ -179,6 +198,7 @@ impl Sandbox {
             engine,
             capacity,
             ceilings,
+            policy: Arc::new(policy),
         })))
     }
 
@@ -223,14 +243,15 @@ impl Sandbox {
     /// tokio runtime with time. Dropping the future ends the start within a tick.
     ///
     /// # Errors
-    /// The agent refused, or broke, or the host is full.
+    /// The agent refused, or broke, or lacks a grant, or the host is full.
     pub async fn start(&self, component: &Arc<Component>, mut setup: Setup) -> Result<Body, StartFault> {
         let Ok(room) = self.0.room.clone().try_acquire_owned() else {
             let full = classify::host_full().over(self.0.capacity.into(), None, "host.max_agents");
             return Err(StartFault::Broken(full));
         };
         let properties = std::mem::take(&mut setup.properties);
-        let guest = guest::Guest::new(guest::Phase::Between, &component.digest, setup);
+        let guest = guest::Guest::new(guest::Phase::Between, &component.digest, setup, self.0.policy.clone());
+        guest.grants.check(&component.imports).map_err(StartFault::Missing)?;
         match body::start(self.0.clone(), component.pre.clone(), guest, room, properties).await {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(refused)) => Err(StartFault::Refused(refused)),

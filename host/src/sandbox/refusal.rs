@@ -21,7 +21,8 @@ pub enum Refusal {
         listed(exports)
     )]
     NotAnAgent { expected: String, exports: Vec<String> },
-    #[error("the component imports `{import}`, which needs the grant `{grant}`; this host cannot grant it")]
+    /// An agent of it does not start.
+    #[error("the component imports `{import}` and has not the grant `{grant}`")]
     MissingCapability { import: String, grant: String },
     #[error("the component imports `{import}`, which this host does not provide: it provides {}", provided.join(", "))]
     UnknownImport { import: String, provided: Vec<String> },
@@ -76,6 +77,7 @@ impl Refusal {
 
     /// Something is more than this limit allows.
     pub(super) fn over(limit: Limit, what: &str, most: u64, value: u64) -> Self {
+        limit.note();
         Self::TooLarge { what: what.to_owned(), limit: most, value, setting: limit.row().setting.to_owned() }
     }
 
@@ -117,6 +119,7 @@ impl Refusal {
 
     /// Compiling met this limit.
     pub(super) fn compile(limit: Limit, what: &str, limits: &Limits) -> Self {
+        limit.note();
         let setting = limit.row().setting.to_owned();
         Self::CompileLimit { what: what.to_owned(), limit: limits.get(limit), setting }
     }

@@ -22,6 +22,8 @@ use super::refusal::Refusal;
 use super::{Identity, Inner, Setup, body};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::Digest;
+use crate::model::spec::SandboxSpec;
+use crate::model::values::Values;
 
 const MAX_NAME_BYTES: usize = 256;
 const MAX_SUMMARY_BYTES: usize = 4 << 10;
@@ -166,7 +168,7 @@ async fn make(
         move || sandbox.registry.link(&compiled)
     })
     .await??;
-    let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings));
+    let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.policy.clone());
     let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     let description = description(described).map_err(Refusal::Invalid)?;
     Ok(Arc::new(Component { digest: digest.clone(), description, imports: outline.imports, size, pre }))
@@ -208,6 +210,8 @@ fn nobody(ceilings: &Limits) -> Setup {
         identity: Identity::default(),
         properties: String::new(),
         limits,
+        asked: SandboxSpec::default(),
+        values: Values::default(),
         guild_memory: MemoryBudget::new(ceilings.memory_bytes()),
         progress: None,
         log: Arc::new(|_| {}),

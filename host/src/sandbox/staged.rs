@@ -5,6 +5,7 @@
 use serde_json::value::RawValue;
 
 use super::bindings::messaging::{EmitError, Outgoing};
+use super::keyvalue::Drafts;
 use super::limits::{Limit, Limits};
 use crate::model::message::{AgentTag, Priority};
 use crate::model::{payload, topic};
@@ -37,6 +38,7 @@ pub(super) struct Staged {
     /// JSON merge patches, each an object.
     pub(super) agent_patches: Vec<String>,
     pub(super) guild_patches: Vec<String>,
+    pub(super) values: Drafts,
     pub(super) progress: u64,
     bytes: u64,
 }
@@ -53,6 +55,7 @@ impl Staged {
     pub(super) fn emit(&mut self, outgoing: Outgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Emits);
         if self.emits.len() as u64 >= most {
+            Limit::Emits.note();
             return Err(EmitError::TooMany(u32::try_from(most).unwrap_or(u32::MAX)));
         }
         let size = outgoing.payload.len() + outgoing.session_state.as_ref().map_or(0, String::len);
@@ -67,9 +70,11 @@ impl Staged {
         let row = Limit::StatePatches.row();
         let most = limits.get(Limit::StatePatches);
         if (self.agent_patches.len() + self.guild_patches.len()) as u64 >= most {
+            Limit::StatePatches.note();
             return Err(format!("a turn may change state {most} times (`{}`)", row.setting));
         }
         if patch.len() > limits.size(Limit::PayloadBytes) {
+            Limit::PayloadBytes.note();
             let most = limits.get(Limit::PayloadBytes);
             return Err(format!("a patch may have {most} bytes (`{}`)", Limit::PayloadBytes.row().setting));
         }
@@ -86,6 +91,7 @@ impl Staged {
     pub(super) fn progress(&mut self, format: &str, payload: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Progress);
         if self.progress >= most {
+            Limit::Progress.note();
             return Err(EmitError::TooMany(u32::try_from(most).unwrap_or(u32::MAX)));
         }
         check_format(format)?;
@@ -96,9 +102,11 @@ impl Staged {
         Ok(())
     }
 
-    fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), String> {
+    /// Counts what the host holds for the turn.
+    pub(super) fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), String> {
         let (total, most) = (self.bytes + bytes as u64, limits.get(Limit::StagedBytes));
         if total > most {
+            Limit::StagedBytes.note();
             return Err(format!("a turn may stage {most} bytes (`{}`)", Limit::StagedBytes.row().setting));
         }
         self.bytes = total;
@@ -149,7 +157,11 @@ fn check_format(format: &str) -> Result<(), EmitError> {
 
 fn check_size(text: &str, limits: &Limits) -> Result<(), EmitError> {
     let most = limits.get(Limit::PayloadBytes);
-    if text.len() as u64 > most { Err(EmitError::PayloadTooLarge(most)) } else { Ok(()) }
+    if text.len() as u64 <= most {
+        return Ok(());
+    }
+    Limit::PayloadBytes.note();
+    Err(EmitError::PayloadTooLarge(most))
 }
 
 /// The topic in the host's spelling, if an agent may write to it: not what the

@@ -57,6 +57,7 @@ struct Budget {
     bytes: u64,
     dropped_lines: u64,
     dropped_bytes: u64,
+    cut_lines: u64,
 }
 
 impl Console {
@@ -69,6 +70,7 @@ impl Console {
             bytes: 0,
             dropped_lines: 0,
             dropped_bytes: 0,
+            cut_lines: 0,
         };
         Self { sink, budget, out: Vec::new(), err: Vec::new(), tail: Vec::new() }
     }
@@ -92,26 +94,23 @@ impl Console {
         }
     }
 
-    fn say(&mut self, mut line: Vec<u8>, output: Output) {
-        if line.trim_ascii().is_empty() {
-            return;
+    fn say(&mut self, line: Vec<u8>, output: Output) {
+        if let Some(text) = self.budget.admit(line) {
+            let (level, text) = level_of(text.trim_end_matches('\r'), output);
+            (self.sink)(LogLine { level, text: text.to_owned() });
         }
-        let budget = &mut self.budget;
-        let length = line.len() as u64;
-        if budget.lines >= budget.max_lines || budget.bytes + length > budget.max_bytes {
-            budget.dropped_lines += 1;
-            budget.dropped_bytes += length;
-            return;
+    }
+
+    /// Takes what a guest logs, a line or several, on the budget of what it prints.
+    pub(super) fn log(&mut self, level: LogLevel, text: &str) {
+        for line in text.lines() {
+            // One byte more than a line may have, so that it is seen to be cut.
+            let taken = line.len().min(self.budget.line_bytes + 1);
+            self.budget.dropped_bytes += (line.len() - taken) as u64;
+            if let Some(text) = self.budget.admit(line.as_bytes()[..taken].to_vec()) {
+                (self.sink)(LogLine { level, text });
+            }
         }
-        budget.lines += 1;
-        budget.bytes += length;
-        if line.len() > budget.line_bytes {
-            line.truncate(budget.line_bytes);
-            line.extend_from_slice("…".as_bytes());
-        }
-        let text = String::from_utf8_lossy(&line);
-        let (level, text) = level_of(text.trim_end_matches('\r'), output);
-        (self.sink)(LogLine { level, text: text.to_owned() });
     }
 
     /// Ends unfinished lines, says how much was dropped, and gives the next turn a
@@ -136,6 +135,13 @@ impl Console {
             );
             (self.sink)(LogLine { level: LogLevel::Warn, text });
         }
+        if budget.cut_lines > 0 {
+            let (cut, setting) = (budget.cut_lines, Limit::LogLineBytes.row().setting);
+            let text =
+                format!("{cut} lines of output were cut: a line may have {} bytes (`{setting}`)", budget.line_bytes);
+            (self.sink)(LogLine { level: LogLevel::Warn, text });
+        }
+        budget.cut_lines = 0;
         (budget.lines, budget.bytes, budget.dropped_lines, budget.dropped_bytes) = (0, 0, 0, 0);
         self.tail.clear();
     }
@@ -145,6 +151,33 @@ impl Console {
         let text = String::from_utf8_lossy(&self.tail);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+impl Budget {
+    /// A line as it is told, cut if it is too long; `None` when the turn has said
+    /// enough.
+    fn admit(&mut self, mut line: Vec<u8>) -> Option<String> {
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        let length = line.len() as u64;
+        if self.lines >= self.max_lines || self.bytes + length > self.max_bytes {
+            let limit = if self.lines >= self.max_lines { Limit::LogLines } else { Limit::LogBytes };
+            limit.note();
+            self.dropped_lines += 1;
+            self.dropped_bytes += length;
+            return None;
+        }
+        self.lines += 1;
+        self.bytes += length;
+        if line.len() > self.line_bytes {
+            Limit::LogLineBytes.note();
+            self.cut_lines += 1;
+            line.truncate(self.line_bytes);
+            line.extend_from_slice("…".as_bytes());
+        }
+        Some(String::from_utf8_lossy(&line).into_owned())
     }
 }
 
@@ -251,7 +284,8 @@ mod tests {
         let seen: Vec<_> = lines.lock().unwrap().iter().map(|line| line.text.clone()).collect();
         assert_eq!(seen[..2], ["01234567…", "1"]);
         assert!(seen[2].starts_with("2 lines and 9 bytes of output were dropped"), "{}", seen[2]);
-        assert_eq!(seen[3], "next tur…");
+        assert!(seen[3].starts_with("1 lines of output were cut: a line may have 8 bytes"), "{}", seen[3]);
+        assert_eq!(seen[4], "next tur…");
     }
 
     #[test]

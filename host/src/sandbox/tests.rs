@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+mod walk;
+
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -18,6 +20,8 @@ struct Script {
     describe: &'static str,
     start: &'static str,
     receive: &'static str,
+    heartbeat: &'static str,
+    stop: &'static str,
     functions: &'static str,
 }
 
@@ -30,11 +34,12 @@ const PROGRESS: &str = "(call $progress (i32.const 520) (i32.const 4) (i32.const
 const LOOP: &str = "(loop $again (br $again))";
 
 fn build(script: &Script) -> Arc<[u8]> {
-    let Script { describe, start, receive, functions } = script;
+    let Script { describe, start, receive, heartbeat, stop, functions } = script;
     let module = format!(
         r#"(module
             (import "guildhall:agent/messaging@0.1.0" "emit" (func $emit (param i32 i32)))
             (import "guildhall:agent/messaging@0.1.0" "progress" (func $progress (param i32 i32 i32 i32 i32)))
+            (import "guildhall:agent/context@0.1.0" "update-agent-state" (func $patch (param i32 i32 i32)))
             (memory (export "memory") 1)
             (global $free (mut i32) (i32.const 8192))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
@@ -47,8 +52,8 @@ fn build(script: &Script) -> Arc<[u8]> {
                 (global.set $free (i32.const 8192))
                 {receive}
                 (i32.const 2048))
-            (func (export "guildhall:agent/agent@0.1.0#heartbeat") (result i32) (i32.const 2048))
-            (func (export "guildhall:agent/agent@0.1.0#stop") (param i32))
+            (func (export "guildhall:agent/agent@0.1.0#heartbeat") (result i32) {heartbeat} (i32.const 2048))
+            (func (export "guildhall:agent/agent@0.1.0#stop") (param i32) {stop})
             {functions}
             (data (i32.const 512) "Script  text      {{}}")
             ;; A description: the class name, and nothing else.
@@ -78,6 +83,8 @@ fn setup(limits: Limits) -> Setup {
         identity: Identity { agent_id: "me".into(), ..Identity::default() },
         properties: "{}".into(),
         limits,
+        asked: crate::model::spec::SandboxSpec::default(),
+        values: crate::model::values::Values::default(),
         guild_memory: MemoryBudget::new(1 << 30),
         progress: None,
         log: Arc::new(|_| {}),

@@ -12,7 +12,7 @@ use crate::model::read::spec::{SandboxCeilings, guild};
 use crate::model::spec::GuildSpec;
 use crate::model::status::{AgentStatus, GuildStatus};
 
-const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1, memory_mib: 1, timeout_ms: 1, emits: 1 };
+const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
 
 /// A store of its own for a test; the directory lives as long as the test.
 async fn store() -> (Store, tempfile::TempDir) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Outcome, check};
 
 const CEILINGS: SandboxCeilings =
-    SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 };
+    SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256, ..SandboxCeilings::NOTHING };
 
 /// The paths of the mistakes; the words are ours.
 fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expected: &Value) -> Outcome {

@@ -14,6 +14,8 @@ mod files;
 mod frames;
 mod fuzz;
 mod golden;
+mod grants;
+mod hostile;
 mod limits;
 mod oci;
 mod openapi;

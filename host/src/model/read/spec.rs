@@ -3,6 +3,7 @@
 //! own models, and the operator's ceilings for the sandbox.
 
 mod rules;
+mod sandbox;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,20 +14,13 @@ use super::{
 };
 use crate::model::component::ComponentRef;
 use crate::model::ids::{AgentId, Digest, random_id};
-use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip, SandboxSpec};
+use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
+pub use sandbox::SandboxCeilings;
 
 use rules::predicates;
-
-/// The most that a spec may ask of the sandbox; the operator's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SandboxCeilings {
-    pub fuel: u64,
-    pub memory_mib: u64,
-    pub timeout_ms: u64,
-    pub emits: u32,
-}
+use sandbox::sandbox;
 
 /// Longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
@@ -154,20 +148,6 @@ fn qos(value: &Value, mistakes: &mut Mistakes) -> Option<QosSpec> {
 fn small(value: &Value, mistakes: &mut Mistakes) -> Option<u32> {
     let number = whole(0, u64::from(u32::MAX))(value, mistakes)?;
     u32::try_from(number).ok()
-}
-
-/// Unknown keys are refused here: a limit that is not understood is a limit that
-/// does not hold.
-fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
-    object(|f| {
-        let fuel = f.optional("fuel", whole(1, ceilings.fuel));
-        let memory_mib = f.optional("memory_mib", whole(1, ceilings.memory_mib));
-        let timeout_ms = f.optional("timeout_ms", whole(1, ceilings.timeout_ms));
-        let emits = f.optional("emits", whole(1, u64::from(ceilings.emits)));
-        f.forbid_others(&["fuel", "memory_mib", "timeout_ms", "emits"])?;
-        let emits = emits?.map(u32::try_from).transpose().ok()?;
-        Some(SandboxSpec { fuel: fuel?, memory_mib: memory_mib?, timeout_ms: timeout_ms?, emits })
-    })(value, mistakes)
 }
 
 fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {

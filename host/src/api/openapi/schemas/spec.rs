@@ -79,7 +79,7 @@ struct AgentSpec {
     sandbox: Option<SandboxSpec>,
 }
 
-/// What an agent asks of its sandbox, within the operator's ceilings.
+/// What an agent asks of its sandbox, within the operator's ceilings and grants.
 #[derive(ToSchema)]
 struct SandboxSpec {
     #[schema(minimum = 1)]
@@ -89,7 +89,36 @@ struct SandboxSpec {
     #[schema(minimum = 1)]
     timeout_ms: Option<u64>,
     #[schema(minimum = 1)]
-    emits: Option<u32>,
+    emits: Option<u64>,
+    /// HTTP requests of one turn.
+    #[schema(minimum = 1)]
+    http_calls: Option<u64>,
+    /// KiB of responses that one turn reads.
+    #[schema(minimum = 1)]
+    http_response_kib: Option<u64>,
+    /// Keys of a bucket.
+    #[schema(minimum = 1)]
+    keyvalue_keys: Option<u64>,
+    /// KiB of a bucket.
+    #[schema(minimum = 1)]
+    keyvalue_kib: Option<u64>,
+    /// Where it sends requests: `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com`.
+    #[schema(nullable = false)]
+    http: Option<Vec<String>>,
+    /// Whether it keeps values under keys.
+    #[schema(nullable = false)]
+    keyvalue: Option<bool>,
+    /// What it reads as its configuration.
+    config: Option<BTreeMap<String, String>>,
+    /// Secrets that go into its requests, by name.
+    #[schema(nullable = false)]
+    secrets: Option<Vec<String>>,
+    /// Secrets that it reads, by name.
+    #[schema(nullable = false)]
+    reveal: Option<Vec<String>>,
+    /// Variables of the host's environment that it sees, by name.
+    #[schema(nullable = false)]
+    env: Option<Vec<String>>,
 }
 
 #[derive(ToSchema)]

@@ -6,7 +6,16 @@ use crate::model::expression::Language;
 use crate::model::read::{FieldError, document};
 use crate::model::spec::Transformer;
 
-const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1000, memory_mib: 64, timeout_ms: 500, emits: 8 };
+const CEILINGS: SandboxCeilings = SandboxCeilings {
+    fuel: 1000,
+    memory_mib: 64,
+    timeout_ms: 500,
+    emits: 8,
+    http_calls: 4,
+    http_response_kib: 64,
+    keyvalue_keys: 10,
+    keyvalue_kib: 16,
+};
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
 fn read(value: &Value) -> Result<GuildSpec, Vec<FieldError>> {

@@ -1,0 +1,277 @@
+//! Where a request of an agent goes: scheme, host and port. Blueprints ask for
+//! origins and operators grant them; a request leaves when both cover it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a request is spoken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port where none is named.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// The longest host, in bytes.
+const MAX_HOST: usize = 253;
+
+/// `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com`
+/// (whatever is below it, not itself) or `https://*` (every host). Without a port it
+/// is the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Origin {
+    scheme: Scheme,
+    host: Host,
+    port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Host {
+    Any,
+    /// Ends so, with a dot before it.
+    Below(String),
+    Name(String),
+    Address(IpAddr),
+}
+
+impl Origin {
+    /// The origin of one request. `host` may be a name or an address, in brackets if
+    /// it is one of IPv6.
+    ///
+    /// # Errors
+    /// The host is neither.
+    pub fn of(scheme: Scheme, host: &str, port: Option<u16>) -> Result<Self, String> {
+        match Host::read(host)? {
+            Host::Any | Host::Below(_) => Err(format!("`{host}` is no host")),
+            host => Ok(Self { scheme, host, port: port.unwrap_or_else(|| scheme.port()) }),
+        }
+    }
+
+    /// Whether whatever `other` stands for is also covered by this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.scheme == other.scheme && self.port == other.port && self.host.covers(&other.host)
+    }
+
+    /// Whether one of them covers the other.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address, if the host is one.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        match self.host {
+            Host::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The host as it is looked up: without brackets.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match &self.host {
+            Host::Address(address) => address.to_string(),
+            host => host.to_string(),
+        }
+    }
+}
+
+impl Host {
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(text).parse::<IpAddr>() {
+            return match (address, bare) {
+                (IpAddr::V6(_), None) | (IpAddr::V4(_), Some(_)) => Err(format!("`{text}` is no host")),
+                _ => Ok(Self::Address(address)),
+            };
+        }
+        let (name, is_below) = text.strip_prefix("*.").map_or((text, false), |rest| (rest, true));
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        if name.len() > MAX_HOST || !name.split('.').all(is_label) {
+            return Err(format!("`{text}` is no host: write names in ASCII (`xn--…`), addresses of IPv6 in brackets"));
+        }
+        Ok(if is_below { Self::Below(name) } else { Self::Name(name) })
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Below(end), Self::Name(name) | Self::Below(name)) => {
+                name.strip_suffix(end.as_str()).is_some_and(|rest| rest.ends_with('.'))
+                    || matches!(other, Self::Below(other) if other == end)
+            }
+            (this, other) => this == other,
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Below(name) => write!(f, "*.{name}"),
+            Self::Name(name) => f.write_str(name),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.name(), self.host)?;
+        if self.port == self.scheme.port() { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("`{text}` is no origin ({why}): write `https://host` or `http://host:port`");
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(wrong("its scheme is neither http nor https")),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err(wrong("it has more than scheme, host and port"));
+        }
+        let (host, port) = match rest.rsplit_once(':') {
+            // The colon is one of an address of IPv6.
+            Some((_, after)) if after.contains(']') => (rest, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        };
+        let port = match port.map(str::parse::<u16>) {
+            Some(Ok(port)) if port > 0 => port,
+            Some(_) => return Err(wrong("its port is no number from 1 to 65535")),
+            None => scheme.port(),
+        };
+        Ok(Self { scheme, host: Host::read(host).map_err(|why| wrong(&why))?, port })
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+/// Whether a text may name a secret or a variable: it can be no path.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.bytes().all(is_inner) && text.bytes().next().is_some_and(|first| !matches!(first, b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn an_origin_is_written_as_it_was_read() {
+        for text in
+            ["https://a.example", "http://10.0.0.5:8080", "https://*.a.example:8443", "https://*", "http://[::1]"]
+        {
+            assert_eq!(origin(text).to_string(), text);
+        }
+        assert_eq!(origin("HTTPS://A.Example.:443/").to_string(), "https://a.example");
+    }
+
+    #[test]
+    fn what_is_no_origin_is_told_why() {
+        let wrong = [
+            "a.example",
+            "ftp://a.example",
+            "https://a.example/path",
+            "https://user@a.example",
+            "https://a.example:0",
+            "https://a..example",
+            "https://",
+            "https://é.example",
+            "https://*a.example",
+            "https://::1",
+            "https://a.*.b",
+        ];
+        for text in wrong {
+            assert!(text.parse::<Origin>().is_err_and(|error| error.contains("https://host")), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_covers_what_it_says_and_no_more() {
+        let covers = |one: &str, other: &str| origin(one).covers(&origin(other));
+        assert!(covers("https://*", "https://a.example") && covers("https://*", "https://*.example"));
+        assert!(covers("https://*.example", "https://a.b.example") && covers("https://*.example", "https://*.example"));
+        assert!(covers("https://a.example", "https://A.example"));
+        assert!(!covers("https://*.example", "https://example") && !covers("https://*.example", "https://badexample"));
+        assert!(
+            !covers("https://a.example", "http://a.example") && !covers("https://a.example", "https://a.example:8443")
+        );
+        assert!(!covers("https://*.0.0.1", "https://127.0.0.1"), "an address is no name below another");
+        assert!(origin("https://*.example").meets(&origin("https://a.example")));
+    }
+
+    #[test]
+    fn the_host_of_a_request_is_no_pattern() {
+        assert!(Origin::of(Scheme::Https, "*", None).is_err());
+        assert!(Origin::of(Scheme::Https, "*.example", None).is_err());
+        assert_eq!(Origin::of(Scheme::Http, "[::1]", Some(81)).unwrap().host(), "::1");
+    }
+}

@@ -1,0 +1,239 @@
+//! What agents reach, and what they do not: grants are asked for in the blueprint and given by the operator.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use guildhall_tests::{Chat, Host, Options, Socket, blueprint, chat, frame};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+fn component() -> Vec<u8> {
+    // Built by this crate's build script.
+    let path = env!("REACHING_WASM");
+    std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A server that answers everybody with 200 and `hello`, and keeps what it heard.
+struct Server {
+    origin: String,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+async fn server() -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let all = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let all = all.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                    if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                all.lock().expect("a lock").push(String::from_utf8_lossy(&head).into_owned());
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+                while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
+                    head.clear();
+                }
+            });
+        }
+    });
+    Server { origin, heard }
+}
+
+/// An agent that reaches, with what its blueprint asks for.
+fn reaching(digest: &str, name: &str, sandbox: &Value) -> Value {
+    json!({
+        "id": name.to_lowercase(), "name": name, "description": "Reaches for what it is told",
+        "class_name": "guildhall.tests.ReachingAgent", "component": digest, "sandbox": sandbox,
+    })
+}
+
+/// Asks for everything.
+fn everything(server: &Server) -> Value {
+    json!({
+        "http": [server.origin], "http_calls": 3, "keyvalue": true, "keyvalue_keys": 10, "keyvalue_kib": 64,
+        "config": {"greeting": "good morning"}, "secrets": ["KEY", "OTHER"], "reveal": ["OTHER"], "env": ["PATH", "HOME"],
+    })
+}
+
+struct Granted {
+    host: Host,
+    server: Server,
+    digest: String,
+    _secrets: tempfile::TempDir,
+}
+
+/// A host that grants what [`everything`] asks for but the variable `HOME`.
+async fn granted() -> Granted {
+    let server = server().await;
+    let secrets = tempfile::tempdir().expect("a directory");
+    for (name, value) in [("KEY", "hush"), ("OTHER", "psst")] {
+        std::fs::write(secrets.path().join(name), value).expect("a secret");
+    }
+    let options = super::options()
+        .set("policy.http", &server.origin)
+        .set("policy.secrets", "KEY,OTHER")
+        .set("policy.reveal", "OTHER")
+        .set("policy.secrets_dir", secrets.path().display())
+        .set("policy.env", "PATH");
+    let host = Host::spawn(options).await;
+    let digest = host.rest().upload(component()).await;
+    Granted { host, server, digest, _secrets: secrets }
+}
+
+impl Granted {
+    async fn chat(&self) -> (String, Chat) {
+        let spec = json!({"name": "Reaching", "description": "Reaches",
+            "agents": [reaching(&self.digest, "Reaching", &everything(&self.server))]});
+        let guild = self.host.rest().launch_spec(&spec).await;
+        let chat = chat::join(&self.host, &guild, "ann").await;
+        (guild, chat)
+    }
+}
+
+/// What the agent replies.
+async fn ask(chat: &mut Chat, order: &str) -> String {
+    chat.say(order);
+    let what = format!("an answer to `{order}`");
+    let answer = chat.socket.wait_within(Duration::from_secs(30), &what, |frame| {
+        frame::is_error(frame) || (!frame::text(frame).is_empty() && frame::text(frame) != order)
+    });
+    let answer = answer.await;
+    if frame::is_error(&answer) { answer["payload"].to_string() } else { frame::text(&answer).to_owned() }
+}
+
+#[tokio::test]
+async fn an_agent_gets_what_is_asked_for_and_granted() {
+    let granted = granted().await;
+    let (_, mut chat) = granted.chat().await;
+    let origin = granted.server.origin.clone();
+    let chat = &mut chat;
+    assert_eq!(ask(chat, &format!("get {origin}/path")).await, "200 hello");
+    assert_eq!(ask(chat, "secret KEY").await, "{{secret:KEY}}");
+    assert_eq!(ask(chat, &format!("auth {origin}/ {{{{secret:KEY}}}}")).await, "200 hello");
+    let heard = granted.server.heard.lock().expect("a lock").join("\n");
+    assert!(heard.contains("GET /path ") && heard.contains("authorization: hush\r\n"), "{heard}");
+    assert_eq!(ask(chat, "reveal OTHER").await, "psst");
+    assert_eq!(ask(chat, "config greeting").await, "good morning");
+    assert_eq!(ask(chat, "config nothing-such").await, "nothing");
+    assert_ne!(ask(chat, "env PATH").await, "nothing");
+    assert_eq!(ask(chat, "env HOME").await, "nothing");
+    assert_eq!(ask(chat, "log well-logged").await, "logged");
+    assert!(granted.host.stderr_tail().contains("reaching: well-logged"), "{}", granted.host.stderr_tail());
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_refused_by_name_and_told_once() {
+    let granted = granted().await;
+    let (_, mut chat) = granted.chat().await;
+    let chat = &mut chat;
+    for url in [
+        "http://127.0.0.1:1/",
+        "http://localhost:8880/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+        "http://10.0.0.1/",
+        "https://example.com/",
+    ] {
+        assert_eq!(ask(chat, &format!("get {url}")).await, "refused: ErrorCode::HttpRequestDenied", "{url}");
+    }
+    assert!(ask(chat, "secret NONE").await.contains("`NONE` is not granted"));
+    for path in ["/etc/passwd", "/proc/self/environ", "guildhall.db", "../journal.db"] {
+        let answer = ask(chat, &format!("file {path}")).await;
+        assert!(answer.starts_with("refused: "), "{path}: {answer}");
+    }
+    assert!(ask(chat, "read others key").await.contains("NoSuchStore"));
+    // It has no way to say no but to end the agent.
+    let denied = ask(chat, "reveal KEY").await;
+    assert!(denied.contains(r#""kind":"denied""#) && denied.contains("sandbox.reveal"), "{denied}");
+    let log = granted.host.stderr_tail();
+    assert!(log.contains("a request to http://10.0.0.1: it needs the grant `sandbox.http`"), "{log}");
+    assert!(!log.contains("hush") && !log.contains("psst"), "{log}");
+}
+
+#[tokio::test]
+async fn floods_end_in_the_name_of_their_limit() {
+    let granted = granted().await;
+    let (_, mut chat) = granted.chat().await;
+    let (chat, origin) = (&mut chat, granted.server.origin.clone());
+    assert_eq!(ask(chat, &format!("gets 10 {origin}/")).await, "answered 3");
+    assert!(ask(chat, "fill own 100 1").await.contains("sandbox.keyvalue_keys"));
+    assert!(ask(chat, "fill own 10 10000").await.contains("sandbox.keyvalue_kib"));
+    assert!(ask(chat, "fill own 1 300000").await.contains("host.payload_bytes"));
+    // The server answers before it has read it all.
+    ask(chat, &format!("upload 2000000 {origin}/")).await;
+    let handles = ask(chat, "buckets").await;
+    assert!(handles.contains("host.handles"), "{handles}");
+    let log = granted.host.stderr_tail();
+    assert!(log.contains("`sandbox.http_calls`") && log.contains("`host.http_request_kib`"), "{log}");
+    chat.say("still here");
+    let still_here = |frame: &Value| frame::says(frame, "ok: still here");
+    chat.socket.wait_within(Duration::from_secs(60), "the next message to be served", still_here).await;
+}
+
+#[tokio::test]
+async fn what_a_turn_keeps_is_there_after_a_crash_and_what_it_lost_is_not() {
+    let mut granted = granted().await;
+    let (guild, mut chat) = granted.chat().await;
+    assert_eq!(ask(&mut chat, "keep own a 1").await, "1");
+    assert_eq!(ask(&mut chat, "keep guild shared 7").await, "7");
+    assert_eq!(ask(&mut chat, "add own n 40").await, "40");
+    assert_eq!(ask(&mut chat, "add own n 2").await, "42");
+    assert!(ask(&mut chat, "keep-trap own a 2").await.contains("told to trap"));
+    granted.host.kill().await;
+    granted.host.start_again().await;
+    let mut chat = chat::join(&granted.host, &guild, "bob").await;
+    assert_eq!(ask(&mut chat, "read own a").await, "1");
+    assert_eq!(ask(&mut chat, "read own n").await, "42");
+    assert_eq!(ask(&mut chat, "read guild shared").await, "7");
+    assert_eq!(ask(&mut chat, "keys own").await, "2");
+}
+
+/// What the report says of an agent that does not start.
+async fn detail(host: &Host, agent: &Value) -> String {
+    let spec = json!({"name": "Lacking", "description": "Lacks a grant", "agents": [agent]});
+    let guild = host.rest().launch_spec(&spec).await;
+    let mut system = Socket::connect(&chat::system_url(host, &guild, "ann", "")).await;
+    let id = agent["id"].as_str().expect("an id");
+    let report = system
+        .wait_within(Duration::from_secs(30), "a report with the error", |frame| {
+            frame::is_report(frame) && frame["payload"]["agents"][id]["checkstatus"] == "error"
+        })
+        .await;
+    report["payload"]["agents"][id]["checkmeta"]["detail"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn an_agent_that_lacks_a_grant_does_not_start_and_says_which() {
+    let server = server().await;
+    let host = Host::spawn(super::options()).await;
+    let digest = host.rest().upload(component()).await;
+    let nothing = detail(&host, &reaching(&digest, "Nothing", &json!({}))).await;
+    assert!(nothing.contains("missing_capability") && nothing.contains("`sandbox."), "{nothing}");
+    let all = detail(&host, &reaching(&digest, "All", &everything(&server))).await;
+    assert!(all.contains("missing_capability") && all.contains("`policy."), "{all}");
+}
+
+#[tokio::test]
+async fn a_blueprint_beyond_a_ceiling_is_refused_with_both_numbers() {
+    let host = Host::spawn(Options::clone(&super::options()).set("sandbox.http_calls", 5)).await;
+    let category = host.rest().category().await;
+    for (asked, words) in [
+        (json!({"http_calls": 6}), "less than or equal to 5"),
+        (json!({"http": ["example.com"]}), "write `https://host`"),
+        (json!({"secrets": ["../KEY"]}), "a name has letters"),
+        (json!({"htpp": []}), "Extra inputs"),
+    ] {
+        let mut spec = blueprint::echo();
+        spec["agents"][0]["sandbox"] = asked.clone();
+        let answer = host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, &category)).await;
+        let refused = answer.expect(&[400, 422]).to_string();
+        assert!(refused.contains(words), "{asked}: {refused}");
+    }
+}

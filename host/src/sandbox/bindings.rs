@@ -10,4 +10,4 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use exports::guildhall::agent::agent as export;
-pub(super) use guildhall::agent::{context, messaging, types};
+pub(super) use guildhall::agent::{context, expressions, messaging, types};

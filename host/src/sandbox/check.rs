@@ -159,8 +159,8 @@ fn check_import(import: &str) -> Result<(), Refusal> {
         ("wasi:keyvalue", _) => missing("sandbox.keyvalue"),
         ("wasi:config", _) => missing("sandbox.config"),
         ("wasi:logging", _) => missing("sandbox.logging"),
-        (PACKAGE, "types" | "messaging" | "context") if is_in_series(import, CONTRACT_SERIES) => Ok(()),
-        (PACKAGE, "types" | "messaging" | "context") => {
+        (PACKAGE, "types" | "messaging" | "context" | "expressions") if is_in_series(import, CONTRACT_SERIES) => Ok(()),
+        (PACKAGE, "types" | "messaging" | "context" | "expressions") => {
             Err(Refusal::UnsupportedContract { found: import.to_owned(), supported: format!("{path}@0.1.0") })
         }
         ("wasi:cli" | "wasi:io" | "wasi:clocks" | "wasi:random" | "wasi:filesystem" | "wasi:sockets", _)

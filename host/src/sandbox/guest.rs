@@ -105,7 +105,7 @@ impl Guest {
         self.console.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
+    pub(super) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
         if self.phase == Phase::Sealed { Err(Sealed(import).into()) } else { Ok(()) }
     }
 

@@ -15,6 +15,7 @@ mod classify;
 mod control;
 mod engine;
 mod evaluator;
+mod expressions;
 mod guest;
 mod lane;
 mod limits;

@@ -217,8 +217,12 @@ impl Runner {
     }
 
     async fn serve(&mut self, mut delivery: Delivery) -> Flow {
-        if !self.is_for(&delivery) || self.is_overdue(&delivery.message) {
+        if !self.is_for(&delivery) {
             self.commit(&delivery, Turn::default());
+            return Flow::On;
+        }
+        if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
+            self.give_up(&delivery, &expired);
             return Flow::On;
         }
         let now_ms = self.agent.clock.now_ms();
@@ -246,13 +250,6 @@ impl Runner {
         let (agent, guild) = turn::owners(&spec.id);
         let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
         turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild })
-    }
-
-    /// Whether its time to live is over: it is consumed and not served.
-    fn is_overdue(&self, message: &Message) -> bool {
-        let Some(ttl) = message.ttl else { return false };
-        let lives_ms = u64::try_from(ttl).unwrap_or(0).saturating_mul(1_000);
-        self.agent.clock.now_ms().saturating_sub(message.id.timestamp_ms()) > lives_ms
     }
 
     /// The messages before it that its receiver is given with it, as JSON texts.

@@ -135,12 +135,7 @@ impl Manager {
                 }
                 heard = tail.next() => running.heard(heard, &mut tail),
                 asked = requests.next() => match asked {
-                    Ok(delivery) => {
-                        let served = running.serve(&delivery).await;
-                        // Written whether or not somebody waits.
-                        drop(requests.commit(&delivery.message, served.turn));
-                        served.event
-                    }
+                    Ok(delivery) => running.serve(&requests, &delivery).await,
                     Err(error) => {
                         tracing::error!(%error, %guild, "the requests to a manager cannot be read");
                         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -334,7 +334,7 @@ impl Shared {
             let attempts = u32::try_from(row.get::<i64, _>(3)).unwrap_or(0);
             cursors.push((consumer, lanes, MessageId::from_i64(row.get(2)), attempts));
         }
-        let states = sqlx::query_as("SELECT owner, version, state FROM states WHERE guild = ?")
+        let states = sqlx::query_as("SELECT owner, version, updated_ms, state FROM states WHERE guild = ?")
             .bind(key)
             .fetch_all(&self.readers)
             .await?;

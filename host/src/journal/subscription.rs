@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 
 use crate::model::ids::MessageId;
 use crate::model::message::{Message, Priority};
+use crate::model::state::{StateChange, StateError, StateOwner};
 
-use super::guild_log::{GuildLog, Turn};
+use super::guild_log::{GuildLog, Stated, Turn};
 use super::queue::{Behind, Cursors, Next, Queue};
 use super::{JournalError, Limits, Receipt};
 
@@ -179,6 +180,21 @@ impl Consumer {
     pub fn commit(&self, consumed: &Message, turn: Turn) -> Receipt {
         let lane = self.subscriber.lane(consumed);
         self.log.commit(&self.subscriber, consumed.id, turn, || self.subscriber.queue().consumed(lane, consumed.id))
+    }
+
+    /// Commits a turn of one change in one step: the message is consumed, the state is
+    /// changed if the change applies, and what `answer` makes of the outcome is
+    /// appended. `answer` is called under the guild's lock and must not use the log.
+    pub fn commit_change(
+        &self,
+        consumed: &Message,
+        change: (&StateOwner, &StateChange),
+        answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
+    ) -> Receipt {
+        let lane = self.subscriber.lane(consumed);
+        self.log.commit_change(&self.subscriber, consumed.id, change, answer, || {
+            self.subscriber.queue().consumed(lane, consumed.id)
+        })
     }
 
     /// Notes that a message has been tried `attempt` times, so that the count goes

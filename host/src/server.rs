@@ -183,7 +183,11 @@ fn open_files(config: &Config) -> anyhow::Result<Files> {
     }
 }
 
-async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
+/// Prepares the components that are part of this program.
+///
+/// # Errors
+/// One of them is broken.
+pub async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.prepare((*bytes).into()).await;

@@ -254,12 +254,7 @@ impl Runner {
 
     /// The messages before it that its receiver is given with it, as JSON texts.
     async fn enriched(log: &GuildLog, message: &Message) -> Option<Vec<String>> {
-        if message.enrich_with_history == 0 {
-            return None;
-        }
-        let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
-        let from = message.history.len().saturating_sub(asked);
-        let ids: Vec<_> = message.settled_history()[from..].iter().map(|entry| entry.origin).collect();
+        let ids = turn::asked_history(message)?;
         match log.by_ids(&ids).await {
             Ok(found) => Some(turn::in_order(&ids, &found)),
             Err(error) => {

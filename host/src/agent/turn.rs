@@ -55,6 +55,18 @@ pub fn for_guest(
 /// How many messages the routes may make of what one turn said.
 const MAX_ROUTED: usize = 1_024;
 
+/// The ids of the earlier messages that a message's receiver is to be given with it,
+/// oldest first; `None`: it asks for none.
+#[must_use]
+pub fn asked_history(message: &Message) -> Option<Vec<MessageId>> {
+    if message.enrich_with_history == 0 {
+        return None;
+    }
+    let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
+    let from = message.history.len().saturating_sub(asked);
+    Some(message.settled_history()[from..].iter().map(|entry| entry.origin).collect())
+}
+
 /// The messages with these ids as JSON texts, in this order; what is not there is
 /// passed over.
 pub fn in_order(ids: &[MessageId], found: &[Message]) -> Vec<String> {

@@ -383,7 +383,7 @@ fn proxy_row(user: &UserId, name: &str) -> AgentRow {
     let spec = AgentSpec {
         id: AgentId::proxy_of(user),
         name: name.to_owned(),
-        description: format!("The proxy of the user {name}"),
+        description: format!("Agent for user {user}"),
         class_name: format::USER_PROXY_CLASS.to_owned(),
         additional_topics: vec![topic::user_inbox(user), topic::user_outbox(user), topic::BROADCAST.to_owned()],
         properties: std::iter::once(("user_id".to_owned(), json!(user))).collect(),

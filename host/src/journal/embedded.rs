@@ -207,7 +207,7 @@ impl Journal {
     }
 }
 
-type Restored = (Vec<(String, Cursors, MessageId, u32)>, Vec<(String, i64, String)>);
+type Restored = (Vec<(String, Cursors, MessageId, u32)>, Vec<(String, i64, i64, String)>);
 
 impl Shared {
     pub fn sequence(&self) -> MutexGuard<'_, Sequence> {

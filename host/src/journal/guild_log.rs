@@ -590,7 +590,7 @@ impl Inner {
         let mut listeners: Vec<Arc<Subscriber>> = Vec::new();
         for topic in message.topics.as_slice().iter().chain(&message.also) {
             for subscriber in self.by_topic.get(topic).into_iter().flatten() {
-                if !subscriber.is_own(message) && !listeners.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
+                if !subscriber.is_deaf_to(message) && !listeners.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
                     listeners.push(subscriber.clone());
                 }
             }

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::model::ids::MessageId;
 use crate::model::message::{Message, Priority};
 use crate::model::state::{StateChange, StateError, StateOwner};
+use crate::model::topic;
 
 use super::guild_log::{GuildLog, Stated, Turn};
 use super::queue::{Behind, Cursors, Next, Queue};
@@ -128,18 +129,26 @@ impl Subscriber {
         self.has_read.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether this consumer's own words are not delivered to it.
-    pub fn is_own(&self, message: &Message) -> bool {
+    /// Whether a message is not delivered here although its topic is listened to: an
+    /// agent's own words, unless it says them to itself, and what others say there.
+    pub fn is_deaf_to(&self, message: &Message) -> bool {
         match &self.kind {
-            Kind::Consumer { name } => message.sender.id.as_deref() == Some(name),
+            Kind::Consumer { name } => {
+                let is_own = message.sender.id.as_deref() == Some(name);
+                is_own != self.heard(message).is_some_and(|topic| topic::is_self_inbox(topic))
+            }
             Kind::Tail => false,
         }
     }
 
+    fn heard<'a>(&self, message: &'a Message) -> Option<&'a String> {
+        let mut topics = message.topics.as_slice().iter().chain(&message.also);
+        topics.find(|topic| self.topics.contains(topic))
+    }
+
     /// The first of the message's topics that is listened to here.
     fn heard_on(&self, message: &Message) -> String {
-        let mut topics = message.topics.as_slice().iter().chain(&message.also);
-        topics.find(|topic| self.topics.contains(topic)).cloned().unwrap_or_default()
+        self.heard(message).cloned().unwrap_or_default()
     }
 }
 
@@ -342,7 +351,7 @@ async fn load(log: GuildLog, subscriber: Arc<Subscriber>, lane: usize, after: Me
     let last = rows.last().map_or(after, |message| message.id);
     Ok(Page {
         lane,
-        messages: rows.into_iter().filter(|message| !subscriber.is_own(message)).map(Arc::new).collect(),
+        messages: rows.into_iter().filter(|message| !subscriber.is_deaf_to(message)).map(Arc::new).collect(),
         read_to: if more { last } else { cut.max(last) },
         more,
         is_after_gap: after > MessageId::default() && subscriber.has_read() && log.has_gap_after(after),

@@ -111,6 +111,6 @@ pub use {schemars, serde, serde_json};
 pub mod prelude {
     pub use crate::{
         Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Language, Message, NoProperties,
-        Outgoing,        StopReason, export_agent, log, message, properties,
+        Outgoing, StopReason, export_agent, log, message, properties,
     };
 }

@@ -16,12 +16,20 @@ pub struct Props {
 #[serde(tag = "split_type", rename_all = "snake_case")]
 pub enum Splitter {
     /// The elements of the list in this member; anything else is one part.
-    List { field_name: String },
+    List {
+        field_name: String,
+    },
     /// The members of the object in this member, or of the payload, by name: `{name: value}` each.
-    Dict { field_name: Option<String> },
+    Dict {
+        field_name: Option<String>,
+    },
     /// What an expression gives for the payload: the elements of a list, one part, or nothing.
-    Jsonata { expression: String },
-    Cel { expression: String },
+    Jsonata {
+        expression: String,
+    },
+    Cel {
+        expression: String,
+    },
 }
 
 /// In which format a part is sent.
@@ -29,14 +37,25 @@ pub enum Splitter {
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Selector {
     /// The same for all.
-    Fixed { fixed_format: String },
+    Fixed {
+        fixed_format: String,
+    },
     /// By position; there must be as many formats as parts.
-    List { format_list: Vec<String> },
+    List {
+        format_list: Vec<String>,
+    },
     /// By the name of a dict's part, whose payload is then the value.
-    Dict { format_dict: BTreeMap<String, String>, fallback_format: Option<String> },
+    Dict {
+        format_dict: BTreeMap<String, String>,
+        fallback_format: Option<String>,
+    },
     /// What an expression gives for the part.
-    Jsonata { jsonata_expr: String },
-    Cel { expression: String },
+    Jsonata {
+        jsonata_expr: String,
+    },
+    Cel {
+        expression: String,
+    },
 }
 
 /// A part, with its name when it has one.
@@ -111,7 +130,8 @@ impl SplitterAgent {
         if let Selector::List { format_list } = &self.props.format_selector
             && format_list.len() != parts.len()
         {
-            let words = format!("SplitterError: LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
+            let words =
+                format!("SplitterError: LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
             return Err(Failure::reject(words));
         }
         let send = |(position, (name, value)): (usize, Part)| {
@@ -123,7 +143,9 @@ impl SplitterAgent {
                     (format.ok_or_else(|| no_format(&name))?, value)
                 }
                 (Selector::Dict { .. }, None) => return Err(no_format("a part without a name")),
-                (Selector::Jsonata { jsonata_expr }, name) => selected(ctx, Language::Jsonata, jsonata_expr, name, value)?,
+                (Selector::Jsonata { jsonata_expr }, name) => {
+                    selected(ctx, Language::Jsonata, jsonata_expr, name, value)?
+                }
                 (Selector::Cel { expression }, name) => selected(ctx, Language::Cel, expression, name, value)?,
             };
             match payload.as_object() {
@@ -149,7 +171,8 @@ fn evaluated(
     source: &str,
     input: &impl guildhall_sdk::serde::Serialize,
 ) -> Result<Option<Value>, Failure> {
-    let given = ctx.evaluate(language, source, input).map_err(|words| Failure::reject(format!("SplitterError: {words}")))?;
+    let given =
+        ctx.evaluate(language, source, input).map_err(|words| Failure::reject(format!("SplitterError: {words}")))?;
     Ok(given.filter(|value| !value.is_null()))
 }
 

@@ -92,7 +92,9 @@ impl Running {
         let on_state = delivery.topic == topic::STATE;
         let answer = match Request::read(&message.format, &payload, &self.ceilings()) {
             Some(Ok(Request::UpdateState(write))) => return self.write(&write, requests, message, &payload),
-            Some(Ok(request)) if !on_state || is_about_state(&message.format) => self.obey(request, message, &payload).await,
+            Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
+                self.obey(request, message, &payload).await
+            }
             Some(Err(mistakes)) if !on_state || is_about_state(&message.format) => {
                 let words: Vec<String> =
                     mistakes.iter().take(5).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
@@ -180,7 +182,9 @@ impl Running {
             Request::GetUser(user) => self.info(&AgentId::proxy_of(&user), "user_id").await,
             Request::AddUser { user, .. } => self.new_user(&user),
             Request::FetchState(fetch) => self.fetch(&fetch, message, payload),
-            Request::UpdateState(_) => failure(FaultKind::HostError.name(), "a change of a state is committed elsewhere"),
+            Request::UpdateState(_) => {
+                failure(FaultKind::HostError.name(), "a change of a state is committed elsewhere")
+            }
             Request::Stop { guild, user } => match user.or_else(|| message.user.clone()) {
                 Some(user) if guild == self.spec.id.as_str() => {
                     Answer::Event(Event::StopAsked { user, guild: Some(guild) })

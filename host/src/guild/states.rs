@@ -58,7 +58,9 @@ impl Running {
             return None;
         }
         let answer = |outcome: Result<Stated, StateError>| match outcome {
-            Ok(stated) => self.told(message, &reply(format::STATE_UPDATE_RESPONSE, self.updated(&write.owner, &stated))),
+            Ok(stated) => {
+                self.told(message, &reply(format::STATE_UPDATE_RESPONSE, self.updated(&write.owner, &stated)))
+            }
             Err(error) => refused(error.to_string()),
         };
         drop(requests.commit_change(message, (&write.owner, &write.change), answer));

@@ -52,7 +52,9 @@ fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
         };
         for message in router.route(said).map_err(|fault| fault.to_string())?.messages {
             let (topics, payload): (Topics, Value) = (message.topics, read(&json!(message.payload))?);
-            all.push(json!({"format": message.format, "payload": payload, "is_error_message": false, "topics": topics}));
+            all.push(
+                json!({"format": message.format, "payload": payload, "is_error_message": false, "topics": topics}),
+            );
         }
     }
     Ok(all)
@@ -68,7 +70,9 @@ pub fn splitter(input: &Value, expected: &Value) -> Outcome {
     let wanted = expected["published"].as_array().cloned().unwrap_or_default();
     match bench.send_raw("any.Format", input["payload"].clone()) {
         Ok(outgoing) => check(&json!(sent::<SplitterAgent>(&outgoing)?), &json!(wanted)),
-        Err(_) if wanted.len() > 1 => not_here("a turn is a transaction: of a message that cannot be split nothing is sent"),
+        Err(_) if wanted.len() > 1 => {
+            not_here("a turn is a transaction: of a message that cannot be split nothing is sent")
+        }
         Err(failure) => {
             let kind = text(&wanted.first().unwrap_or(&Value::Null)["payload"]["error_type"]);
             check(&json!(failure.reason().split(':').next()), &json!(kind))

@@ -130,8 +130,7 @@ pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
             }
         }
         let asked = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
-        let asked: Vec<MessageId> =
-            asked.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
+        let asked: Vec<MessageId> = asked.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
         let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
         Ok::<_, String>(turn::in_order(&asked, &found))
     })?;

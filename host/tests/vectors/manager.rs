@@ -80,7 +80,10 @@ async fn run(input: &Value, steps: &[Value], expected: &Value) -> Outcome {
         outcome.map_err(|difference| format!("{name}: {difference}"))?;
         // A guild without agents is ok here: clients wait for it.
         if has_agents {
-            bench.compare_rows(&expected["rows"], is_stopped).await.map_err(|difference| format!("{name}: {difference}"))?;
+            bench
+                .compare_rows(&expected["rows"], is_stopped)
+                .await
+                .map_err(|difference| format!("{name}: {difference}"))?;
         }
     }
     bench.guilds.shutdown().await;
@@ -107,7 +110,8 @@ impl Bench {
     async fn open(dir: &Path, spec: GuildSpec) -> Result<Self, String> {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
         let ceilings = sandbox::Limits::default();
-        let sandbox = Sandbox::new(SandboxConfig { cache_dir: Some(cache), max_agents: 64, ceilings }).map_err(words)?;
+        let sandbox =
+            Sandbox::new(SandboxConfig { cache_dir: Some(cache), max_agents: 64, ceilings }).map_err(words)?;
         let components = Components::new(sandbox, dir.join("components"));
         let clock = Clock::system();
         let store = format!("sqlite://{}?mode=rwc", dir.join("store.db").display());
@@ -145,7 +149,11 @@ impl Bench {
     }
 
     /// Hears until something is found, or the time is over.
-    async fn hear<T>(&mut self, what: &str, find: impl Fn(&[(Arc<Message>, String)]) -> Option<T>) -> Result<T, String> {
+    async fn hear<T>(
+        &mut self,
+        what: &str,
+        find: impl Fn(&[(Arc<Message>, String)]) -> Option<T>,
+    ) -> Result<T, String> {
         let hearing = async {
             loop {
                 if let Some(found) = find(&self.heard) {
@@ -182,7 +190,10 @@ impl Bench {
         }
         let request = self.ask(step).await?;
         let manager = AgentId::manager_of(&self.guild).into_string();
-        let wanted: Vec<&Value> = expected["published"].as_array().into_iter().flatten()
+        let wanted: Vec<&Value> = expected["published"]
+            .as_array()
+            .into_iter()
+            .flatten()
             .filter(|message| message["sender"] == manager.as_str() && !is_measured(&message["format"]))
             .collect();
         let is_announced = |message: &Value| text(&message["bus_topic"]).ends_with(topic::GUILD_STATUS);

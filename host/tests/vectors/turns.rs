@@ -99,6 +99,9 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
         if handler["action"] == "read_typed" {
             return not_here("a typed handler of the SDK always has its payload parsed");
         }
+        if handler["accepts"] != "json" && wire["payload"].get("x").is_some_and(|x| !x.is_i64()) {
+            return not_here("a typed handler of the SDK always has its payload parsed");
+        }
         if !["json", "FmtA", "FmtB"].contains(&handler["accepts"].as_str().unwrap_or_default()) {
             return not_here("what the host says to itself is not heard by agents");
         }
@@ -109,6 +112,13 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     let mut spec = input["agent_spec"].clone();
     spec["class_name"] = input["agent_type"].clone();
     spec["additional_topics"] = json!(["t"]);
+    for predicate in
+        spec.get_mut("predicates").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut())
+    {
+        if predicate.get("predicate_type").is_none() {
+            predicate["predicate_type"] = "jsonata_fn".into();
+        }
+    }
     let spec: AgentSpec = read(&spec)?;
     let message = message(wire)?;
     let heard_on = text(&wire["topic_published_to"]);
@@ -186,7 +196,8 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
         return not_here("a number of messages is not negative");
     };
     let stored = |n: &Value| -> Result<Message, String> {
-        let mut message = Message::draft(AgentTag::new("a", "A"), Topics::One("t".into()), "f.x", raw_json(&json!({"n": n})));
+        let mut message =
+            Message::draft(AgentTag::new("a", "A"), Topics::One("t".into()), "f.x", raw_json(&json!({"n": n})));
         message.id = read(n)?;
         message.session_state = Some(raw_json(&json!({"not": "told"})));
         Ok(message)
@@ -209,14 +220,16 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
     let delivery = Delivery { message: Arc::new(message), topic: "t".into(), attempt: 1 };
     let mut given = turn::for_guest(&delivery, 1, "{}".into(), "{}".into());
     if let Some(ids) = ids {
-        let log = input["stored_messages"].as_array().into_iter().flatten().map(stored).collect::<Result<Vec<_>, _>>()?;
+        let log =
+            input["stored_messages"].as_array().into_iter().flatten().map(stored).collect::<Result<Vec<_>, _>>()?;
         let found: Vec<Message> = log.into_iter().filter(|message| ids.contains(&message.id)).collect();
         turn::enrich(&mut given, &turn::in_order(&ids, &found));
     }
     let state = given.message.session_state.map_or(Ok(Value::Null), |state| serde_json::from_str(&state));
     let mut state: Value = state.map_err(|error| error.to_string())?;
     for earlier in state.get_mut("enriched_history").and_then(Value::as_array_mut).into_iter().flatten() {
-        let message: Value = serde_json::from_str(earlier.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
+        let message: Value =
+            serde_json::from_str(earlier.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
         *earlier = json!({
             "is_json_text": true, "payload": message["payload"],
             "has_session_state": message.get("session_state").is_some(),

@@ -28,7 +28,7 @@ async fn a_message_that_waits_longer_than_it_lives_is_given_up_and_its_user_told
 async fn a_check_is_answered_with_the_heartbeat_of_each_agent() {
     let host = super::super::host().await;
     let mut chat = guild(&host, &[agent("w", WIRING, "in")], &[]).await;
-    chat.system.send(&json!({"format": "HealthCheckRequest", "payload": {}}));
+    chat.system.send(&json!({"format": "HealthCheckRequest", "payload": {"checktime": "2026-01-01T00:00:00Z"}}));
     let beat = chat.system.wait_for("a heartbeat", |heard| frame::format(heard) == "Heartbeat").await;
     assert_eq!((&beat["sender"]["id"], &beat["payload"]["checkstatus"]), (&json!("w"), &json!("ok")), "{beat}");
 }

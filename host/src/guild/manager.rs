@@ -148,6 +148,11 @@ impl Manager {
                 }
             };
             let Some(event) = event else { continue };
+            if event == Event::Checked {
+                let measured = running.measure();
+                let effects = running.state.on(measured);
+                running.carry_out(effects).await;
+            }
             let effects = running.state.on(event);
             if running.carry_out(effects).await {
                 return running.end(Ended::Stopped).await;
@@ -231,7 +236,8 @@ impl Running {
 
     /// How the agents are now: what they say, lowered by what the host measures.
     pub(super) fn measure(&self) -> Event {
-        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign())).collect())
+        let now_ms = self.clock.now_ms();
+        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign(now_ms))).collect())
     }
 
     fn heard(&self, heard: Result<TailEvent, crate::journal::JournalError>, tail: &mut Tail) -> Option<Event> {
@@ -357,7 +363,7 @@ impl Running {
 }
 
 impl Member {
-    fn sign(&self) -> Sign {
+    fn sign(&self, now_ms: u64) -> Sign {
         let sign = self.pulse.sign();
         if sign.status != HealthStatus::Ok {
             return sign;
@@ -367,7 +373,7 @@ impl Member {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.pulse.waited_ms();
+        let waited = self.pulse.waited_ms().max(self.gauge.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {

@@ -239,6 +239,13 @@ impl Gauge {
     pub fn lag(&self) -> (usize, usize) {
         self.0.lag()
     }
+
+    /// Milliseconds that the oldest message has waited which waits in memory; 0: none
+    /// does.
+    #[must_use]
+    pub fn waited_ms(&self, now_ms: u64) -> u64 {
+        self.0.queue().oldest().map_or(0, |id| now_ms.saturating_sub(id.timestamp_ms()))
+    }
 }
 
 impl Drop for Consumer {

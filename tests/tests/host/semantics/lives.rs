@@ -67,3 +67,21 @@ async fn what_one_user_says_is_seen_by_the_others_and_changes_are_announced() {
     };
     bob.system.wait_for("the announcement", is_news).await;
 }
+
+#[tokio::test]
+async fn an_agent_that_lets_messages_wait_longer_than_its_latency_is_backlogged() {
+    let host = super::super::host().await;
+    let digest = host.rest().upload(hostile_component()).await;
+    let mut spec = blueprint::hostile(&digest, &json!({"timeout_ms": 5_000, "fuel": 2_000_000_000_u64}));
+    spec["agents"][0]["qos"] = json!({"latency": 1});
+    let id = host.rest().launch_spec(&spec).await;
+    let mut chat = chat::join(&host, &id, "ann").await;
+    chat.say("loop");
+    chat.say("count");
+    let mut is_backlogged = false;
+    while !is_backlogged {
+        chat.system.send(&json!({"format": "HealthCheckRequest", "payload": {"checktime": "2026-01-01T00:00:00Z"}}));
+        let report = chat.system.wait_for("a report", frame::is_report).await;
+        is_backlogged = report["payload"]["guild_health"] == "backlogged";
+    }
+}

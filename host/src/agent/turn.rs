@@ -211,13 +211,12 @@ pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, states:
 
 /// The fault of a message whose time to live is over: nobody is served with it.
 pub fn expired(message: &Message, now_ms: u64) -> Option<Fault> {
-    let ttl = message.ttl?;
-    let lives_ms = u64::try_from(ttl).unwrap_or(0).saturating_mul(1_000);
-    let waited_ms = now_ms.saturating_sub(message.id.timestamp_ms());
-    if waited_ms <= lives_ms {
+    if !message.is_expired(now_ms) {
         return None;
     }
-    let text = format!("the message waited {waited_ms} ms, its time to live is {ttl} s (its own `ttl`)");
+    let lives_ms = message.lives_ms()?;
+    let waited_ms = now_ms.saturating_sub(message.id.timestamp_ms());
+    let text = format!("the message waited {waited_ms} ms, its time to live is {lives_ms} ms (its own `ttl`)");
     Some(Fault { limit: Some(lives_ms), value: Some(waited_ms), ..Fault::new(FaultKind::Expired, text) })
 }
 

@@ -92,6 +92,7 @@ fn run(case: &Case) -> Option<Outcome> {
         "dispatch" => turns::dispatch(input, expected),
         "enrich_history" => turns::enrich_history(input, expected),
         "direct_send" | "self_send" => sending::direct(input, expected),
+        "dead_letter_message" => turns::dead_letter(input, expected),
         "delivery" => bus::delivery(input, expected),
         "bus_delivery" => bus::bus_delivery(input, expected),
         "bus_query" => bus::bus_query(input, expected),

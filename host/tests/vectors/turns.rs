@@ -238,3 +238,41 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
     }
     check(&json!({"delivered": true, "session_state": state}), expected)
 }
+
+/// A dead letter names the same things; topics have no namespaces here, and what is
+/// known of the failure stands beside them.
+pub fn dead_letter(input: &Value, expected: &Value) -> Outcome {
+    let origin = message(&input["original_message"])?;
+    let client = text(&input["client_id"]);
+    let (guild, agent) = client.split_once('$').unwrap_or(("g1", &client));
+    let heard_on = text(&input["original_topic"]);
+    let heard_on = heard_on.strip_prefix(&format!("{guild}:")).unwrap_or(&heard_on);
+    let speaker = speaker(&agent.into(), &agent.into(), &"any.Agent".into(), &"receive".into());
+    let fault = Fault::new(FaultKind::Rejected, text(&input["error_text"]));
+    let letter = routing::dead_letter(&guild.into(), &fault, &origin, heard_on, &speaker);
+    let payload: Value = read(&json!(letter.payload))?;
+    let wanted = &expected["payload"];
+    let topic = text(&wanted["original_topic"]);
+    let found = json!([
+        letter.sender,
+        letter.topics.as_slice(),
+        letter.format,
+        payload["client_id"],
+        payload["original_topic"],
+        payload["original_message_id"],
+        payload["original_message"]["payload"],
+        payload["error_message"],
+    ]);
+    let topics: Topics = read(&expected["topics"])?;
+    let wanted = json!([
+        expected["sender"],
+        topics.as_slice(),
+        expected["format"],
+        wanted["client_id"],
+        topic.strip_prefix(&format!("{guild}:")).unwrap_or(&topic),
+        wanted["original_message_id"],
+        wanted["original_message"]["payload"],
+        wanted["error_message"],
+    ]);
+    check(&found, &wanted)
+}

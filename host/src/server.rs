@@ -202,7 +202,11 @@ fn this_program() -> std::io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
+/// Prepares the components that are part of this program.
+///
+/// # Errors
+/// One of them is broken.
+pub async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.add((*bytes).into()).await;

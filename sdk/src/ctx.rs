@@ -1,7 +1,7 @@
 //! What a handler may do while it has a message.
 
 use crate::host::Host;
-use crate::{EmitError, Failure, Format, Identity, Message, Outgoing, json};
+use crate::{EmitError, Failure, Format, Identity, Language, Message, Outgoing, json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -93,6 +93,21 @@ impl<'a> Ctx<'a> {
     /// Whether the host wants the turn to end. Long turns ask now and then and return early.
     pub fn is_cancelled(&self) -> bool {
         self.host.is_cancelled()
+    }
+
+    /// Has the host evaluate a JSONata or CEL expression on a value that is a JSON object; `None`: it gives nothing.
+    ///
+    /// # Errors
+    /// The host's words, beginning with a stable name such as `expression_timeout`: it ran for more than 100 ms.
+    pub fn evaluate(
+        &self,
+        language: Language,
+        source: &str,
+        input: &impl Serialize,
+    ) -> Result<Option<serde_json::Value>, String> {
+        let input = serde_json::to_string(input).map_err(|error| error.to_string())?;
+        let given = self.host.evaluate(language, source, &input)?;
+        given.map(|text| serde_json::from_str(&text).map_err(|error| error.to_string())).transpose()
     }
 
     /// The agent's own state as it was last committed: without what this turn staged. `{}` in the beginning, so give

@@ -99,6 +99,7 @@ pub mod __private {
 pub use agent::{Agent, NoProperties};
 pub use bindings::exports::guildhall::agent::agent::{Description, FormatSpec, Health, Status, StopReason};
 pub use bindings::guildhall::agent::context::Identity;
+pub use bindings::guildhall::agent::expressions::Language;
 pub use bindings::guildhall::agent::messaging::{EmitError, Outgoing};
 pub use bindings::guildhall::agent::types::{AgentTag, Failure, Message, RetryHint};
 pub use ctx::Ctx;
@@ -109,7 +110,7 @@ pub use {schemars, serde, serde_json};
 /// Everything an agent's source usually names.
 pub mod prelude {
     pub use crate::{
-        Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Message, NoProperties, Outgoing,
-        StopReason, export_agent, log, message, properties,
+        Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Language, Message, NoProperties,
+        Outgoing, StopReason, export_agent, log, message, properties,
     };
 }

@@ -4,7 +4,7 @@ use crate::describe::describe;
 use crate::host::Host;
 use crate::runner::Runner;
 use crate::{
-    Agent, AgentTag, Description, EmitError, Failure, Format, Health, Identity, Message, Outgoing, StopReason,
+    Agent, AgentTag, Description, EmitError, Failure, Format, Health, Identity, Language, Message, Outgoing, StopReason,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -34,6 +34,8 @@ pub struct Bench<A> {
     pub guild_state: Value,
     /// Makes every emit and progress fail so, until it is `None` again.
     pub fail_emit: Option<EmitError>,
+    /// What evaluates expressions; there is none unless the test brings one.
+    pub evaluator: Evaluator,
     /// What `Ctx::is_cancelled` says.
     pub cancelled: bool,
     /// What the turns so far showed as progress, failed ones too.
@@ -42,6 +44,13 @@ pub struct Bench<A> {
     pub logs: Vec<String>,
     properties: String,
     runner: Runner<A>,
+}
+
+/// Evaluates an expression on the text of a JSON object.
+pub type Evaluator = fn(Language, &str, &str) -> Result<Option<String>, String>;
+
+fn no_evaluator(_: Language, _: &str, _: &str) -> Result<Option<String>, String> {
+    Err("expression_unavailable: set the bench's `evaluator`".into())
 }
 
 /// What an agent showed at once.
@@ -72,6 +81,7 @@ impl<A: Agent> Bench<A> {
             agent_state: Value::Object(Default::default()),
             guild_state: Value::Object(Default::default()),
             fail_emit: None,
+            evaluator: no_evaluator,
             cancelled: false,
             progress: Vec::new(),
             logs: Vec::new(),
@@ -181,6 +191,7 @@ fn first_envelope() -> Message {
 struct Turn {
     identity: Identity,
     fail_emit: Option<EmitError>,
+    evaluator: Evaluator,
     cancelled: bool,
     emitted: Vec<Outgoing>,
     progress: Vec<Progress>,
@@ -215,6 +226,7 @@ impl Turn {
         Turn {
             identity: bench.identity.clone(),
             fail_emit: bench.fail_emit.clone(),
+            evaluator: bench.evaluator,
             cancelled: bench.cancelled,
             emitted: Vec::new(),
             progress: Vec::new(),
@@ -271,6 +283,10 @@ impl Host for Turn {
 
     fn update_guild_state(&mut self, patch: &str) -> Result<(), String> {
         self.guild_state.stage(patch)
+    }
+
+    fn evaluate(&self, language: Language, source: &str, input: &str) -> Result<Option<String>, String> {
+        (self.evaluator)(language, source, input)
     }
 }
 

@@ -34,7 +34,7 @@ fn an_hour() -> u64 {
 pub enum Collector {
     /// It is collected too.
     List {},
-    /// It replaces the one with the same value in this member of the payload.
+    /// It replaces the one with the same value in this member of the payload; those without the member are one.
     Dict {
         #[serde(default = "id")]
         key_field: String,
@@ -64,6 +64,9 @@ pub enum Aggregator {
     },
     /// With so many of each format.
     FormatCount { formats: Vec<FormatCount> },
+    /// When an expression gives true, a number other than 0, or a text that is not blank, for `{messages,
+    /// correlation_id, count, message_types}`.
+    Jsonata { expression: String },
 }
 
 fn three() -> usize {
@@ -152,6 +155,9 @@ impl Agent for AggregatorAgent {
         match &props.aggregator {
             Aggregator::Count { count: 0 } => Err("`count` must be at least 1".into()),
             Aggregator::FormatCount { formats } if formats.is_empty() => Err("`formats` must name a format".into()),
+            Aggregator::Jsonata { expression } => {
+                Language::Jsonata.check(expression).map(|()| AggregatorAgent { props })
+            }
             _ => Ok(AggregatorAgent { props }),
         }
     }
@@ -182,8 +188,10 @@ impl AggregatorAgent {
         if collection.messages.is_empty() {
             collection.since_ms = now_ms;
         }
-        self.add(&mut collection.messages, Collected { format: ctx.message().format.clone(), data });
-        if !self.is_complete(&collection.messages) {
+        self.props.collector.add(&mut collection.messages, Collected { format: ctx.message().format.clone(), data });
+        let evaluate = |source: &str, input: &Value| ctx.evaluate(Language::Jsonata, source, input);
+        let is_complete = self.props.aggregator.is_complete(&key, &collection.messages, evaluate);
+        if !is_complete.map_err(Failure::reject)? {
             patch[key.as_str()] = serde_json::to_value(&collection)?;
             return ctx.update_agent_state(&json!({"aggregations": patch}));
         }
@@ -225,28 +233,63 @@ impl AggregatorAgent {
         };
         others.into_iter().enumerate().filter(is_late).map(|(_, (other, _))| other.clone()).collect()
     }
+}
 
-    fn add(&self, messages: &mut Vec<Collected>, message: Collected) {
-        if let Collector::Dict { key_field } = &self.props.collector
-            && let Some(key) = message.data.get(key_field)
-            && let Some(same) = messages.iter_mut().find(|other| other.data.get(key_field) == Some(key))
+impl Collector {
+    /// Puts a message to those that are there.
+    pub fn add(&self, messages: &mut Vec<Collected>, message: Collected) {
+        if let Collector::Dict { key_field } = self
+            && let Some(same) = messages.iter_mut().find(|other| other.key(key_field) == message.key(key_field))
         {
             *same = message;
             return;
         }
         messages.push(message);
-        if let Collector::Type {} = self.props.collector {
+        if let Collector::Type {} = self {
             messages.sort_by(|one, other| one.format.cmp(&other.format));
         }
     }
+}
 
-    fn is_complete(&self, messages: &[Collected]) -> bool {
-        match &self.props.aggregator {
+impl Collected {
+    fn key(&self, field: &str) -> Option<String> {
+        match self.data.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+}
+
+impl Aggregator {
+    /// Whether these messages are all; `evaluate` gives what a JSONata expression gives.
+    ///
+    /// # Errors
+    /// The words of `evaluate`.
+    pub fn is_complete(
+        &self,
+        correlation_id: &str,
+        messages: &[Collected],
+        evaluate: impl FnOnce(&str, &Value) -> Result<Option<Value>, String>,
+    ) -> Result<bool, String> {
+        Ok(match self {
             Aggregator::Count { count } => messages.len() >= *count,
             Aggregator::FormatCount { formats } => formats.iter().all(|wanted| {
                 messages.iter().filter(|message| message.format == wanted.format).count() >= wanted.count
             }),
-        }
+            Aggregator::Jsonata { expression } => {
+                let types: Vec<&str> = messages.iter().map(|message| message.format.as_str()).collect();
+                let input = json!({
+                    "messages": messages, "correlation_id": correlation_id, "count": messages.len(),
+                    "message_types": types,
+                });
+                match evaluate(expression, &input)? {
+                    Some(Value::Bool(value)) => value,
+                    Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+                    Some(Value::String(text)) => !text.trim().is_empty(),
+                    Some(Value::Array(_) | Value::Object(_) | Value::Null) | None => false,
+                }
+            }
+        })
     }
 }
 
@@ -308,13 +351,27 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_says_when_there_are_enough() {
+        let mut bench = bench(json!({
+            "correlation_id_path": "c",
+            "aggregator": {"aggregation_check": "jsonata", "expression": "count = 2"},
+        }));
+        bench.evaluator = |_, source, input| {
+            assert_eq!(source, "count = 2");
+            let input: Value = serde_json::from_str(input).unwrap();
+            Ok(Some((input["count"] == 2 && input["message_types"] == json!(["x.A", "x.A"])).to_string()))
+        };
+        assert!(told(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_none());
+        assert!(told(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_some());
+    }
+
+    #[test]
     fn what_belongs_to_nothing_is_rejected_and_wrong_properties_are_refused() {
         let failure = bench(json!({"correlation_id_path": "id"})).send_raw("x.A", json!({"n": 1})).unwrap_err();
         assert!(failure.reason().contains("`id`"), "{failure:?}");
         for properties in [
             json!({"aggregator": {"aggregation_check": "count", "count": 0}}),
             json!({"aggregator": {"aggregation_check": "format_count", "formats": []}}),
-            json!({"aggregator": {"aggregation_check": "jsonata", "expression": "true"}}),
         ] {
             assert!(Bench::<AggregatorAgent>::start(properties).is_err());
         }

@@ -1,7 +1,4 @@
 //! The splitter: takes a message apart and sends its parts, each in a format of its own. All of them or none.
-//!
-//! Parts and formats that need an expression are for routing rules: a `transformer` with JSONata or CEL makes a list of a
-//! message before it comes here.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Map, Value};
@@ -19,9 +16,20 @@ pub struct Props {
 #[serde(tag = "split_type", rename_all = "snake_case")]
 pub enum Splitter {
     /// The elements of the list in this member; anything else is one part.
-    List { field_name: String },
+    List {
+        field_name: String,
+    },
     /// The members of the object in this member, or of the payload, by name: `{name: value}` each.
-    Dict { field_name: Option<String> },
+    Dict {
+        field_name: Option<String>,
+    },
+    /// What an expression gives for the payload: the elements of a list, one part, or nothing.
+    Jsonata {
+        expression: String,
+    },
+    Cel {
+        expression: String,
+    },
 }
 
 /// In which format a part is sent.
@@ -29,11 +37,25 @@ pub enum Splitter {
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Selector {
     /// The same for all.
-    Fixed { fixed_format: String },
+    Fixed {
+        fixed_format: String,
+    },
     /// By position; there must be as many formats as parts.
-    List { format_list: Vec<String> },
+    List {
+        format_list: Vec<String>,
+    },
     /// By the name of a dict's part, whose payload is then the value.
-    Dict { format_dict: BTreeMap<String, String>, fallback_format: Option<String> },
+    Dict {
+        format_dict: BTreeMap<String, String>,
+        fallback_format: Option<String>,
+    },
+    /// What an expression gives for the part.
+    Jsonata {
+        jsonata_expr: String,
+    },
+    Cel {
+        expression: String,
+    },
 }
 
 /// A part, with its name when it has one.
@@ -51,6 +73,16 @@ impl Agent for SplitterAgent {
     type Properties = Props;
 
     fn new(props: Props) -> Result<Self, String> {
+        match &props.splitter {
+            Splitter::Jsonata { expression } => Language::Jsonata.check(expression)?,
+            Splitter::Cel { expression } => Language::Cel.check(expression)?,
+            Splitter::List { .. } | Splitter::Dict { .. } => {}
+        }
+        match &props.format_selector {
+            Selector::Jsonata { jsonata_expr } => Language::Jsonata.check(jsonata_expr)?,
+            Selector::Cel { expression } => Language::Cel.check(expression)?,
+            Selector::Fixed { .. } | Selector::List { .. } | Selector::Dict { .. } => {}
+        }
         Ok(SplitterAgent { props })
     }
 
@@ -61,22 +93,25 @@ impl Agent for SplitterAgent {
 
 impl SplitterAgent {
     fn split(&mut self, ctx: &mut Ctx) -> Result<(), Failure> {
-        let parts = self.parts(ctx.payload()?)?;
-        for (format, payload) in self.formatted(parts)? {
+        let parts = self.parts(ctx, ctx.payload()?)?;
+        for (format, payload) in self.formatted(ctx, parts)? {
             ctx.reply_raw(format, payload)?;
         }
         Ok(())
     }
 
-    fn parts(&self, mut payload: Map<String, Value>) -> Result<Vec<Part>, Failure> {
+    fn parts(&self, ctx: &Ctx, mut payload: Map<String, Value>) -> Result<Vec<Part>, Failure> {
         let mut member = |name: &str| {
             payload.remove(name).ok_or_else(|| Failure::reject(format!("SplitterError: the payload has no `{name}`")))
         };
         match &self.props.splitter {
-            Splitter::List { field_name } => Ok(match member(field_name)? {
-                Value::Array(items) => items.into_iter().map(|item| (None, item)).collect(),
-                other => vec![(None, other)],
-            }),
+            Splitter::List { field_name } => Ok(elements(member(field_name)?)),
+            Splitter::Jsonata { expression } => {
+                Ok(evaluated(ctx, Language::Jsonata, expression, &payload)?.map(elements).unwrap_or_default())
+            }
+            Splitter::Cel { expression } => {
+                Ok(evaluated(ctx, Language::Cel, expression, &payload)?.map(elements).unwrap_or_default())
+            }
             Splitter::Dict { field_name } => {
                 let members = match field_name {
                     Some(name) => match member(name)? {
@@ -91,11 +126,12 @@ impl SplitterAgent {
         }
     }
 
-    fn formatted(&self, parts: Vec<Part>) -> Result<Vec<(String, Value)>, Failure> {
+    fn formatted(&self, ctx: &Ctx, parts: Vec<Part>) -> Result<Vec<(String, Value)>, Failure> {
         if let Selector::List { format_list } = &self.props.format_selector
             && format_list.len() != parts.len()
         {
-            let words = format!("LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
+            let words =
+                format!("SplitterError: LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
             return Err(Failure::reject(words));
         }
         let send = |(position, (name, value)): (usize, Part)| {
@@ -107,6 +143,10 @@ impl SplitterAgent {
                     (format.ok_or_else(|| no_format(&name))?, value)
                 }
                 (Selector::Dict { .. }, None) => return Err(no_format("a part without a name")),
+                (Selector::Jsonata { jsonata_expr }, name) => {
+                    selected(ctx, Language::Jsonata, jsonata_expr, name, value)?
+                }
+                (Selector::Cel { expression }, name) => selected(ctx, Language::Cel, expression, name, value)?,
             };
             match payload.as_object() {
                 Some(members) if !members.is_empty() => Ok((format, payload)),
@@ -114,6 +154,40 @@ impl SplitterAgent {
             }
         };
         parts.into_iter().enumerate().map(send).collect()
+    }
+}
+
+fn elements(value: Value) -> Vec<Part> {
+    match value {
+        Value::Array(items) => items.into_iter().map(|item| (None, item)).collect(),
+        other => vec![(None, other)],
+    }
+}
+
+/// What an expression gives; a null is nothing.
+fn evaluated(
+    ctx: &Ctx,
+    language: Language,
+    source: &str,
+    input: &impl guildhall_sdk::serde::Serialize,
+) -> Result<Option<Value>, Failure> {
+    let given =
+        ctx.evaluate(language, source, input).map_err(|words| Failure::reject(format!("SplitterError: {words}")))?;
+    Ok(given.filter(|value| !value.is_null()))
+}
+
+/// A part in the format that an expression gives for it.
+fn selected(
+    ctx: &Ctx,
+    language: Language,
+    source: &str,
+    name: Option<String>,
+    value: Value,
+) -> Result<(String, Value), Failure> {
+    let payload = whole(name, value);
+    match evaluated(ctx, language, source, &payload)? {
+        Some(Value::String(format)) => Ok((format, payload)),
+        _ => Err(no_format("a part: the expression gives no text")),
     }
 }
 
@@ -174,7 +248,7 @@ mod tests {
         let sent = split(list(), by_position.clone(), json!({"items": [{"a": 1}, {"b": 2}]})).unwrap();
         assert_eq!((sent[0].0.as_str(), sent[1].0.as_str()), ("f.A", "f.B"));
         let failure = split(list(), by_position, json!({"items": [{"a": 1}]})).unwrap_err();
-        assert!(failure.reason().starts_with("LengthMismatch"), "{failure:?}");
+        assert!(failure.reason().contains("LengthMismatch"), "{failure:?}");
     }
 
     #[test]
@@ -184,6 +258,25 @@ mod tests {
             assert!(failure.reason().starts_with("SplitterError"), "{failure:?}");
         }
         assert!(split(list(), fixed(), json!({"other": 1})).is_err());
+    }
+
+    #[test]
+    fn expressions_give_parts_and_formats() {
+        let properties = json!({
+            "splitter": {"split_type": "jsonata", "expression": "items"},
+            "format_selector": {"strategy": "cel", "expression": "kind"},
+        });
+        let mut bench = Bench::<SplitterAgent>::start(properties).unwrap();
+        bench.evaluator = |language, source, input| {
+            let input: Value = guildhall_sdk::serde_json::from_str(input).unwrap();
+            assert_eq!(source, if language == Language::Cel { "kind" } else { "items" });
+            Ok(input.get(source).map(Value::to_string))
+        };
+        let sent = bench.send_raw("any.Format", json!({"items": [{"kind": "f.A"}, {"kind": "f.B"}]})).unwrap();
+        assert_eq!((sent[0].format.as_str(), sent[1].format.as_str()), ("f.A", "f.B"));
+        assert_eq!(bench.send_raw("any.Format", json!({"other": 1})).unwrap(), []);
+        let failure = bench.send_raw("any.Format", json!({"items": {"kind": 1}})).unwrap_err();
+        assert!(failure.reason().starts_with("SplitterError"), "{failure:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod budget;
 mod components;
 mod pulse;
 mod runner;
-mod turn;
+pub mod turn;
 
 pub use components::{Components, Resolve};
 pub use pulse::{Pulse, Sign};

@@ -217,8 +217,12 @@ impl Runner {
     }
 
     async fn serve(&mut self, mut delivery: Delivery) -> Flow {
-        if !self.is_for(&delivery) || self.is_overdue(&delivery.message) {
+        if !self.is_for(&delivery) {
             self.commit(&delivery, Turn::default());
+            return Flow::On;
+        }
+        if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
+            self.give_up(&delivery, &expired);
             return Flow::On;
         }
         let now_ms = self.agent.clock.now_ms();
@@ -248,21 +252,9 @@ impl Runner {
         turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild })
     }
 
-    /// Whether its time to live is over: it is consumed and not served.
-    fn is_overdue(&self, message: &Message) -> bool {
-        let Some(ttl) = message.ttl else { return false };
-        let lives_ms = u64::try_from(ttl).unwrap_or(0).saturating_mul(1_000);
-        self.agent.clock.now_ms().saturating_sub(message.id.timestamp_ms()) > lives_ms
-    }
-
     /// The messages before it that its receiver is given with it, as JSON texts.
     async fn enriched(log: &GuildLog, message: &Message) -> Option<Vec<String>> {
-        if message.enrich_with_history == 0 {
-            return None;
-        }
-        let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
-        let from = message.history.len().saturating_sub(asked);
-        let ids: Vec<_> = message.settled_history()[from..].iter().map(|entry| entry.origin).collect();
+        let ids = turn::asked_history(message)?;
         match log.by_ids(&ids).await {
             Ok(found) => Some(turn::in_order(&ids, &found)),
             Err(error) => {

@@ -10,7 +10,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, MessageId};
 use crate::model::message::{Message, Topics, raw_json};
 use crate::model::spec::AgentSpec;
-use crate::model::state::{StateChange, StateOwner, changed};
+use crate::model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
 use crate::model::{dialect, format, topic};
 use crate::routing;
 use crate::routing::{GuildView, Said, Speaker, States, TurnRouter};
@@ -54,6 +54,18 @@ pub fn for_guest(
 
 /// How many messages the routes may make of what one turn said.
 const MAX_ROUTED: usize = 1_024;
+
+/// The ids of the earlier messages that a message's receiver is to be given with it,
+/// oldest first; `None`: it asks for none.
+#[must_use]
+pub fn asked_history(message: &Message) -> Option<Vec<MessageId>> {
+    if message.enrich_with_history == 0 {
+        return None;
+    }
+    let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
+    let from = message.history.len().saturating_sub(asked);
+    Some(message.settled_history()[from..].iter().map(|entry| entry.origin).collect())
+}
 
 /// The messages with these ids as JSON texts, in this order; what is not there is
 /// passed over.
@@ -119,7 +131,29 @@ pub fn commit_of(
             turn.changes.push((owner.clone(), StateChange::merge(patch)));
         }
     }
+    refuse_large(&turn.changes, states)?;
     Ok(turn)
+}
+
+/// Refuses a turn after which a state, as the turn saw it, would be too large.
+fn refuse_large(changes: &[(StateOwner, StateChange)], states: States<'_>) -> Result<(), Fault> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for (is_guilds, text) in [(true, states.guild), (false, states.agent)] {
+        let mut state = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
+        let of_it = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
+        for (_, change) in of_it {
+            // One that does not apply is told where it is made.
+            state = changed(&state, 0, change).unwrap_or(state);
+        }
+        if let Err(error @ StateError::TooLarge { bytes }) = text_of(&state) {
+            let words = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });
+            let fault = Fault::new(FaultKind::StateTooLarge, words);
+            return Err(Fault { limit: Some(MAX_STATE_BYTES as u64), value: Some(bytes as u64), ..fault });
+        }
+    }
+    Ok(())
 }
 
 /// Tries a change of a rule on the state as the turn saw it.
@@ -175,6 +209,17 @@ pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, states:
         .is_none_or(|predicate| routing::holds(predicate, message, &delivery.topic, states))
 }
 
+/// The fault of a message whose time to live is over: nobody is served with it.
+pub fn expired(message: &Message, now_ms: u64) -> Option<Fault> {
+    if !message.is_expired(now_ms) {
+        return None;
+    }
+    let lives_ms = message.lives_ms()?;
+    let waited_ms = now_ms.saturating_sub(message.id.timestamp_ms());
+    let text = format!("the message waited {waited_ms} ms, its time to live is {lives_ms} ms (its own `ttl`)");
+    Some(Fault { limit: Some(lives_ms), value: Some(waited_ms), ..Fault::new(FaultKind::Expired, text) })
+}
+
 /// The two owners of state that a turn may patch.
 pub fn owners(agent: &AgentId) -> (StateOwner, StateOwner) {
     (StateOwner::Agent(agent.clone()), StateOwner::Guild)
@@ -193,6 +238,30 @@ mod tests {
         message.id = MessageId::new(id);
         message.session_state = Some(raw_json(&json!({"k": 1})));
         message
+    }
+
+    #[test]
+    fn a_message_lives_as_long_as_it_says() {
+        let mut message = message(0);
+        message.id = MessageId::first_at(1_700_000_000_000);
+        assert_eq!(expired(&message, u64::MAX), None, "without a ttl for ever");
+        message.ttl = Some(2);
+        assert_eq!(expired(&message, 1_700_000_002_000), None);
+        let fault = expired(&message, 1_700_000_002_500).unwrap();
+        assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::Expired, Some(2_000), Some(2_500)));
+    }
+
+    #[test]
+    fn a_state_that_would_be_too_large_is_refused_with_its_size() {
+        let full = json!({"a": "x".repeat(MAX_STATE_BYTES - 100)}).to_string();
+        let change = |text: &str| (StateOwner::Guild, StateChange::merge(json!({"b": text})));
+        let states = States { guild: &full, agent: "{}" };
+        assert!(refuse_large(&[change("y")], states).is_ok());
+        let long = "y".repeat(200);
+        let fault = refuse_large(&[change(&long)], states).unwrap_err();
+        assert_eq!((fault.kind, fault.limit), (FaultKind::StateTooLarge, Some(1 << 20)));
+        assert!(fault.value > fault.limit, "{fault}");
+        assert!(refuse_large(&[change(&long), change("y")], states).is_ok(), "what is left counts");
     }
 
     #[test]

@@ -136,12 +136,7 @@ impl Manager {
                 }
                 heard = tail.next() => running.heard(heard, &mut tail),
                 asked = requests.next() => match asked {
-                    Ok(delivery) => {
-                        let served = running.serve(&delivery).await;
-                        // Written whether or not somebody waits.
-                        drop(requests.commit(&delivery.message, served.turn));
-                        served.event
-                    }
+                    Ok(delivery) => running.serve(&requests, &delivery).await,
                     Err(error) => {
                         tracing::error!(%error, %guild, "the requests to a manager cannot be read");
                         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -154,6 +149,11 @@ impl Manager {
                 }
             };
             let Some(event) = event else { continue };
+            if event == Event::Checked {
+                let measured = running.measure();
+                let effects = running.state.on(measured);
+                running.carry_out(effects).await;
+            }
             let effects = running.state.on(event);
             if running.carry_out(effects).await {
                 return running.end(Ended::Stopped).await;
@@ -249,7 +249,8 @@ impl Running {
 
     /// How the agents are now: what they say, lowered by what the host measures.
     pub(super) fn measure(&self) -> Event {
-        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign())).collect())
+        let now_ms = self.clock.now_ms();
+        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign(now_ms))).collect())
     }
 
     fn heard(&self, heard: Result<TailEvent, crate::journal::JournalError>, tail: &mut Tail) -> Option<Event> {
@@ -375,7 +376,7 @@ impl Running {
 }
 
 impl Member {
-    fn sign(&self) -> Sign {
+    fn sign(&self, now_ms: u64) -> Sign {
         let sign = self.pulse.sign();
         if sign.status != HealthStatus::Ok {
             return sign;
@@ -385,7 +386,7 @@ impl Member {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.pulse.waited_ms();
+        let waited = self.pulse.waited_ms().max(self.gauge.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {
@@ -401,7 +402,7 @@ fn proxy_row(user: &UserId, name: &str) -> AgentRow {
     let spec = AgentSpec {
         id: AgentId::proxy_of(user),
         name: name.to_owned(),
-        description: format!("The proxy of the user {name}"),
+        description: format!("Agent for user {user}"),
         class_name: format::USER_PROXY_CLASS.to_owned(),
         additional_topics: vec![topic::user_inbox(user), topic::user_outbox(user), topic::BROADCAST.to_owned()],
         properties: std::iter::once(("user_id".to_owned(), json!(user))).collect(),

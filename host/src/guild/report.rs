@@ -9,7 +9,7 @@ use crate::model::clock::rfc3339_ms;
 use crate::model::format;
 use crate::model::health::{HealthReport, HealthStatus, Heartbeat};
 use crate::model::ids::{AgentId, UserId};
-use crate::model::message::{Message, Priority, Topics, raw_json};
+use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use crate::model::state::StateOwner;
 use crate::model::topic;
 
@@ -66,10 +66,19 @@ impl Running {
         Message::draft(self.tag.clone(), Topics::Many(vec![to.to_owned()]), format, raw_json(payload))
     }
 
-    /// The manager's own heartbeat, in answer to a check.
+    /// The manager's own heartbeat and each agent's, in answer to a check.
     pub(super) fn beat(&self) {
-        let beat = heartbeat(&Sign::of(HealthStatus::Ok), None, self.clock.now_ms());
+        let now_ms = self.clock.now_ms();
+        self.tell_beat(self.tag.clone(), &heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms));
+        for (id, sign) in self.state.signs() {
+            let Some(member) = self.members.get(id) else { continue };
+            self.tell_beat(member.spec.tag(), &heartbeat(sign, Some(member), now_ms));
+        }
+    }
+
+    fn tell_beat(&self, sender: AgentTag, beat: &Heartbeat) {
         let mut message = self.say(topic::GUILD_STATUS, format::HEARTBEAT, &json!(beat));
+        message.sender = sender;
         message.priority = Priority::HIGH;
         self.log.signal(message);
     }

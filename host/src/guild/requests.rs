@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::journal::{Delivery, Turn};
+use crate::journal::{Consumer, Delivery, Turn};
 use crate::model::fault::FaultKind;
 use crate::model::format;
 use crate::model::ids::{AgentId, MessageId, UserId};
@@ -26,13 +26,6 @@ use super::state::Event;
 /// The most agents and rules of a guild.
 const MAX_AGENTS: usize = 1_000;
 const MAX_RULES: usize = 1_000;
-
-/// What became of a request.
-#[derive(Default)]
-pub(super) struct Served {
-    pub(super) turn: Turn,
-    pub(super) event: Option<Event>,
-}
 
 /// What the manager answers.
 pub(super) enum Answer {
@@ -67,6 +60,10 @@ fn failure(error_type: &str, message: impl Into<String>) -> Answer {
     Answer::Error(format::ERROR_MESSAGE, payload)
 }
 
+fn is_about_state(format: &str) -> bool {
+    matches!(format, format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST)
+}
+
 /// What the manager's handlers are called.
 fn handler(format: &str) -> &'static str {
     match format {
@@ -86,42 +83,54 @@ fn handler(format: &str) -> &'static str {
 }
 
 impl Running {
-    /// Serves one request; what is no request is consumed.
-    pub(super) async fn serve(&mut self, delivery: &Delivery) -> Served {
+    /// Serves one request and commits it with its answer; what is no request is
+    /// consumed.
+    pub(super) async fn serve(&mut self, requests: &Consumer, delivery: &Delivery) -> Option<Event> {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
-        let is_state = matches!(message.format.as_str(), format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST);
-        let Some(read) = Request::read(&message.format, &payload, &self.ceilings()) else {
-            return Served::default();
-        };
-        if on_state && !is_state {
-            return Served::default();
-        }
-        let answer = match read {
-            Ok(request) => self.obey(request, message, &payload).await,
-            Err(mistakes) => {
+        let answer = match Request::read(&message.format, &payload, &self.ceilings()) {
+            Some(Ok(Request::UpdateState(write))) => return self.write(&write, requests, message, &payload),
+            Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
+                self.obey(request, message, &payload).await
+            }
+            Some(Err(mistakes)) if !on_state || is_about_state(&message.format) => {
                 let words: Vec<String> =
                     mistakes.iter().take(5).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
                 self.refusal(&message.format, &payload, words.join("; "))
             }
+            Some(_) | None => {
+                // Written whether or not somebody waits, here and below.
+                drop(requests.commit(message, Turn::default()));
+                return None;
+            }
         };
+        let event = match &answer {
+            Answer::Reply(format, payload) => self.event_of(message, format, payload),
+            Answer::Error(..) => None,
+            Answer::Event(event) => Some(event.clone()),
+        };
+        drop(requests.commit(message, Turn { emits: self.told(message, &answer), ..Turn::default() }));
+        event
+    }
+
+    /// An answer as the message that tells it.
+    pub(super) fn told(&self, request: &Message, answer: &Answer) -> Vec<Message> {
         match answer {
-            Answer::Event(event) => Served { event: Some(event), ..Served::default() },
+            Answer::Event(_) => Vec::new(),
             Answer::Reply(format, payload) => {
-                let event = self.event_of(message, format, &payload);
-                let mut topics = message.topics.clone();
-                if is_state {
-                    topics = Topics::Many(vec![topic::STATE.to_owned()]);
-                }
-                let emits = vec![self.answer(message, topics, format, &payload)];
-                Served { turn: Turn { emits, ..Turn::default() }, event }
+                let topics = if is_about_state(&request.format) {
+                    Topics::Many(vec![topic::STATE.to_owned()])
+                } else {
+                    request.topics.clone()
+                };
+                vec![self.answer(request, topics, format, payload)]
             }
             Answer::Error(format, payload) => {
                 let topics = Topics::Many(vec![topic::ERRORS.to_owned()]);
-                let mut error = self.answer(message, topics, format, &payload);
+                let mut error = self.answer(request, topics, format, payload);
                 error.is_error = true;
-                Served { turn: Turn { emits: vec![error], ..Turn::default() }, event: None }
+                vec![error]
             }
         }
     }
@@ -172,7 +181,9 @@ impl Running {
             Request::GetUser(user) => self.info(&AgentId::proxy_of(&user), "user_id").await,
             Request::AddUser { user, .. } => self.new_user(&user),
             Request::FetchState(fetch) => self.fetch(&fetch, message, payload),
-            Request::UpdateState(write) => self.write(&write, message, payload),
+            Request::UpdateState(_) => {
+                failure(FaultKind::HostError.name(), "a change of a state is committed elsewhere")
+            }
             Request::Stop { guild, user } => match user.or_else(|| message.user.clone()) {
                 Some(user) if guild == self.spec.id.as_str() => {
                     Answer::Event(Event::StopAsked { user, guild: Some(guild) })
@@ -258,7 +269,7 @@ impl Running {
         let before = self.spec.routes.steps.len();
         self.spec.routes.steps.retain(|rule| !is_meant(rule, hash));
         if self.spec.routes.steps.len() == before {
-            return failure("RULE_NOT_FOUND", format!("the guild has no rule {hash}"));
+            return failure("RULE_NOT_FOUND", format!("Routing rule with hashid {hash} not found"));
         }
         self.refresh().await;
         let status = "Routing rule removed successfully";
@@ -298,7 +309,7 @@ impl Running {
 
     fn new_user(&self, user: &UserId) -> Answer {
         if self.view.borrow().users.iter().any(|(known, _)| known == user) {
-            let message = format!("the user {user} is here already");
+            let message = format!("Agent for user {user} already exists");
             let payload =
                 json!({"status_code": 409, "status": "Conflict", "error_field": "user_id", "message": message});
             return reply(CONFLICT, payload);

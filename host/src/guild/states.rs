@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
+use crate::journal::{Consumer, Stated, Turn};
 use crate::model::format;
 use crate::model::ids::AgentId;
 use crate::model::message::Message;
 use crate::model::path::PathError;
 use crate::model::request::{StateFetch, StateWrite};
-use crate::model::state::{StateOwner, fetched};
+use crate::model::state::{StateError, StateOwner, fetched};
 
 use super::manager::Running;
 use super::requests::{Answer, reply};
+use super::state::Event;
 
 impl Running {
     pub(super) fn fetch(&self, fetch: &StateFetch, message: &Message, payload: &Value) -> Answer {
@@ -41,28 +43,41 @@ impl Running {
         }))
     }
 
-    pub(super) fn write(&self, write: &StateWrite, message: &Message, payload: &Value) -> Answer {
-        if let Some(refused) = self.refuse_state(&write.guild, &write.owner, message) {
-            return self.refusal(format::STATE_UPDATE_REQUEST, payload, refused);
+    /// Changes a state; the change, the consumption of the request and the answer are
+    /// one transaction.
+    pub(super) fn write(
+        &self,
+        write: &StateWrite,
+        requests: &Consumer,
+        message: &Message,
+        payload: &Value,
+    ) -> Option<Event> {
+        let refused = |words: String| self.told(message, &self.refusal(format::STATE_UPDATE_REQUEST, payload, words));
+        if let Some(words) = self.refuse_state(&write.guild, &write.owner, message) {
+            drop(requests.commit(message, Turn { emits: refused(words), ..Turn::default() }));
+            return None;
         }
-        match self.log.change_state(&write.owner, &write.change) {
+        let answer = |outcome: Result<Stated, StateError>| match outcome {
             Ok(stated) => {
-                let (word, agent) = owner_words(&write.owner);
-                let state: Value = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-                reply(
-                    format::STATE_UPDATE_RESPONSE,
-                    json!({
-                        "state_owner": word,
-                        "guild_id": self.spec.id,
-                        "agent_id": agent,
-                        "state": state,
-                        "version": stated.version,
-                        "timestamp": stated.updated_ms,
-                    }),
-                )
+                self.told(message, &reply(format::STATE_UPDATE_RESPONSE, self.updated(&write.owner, &stated)))
             }
-            Err(error) => self.refusal(format::STATE_UPDATE_REQUEST, payload, error.to_string()),
-        }
+            Err(error) => refused(error.to_string()),
+        };
+        drop(requests.commit_change(message, (&write.owner, &write.change), answer));
+        None
+    }
+
+    fn updated(&self, owner: &StateOwner, stated: &Stated) -> Value {
+        let (word, agent) = owner_words(owner);
+        let state: Value = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
+        json!({
+            "state_owner": word,
+            "guild_id": self.spec.id,
+            "agent_id": agent,
+            "state": state,
+            "version": stated.version,
+            "timestamp": stated.updated_ms,
+        })
     }
 
     /// Why a state is not the sender's to read or change: of another guild, or, for

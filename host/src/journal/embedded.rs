@@ -213,8 +213,8 @@ impl Journal {
 pub struct Restored {
     /// Consumer, position, the message being tried and how often it was.
     pub cursors: Vec<(String, Cursors, MessageId, u32)>,
-    /// Owner, version, state.
-    pub states: Vec<(String, i64, String)>,
+    /// Owner, version, time of the last change, state.
+    pub states: Vec<(String, i64, i64, String)>,
     /// Owner, key, value.
     pub values: Vec<(String, String, Vec<u8>)>,
 }
@@ -344,7 +344,7 @@ impl Shared {
             let attempts = u32::try_from(row.get::<i64, _>(3)).unwrap_or(0);
             cursors.push((consumer, lanes, MessageId::from_i64(row.get(2)), attempts));
         }
-        let states = sqlx::query_as("SELECT owner, version, state FROM states WHERE guild = ?")
+        let states = sqlx::query_as("SELECT owner, version, updated_ms, state FROM states WHERE guild = ?")
             .bind(key)
             .fetch_all(&self.readers)
             .await?;

@@ -14,7 +14,7 @@ use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
-use crate::model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed};
+use crate::model::state::{StateChange, StateError, StateOwner, changed, text_of};
 use crate::model::values::{ValueWrite, Values, Written};
 
 use super::embedded::{Restored, Shared};
@@ -172,9 +172,10 @@ impl GuildLog {
         for (consumer, cursors, tried, attempts) in restored.cursors {
             inner.cursors.insert(consumer.into(), (cursors, (tried, attempts)));
         }
-        for (owner, version, text) in restored.states {
+        for (owner, version, updated_ms, text) in restored.states {
+            let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
             let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
-            inner.states.insert(owner_of_column(&owner), State { version, updated_ms: 0, value, text: text.into() });
+            inner.states.insert(owner_of_column(&owner), State { version, updated_ms, value, text: text.into() });
         }
         for (owner, key, value) in restored.values {
             self.0.values.restore(owner_of_column(&owner), key, value.into());
@@ -416,17 +417,6 @@ impl GuildLog {
         )
     }
 
-    /// Changes a state, outside of any turn.
-    ///
-    /// # Errors
-    /// The change does not apply; nothing happened.
-    pub fn change_state(&self, owner: &StateOwner, change: &StateChange) -> Result<Stated, StateError> {
-        let mut inner = self.inner();
-        let (stated, rare) = inner.change(owner, change, self.0.shared.now_ms())?;
-        self.enqueue(Entry { guild: self.0.key, rare: vec![rare], ..Entry::default() });
-        Ok(stated)
-    }
-
     /// Moves the stored positions of consumers that have nothing waiting up to the
     /// end of the log, so that they do not keep retention from trimming it.
     pub(super) fn settle_idle(&self) {
@@ -463,6 +453,25 @@ impl GuildLog {
         }));
         let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
         self.append(&mut inner, turn.emits, cursor, rare).1
+    }
+
+    /// Commits a turn of one change, which may not apply: `answer` says what is
+    /// published then, and what if it does.
+    pub(super) fn commit_change(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        consumed: MessageId,
+        (owner, change): (&StateOwner, &StateChange),
+        answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
+        advance: impl FnOnce() -> Cursors,
+    ) -> Receipt {
+        let mut inner = self.inner();
+        let (outcome, rare) = match inner.change(owner, change, self.0.shared.now_ms()) {
+            Ok((stated, rare)) => (Ok(stated), vec![rare]),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
+        self.append(&mut inner, answer(outcome), cursor, rare).1
     }
 
     pub(super) fn record_attempt(&self, subscriber: &Arc<Subscriber>, message: MessageId, attempt: u32) {
@@ -597,7 +606,7 @@ impl Inner {
         let mut listeners: Vec<Arc<Subscriber>> = Vec::new();
         for topic in message.topics.as_slice().iter().chain(&message.also) {
             for subscriber in self.by_topic.get(topic).into_iter().flatten() {
-                if !subscriber.is_own(message) && !listeners.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
+                if !subscriber.is_deaf_to(message) && !listeners.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
                     listeners.push(subscriber.clone());
                 }
             }
@@ -623,10 +632,7 @@ impl Inner {
         let empty = Value::Object(serde_json::Map::new());
         let (version, value) = self.states.get(owner).map_or((0, &empty), |state| (state.version, &state.value));
         let value = changed(value, version, change)?;
-        let text: Arc<str> = value.to_string().into();
-        if text.len() > MAX_STATE_BYTES {
-            return Err(StateError::TooLarge);
-        }
+        let text: Arc<str> = text_of(&value)?.into();
         let version = version + 1;
         let rare = Rare::State {
             owner: owner_column(owner),

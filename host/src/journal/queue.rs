@@ -201,6 +201,11 @@ impl Queue {
         std::array::from_fn(|lane| self.lanes[lane].cursor)
     }
 
+    /// The first message that waits in memory; it is the oldest of its lane.
+    pub fn oldest(&self) -> Option<MessageId> {
+        self.lanes.iter().filter_map(|lane| lane.window.front()).map(|message| message.id).min()
+    }
+
     pub fn waiting(&self) -> usize {
         self.waiting
     }

@@ -13,8 +13,10 @@ use tokio::sync::Notify;
 
 use crate::model::ids::MessageId;
 use crate::model::message::{Message, Priority};
+use crate::model::state::{StateChange, StateError, StateOwner};
+use crate::model::topic;
 
-use super::guild_log::{GuildLog, Turn};
+use super::guild_log::{GuildLog, Stated, Turn};
 use super::queue::{Behind, Cursors, Next, Queue};
 use super::{JournalError, Limits, Receipt};
 
@@ -127,18 +129,26 @@ impl Subscriber {
         self.has_read.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether this consumer's own words are not delivered to it.
-    pub fn is_own(&self, message: &Message) -> bool {
+    /// Whether a message is not delivered here although its topic is listened to: an
+    /// agent's own words, unless it says them to itself, and what others say there.
+    pub fn is_deaf_to(&self, message: &Message) -> bool {
         match &self.kind {
-            Kind::Consumer { name } => message.sender.id.as_deref() == Some(name),
+            Kind::Consumer { name } => {
+                let is_own = message.sender.id.as_deref() == Some(name);
+                is_own != self.heard(message).is_some_and(|topic| topic::is_self_inbox(topic))
+            }
             Kind::Tail => false,
         }
     }
 
+    fn heard<'a>(&self, message: &'a Message) -> Option<&'a String> {
+        let mut topics = message.topics.as_slice().iter().chain(&message.also);
+        topics.find(|topic| self.topics.contains(topic))
+    }
+
     /// The first of the message's topics that is listened to here.
     fn heard_on(&self, message: &Message) -> String {
-        let mut topics = message.topics.as_slice().iter().chain(&message.also);
-        topics.find(|topic| self.topics.contains(topic)).cloned().unwrap_or_default()
+        self.heard(message).cloned().unwrap_or_default()
     }
 }
 
@@ -181,6 +191,21 @@ impl Consumer {
         self.log.commit(&self.subscriber, consumed.id, turn, || self.subscriber.queue().consumed(lane, consumed.id))
     }
 
+    /// Commits a turn of one change in one step: the message is consumed, the state is
+    /// changed if the change applies, and what `answer` makes of the outcome is
+    /// appended. `answer` is called under the guild's lock and must not use the log.
+    pub fn commit_change(
+        &self,
+        consumed: &Message,
+        change: (&StateOwner, &StateChange),
+        answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
+    ) -> Receipt {
+        let lane = self.subscriber.lane(consumed);
+        self.log.commit_change(&self.subscriber, consumed.id, change, answer, || {
+            self.subscriber.queue().consumed(lane, consumed.id)
+        })
+    }
+
     /// Notes that a message has been tried `attempt` times, so that the count goes
     /// on after a restart of the host.
     pub fn record_attempt(&self, message: MessageId, attempt: u32) {
@@ -213,6 +238,13 @@ impl Gauge {
     #[must_use]
     pub fn lag(&self) -> (usize, usize) {
         self.0.lag()
+    }
+
+    /// Milliseconds that the oldest message has waited which waits in memory; 0: none
+    /// does.
+    #[must_use]
+    pub fn waited_ms(&self, now_ms: u64) -> u64 {
+        self.0.queue().oldest().map_or(0, |id| now_ms.saturating_sub(id.timestamp_ms()))
     }
 }
 
@@ -326,7 +358,7 @@ async fn load(log: GuildLog, subscriber: Arc<Subscriber>, lane: usize, after: Me
     let last = rows.last().map_or(after, |message| message.id);
     Ok(Page {
         lane,
-        messages: rows.into_iter().filter(|message| !subscriber.is_own(message)).map(Arc::new).collect(),
+        messages: rows.into_iter().filter(|message| !subscriber.is_deaf_to(message)).map(Arc::new).collect(),
         read_to: if more { last } else { cut.max(last) },
         more,
         is_after_gap: after > MessageId::default() && subscriber.has_read() && log.has_gap_after(after),

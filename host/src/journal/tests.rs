@@ -224,6 +224,7 @@ fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
         conversation_id: None,
         session_state: None,
         traceparent: None,
+        ttl: None,
         routing_slip: None,
         client_id: client_id.map(str::to_owned),
         full_names: false,

@@ -96,13 +96,17 @@ pub fn is_shown(message: &Message, socket: u64, viewer: &Viewer) -> bool {
     viewer.dialect == Dialect::Rustic || message.socket != socket || socket == 0
 }
 
-/// Whether a system socket of this dialect is told such messages: heartbeats of the
-/// manager and announcements are the reference's alone.
+/// Whether a system socket of this dialect is told such messages: announcements and
+/// heartbeats of the manager are the reference's alone, heartbeats of agents the
+/// document's.
 #[must_use]
 pub fn is_told(message: &Message, dialect: Dialect) -> bool {
-    let is_reference =
-        matches!(message.format.as_str(), format::HEARTBEAT | format::GUILD_UPDATED | format::STATE_FETCH_RESPONSE);
-    dialect == Dialect::Rustic || !is_reference
+    let is_managers = message.sender.id.as_deref().is_some_and(|id| id.ends_with("#manager_agent"));
+    match message.format.as_str() {
+        format::HEARTBEAT => (dialect == Dialect::Rustic) == is_managers,
+        format::GUILD_UPDATED | format::STATE_FETCH_RESPONSE => dialect == Dialect::Rustic,
+        _ => true,
+    }
 }
 
 /// One message as a JSON text frame for this viewer.

@@ -27,6 +27,8 @@ pub struct UserDraft {
     pub conversation_id: Option<serde_json::Value>,
     pub session_state: Option<Box<RawValue>>,
     pub traceparent: Option<String>,
+    /// Seconds for which it is worth delivering.
+    pub ttl: Option<i64>,
     pub routing_slip: Option<Arc<RoutingSlip>>,
     /// The client's own name for the message; the same name again is the same
     /// message.

@@ -31,6 +31,10 @@ pub enum FaultKind {
     Denied,
     InvalidPayload,
     NoRecipient,
+    /// Its time to live was over before it was served.
+    Expired,
+    /// A state would be larger than one may be.
+    StateTooLarge,
     Busy,
     HostFull,
     HostError,
@@ -55,6 +59,8 @@ impl FaultKind {
             Self::Denied => "denied",
             Self::InvalidPayload => "invalid_payload",
             Self::NoRecipient => "no_recipient",
+            Self::Expired => "expired",
+            Self::StateTooLarge => "state_too_large",
             Self::Busy => "busy",
             Self::HostFull => "host_full",
             Self::HostError => "host_error",

@@ -326,6 +326,18 @@ impl Message {
         history
     }
 
+    /// For how many milliseconds it is delivered after it was said; `None`: for ever.
+    #[must_use]
+    pub fn lives_ms(&self) -> Option<u64> {
+        self.ttl.map(|seconds| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000))
+    }
+
+    /// Whether its time to live is over.
+    #[must_use]
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.lives_ms().is_some_and(|lives_ms| now_ms.saturating_sub(self.id.timestamp_ms()) > lives_ms)
+    }
+
     /// Adds a hop to the history and forgets the oldest past [`MAX_HISTORY`].
     pub fn push_history(&mut self, entry: HistoryEntry) {
         if self.history.len() >= MAX_HISTORY {

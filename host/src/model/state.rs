@@ -47,8 +47,11 @@ pub enum StateError {
     Path(#[from] PathError),
     #[error("the patch does not apply: {0}")]
     Patch(String),
-    #[error("a state may have {MAX_STATE_BYTES} bytes")]
-    TooLarge,
+    #[error("state_too_large: the state would have {bytes} bytes, the limit is {MAX_STATE_BYTES}")]
+    TooLarge {
+        /// At least.
+        bytes: usize,
+    },
 }
 
 /// The state as it is after a change.
@@ -85,6 +88,15 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
     Ok(next)
 }
 
+/// The text of a state, which is within its limit.
+///
+/// # Errors
+/// `TooLarge`.
+pub fn text_of(state: &Value) -> Result<String, StateError> {
+    let text = state.to_string();
+    if text.len() > MAX_STATE_BYTES { Err(StateError::TooLarge { bytes: text.len() }) } else { Ok(text) }
+}
+
 /// Applies a patch operation by operation, so that copies of copies cannot grow
 /// without bound.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
@@ -92,7 +104,7 @@ fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), Stat
         json_patch::patch(part, std::slice::from_ref(operation))
             .map_err(|error| StateError::Patch(error.to_string()))?;
         if matches!(operation, json_patch::PatchOperation::Copy(_)) && !is_within(part, MAX_STATE_BYTES) {
-            return Err(StateError::TooLarge);
+            return Err(StateError::TooLarge { bytes: MAX_STATE_BYTES + 1 });
         }
     }
     Ok(())

@@ -50,6 +50,17 @@ pub fn agent_inbox(agent: &AgentId) -> String {
     format!("agent_inbox:{agent}")
 }
 
+/// Where an agent writes to itself, and nobody else.
+#[must_use]
+pub fn agent_self_inbox(agent: &AgentId) -> String {
+    format!("agent_self_inbox:{agent}")
+}
+
+#[must_use]
+pub fn is_self_inbox(name: &str) -> bool {
+    name.starts_with("agent_self_inbox:")
+}
+
 /// A topic as the document, or a client that thinks in it, writes it, in the
 /// host's spelling: `user:{u}:inbox` is `user:{u}`, `user:{u}:notifications`
 /// is `user_notifications:{u}`.
@@ -81,7 +92,7 @@ pub fn as_document(name: &str) -> String {
 #[must_use]
 pub fn is_hosts(name: &str) -> bool {
     matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING)
-        || name.starts_with("agent_self_inbox:")
+        || is_self_inbox(name)
         || name.chars().any(char::is_control)
 }
 

@@ -39,6 +39,9 @@ pub fn error_message(fault: &Fault, origin: &Message, speaker: &Speaker, trial: 
     message.thread = origin.full_thread();
     message.conversation_id.clone_from(&origin.conversation_id);
     message.traceparent.clone_from(&origin.traceparent);
+    message.priority = origin.priority;
+    message.history = origin.settled_history().into_owned();
+    message.session_state.clone_from(&origin.session_state);
     message.user.clone_from(&origin.user);
     message.hops = origin.hops.saturating_add(1);
     message
@@ -56,10 +59,7 @@ pub fn last_words(
     trial: Trial,
 ) -> Spoken {
     let message = error_message(fault, origin, speaker, trial);
-    match origin.routing_slip {
-        Some(_) => TurnRouter::new(origin, heard_on, speaker, guild).route_error(message),
-        None => Spoken { messages: vec![message], changes: Vec::new() },
-    }
+    TurnRouter::new(origin, heard_on, speaker, guild).route_error(message)
 }
 
 /// The members of an `ErrorMessage`: those of the reference, and what the fault

@@ -68,7 +68,7 @@ pub const HOP_LIMIT: u32 = 1_000;
 /// The topics an agent listens to.
 #[must_use]
 pub fn subscriptions(agent: &AgentSpec) -> Vec<String> {
-    let mut topics = vec![topic::agent_inbox(&agent.id)];
+    let mut topics = vec![topic::agent_inbox(&agent.id), topic::agent_self_inbox(&agent.id)];
     if agent.listen_to_default_topic {
         topics.push(topic::DEFAULT.to_owned());
     }

@@ -143,6 +143,7 @@ fn message_of(draft: UserDraft, speaker: &Speaker) -> Message {
     message.conversation_id = draft.conversation_id;
     message.session_state = draft.session_state;
     message.traceparent = draft.traceparent;
+    message.ttl = draft.ttl;
     message.client_id = draft.client_id;
     message.full_names = draft.full_names;
     message.user = Some(draft.user);

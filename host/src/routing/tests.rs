@@ -42,6 +42,7 @@ fn draft() -> UserDraft {
         conversation_id: Some(json!("c")),
         session_state: None,
         traceparent: None,
+        ttl: None,
         routing_slip: None,
         client_id: None,
         full_names: false,

@@ -10,7 +10,7 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use exports::guildhall::agent::agent as export;
-pub(super) use guildhall::agent::{context, messaging, types};
+pub(super) use guildhall::agent::{context, expressions, messaging, types};
 
 /// The optional imports of the contract.
 pub(super) mod secrets {

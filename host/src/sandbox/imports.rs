@@ -79,6 +79,7 @@ pub const IMPORTS: &[Import] = &[
     import(CONTRACT_PACKAGE, "types", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "messaging", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "context", CONTRACT_SERIES, Provision::Linked),
+    import(CONTRACT_PACKAGE, "expressions", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "secrets", CONTRACT_SERIES, Provision::Granted(Capability::Secrets)),
     import(CONTRACT_PACKAGE, "reveal", CONTRACT_SERIES, Provision::Granted(Capability::Reveal)),
     import("wasi:cli", "", WASI, Provision::Linked),

@@ -18,6 +18,7 @@ mod compiler;
 mod control;
 mod engine;
 mod evaluator;
+mod expressions;
 mod grants;
 mod guest;
 mod http;

@@ -165,11 +165,15 @@ fn check_size(text: &str, limits: &Limits) -> Result<(), EmitError> {
 }
 
 /// The topic in the host's spelling, if an agent may write to it: not what the
-/// host itself says, not what users say, and no inbox but its own.
+/// host itself says, not what users say, and no inbox but its own and the one where
+/// it writes to itself.
 fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     let topic = topic::canonical(name);
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES {
         return Err(EmitError::Other(format!("a topic has 1 to {MAX_NAME_BYTES} bytes")));
+    }
+    if topic.strip_prefix("agent_self_inbox:").is_some_and(|id| own_inbox.strip_prefix("agent_inbox:") == Some(id)) {
+        return Ok(topic);
     }
     let is_users = ["user:", "user_system:", "user_system_notification:"].iter().any(|start| topic.starts_with(start));
     let is_others = topic.starts_with("agent_inbox:") && topic != own_inbox;

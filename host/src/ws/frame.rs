@@ -31,6 +31,8 @@ pub struct Frame {
     pub conversation_id: Option<Value>,
     pub session_state: Option<Box<RawValue>>,
     pub traceparent: Option<String>,
+    /// Seconds.
+    pub ttl: Option<i64>,
     pub routing_slip: Option<Arc<RoutingSlip>>,
     pub name: Option<ClientName>,
 }
@@ -153,9 +155,20 @@ impl Reader {
             conversation_id: self.conversation()?,
             session_state: self.session_state()?,
             traceparent: self.get::<String>(&["traceparent"], "a text")?.filter(|text| text.len() <= MAX_NAME),
+            ttl: self.ttl()?,
             routing_slip: self.routing_slip()?,
             name,
         })
+    }
+
+    fn ttl(&self) -> Result<Option<i64>, Unusable> {
+        let ttl: Option<i64> = self.get(&["ttl"], "a whole number of seconds")?;
+        match ttl {
+            Some(seconds) if seconds < 0 => {
+                Err(Unusable::new("INVALID_FRAME", format!("`ttl` is 0 or more seconds, not {seconds}")))
+            }
+            ttl => Ok(ttl),
+        }
     }
 
     fn topics(&self) -> Result<Option<Topics>, Unusable> {
@@ -272,6 +285,7 @@ impl Frame {
             conversation_id: self.conversation_id,
             session_state: self.session_state,
             traceparent: self.traceparent,
+            ttl: self.ttl,
             routing_slip: self.routing_slip,
             client_id,
             full_names: self.full_names,
@@ -333,6 +347,7 @@ mod tests {
             (r#"{"format":"text","payload":{"a":1},"priority":9}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"id":-1}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"id":1.5}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"ttl":-1}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"topics":5}"#, "INVALID_FRAME"),
             (deep.as_str(), "INVALID_PAYLOAD"),
         ];

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::journal::{GuildLog, Tail, TailEvent};
 use crate::model::clock::rfc3339_ms;
-use crate::model::dialect::{self, Channel, Viewer};
+use crate::model::dialect::{self, Channel, Dialect, Viewer};
 use crate::model::format;
 use crate::model::health::HealthStatus;
 use crate::model::ids::{AgentId, GuildId, UserId};
@@ -134,6 +134,10 @@ impl SystemSocket {
             return Err(Ending::GuildEnded);
         }
         if !dialect::is_told(&message, self.viewer.dialect) {
+            return Ok(());
+        }
+        if message.format == format::HEARTBEAT && self.barrier.is_some() && self.viewer.dialect != Dialect::Rustic {
+            // A client that joins waits for the report.
             return Ok(());
         }
         if message.format == format::HEALTH_REPORT && self.barrier.is_some() {

@@ -152,7 +152,7 @@ impl UserSocket {
                 TailEvent::Message { message, topic } => {
                     if topic == topic::ENDING {
                         ending = Err(Ending::GuildEnded);
-                    } else if dialect::is_shown(&message, self.number, &self.viewer) {
+                    } else if self.shows(&message) {
                         frames.push(dialect::write(&message, &topic, &self.viewer));
                     }
                 }
@@ -175,13 +175,18 @@ impl UserSocket {
         ending
     }
 
+    /// Whether a message is shown here: it is for this socket, and still lives.
+    fn shows(&self, message: &Message) -> bool {
+        dialect::is_shown(message, self.number, &self.viewer) && !message.is_expired(self.session.clock.now_ms())
+    }
+
     /// The guild has ended: what the log still has for the user is shown before
     /// the socket is closed.
     async fn show_the_rest(&mut self, tail: &mut Tail) -> Result<(), Ending> {
         while let Ok(Ok(TailEvent::Message { message, topic })) =
             tokio::time::timeout(LAST_WORDS_WITHIN, tail.next()).await
         {
-            if dialect::is_shown(&message, self.number, &self.viewer) {
+            if self.shows(&message) {
                 let text = dialect::write(&message, &topic, &self.viewer);
                 self.session.send([text]).await?;
             }

@@ -4,19 +4,22 @@
 
 use std::sync::Arc;
 
+use guildhall::model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall::model::draft::UserDraft;
+use guildhall::model::fault::{Fault, FaultKind};
 use guildhall::model::format;
-use guildhall::model::ids::MessageId;
+use guildhall::model::ids::{AgentId, MessageId, UserId};
 use guildhall::model::message::{AgentTag, ForwardHeader, HistoryEntry, Message, Priority, Topics, raw_json};
 use guildhall::model::spec::{AgentSpec, Predicate, RoutingRule, RoutingSlip};
 use guildhall::model::state::{StateChange, StateOwner};
-use guildhall::routing::{self, GuildView, HOP_LIMIT, Said, Speaker, States, TurnRouter, enter};
+use guildhall::model::topic;
+use guildhall::routing::{self, GuildView, HOP_LIMIT, Said, Speaker, States, Trial, TurnRouter, enter};
 use serde_json::{Value, json};
 
 use super::rules::{read, speaker, text};
-use super::{Outcome, check};
+use super::{Outcome, check, not_here};
 
-fn message(wire: &Value) -> Result<Message, String> {
+pub fn message(wire: &Value) -> Result<Message, String> {
     let mut message = Message::draft(
         read(&wire["sender"])?,
         read(&wire["topics"])?,
@@ -44,7 +47,7 @@ fn message(wire: &Value) -> Result<Message, String> {
     Ok(message)
 }
 
-fn guild(routes: &Value, agents: Vec<AgentSpec>) -> Result<GuildView, String> {
+pub fn guild(routes: &Value, agents: Vec<AgentSpec>) -> Result<GuildView, String> {
     let routes: RoutingSlip = if routes.is_null() { RoutingSlip::default() } else { read(routes)? };
     Ok(GuildView {
         id: "g1".into(),
@@ -59,7 +62,11 @@ fn guild(routes: &Value, agents: Vec<AgentSpec>) -> Result<GuildView, String> {
 
 fn compare(found: &Message, expected: &Value) -> Outcome {
     let state = |state: Value| if state.is_null() { json!({}) } else { state };
-    let slip: Option<RoutingSlip> = read(&expected["routing_slip"])?;
+    let mut slip: Option<RoutingSlip> = read(&expected["routing_slip"])?;
+    // There a rule for ever counts down below zero.
+    for rule in slip.iter_mut().flat_map(|slip| &mut slip.steps) {
+        rule.route_times = rule.route_times.max(-1);
+    }
     let history: Vec<HistoryEntry> = read(&expected["message_history"])?;
     let header: Option<ForwardHeader> = read(&expected["forward_header"])?;
     let hop = |entries: &[HistoryEntry]| {
@@ -149,12 +156,16 @@ pub fn reply(input: &Value, expected: &Value) -> Outcome {
     let (mut messages, mut changes) = (Vec::new(), Vec::new());
     let mut context: Option<Value> = None;
     let mut failed = false;
+    let raised = input["calls"].as_array().into_iter().flatten().find(|call| call["op"] == "raise");
+    if let Some(raised) = raised {
+        return raise(input, expected, &text(&raised["message"]), &origin, &speaker, &guild);
+    }
     for call in input["calls"].as_array().into_iter().flatten() {
         match call["op"].as_str().unwrap_or_default() {
             "send" => {
                 for name in ["forwarding", "clear_origin_stack"] {
                     if call[name] == true {
-                        return Err(format!("an agent cannot ask for {name}"));
+                        return not_here(&format!("an agent cannot ask for {name}"));
                     }
                 }
                 let said = Said {
@@ -177,7 +188,7 @@ pub fn reply(input: &Value, expected: &Value) -> Outcome {
             }
             "update_context" => context = Some(call["updates"].clone()),
             "get_context" => {}
-            other => return Err(format!("an agent has no {other}")),
+            other => return not_here(&format!("an agent has no {other}")),
         }
     }
     let published = expected["published"].as_array().cloned().unwrap_or_default();
@@ -209,6 +220,161 @@ pub fn predicate(input: &Value, expected: &Value) -> Outcome {
     check(&json!(holds), &expected["runs_handler"])
 }
 
+/// A turn that fails. Its error is told as the reference's is; the kind of the failure
+/// has a name of its own here.
+fn raise(
+    input: &Value,
+    expected: &Value,
+    words: &str,
+    origin: &Message,
+    speaker: &Speaker,
+    guild: &GuildView,
+) -> Outcome {
+    let calls = input["calls"].as_array().map_or(0, Vec::len);
+    if calls > 1 {
+        return not_here("a failed turn leaves nothing of what it said");
+    }
+    let heard_on = text(&input["incoming"]["topic_published_to"]);
+    let fault = Fault::new(FaultKind::Rejected, words);
+    let trial = Trial { attempt: 1, is_last: true };
+    let told = routing::last_words(&fault, origin, &heard_on, speaker, guild, trial).messages;
+    let published = expected["published"].as_array().cloned().unwrap_or_default();
+    if told.len() != published.len() {
+        return Err(format!("{} messages, expected {}", told.len(), published.len()));
+    }
+    told.iter().zip(&published).try_for_each(|(found, expected)| {
+        let payload: Value = read(&json!(found.payload))?;
+        for member in ["agent_type", "error_message"] {
+            check(&payload[member], &expected["payload"][member])?;
+        }
+        let mut expected = expected.clone();
+        expected["payload"] = payload;
+        compare(found, &expected)
+    })
+}
+
+/// What an agent says to topics of its choice, and to itself. Compared is what the
+/// contract lets it choose and what follows from who it is.
+pub fn direct(input: &Value, expected: &Value) -> Outcome {
+    let agent = &input["agent"];
+    let speaker = speaker(&agent["id"], &agent["name"], &agent["agent_type"], &agent["method_name"]);
+    let guild = guild(&input["guild_routes"], Vec::new())?;
+    let origin = message(&input["incoming"])?;
+    let heard_on = text(&input["incoming"]["topic_published_to"]);
+    let mut router = TurnRouter::new(&origin, &heard_on, &speaker, &guild);
+    let published = expected["published"].as_array().cloned().unwrap_or_default();
+    for (call, expected) in input["calls"].as_array().into_iter().flatten().zip(&published) {
+        let to_self = call["op"] == "send_to_self";
+        if call["op"] != "direct_send" && !to_self {
+            return not_here("agents read and change states by the contract, not by messages");
+        }
+        if to_self && call["with_origin"] == false {
+            return not_here("agents speak in turns only: what they say answers something");
+        }
+        for name in ["in_response_to", "forward_header", "routing_slip", "process_status", "enrich_with_history", "ttl"]
+        {
+            if !call[name].is_null() {
+                return not_here(&format!("an agent cannot set {name}"));
+            }
+        }
+        if call["attach_guild_routes"] == false {
+            return not_here("what goes to topics of an agent's choice takes the guild's routes along");
+        }
+        let topics = if to_self {
+            vec![topic::agent_self_inbox(&speaker.id)]
+        } else {
+            read::<Topics>(&call["topics"])?.as_slice().to_vec()
+        };
+        let said = Said {
+            format: text(&call["format"]),
+            payload: raw_json(&call["payload"]),
+            topics,
+            recipients: read::<Option<_>>(&call["recipient_list"])?.unwrap_or_default(),
+            priority: Some(Priority::read(&call["priority"]).unwrap_or_default()),
+            new_thread: if to_self { call["new_thread"] != false } else { call["new_thread"] == true },
+            session_state: None,
+            reason: call["reason"].as_str().map(str::to_owned),
+        };
+        let found = router.route(said).map_err(|fault| fault.to_string())?.messages.remove(0);
+        let slip: Option<RoutingSlip> = read(&expected["routing_slip"])?;
+        let slip = slip.filter(|slip| !slip.steps.is_empty());
+        let list = |topics: &Value| read::<Topics>(topics).map(|topics| json!(topics.as_slice()));
+        let thread: Vec<MessageId> = read(&expected["thread"])?;
+        let found_json = json!([
+            found.sender,
+            found.topics.as_slice(),
+            found.recipients,
+            found.payload,
+            found.format,
+            found.in_response_to,
+            found.full_thread().len(),
+            found.routing_slip,
+            found.traceparent,
+            found.priority,
+            found.history.len(),
+            found.history.last().map(|entry| json!([entry.origin, entry.reason])),
+        ]);
+        let last = expected["message_history"].as_array().and_then(|entries| entries.last());
+        let wanted = json!([
+            expected["sender"],
+            list(&expected["topics"])?,
+            expected["recipient_list"],
+            expected["payload"],
+            expected["format"],
+            expected["in_response_to"],
+            thread.len(),
+            slip,
+            expected["traceparent"],
+            expected["priority"],
+            expected["message_history"].as_array().map(Vec::len),
+            last.map(|entry| json!([entry["origin"], entry["reason"]])),
+        ]);
+        check(&found_json, &wanted)?;
+    }
+    Ok(())
+}
+
+/// What a user's socket shows of a message that comes to the user's proxy in the
+/// reference: the socket listens to the same topics itself.
+fn heard_by_user(input: &Value, expected: &Value) -> Outcome {
+    let user: UserId = text(&input["user_id"]).as_str().into();
+    let message = message(&input["message"])?;
+    let heard_on = text(&input["message"]["topic_published_to"]);
+    let published = expected["published"].as_array().cloned().unwrap_or_default();
+    let own = topic::user_notifications(&user);
+    let wanted = published.iter().find(|published| {
+        let topics: Option<Topics> = read(&published["topics"]).ok();
+        topics.is_some_and(|topics| topics.as_slice() == [own.as_str()])
+    });
+    if heard_on.starts_with("user_system:") || message.format == format::HEALTH_REPORT {
+        return not_here("the manager answers the system socket itself");
+    }
+    let is_tagged = message.is_tagged_for(&AgentTag::new(text(&input["agent"]["id"]), text(&input["agent"]["name"])));
+    if !message.recipients.is_empty() && is_tagged {
+        return not_here("whoever tags a user has the message go to the user's notifications as well");
+    }
+    if published.len() > 1 {
+        return not_here("what comes for a user is shown, and makes no more messages");
+    }
+    let is_own = message.sender.id.as_deref() == Some(AgentId::proxy_of(&user).as_str());
+    let is_shown = topic::seen_by(&user).contains(&heard_on) && !is_own;
+    let Some(wanted) = wanted else {
+        return if is_shown { Err("it is shown".to_owned()) } else { Ok(()) };
+    };
+    if !is_shown {
+        return Err(format!("{heard_on} is not shown"));
+    }
+    let viewer =
+        Viewer { dialect: Dialect::Rustic, user, user_name: text(&input["agent"]["name"]), channel: Channel::User };
+    let frame: Value = read(&serde_json::from_str(&dialect::write(&message, &heard_on, &viewer)).unwrap_or_default())?;
+    for member in
+        ["sender", "topics", "payload", "format", "forward_header", "priority", "is_error_message", "recipient_list"]
+    {
+        check(&frame[member], &wanted[member]).map_err(|difference| format!("{member}: {difference}"))?;
+    }
+    Ok(())
+}
+
 /// A user's words. The reference sends one message for each place; here one message
 /// has several, so each place is looked for. A rule for nobody makes it a guild with
 /// routes: without any, this host has rules of its own.
@@ -216,7 +382,7 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
     let wrapper = &input["message"];
     let user = text(&input["user_id"]);
     if wrapper["format"] != format::MESSAGE || text(&wrapper["topic_published_to"]) != format!("user:{user}") {
-        return Err("the proxy here takes users' words only".to_owned());
+        return heard_by_user(input, expected);
     }
     let inner = &wrapper["payload"];
     let agents = input["guild_agents"].as_array().into_iter().flatten().map(|agent| {
@@ -246,6 +412,7 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
         conversation_id: None,
         session_state: None,
         traceparent: read(&inner["traceparent"])?,
+        ttl: read(&inner["ttl"])?,
         routing_slip: slip.map(Arc::new),
         client_id: None,
         full_names: inner["format"] != format::TEXT,

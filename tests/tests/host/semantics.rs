@@ -1,5 +1,8 @@
 //! Rules, predicates, states and the manager's requests, as users see them.
 
+mod agents;
+mod lives;
+
 use guildhall_tests::{Chat, Host, blueprint, chat, frame};
 use serde_json::{Value, json};
 

@@ -1,0 +1,102 @@
+//! The built-in agents, on the bench of the SDK with the host's expressions; what they
+//! say is routed as the host routes it.
+
+use guildhall::model::expression::{self, Language};
+use guildhall::model::message::Topics;
+use guildhall::routing::{Said, TurnRouter};
+use guildhall_agent_aggregator::{Aggregator, Collected, Collector};
+use guildhall_agent_splitter::SplitterAgent;
+use guildhall_sdk::testing::Bench;
+use guildhall_sdk::{Agent, Outgoing};
+use serde_json::{Value, json};
+
+use super::rules::{read, speaker, text};
+use super::sending::{guild, message};
+use super::{Outcome, check, not_here};
+
+pub fn evaluate(language: guildhall_sdk::Language, source: &str, input: &str) -> Result<Option<String>, String> {
+    let language = match language {
+        guildhall_sdk::Language::Jsonata => Language::Jsonata,
+        guildhall_sdk::Language::Cel => Language::Cel,
+    };
+    let given = expression::evaluate(language, source, input).map_err(|error| error.to_string())?;
+    Ok(given.map(|value| value.to_string()))
+}
+
+/// A message on a topic, with the members that matter.
+fn asked(topic: &str) -> Value {
+    json!({
+        "sender": {"id": "src", "name": "Source"}, "topics": topic, "recipient_list": [], "payload": {"a": 1},
+        "format": "any.Format", "thread": [5], "message_history": [], "origin_guild_stack": [], "id": 5, "priority": 4,
+    })
+}
+
+/// Where an agent's words go that answer a message on the topic `t`, with their format
+/// and payload.
+fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
+    let origin = message(&asked("t"))?;
+    let guild = guild(&Value::Null, Vec::new())?;
+    let speaker = speaker(&"a".into(), &"A".into(), &A::CLASS_NAME.into(), &"receive".into());
+    let mut router = TurnRouter::new(&origin, "t", &speaker, &guild);
+    let mut all = Vec::new();
+    for outgoing in outgoing {
+        let said = Said {
+            format: outgoing.format.clone(),
+            payload: serde_json::from_str(&outgoing.payload).map_err(|error| error.to_string())?,
+            topics: outgoing.topics.clone(),
+            recipients: Vec::new(),
+            priority: None,
+            new_thread: false,
+            session_state: None,
+            reason: None,
+        };
+        for message in router.route(said).map_err(|fault| fault.to_string())?.messages {
+            let (topics, payload): (Topics, Value) = (message.topics, read(&json!(message.payload))?);
+            all.push(
+                json!({"format": message.format, "payload": payload, "is_error_message": false, "topics": topics}),
+            );
+        }
+    }
+    Ok(all)
+}
+
+pub fn splitter(input: &Value, expected: &Value) -> Outcome {
+    let started = Bench::<SplitterAgent>::start(input["properties"].clone());
+    if !expected["spec_error"].is_null() {
+        return started.map_or(Ok(()), |_| Err("the properties are taken".to_owned()));
+    }
+    let mut bench = started?;
+    bench.evaluator = evaluate;
+    let wanted = expected["published"].as_array().cloned().unwrap_or_default();
+    match bench.send_raw("any.Format", input["payload"].clone()) {
+        Ok(outgoing) => check(&json!(sent::<SplitterAgent>(&outgoing)?), &json!(wanted)),
+        Err(_) if wanted.len() > 1 => {
+            not_here("a turn is a transaction: of a message that cannot be split nothing is sent")
+        }
+        Err(failure) => {
+            let kind = text(&wanted.first().unwrap_or(&Value::Null)["payload"]["error_type"]);
+            check(&json!(failure.reason().split(':').next()), &json!(kind))
+        }
+    }
+}
+
+pub fn aggregator(input: &Value, expected: &Value) -> Outcome {
+    let aggregator: Aggregator = read(&input["aggregator"])?;
+    let messages: Vec<Collected> = read(&input["messages"])?;
+    let evaluated = |source: &str, input: &Value| {
+        expression::evaluate(Language::Jsonata, source, &input.to_string()).map_err(|error| error.to_string())
+    };
+    let id = text(&input["correlation_id"]);
+    check(&json!(aggregator.is_complete(&id, &messages, evaluated).unwrap_or(false)), expected)
+}
+
+/// Whether a second message like the first is collected too or replaces it: there the
+/// path of a patch says so, here what there is afterwards.
+pub fn collector(input: &Value, expected: &Value) -> Outcome {
+    let collector: Collector = read(&input["collector"])?;
+    let message: Collected = read(&input["message"])?;
+    let mut messages = vec![message.clone()];
+    collector.add(&mut messages, message);
+    let path = text(&expected["json_patch_operations"][0]["path"]);
+    check(&json!(messages.len()), &json!(if path.ends_with("/-") { 2 } else { 1 }))
+}

@@ -1,0 +1,143 @@
+//! The journal: who hears what, and in which order.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use guildhall::agent::turn;
+use guildhall::journal::{Consumer, Durability, GuildLog, Journal, Limits, Retention, Turn};
+use guildhall::model::clock::Clock;
+use guildhall::model::ids::{AgentId, MessageId};
+use guildhall::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::rules::text;
+use super::{Outcome, check, not_here};
+
+fn block<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().expect("a runtime starts").block_on(future)
+}
+
+async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (limits, retention) = (Limits::default(), Retention::default());
+    let journal =
+        Journal::open(&dir.path().join("journal.db"), Durability::None, limits, retention, Clock::system()).await;
+    let journal = journal.map_err(|error| error.to_string())?;
+    let log = journal.guild(&"g1".into()).await.map_err(|error| error.to_string())?;
+    Ok((dir, journal, log))
+}
+
+fn said(sender: Option<&str>, topic: &str, label: &str, priority: &Value) -> Message {
+    let sender = AgentTag { id: sender.map(str::to_owned), name: None };
+    let payload = raw_json(&json!({"n": label}));
+    let mut message = Message::draft(sender, Topics::One(topic.into()), "any.Format", payload);
+    message.priority = Priority::read(priority).unwrap_or_default();
+    message
+}
+
+fn label(message: &Message) -> String {
+    let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
+    text(&payload["n"])
+}
+
+async fn publish(log: &GuildLog, message: Message) -> Result<(), String> {
+    log.publish(vec![message]).await.map_err(|error| error.to_string())
+}
+
+/// Takes what waits, and consumes it.
+async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<String>) -> Result<(), String> {
+    while consumer.waiting() > 0 {
+        let delivery = consumer.next().await.map_err(|error| error.to_string())?;
+        delivered.push(label(&delivery.message));
+        consumer.commit(&delivery.message, Turn::default()).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+pub fn delivery(input: &Value, expected: &Value) -> Outcome {
+    let client = text(&input["client_id"]);
+    let agent = AgentId::from(client.split_once('$').map_or(client.as_str(), |(_, agent)| agent));
+    let topic = text(&input["topic"]);
+    let delivered = block(async {
+        let (_dir, _journal, log) = log().await?;
+        let topics = vec![topic.clone(), "after".to_owned()];
+        let mut consumer = log.consume(&agent, topics).await.map_err(|error| error.to_string())?;
+        publish(&log, said(input["sender_id"].as_str(), &topic, "it", &Value::Null)).await?;
+        publish(&log, said(Some("somebody else"), "after", "after", &Value::Null)).await?;
+        let delivery = consumer.next().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(label(&delivery.message) == "it")
+    })?;
+    check(&json!(delivered), expected)
+}
+
+pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
+    if !input["scenario"].is_null() {
+        return not_here("a scenario in words; tests of the journal and of agents have it");
+    }
+    let mut steps = input["steps"].as_array().cloned().unwrap_or_default();
+    let publications = |from: &Value| {
+        let of = |published: &Value| match published {
+            Value::String(label) => json!({"do": "publish", "n": label}),
+            other => json!({"do": "publish", "n": other["n"], "priority": other["priority"]}),
+        };
+        from.as_array().into_iter().flatten().map(of).collect::<Vec<_>>()
+    };
+    let begins_late = steps.iter().position(|step| step["do"] == "subscribe").is_some_and(|first| first > 0);
+    if begins_late {
+        return not_here("an agent that is new hears what is said from then on");
+    }
+    steps.extend(publications(&input["published_before_subscribe"]));
+    if input["steps"].is_null() {
+        steps.push(json!({"do": "subscribe"}));
+    }
+    steps.extend(publications(&input["published_after_subscribe"]));
+    let delivered = block(async {
+        let (_dir, _journal, log) = log().await?;
+        let mut consumer = None;
+        let mut delivered = Vec::new();
+        for step in &steps {
+            match step["do"].as_str() {
+                Some("subscribe") => {
+                    let new = log.consume(&"c".into(), vec!["t".into()]).await;
+                    consumer = Some(new.map_err(|error| error.to_string())?);
+                }
+                Some("unsubscribe") => consumer = None,
+                _ => publish(&log, said(Some("s"), "t", &text(&step["n"]), &step["priority"])).await?,
+            }
+            if let Some(consumer) = &mut consumer {
+                take_waiting(consumer, &mut delivered).await?;
+            }
+        }
+        Ok::<_, String>(delivered)
+    })?;
+    check(&json!(delivered), &expected["delivered_in_order"])
+}
+
+pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
+    if input["query"] != "by_id" {
+        return not_here("a log is read in its own order, and ids do not order by priority");
+    }
+    let found = block(async {
+        let (_dir, _journal, log) = log().await?;
+        let mut tail = log.tail(vec!["t".into()], None);
+        let mut ids: HashMap<String, MessageId> = HashMap::new();
+        for published in input["published_in_order"].as_array().into_iter().flatten() {
+            publish(&log, said(Some("s"), "t", &text(&published["n"]), &published["priority"])).await?;
+            let heard = tail.next().await.map_err(|error| error.to_string())?;
+            if let guildhall::journal::TailEvent::Message { message, .. } = heard {
+                ids.insert(text(&published["id"]), message.id);
+            }
+        }
+        let asked = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
+        let asked: Vec<MessageId> = asked.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
+        let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(turn::in_order(&asked, &found))
+    })?;
+    let labels = found.iter().map(|message| {
+        let message: Value = serde_json::from_str(message).unwrap_or_default();
+        message["payload"]["n"].clone()
+    });
+    let wanted = expected.as_array().into_iter().flatten().filter(|label| !label.is_null()).cloned();
+    check(&labels.collect(), &wanted.collect())
+}

@@ -1,0 +1,295 @@
+//! A guild with its manager: real agents, a journal and a store in a folder of their
+//! own. Compared are the manager's answers and the statuses in the store. Words for
+//! people, versions and times are ours; the health of agents is measured by the host.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall::agent::Components;
+use guildhall::guild::{Guilds, Launch, Setup};
+use guildhall::journal::{Durability, Journal, Limits, Retention, Tail, TailEvent};
+use guildhall::model::clock::Clock;
+use guildhall::model::dialect::Dialect;
+use guildhall::model::format;
+use guildhall::model::ids::{AgentId, GuildId, MessageId};
+use guildhall::model::message::{Message, Priority, raw_json};
+use guildhall::model::spec::GuildSpec;
+use guildhall::model::topic;
+use guildhall::oci::Registries;
+use guildhall::routing::HOP_LIMIT;
+use guildhall::sandbox::{CompilerConfig, Sandbox, SandboxConfig};
+use guildhall::server::prepare_built_in;
+use guildhall::store::Store;
+use serde_json::{Value, json};
+
+use super::rules::{read, text};
+use super::{Outcome, not_here, same};
+
+/// How long anything may take here; it is built without optimisation.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Formats in which the reference's agents tell how they are.
+const MEASURED: [&str; 5] =
+    ["Heartbeat", "AgentsHealthReport", "HealthCheckRequest", "SelfReadyNotification", "ParticipantList"];
+
+fn is_measured(format: &Value) -> bool {
+    MEASURED.contains(&format.as_str().unwrap_or_default().rsplit('.').next().unwrap_or_default())
+}
+
+pub fn manager(input: &Value, expected: &Value) -> Outcome {
+    let steps = input["steps"].as_array().cloned().unwrap_or_default();
+    if steps.iter().any(|step| step["format"] == format::HEARTBEAT) {
+        return not_here("the host measures how agents are; nobody tells it");
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(async { tokio::time::timeout(DEADLINE * 4, run(input, &steps, expected)).await });
+    outcome.unwrap_or_else(|_| Err("it took too long".to_owned()))
+}
+
+/// A guild at work.
+struct Bench {
+    guilds: Guilds,
+    store: Store,
+    journal: Journal,
+    guild: GuildId,
+    tail: Tail,
+    heard: Vec<(Arc<Message>, String)>,
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+async fn run(input: &Value, steps: &[Value], expected: &Value) -> Outcome {
+    let dir = tempfile::tempdir().map_err(words)?;
+    let spec: GuildSpec = read(&with_defaults(&input["guild_spec"]))?;
+    let has_agents = !spec.agents.is_empty();
+    let mut bench = Bench::open(dir.path(), spec).await?;
+    let mut is_stopped = false;
+    for (number, expected) in expected.as_array().into_iter().flatten().enumerate() {
+        let name = text(&expected["step"]);
+        let outcome = match number.checked_sub(1).and_then(|step| steps.get(step)) {
+            None => Ok(()),
+            Some(step) if step["format"] == format::MESSAGE => Ok(()),
+            Some(step) => {
+                is_stopped |= expected["rows"]["guild"] == "stopped";
+                bench.step(step, expected, is_stopped, name.contains("quirk")).await
+            }
+        };
+        outcome.map_err(|difference| format!("{name}: {difference}"))?;
+        // A guild without agents is ok here: clients wait for it.
+        if has_agents {
+            bench
+                .compare_rows(&expected["rows"], is_stopped)
+                .await
+                .map_err(|difference| format!("{name}: {difference}"))?;
+        }
+    }
+    bench.guilds.shutdown().await;
+    bench.journal.close().await;
+    Ok(())
+}
+
+/// A spec as the store would have it: descriptions and ids are all there.
+fn with_defaults(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    for member in ["agents", "routes", "properties", "dependency_map"] {
+        if spec.get(member).is_none() {
+            spec[member] = match member {
+                "agents" => json!([]),
+                "routes" => json!({"steps": []}),
+                _ => json!({}),
+            };
+        }
+    }
+    spec
+}
+
+impl Bench {
+    async fn open(dir: &Path, spec: GuildSpec) -> Result<Self, String> {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        let compiler = Some(CompilerConfig { program: env!("CARGO_BIN_EXE_guildhall").into(), cache_dir: cache });
+        let sandbox = Sandbox::new(SandboxConfig { compiler, max_agents: 64, ..SandboxConfig::default() });
+        let sandbox = sandbox.map_err(words)?;
+        let components = Components::new(sandbox, dir.join("components"));
+        let clock = Clock::system();
+        let store = format!("sqlite://{}?mode=rwc", dir.join("store.db").display());
+        let store = Store::open(&store).await.map_err(words)?;
+        let file = dir.join("journal.db");
+        let journal =
+            Journal::open(&file, Durability::None, Limits::default(), Retention::default(), clock.clone()).await;
+        let journal = journal.map_err(words)?;
+        let guilds = Guilds::new(Setup {
+            store: store.clone(),
+            journal: journal.clone(),
+            components: components.clone(),
+            registries: Registries::default(),
+            clock,
+            hop_limit: HOP_LIMIT,
+            guild_memory_bytes: 1 << 30,
+            dialect: Dialect::Rustic,
+        });
+        guilds.add_built_in(prepare_built_in(&components).await.map_err(words)?).await.map_err(words)?;
+        let guild = spec.id.clone();
+        let log = journal.guild(&guild).await.map_err(words)?;
+        let manager = AgentId::manager_of(&guild);
+        let topics = [
+            topic::SYSTEM,
+            topic::STATE,
+            topic::ERRORS,
+            topic::GUILD_STATUS,
+            topic::DEFAULT,
+            &topic::agent_inbox(&manager),
+        ];
+        let tail = log.tail(topics.map(str::to_owned).to_vec(), None);
+        let document = json!(spec);
+        let launch = Launch { spec, document, org: "o".into(), user: None, blueprint: None };
+        guilds.launch(launch).await.map_err(words)?;
+        Ok(Self { guilds, store, journal, guild, tail, heard: Vec::new() })
+    }
+
+    /// Hears until something is found, or the time is over.
+    async fn hear<T>(
+        &mut self,
+        what: &str,
+        find: impl Fn(&[(Arc<Message>, String)]) -> Option<T>,
+    ) -> Result<T, String> {
+        let hearing = async {
+            loop {
+                if let Some(found) = find(&self.heard) {
+                    return Ok(found);
+                }
+                if let TailEvent::Message { message, topic } = self.tail.next().await.map_err(words)? {
+                    self.heard.push((message, topic));
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, hearing).await.unwrap_or_else(|_| Err(format!("{what} is not heard")))
+    }
+
+    /// Sends a request and gives its id.
+    async fn ask(&mut self, step: &Value) -> Result<MessageId, String> {
+        let sender = if step["sender"].is_null() { json!({"id": "ext"}) } else { step["sender"].clone() };
+        let mut request =
+            Message::draft(read(&sender)?, read(&step["topics"])?, text(&step["format"]), raw_json(&step["payload"]));
+        request.priority = Priority::read(&step["priority"]).unwrap_or_default();
+        self.heard.clear();
+        let (format, sender) = (request.format.clone(), request.sender.clone());
+        let log = self.journal.guild(&self.guild).await.map_err(words)?;
+        log.publish(vec![request]).await.map_err(words)?;
+        self.hear("the request", |heard| {
+            let own = heard.iter().find(|(message, _)| message.format == format && message.sender == sender);
+            own.map(|(message, _)| message.id)
+        })
+        .await
+    }
+
+    async fn step(&mut self, step: &Value, expected: &Value, is_stopped: bool, is_defect: bool) -> Outcome {
+        if is_measured(&step["format"]) {
+            return Ok(());
+        }
+        let request = self.ask(step).await?;
+        let manager = AgentId::manager_of(&self.guild).into_string();
+        let wanted: Vec<&Value> = expected["published"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|message| message["sender"] == manager.as_str() && !is_measured(&message["format"]))
+            .collect();
+        let is_announced = |message: &Value| text(&message["bus_topic"]).ends_with(topic::GUILD_STATUS);
+        if !is_stopped {
+            // Whatever the manager has to say has been said when it answers the next request.
+            let fence = json!({
+                "topics": topic::SYSTEM, "format": format::AGENT_GET_REQUEST,
+                "payload": {"guild_id": "fence", "agent_id": "fence"}, "sender": {"id": "fence"},
+            });
+            let heard = std::mem::take(&mut self.heard);
+            let fence = self.ask(&fence).await?;
+            self.heard.splice(0..0, heard);
+            self.hear("the answer after it", |heard| {
+                heard.iter().find(|(message, _)| message.in_response_to == Some(fence)).map(|_| ())
+            })
+            .await?;
+        }
+        if is_defect {
+            return Ok(());
+        }
+        let mut answers = self.heard.iter().filter(|(message, _)| message.in_response_to == Some(request));
+        for wanted in wanted.iter().filter(|message| !is_announced(message)) {
+            let (answer, heard_on) = answers.next().ok_or_else(|| format!("no {}", wanted["format"]))?;
+            compare(answer, heard_on, wanted)?;
+        }
+        if let Some((more, _)) = answers.next() {
+            return Err(format!("{} is answered besides", more.format));
+        }
+        for wanted in wanted.into_iter().filter(|message| is_announced(message)) {
+            let wanted = text(&wanted["format"]);
+            self.hear(&wanted, |heard| heard.iter().find(|(message, _)| message.format == wanted).map(|_| ())).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the statuses in the store are those expected.
+    async fn compare_rows(&self, expected: &Value, is_stopped: bool) -> Outcome {
+        let mut wanted: BTreeMap<String, Value> = read(&expected["agents"])?;
+        wanted.retain(|id, _| !id.ends_with("#manager_agent"));
+        let started = tokio::time::Instant::now();
+        loop {
+            let guild = self.store.guild_status(&self.guild).await.map_err(words)?.map(|status| status.name());
+            let rows = self.store.agents(&self.guild).await.map_err(words)?;
+            let found: BTreeMap<String, Value> =
+                rows.iter().map(|row| (row.id.to_string(), row.status.name().into())).collect();
+            // There the agents of a stopped guild run for ever.
+            let are_agents = is_stopped || wanted.iter().all(|(id, status)| found.get(id) == Some(status));
+            if guild == expected["guild"].as_str() && are_agents {
+                return Ok(());
+            }
+            if started.elapsed() > DEADLINE {
+                return Err(format!("the rows are {guild:?} {found:?}, expected {expected}"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Takes out of a payload what is not compared.
+fn comparable(payload: &Value) -> Value {
+    let mut payload = payload.clone();
+    if let Some(members) = payload.as_object_mut() {
+        for member in ["message", "error_message", "error", "version", "timestamp", "fetch_timestamp"] {
+            members.remove(member);
+        }
+        // Failures have kinds of their own here, known ones keep their names.
+        if members.get("error_type").is_some_and(|kind| kind == "UNHANDLED_EXCEPTION" || kind == "INVALID_REQUEST") {
+            members.remove("error_type");
+        }
+        // The reference keeps the health of agents in the state of the guild.
+        if let Some(state) = members.get_mut("state").and_then(Value::as_object_mut) {
+            state.remove("agents");
+        }
+        if let Some(agents) = members.get_mut("agents").and_then(Value::as_array_mut) {
+            agents.sort_by_key(|agent| text(&agent["id"]));
+        }
+    }
+    payload
+}
+
+fn compare(answer: &Message, heard_on: &str, wanted: &Value) -> Outcome {
+    let payload: Value = read(&json!(answer.payload))?;
+    let processor = answer.history.last().map(|entry| entry.processor.clone()).unwrap_or_default();
+    let found = json!({
+        "topic": heard_on, "format": answer.format, "payload": comparable(&payload), "priority": answer.priority,
+        "is_error": answer.is_error, "processor": processor, "thread": answer.full_thread().len(),
+    });
+    let wanted_processor = wanted["history_processors"].as_array().and_then(|entries| entries.last());
+    let wanted = json!({
+        "topic": text(&wanted["bus_topic"]).split_once(':').map(|(_, topic)| topic), "format": wanted["format"],
+        "payload": comparable(&wanted["payload"]), "priority": wanted["priority"],
+        "is_error": wanted["is_error_message"],
+        "processor": wanted_processor.and_then(Value::as_str).and_then(|entry| entry.rsplit(':').next()),
+        "thread": wanted["thread"].as_array().map(Vec::len),
+    });
+    if same(&found, &wanted) { Ok(()) } else { Err(format!("found {found}\n    expected {wanted}")) }
+}

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use super::read::{FieldError, Step};
 
 /// A schema that is one.
-pub struct Schema(Validator);
+pub struct Schema {
+    validator: Validator,
+    size: Size,
+}
 
 /// What a value has wrong, in the words of JSON Schema and, with its place, in those that clients of this API know.
 #[derive(Debug, PartialEq)]
@@ -28,15 +31,23 @@ impl Schema {
     /// # Errors
     /// What is wrong with the schema.
     pub fn new(schema: &Value) -> Result<Self, String> {
-        Unfolding::check(schema)?;
+        let size = Unfolding::check(schema)?;
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-        options.build(schema).map(Self).map_err(|error| words(&error))
+        let validator = options.build(schema).map_err(|error| words(&error))?;
+        Ok(Self { validator, size })
     }
 
     /// The first mistakes of a value.
     pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
+        let most = self.size.most_levels();
+        if levels(value) > most {
+            let text = format!("the value is more than {most} levels deep, too much for a schema that contains itself");
+            let msg = format!("Value error, {text}");
+            let field = FieldError::new("value_error", Vec::new(), msg, Value::Null).with_ctx(json!({"error": {}}));
+            return vec![Mistake { text, field }];
+        }
         let mistake = |error: ValidationError<'_>| Mistake { text: words(&error), field: field(&error) };
-        self.0.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
+        self.validator.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
     }
 }
 
@@ -113,19 +124,58 @@ const MAX_DEPTH: usize = 128;
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 const ANCHORS: [&str; 2] = ["$anchor", "$dynamicAnchor"];
 
+/// How often a value may be looked at, about: what contains itself twice looks at
+/// each level twice as often as at the one above.
+const MAX_LOOKS: f64 = 1_000_000.0;
+
+/// How large a schema is when its references are unfolded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    schemas: usize,
+    /// The references by which it contains itself.
+    loops: usize,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.schemas = self.schemas.saturating_add(other.schemas);
+        self.loops = self.loops.saturating_add(other.loops);
+    }
+
+    /// The most levels of a value that may be checked.
+    fn most_levels(self) -> usize {
+        let mut looks = f64::from(u32::try_from(self.schemas).unwrap_or(u32::MAX));
+        let times = f64::from(u32::try_from(self.loops).unwrap_or(u32::MAX));
+        if self.loops < 2 {
+            return usize::MAX;
+        }
+        let mut levels = 1;
+        while looks * times <= MAX_LOOKS {
+            looks *= times;
+            levels += 1;
+        }
+        levels
+    }
+}
+
+/// How deep lists and objects stand in one another; what is read has at most 128.
+fn levels(value: &Value) -> usize {
+    children(value).map(levels).max().unwrap_or(0) + usize::from(value.is_object() || value.is_array())
+}
+
 /// Counts how large a schema is when its references are unfolded.
 struct Unfolding<'s> {
     root: &'s Value,
     anchors: HashMap<&'s str, &'s Value>,
     /// The sizes that are known, by where a value is in memory; none while it is counted.
-    sizes: HashMap<*const Value, Option<usize>>,
+    sizes: HashMap<*const Value, Option<Size>>,
 }
 
 impl<'s> Unfolding<'s> {
-    fn check(root: &'s Value) -> Result<(), String> {
+    fn check(root: &'s Value) -> Result<Size, String> {
         let mut unfolding = Self { root, anchors: HashMap::new(), sizes: HashMap::new() };
         unfolding.find_anchors(root, 0)?;
-        unfolding.size(root, 0).map(|_| ())
+        unfolding.size(root, 0)
     }
 
     fn find_anchors(&mut self, value: &'s Value, depth: usize) -> Result<(), String> {
@@ -148,9 +198,9 @@ impl<'s> Unfolding<'s> {
         children(value).try_for_each(|child| self.find_anchors(child, depth + 1))
     }
 
-    fn size(&mut self, value: &'s Value, depth: usize) -> Result<usize, String> {
+    fn size(&mut self, value: &'s Value, depth: usize) -> Result<Size, String> {
         if !(value.is_object() || value.is_array()) {
-            return Ok(0);
+            return Ok(Size::default());
         }
         if depth > 2 * MAX_DEPTH {
             return Err(format!("the references of the schema lead more than {} deep", 2 * MAX_DEPTH));
@@ -158,22 +208,22 @@ impl<'s> Unfolding<'s> {
         match self.sizes.get(&std::ptr::from_ref(value)) {
             Some(Some(size)) => return Ok(*size),
             // It contains itself, which the validator follows only as far as a value goes.
-            Some(None) => return Ok(1),
+            Some(None) => return Ok(Size { schemas: 1, loops: 1 }),
             None => {}
         }
         self.sizes.insert(value, None);
-        let mut size = 1_usize;
+        let mut size = Size { schemas: 1, loops: 0 };
         for key in REFERENCES {
             if let Some(reference) = value.get(key).and_then(Value::as_str)
                 && let Some(meant) = self.meant(reference)?
             {
-                size = size.saturating_add(self.size(meant, depth + 1)?);
+                size.add(self.size(meant, depth + 1)?);
             }
         }
         for child in children(value) {
-            size = size.saturating_add(self.size(child, depth + 1)?);
+            size.add(self.size(child, depth + 1)?);
         }
-        if size > MAX_UNFOLDED {
+        if size.schemas > MAX_UNFOLDED {
             return Err(format!("the schema unfolds to more than {MAX_UNFOLDED} schemas"));
         }
         self.sizes.insert(value, Some(size));
@@ -284,6 +334,17 @@ mod tests {
         assert!(Schema::new(&deep).err().unwrap().contains("128 deep"));
         let named_id = json!({"properties": {"$id": {"type": "string"}, "id": {"const": "x"}}});
         assert!(Schema::new(&named_id).is_ok());
+    }
+
+    #[test]
+    fn a_schema_that_contains_itself_more_than_once_takes_values_of_bounded_depth() {
+        let step = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
+        let schema = Schema::new(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
+        let nested = |depth| (0..depth).fold(json!({}), |inner, _| json!({"a": inner}));
+        assert!(schema.mistakes(&nested(5))[0].text.contains("anyOf"), "{:?}", schema.mistakes(&nested(5)));
+        assert!(schema.mistakes(&nested(100))[0].text.contains("levels deep"));
+        let list = Schema::new(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
+        assert_eq!(list.mistakes(&nested(100)), []);
     }
 
     #[test]

@@ -19,3 +19,4 @@ pub mod store;
 #[cfg(test)]
 mod store_on_postgresql;
 pub mod ws;
+pub mod yaml;

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod configuration;
 pub mod dialect;
 pub mod draft;
 pub mod expression;
@@ -12,10 +13,12 @@ pub mod health;
 pub mod ids;
 pub mod json;
 pub mod message;
+pub mod participant;
 pub mod path;
 pub mod payload;
 pub mod read;
 pub mod request;
+pub mod schema;
 pub mod schemas;
 pub mod spec;
 pub mod state;

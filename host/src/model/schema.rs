@@ -5,7 +5,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
-use crate::model::read::Step;
+use super::read::Step;
 
 /// A schema that is one.
 pub struct Schema(Validator);
@@ -23,6 +23,8 @@ const MAX_TEXT: usize = 500;
 const MAX_MISTAKES: usize = 20;
 
 impl Schema {
+    /// Compiles a schema.
+    ///
     /// # Errors
     /// What is wrong with the schema.
     pub fn new(schema: &Value) -> Result<Self, String> {
@@ -30,7 +32,8 @@ impl Schema {
         options.build(schema).map(Self).map_err(|error| words(&error))
     }
 
-    /// The first mistakes of a value.
+    /// The first mistakes of a value, at most twenty.
+    #[must_use]
     pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
         let mistake = |error: ValidationError<'_>| Mistake { path: path(&error), text: words(&error) };
         self.0.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()

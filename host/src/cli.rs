@@ -1,5 +1,5 @@
 //! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks
-//! to a guild of one.
+//! to a guild of one, `guildhall blueprint` reads files.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::chat;
 use crate::config::Config;
 use crate::journal::Durability;
 use crate::model::dialect::Dialect;
 use crate::server::Server;
+use crate::{blueprint, chat};
 
 /// Hosts agents that were compiled to WebAssembly components.
 #[derive(Debug, Parser)]
@@ -31,6 +31,9 @@ enum Command {
     /// Work with a guild of a running host.
     #[command(subcommand)]
     Guild(Guild),
+    /// Work with blueprints and guild specs on disk, in JSON or YAML.
+    #[command(subcommand)]
+    Blueprint(blueprint::Command),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Guild(Guild::Chat(chat)) => chat.run().await,
+            Command::Blueprint(command) => tokio::task::block_in_place(|| command.run()),
         }
     });
     // A turn that cannot be stopped must not keep the process.

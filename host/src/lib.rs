@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod api;
+mod blueprint;
 pub mod chat;
 pub mod cli;
 pub mod config;

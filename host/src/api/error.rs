@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
 use crate::guild::{ComponentRefusal, GuildError, LaunchError};
+use crate::model::configuration::ConfigurationError;
 use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
-use crate::model::configuration::ConfigurationError;
 use crate::model::template::TemplateError;
 use crate::store::StoreError;
 

@@ -65,7 +65,9 @@ impl<'t> Builder<'t, '_> {
         loop {
             match self.next()? {
                 Event::StreamEnd => return Ok(value),
-                Event::DocumentStart(_) if value.is_some() => return self.wrong("a file has one document, not several"),
+                Event::DocumentStart(_) if value.is_some() => {
+                    return self.wrong("a file has one document, not several");
+                }
                 Event::DocumentStart(_) => {
                     let event = self.next()?;
                     value = Some(self.value(event)?);

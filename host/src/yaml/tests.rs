@@ -75,7 +75,8 @@ fn documents_cannot_grow_without_bound() {
         let error = read(&text).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    let files: Vec<(String, String)> = (0..20).map(|n| (format!("{n}.yaml"), format!("a: !include {}.yaml\n", n + 1))).collect();
+    let files: Vec<(String, String)> =
+        (0..20).map(|n| (format!("{n}.yaml"), format!("a: !include {}.yaml\n", n + 1))).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert!(matches!(load(&folder(&files).path().join("0.yaml")), Err(YamlError::TooDeep(_))));
 }

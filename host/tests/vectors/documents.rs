@@ -74,7 +74,8 @@ pub fn media_link(input: &Value, expected: &Value) -> Outcome {
 }
 
 fn fits(schema: Option<&str>, payload: &Value, expected: &Value) -> Outcome {
-    let schema: Value = schema.and_then(|schema| serde_json::from_str(schema).ok()).ok_or("the format has no schema")?;
+    let schema: Value =
+        schema.and_then(|schema| serde_json::from_str(schema).ok()).ok_or("the format has no schema")?;
     let mistakes = Schema::new(&schema)?.mistakes(payload);
     match (mistakes.is_empty(), expected["ok"] == true) {
         (true, true) | (false, false) => Ok(()),

@@ -15,7 +15,8 @@ pub fn is_defect(name: &str) -> bool {
 
 /// Why a case differs, if its content tells.
 pub fn reason(case: &Case) -> Option<&'static str> {
-    let is_spec = matches!(case.area.as_str(), "agent_spec" | "guild_spec" | "guild_build" | "rule_parse" | "slip_eval");
+    let is_spec =
+        matches!(case.area.as_str(), "agent_spec" | "guild_spec" | "guild_build" | "rule_parse" | "slip_eval");
     let accepted = case.expected["ok"] != false;
     if is_spec && accepted && any(&case.input, &has_broken_expression) {
         return Some("an expression that is broken, or that is missing, is refused where it is read");
@@ -63,10 +64,9 @@ fn sources(value: &Value) -> Option<(Option<Language>, Vec<&str>)> {
 }
 
 fn has_broken_expression(value: &Value) -> bool {
-    let lacks_one = value
-        .get("transformer")
-        .and_then(Value::as_object)
-        .is_some_and(|transformer| ["expression", "handler", "script"].iter().all(|name| transformer.get(*name).is_none_or(Value::is_null)));
+    let lacks_one = value.get("transformer").and_then(Value::as_object).is_some_and(|transformer| {
+        ["expression", "handler", "script"].iter().all(|name| transformer.get(*name).is_none_or(Value::is_null))
+    });
     lacks_one
         || match sources(value) {
             Some((Some(language), found)) => found.iter().any(|source| expression::check(language, source).is_err()),
@@ -77,13 +77,16 @@ fn has_broken_expression(value: &Value) -> bool {
 
 fn is_sound_cel(value: &Value) -> bool {
     match sources(value) {
-        Some((Some(Language::Cel), found)) => found.iter().all(|source| expression::check(Language::Cel, source).is_ok()),
+        Some((Some(Language::Cel), found)) => {
+            found.iter().all(|source| expression::check(Language::Cel, source).is_ok())
+        }
         Some(_) | None => false,
     }
 }
 
 fn has_twins(spec: &Value) -> bool {
-    let ids: Vec<&str> = spec["agents"].as_array().into_iter().flatten().filter_map(|agent| agent["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        spec["agents"].as_array().into_iter().flatten().filter_map(|agent| agent["id"].as_str()).collect();
     (1..ids.len()).any(|index| ids[..index].contains(&ids[index]))
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::rules::{read, speaker, text};
 use super::{Outcome, check};
 
-fn message(wire: &Value) -> Result<Message, String> {
+pub fn message(wire: &Value) -> Result<Message, String> {
     let mut message = Message::draft(
         read(&wire["sender"])?,
         read(&wire["topics"])?,

@@ -72,6 +72,7 @@ impl Server {
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store cannot be opened")?;
         let files = open_files(&config).context("the files of guilds cannot be kept")?;
+        files.begin_sweep(std::time::SystemTime::now());
         let journal =
             Journal::open(&dir.join("journal.db"), config.durability, config.journal, config.retention, clock.clone())
                 .await
@@ -111,11 +112,12 @@ impl Server {
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
             },
+            ws::router(sockets.clone()),
             &cors_origin,
         );
-        let router = ws::router(sockets.clone()).fallback_service(api.clone());
         let accepting = CancellationToken::new();
         let until = accepting.clone();
+        let router = api.clone();
         let serving = tokio::spawn(async move {
             let _lock = lock;
             use axum::serve::ListenerExt;

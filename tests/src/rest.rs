@@ -143,6 +143,16 @@ impl Rest {
         .await;
     }
 
+    /// Waits until the guild's agents run, or cannot.
+    pub async fn guild_is_past_its_start(&self, guild: &str) {
+        eventually(Duration::from_secs(30), &format!("guild {guild} to be past its start"), async || {
+            let status = self.guild(guild).await["status"].clone();
+            let is_starting = ["requested", "not_launched", "starting"].contains(&status.as_str().unwrap_or_default());
+            if is_starting { Err(status) } else { Ok(()) }
+        })
+        .await;
+    }
+
     /// What this user has said and been told in the guild, in order.
     pub async fn history(&self, guild: &str, user: &str) -> Vec<Value> {
         let body = self.get(&format!("/api/guilds/{guild}/{user}/messages")).await.expect(&[200]);

@@ -8,7 +8,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::to_bytes;
 use axum::extract::Request;
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,10 +20,9 @@ use crate::guild::{ComponentRefusal, GuildError, LaunchError};
 use crate::model::configuration::ConfigurationError;
 use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
+use crate::model::refusal::Refusal;
 use crate::model::template::TemplateError;
 use crate::store::StoreError;
-
-use answer::Answer;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum ApiError {
     BadFileName(BadName),
     #[error("{0}")]
     File(FilesError),
+    /// A part of a file of so many bytes.
+    #[error("no such part of {bytes} bytes")]
+    NoSuchPart { bytes: u64 },
     /// The guild has no files.
     #[error("guild {0} has no filesystem")]
     NoFileSystem(GuildId),
@@ -194,9 +198,13 @@ impl From<ComponentRefusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = if let Self::Internal(cause) = &self { Some(Arc::<str>::from(cause.as_str())) } else { None };
+        let all_bytes = if let Self::NoSuchPart { bytes } = self { Some(format!("bytes */{bytes}")) } else { None };
         let (status, answer) = self.answer();
         let mut response = status.into_response();
         response.extensions_mut().insert(answer);
+        if let Some(value) = all_bytes.and_then(|text| text.parse().ok()) {
+            response.headers_mut().insert(header::CONTENT_RANGE, value);
+        }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(cause));
         }
@@ -207,6 +215,9 @@ impl IntoResponse for ApiError {
 /// What the log learns and the client does not.
 #[derive(Clone)]
 struct Cause(Arc<str>);
+
+/// Longest words of the framework that are told, in bytes.
+const MAX_WORDS: usize = 1024;
 
 /// Gives every error its trace id and its body; also those which the framework
 /// raised in words of its own.
@@ -221,14 +232,20 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if let Some(Cause(cause)) = response.extensions().get() {
         tracing::error!(trace_id, %cause, "a request failed");
     }
-    let answer = response.extensions_mut().remove::<Answer>();
-    let mut answer =
-        answer.unwrap_or_else(|| Answer::new(status.canonical_reason().unwrap_or("Bad Request"), "bad_request"));
-    answer.trace_id = trace_id;
-    let allow = response.headers_mut().remove(axum::http::header::ALLOW);
-    let mut finished = (status, Json(answer)).into_response();
-    if let Some(allow) = allow {
-        finished.headers_mut().insert(axum::http::header::ALLOW, allow);
+    let mut refusal = match response.extensions_mut().remove::<Refusal>() {
+        Some(refusal) => refusal,
+        None => {
+            let words = to_bytes(std::mem::take(response.body_mut()), MAX_WORDS).await.unwrap_or_default();
+            let words = str::from_utf8(&words).ok().filter(|words| !words.is_empty());
+            Refusal::new(words.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
+        }
+    };
+    refusal.trace_id = trace_id;
+    let mut finished = (status, Json(refusal)).into_response();
+    for name in [header::ALLOW, header::CONTENT_RANGE] {
+        if let Some(value) = response.headers_mut().remove(&name) {
+            finished.headers_mut().insert(name, value);
+        }
     }
     finished
 }

@@ -2,6 +2,7 @@
 //! dependency `filesystem`; whether there is such an agent is not asked.
 
 mod form;
+mod range;
 
 use axum::Json;
 use axum::body::Body;
@@ -20,6 +21,7 @@ use crate::model::clock::naive_utc;
 use crate::model::ids::{AgentId, GuildId};
 use crate::model::read::{document, flag};
 use form::UploadForm;
+use range::{Wanted, wanted};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -157,11 +159,22 @@ async fn read(
     if has_this(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let content = api.files.read(&folder, &entry).await?;
+    let part = match wanted(&headers, entry.bytes, &etag) {
+        Wanted::Whole => None,
+        Wanted::Part(part) => Some(part),
+        Wanted::Nothing => return Err(ApiError::NoSuchPart { bytes: entry.bytes }),
+    };
+    let content = api.files.read(&folder, &entry, part.clone()).await?;
     let mut response = Body::from_stream(content).into_response();
+    if let Some(part) = &part {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let place = format!("bytes {}-{}/{}", part.start, part.end - 1, entry.bytes);
+        response.headers_mut().insert(header::CONTENT_RANGE, value(&place));
+    }
     let answered = response.headers_mut();
+    answered.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     answered.insert(header::CONTENT_TYPE, value(&media_type(&entry, is_download)));
-    answered.insert(header::CONTENT_LENGTH, entry.bytes.into());
+    answered.insert(header::CONTENT_LENGTH, part.map_or(entry.bytes, |part| part.end - part.start).into());
     answered.insert(header::ETAG, value(&etag));
     // What users upload is theirs: a browser must not run it as a page of this host.
     answered.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -18,8 +18,8 @@ use crate::guild::Launch;
 use crate::model::clock::naive_utc;
 use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
-use crate::model::read::spec::guild;
-use crate::model::read::{object, text};
+use crate::model::read::spec::{check_messaging, guild};
+use crate::model::read::{FieldError, Step, object, text};
 use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use crate::model::status::{AgentStatus, GuildStatus};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary};
@@ -42,11 +42,22 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     }))?;
     let mut document = body.into_value()["spec"].take();
     let warnings = spec::admit(&spec, &document)?;
+    check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::check_components(&api.store, &spec).await?;
-    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
+    spec::fit_properties(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
     Ok(Created::warned(id.into_string(), warnings))
+}
+
+/// Mistakes in the spec, which is a part of the body.
+fn in_body(mistakes: Vec<FieldError>) -> ApiError {
+    let spec = ["body", "spec"].map(Step::from);
+    let placed = mistakes.into_iter().map(|mistake| {
+        let loc = spec.iter().cloned().chain(mistake.loc).collect();
+        FieldError { loc, ..mistake }
+    });
+    ApiError::Invalid(placed.collect())
 }
 
 /// A guild in a list.

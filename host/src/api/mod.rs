@@ -51,21 +51,22 @@ pub struct ApiState {
 
 type Route = (&'static str, MethodRouter<ApiState>);
 
-/// The whole REST API. Browsers are let in from `cors_origin` alone; other clients
-/// send no origin and are not asked.
-pub fn router(state: ApiState, cors_origin: &HeaderValue) -> Router {
+/// The whole REST API, and `sockets` beside it: what they refuse is told as everything else is. Browsers are let in from
+/// `cors_origin` alone; other clients send no origin and are not asked.
+pub fn router(state: ApiState, sockets: Router, cors_origin: &HeaderValue) -> Router {
     let limits = state.limits;
     let router = all_routes(limits)
         .into_iter()
         .fold(Router::new(), with_and_without_slash)
+        .with_state(state)
+        .merge(sockets)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn(error::finish))
-        .layer(from_fn_with_state(cors_origin.clone(), cors::cors))
-        .with_state(state);
+        .layer(from_fn_with_state(cors_origin.clone(), cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {
         if let Some(uri) = path::respelled(request.uri()) {

@@ -2,24 +2,21 @@
 //! that needs nothing from elsewhere). A test keeps it with the router: what is
 //! described is served.
 
+mod operation;
 mod operations;
 mod schemas;
 
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
 
 use super::Route;
 
 pub fn routes() -> Vec<Route> {
-    vec![
-        ("/openapi.json", get(description)),
-        ("/docs", get(page)),
-        ("/redoc", get(async || Redirect::permanent("/docs"))),
-    ]
+    vec![("/openapi.json", get(description)), ("/docs", get(page)), ("/redoc", get(page))]
 }
 
 /// The description of the whole API.

@@ -102,10 +102,9 @@ pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec) -> Result<Resu
         let Ok(schema) = Schema::new(&described) else { continue };
         let mut properties = Value::Object(std::mem::take(&mut agent.properties));
         coerce(&described, &mut properties);
-        for Mistake { path, text } in schema.mistakes(&properties) {
-            let loc = [Step::from("agents"), Step::Index(index), "properties".into()].into_iter().chain(path).collect();
-            let error = FieldError::new("value_error", loc, format!("Value error, {text}"), properties.clone());
-            mistakes.push(error.with_ctx(json!({"error": {}})));
+        for Mistake { field, .. } in schema.mistakes(&properties) {
+            let at = [Step::from("agents"), Step::Index(index), "properties".into()];
+            mistakes.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
         if let Value::Object(properties) = properties {
             agent.properties = properties;

@@ -68,7 +68,7 @@ impl Server {
             ceilings: SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256 },
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
-        let router = router(state, &HeaderValue::from_static("http://localhost:3000"));
+        let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));
         Self { router, store, guilds, components, _dir: dir }
     }
 

@@ -9,17 +9,20 @@
 mod key;
 mod name;
 mod received;
+mod sweep;
 
-use std::path::Path as FsPath;
+use std::ops::Range;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use key::Folder;
@@ -71,9 +74,12 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Files {
     objects: Arc<dyn ObjectStore>,
+    /// Where they are, when that is a folder.
+    folder: Option<PathBuf>,
     limit: u64,
     /// Removes what uploads left that nobody finished.
     tracker: TaskTracker,
+    closing: CancellationToken,
 }
 
 impl Files {
@@ -84,7 +90,8 @@ impl Files {
     /// When the folder cannot be made.
     pub fn in_folder(folder: &FsPath, limit: u64) -> Result<Self, FilesError> {
         std::fs::create_dir_all(folder).map_err(|error| FilesError::Storage(error.to_string()))?;
-        Ok(Self::new(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)), limit))
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
+        Ok(Self::new(objects, Some(folder.to_owned()), limit))
     }
 
     /// Keeps files in a bucket, `s3://bucket`. Keys and region come from the environment, as the
@@ -95,11 +102,11 @@ impl Files {
     #[cfg(feature = "s3")]
     pub fn in_bucket(url: &str, limit: u64) -> Result<Self, FilesError> {
         let bucket = object_store::aws::AmazonS3Builder::from_env().with_url(url).build()?;
-        Ok(Self::new(Arc::new(bucket), limit))
+        Ok(Self::new(Arc::new(bucket), None, limit))
     }
 
-    fn new(objects: Arc<dyn ObjectStore>, limit: u64) -> Self {
-        Self { objects, limit, tracker: TaskTracker::new() }
+    fn new(objects: Arc<dyn ObjectStore>, folder: Option<PathBuf>, limit: u64) -> Self {
+        Self { objects, folder, limit, tracker: TaskTracker::new(), closing: CancellationToken::new() }
     }
 
     /// The most bytes that a file may have.
@@ -110,6 +117,7 @@ impl Files {
 
     /// Waits until what unfinished uploads left is gone.
     pub async fn close(&self) {
+        self.closing.cancel();
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -144,7 +152,7 @@ impl Files {
         serde_json::from_slice(&bytes).map_err(|error| FilesError::Storage(format!("{location}: {error}")))
     }
 
-    /// The bytes of a file, piece by piece.
+    /// The bytes of a file, or a part of them that is not empty and not beyond its end, piece by piece.
     ///
     /// # Errors
     /// [`FilesError::NotFound`] when it was removed meanwhile, or the storage fails.
@@ -152,8 +160,10 @@ impl Files {
         &self,
         folder: &Folder,
         entry: &Entry,
+        part: Option<Range<u64>>,
     ) -> Result<impl Stream<Item = Result<Bytes, FilesError>> + Send + use<>, FilesError> {
-        let found = self.objects.get(&folder.content(&entry.id)).await?;
+        let options = GetOptions { range: part.map(GetRange::Bounded), ..GetOptions::default() };
+        let found = self.objects.get_opts(&folder.content(&entry.id), options).await?;
         Ok(found.into_stream().map_err(FilesError::from))
     }
 

@@ -35,7 +35,7 @@ async fn keep(files: &Files, name: &str, bytes: &[u8]) -> Result<Entry, FilesErr
 }
 
 async fn content(files: &Files, entry: &Entry) -> Vec<u8> {
-    let pieces: Vec<Bytes> = files.read(&folder(), entry).await.unwrap().try_collect().await.unwrap();
+    let pieces: Vec<Bytes> = files.read(&folder(), entry, None).await.unwrap().try_collect().await.unwrap();
     pieces.concat()
 }
 
@@ -102,7 +102,7 @@ async fn a_removed_file_is_gone_and_its_name_is_free() {
     assert_eq!(on_disk(dir.path()), 0);
     assert!(matches!(files.remove(&folder(), &first.name).await, Err(FilesError::NotFound)));
     assert!(matches!(files.entry(&folder(), &first.name).await, Err(FilesError::NotFound)));
-    assert!(matches!(files.read(&folder(), &first).await.err(), Some(FilesError::NotFound)));
+    assert!(matches!(files.read(&folder(), &first, None).await.err(), Some(FilesError::NotFound)));
     assert_ne!(keep(&files, "a", b"2").await.unwrap().id, first.id);
 }
 
@@ -113,4 +113,33 @@ async fn a_hidden_file_is_kept_and_not_listed() {
     assert_eq!(files.list(&folder()).await.unwrap(), []);
     let other = Folder::of_guild(&GuildId::from("other"));
     assert!(matches!(files.entry(&other, &about(".hidden").name).await, Err(FilesError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_read() {
+    let (files, _dir) = files();
+    let entry = keep(&files, "a", b"0123456789").await.unwrap();
+    let pieces = files.read(&folder(), &entry, Some(3..7)).await.unwrap();
+    assert_eq!(pieces.try_collect::<Vec<_>>().await.unwrap().concat(), b"3456");
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_names_are_swept_once_they_are_old() {
+    let (files, dir) = files();
+    let kept = keep(&files, "a", b"kept").await.unwrap();
+    let whole = keep(&files, "b", b"in a folder of its own").await.unwrap();
+    files.objects.put(&folder().content("orphan"), Bytes::from_static(b"x").into()).await.unwrap();
+    let other = Folder::of_guild(&GuildId::from("other"));
+    files.objects.put(&other.content("orphan"), Bytes::from_static(b"x").into()).await.unwrap();
+    std::fs::write(dir.path().join("g/guild/content/cut#1"), b"x").unwrap();
+    assert_eq!(on_disk(dir.path()), 7);
+
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    assert_eq!(sweep::sweep(&files, long_ago).await.unwrap(), 0, "an upload may go on");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    assert_eq!(sweep::sweep(&files, later).await.unwrap(), 3);
+    assert_eq!(on_disk(dir.path()), 4);
+    assert_eq!(content(&files, &kept).await, b"kept");
+    assert_eq!(content(&files, &whole).await, b"in a folder of its own");
+    assert_eq!(sweep::sweep(&files, later).await.unwrap(), 0);
 }

@@ -17,6 +17,7 @@ pub mod participant;
 pub mod path;
 pub mod payload;
 pub mod read;
+pub mod refusal;
 pub mod request;
 pub mod schema;
 pub mod schemas;

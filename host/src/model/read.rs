@@ -291,7 +291,7 @@ pub fn flag(value: &Value, mistakes: &mut Mistakes) -> Option<bool> {
         Value::Bool(flag) => return Some(*flag),
         Value::Number(number) if number.as_f64() == Some(0.0) => return Some(false),
         Value::Number(number) if number.as_f64() == Some(1.0) => return Some(true),
-        Value::Number(_) => String::new(),
+        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => String::new(),
         Value::String(text) => text.to_ascii_lowercase(),
         other => return mistakes.note("bool_type", "Input should be a valid boolean", other),
     };
@@ -302,18 +302,14 @@ pub fn flag(value: &Value, mistakes: &mut Mistakes) -> Option<bool> {
     }
 }
 
-/// An integer: also `4.0`, `"4"` and `true`.
+/// An integer: also `4.0`, `"4"`, `"4.0"`, `"4_000"` and `true`.
 pub fn integer(value: &Value, mistakes: &mut Mistakes) -> Option<i64> {
     match value {
         Value::Bool(flag) => Some(i64::from(*flag)),
-        Value::String(text) => match text.trim().parse() {
-            Ok(number) => Some(number),
-            Err(_) => mistakes.note(
-                "int_parsing",
-                "Input should be a valid integer, unable to parse string as an integer",
-                value,
-            ),
-        },
+        Value::String(text) => spelled(text.trim()).or_else(|| {
+            let msg = "Input should be a valid integer, unable to parse string as an integer";
+            mistakes.note("int_parsing", msg, value)
+        }),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Some(number),
             #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside the range")]
@@ -331,6 +327,16 @@ pub fn integer(value: &Value, mistakes: &mut Mistakes) -> Option<i64> {
         },
         other => mistakes.note("int_type", "Input should be a valid integer", other),
     }
+}
+
+/// The integer that a text spells, with zeros after its point or with single underscores between its digits.
+fn spelled(text: &str) -> Option<i64> {
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) => Some(whole).filter(|_| zeros.bytes().all(|digit| digit == b'0'))?,
+        None => text,
+    };
+    let has_stray = whole.starts_with('_') || whole.ends_with('_') || whole.contains("__");
+    if has_stray { None } else { whole.replace('_', "").parse().ok() }
 }
 
 /// An integer of at least `min`; with a ceiling, at most that.
@@ -424,7 +430,14 @@ mod tests {
             assert_eq!(document(&value, &[], flag), Ok(true), "{value}");
         }
         assert_eq!(kinds(document(&json!("maybe"), &[], flag)), [("bool_parsing", String::new())]);
-        for value in [json!(4), json!(4.0), json!("4")] {
+        for value in [json!(0.5), json!(null), json!([])] {
+            assert_eq!(kinds(document(&value, &[], flag)), [("bool_type", String::new())], "{value}");
+        }
+        assert_eq!(kinds(document(&json!(2), &[], flag)), [("bool_parsing", String::new())]);
+        for value in ["", "4.5", "_4", "4__0", "4e1", "four"] {
+            assert_eq!(kinds(document(&json!(value), &[], integer)), [("int_parsing", String::new())], "{value}");
+        }
+        for value in [json!(4), json!(4.0), json!("4"), json!(" +4 "), json!("4.00"), json!("0_4")] {
             assert_eq!(document(&value, &[], integer), Ok(4), "{value}");
         }
         assert_eq!(document(&json!(true), &[], integer), Ok(1));

@@ -10,12 +10,12 @@ mod system;
 mod user;
 
 use axum::Router;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Query, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,7 @@ use crate::journal::Journal;
 use crate::model::clock::Clock;
 use crate::model::dialect::Dialect;
 use crate::model::ids::{GuildId, MessageId, UserId};
+use crate::model::refusal::Refusal;
 use crate::store::Store;
 
 use presence::Presences;
@@ -81,6 +82,9 @@ struct Wishes {
     ack: Option<String>,
 }
 
+/// What a request says of an upgrade.
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
 /// Wishes that can be granted.
 #[derive(Clone, Copy, Debug)]
 struct Granted {
@@ -116,10 +120,10 @@ async fn system_socket(
     Path((guild, user)): Path<(GuildId, UserId)>,
     Query(wishes): Query<Wishes>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
 ) -> Response {
-    let granted = match admit(&state, &guild, &user, &headers, wishes).await {
-        Ok(granted) => granted,
+    let (upgrade, granted) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+        Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     let tracker = state.tracker.clone();
@@ -131,10 +135,10 @@ async fn user_socket(
     Path((guild, user, name)): Path<(GuildId, UserId, String)>,
     Query(wishes): Query<Wishes>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
 ) -> Response {
-    let granted = match admit(&state, &guild, &user, &headers, wishes).await {
-        Ok(granted) => granted,
+    let (upgrade, granted) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+        Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     let name = name.trim().to_owned();
@@ -164,7 +168,9 @@ async fn admit(
     user: &UserId,
     headers: &HeaderMap,
     wishes: Wishes,
-) -> Result<Granted, Response> {
+    upgrade: Upgrade,
+) -> Result<(WebSocketUpgrade, Granted), Response> {
+    let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
     if !origin::is_welcome(headers, &state.cors_origin) {
         return Err(refuse(
             StatusCode::FORBIDDEN,
@@ -185,7 +191,7 @@ async fn admit(
         Ok(Some(_)) if state.shutdown.is_cancelled() => {
             Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the host is shutting down"))
         }
-        Ok(Some(_)) => Ok(granted),
+        Ok(Some(_)) => Ok((upgrade, granted)),
         Err(error) => {
             tracing::error!(%error, "the store cannot tell a guild's status");
             Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the guild's status cannot be read"))
@@ -193,6 +199,25 @@ async fn admit(
     }
 }
 
-fn refuse(status: StatusCode, code: &str, detail: &str) -> Response {
-    (status, axum::Json(json!({"detail": detail, "code": code}))).into_response()
+/// A request for a socket that asks for no upgrade finds nothing; one that asks for it wrongly is told what is wrong.
+fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
+    use WebSocketUpgradeRejection::{InvalidConnectionHeader, InvalidUpgradeHeader};
+    match rejection {
+        InvalidConnectionHeader(_) | InvalidUpgradeHeader(_) => {
+            let refusal = Refusal::new("Not Found", "no_such_path").hint("this is a socket: connect with WebSocket");
+            told(StatusCode::NOT_FOUND, refusal)
+        }
+        other => refuse(other.status(), "invalid_upgrade", &other.body_text()),
+    }
+}
+
+fn refuse(status: StatusCode, code: &'static str, detail: &str) -> Response {
+    told(status, Refusal::new(detail, code))
+}
+
+/// The API writes the body.
+fn told(status: StatusCode, refusal: Refusal) -> Response {
+    let mut response = status.into_response();
+    response.extensions_mut().insert(refusal);
+    response
 }

@@ -32,7 +32,10 @@ pub fn guild_build(input: &Value, expected: &Value) -> Outcome {
                 // The reference stops at the first part that is wrong and forgets which it was.
                 (Err(mistakes), Some(errors)) => {
                     let found = json!(mistakes.first().and_then(|mistake| mistake.loc.last()));
-                    check(&found, &json!(errors.first().map(|error| error["loc"].as_array().and_then(|loc| loc.last()))))
+                    check(
+                        &found,
+                        &json!(errors.first().map(|error| error["loc"].as_array().and_then(|loc| loc.last()))),
+                    )
                 }
                 _ => judge(&read, "spec", expected),
             }

@@ -5,6 +5,8 @@
 //! Exchanges that were made and not recorded stand in a setup (`setup.json`), each with the
 //! name of the recording `before` which it is made.
 //!
+//! A recorded server answers a launch when the guild runs, this host before: the replayer waits for that.
+//!
 //! What is compared, and what is not, stands in [`compare`].
 
 mod bindings;
@@ -48,5 +50,8 @@ async fn play(exchange: &Exchange, host: &Host, bindings: &mut Bindings) -> Outc
         return Some("not sent: a redirect was recorded".to_owned());
     }
     let answered = exchange.request.send(host.rest(), bindings).await;
+    if let Some(guild) = exchange.launched(&answered) {
+        host.rest().guild_is_past_its_start(guild).await;
+    }
     compare::difference(&exchange.response, &answered, bindings).err()
 }

@@ -1,6 +1,6 @@
 //! Recordings: how they are read, and how what was sent is sent again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -29,6 +29,16 @@ pub struct Exchange {
 impl Exchange {
     pub(super) fn is_redirected_write(&self) -> bool {
         self.response.status == 307 && self.request.method != Method::GET
+    }
+
+    /// The guild that our answer says was launched.
+    pub(super) fn launched<'a>(&self, ours: &'a Response) -> Option<&'a str> {
+        let is_launch =
+            self.request.method == Method::POST && self.request.path.trim_end_matches('/').ends_with("/guilds");
+        match &ours.body {
+            Content::Json(body) if is_launch && ours.status == 201 => body["id"].as_str(),
+            _ => None,
+        }
     }
 }
 
@@ -79,19 +89,49 @@ pub fn read_folder(folder: &Path, otherwise: &Path) -> Vec<Recording> {
     let entries = fs::read_dir(&rest).unwrap_or_else(|error| panic!("{}: {error}", rest.display()));
     let files = entries.map(|entry| entry.expect("the folder can be read").path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let mut recordings: Vec<Recording> = files.map(|path| recording(&read(&path))).collect();
+    let recorded: HashMap<String, Value> =
+        files.map(|path| read(&path)).map(|value| (text(&value["name"]), value)).collect();
+    let mut recordings: Vec<Recording> = recorded.values().map(recording).collect();
     recordings.sort_by_key(|recording| recording.seq);
 
     let own = folder.join("setup.json");
     let steps = read(if own.exists() { &own } else { otherwise });
     for step in steps.as_array().expect("a setup is a list") {
         let name = text(&step["before"]);
-        match recordings.iter_mut().find(|recording| recording.name == name) {
-            Some(recording) => recording.setup.push(exchange(step)),
-            None => assert!(!own.exists(), "setup.json names {name}, which is not recorded"),
+        let recording = recordings.iter_mut().find(|recording| recording.name == name);
+        match (recording, filled(step, &recorded)) {
+            (Some(recording), Some(step)) => recording.setup.push(exchange(&step)),
+            (Some(_), None) | (None, _) => assert!(!own.exists(), "setup.json is about more than is recorded: {step}"),
         }
     }
     recordings
+}
+
+/// A step of a setup with what was recorded in the places of its references. `@name/response/body/0/id` is a value of the
+/// recording of that name; a text is split at its slashes, so `@name/request/path/3` is the fourth part of a path.
+/// Nothing when there is no such value.
+fn filled(step: &Value, recorded: &HashMap<String, Value>) -> Option<Value> {
+    Some(match step {
+        Value::String(text) => match text.strip_prefix('@') {
+            Some(reference) => referred(reference, recorded)?,
+            None => step.clone(),
+        },
+        Value::Array(items) => items.iter().map(|item| filled(item, recorded)).collect::<Option<_>>()?,
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| Some((key.clone(), filled(value, recorded)?));
+            Value::Object(members.iter().map(member).collect::<Option<_>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+fn referred(reference: &str, recorded: &HashMap<String, Value>) -> Option<Value> {
+    let mut steps = reference.split('/');
+    let start = recorded.get(steps.next()?)?.clone();
+    steps.try_fold(start, |value, step| match value {
+        Value::String(text) => text.split('/').nth(step.parse().ok()?).map(Value::from),
+        other => other.pointer(&format!("/{step}")).cloned(),
+    })
 }
 
 fn read(path: &Path) -> Value {
@@ -282,6 +322,17 @@ mod tests {
         assert_eq!(spelled(Some(35)), br#"{"name": "bom", "description": "x"}"#);
         assert!(spelled(Some(38)).starts_with("\u{feff}{".as_bytes()));
         assert!(spelled(Some(72)).starts_with(&[0xff, 0xfe, b'{', 0]));
+    }
+
+    #[test]
+    fn a_setup_refers_to_what_was_recorded() {
+        let recorded = json!({"request": {"path": "/x/ID/y"}, "response": {"body": [{"a.b": "z"}]}});
+        let recorded = HashMap::from([("r".to_owned(), recorded)]);
+        let filled = |step| filled(&step, &recorded);
+        assert_eq!(filled(json!({"a": ["@r/request/path/2", 1]})), Some(json!({"a": ["ID", 1]})));
+        assert_eq!(filled(json!("@r/response/body/0/a.b")), Some(json!("z")));
+        assert_eq!(filled(json!(["@other/request/path"])), None);
+        assert_eq!(filled(json!("@r/response/body/1")), None);
     }
 
     #[test]

@@ -84,6 +84,34 @@ async fn a_file_is_kept_listed_fetched_and_removed() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_file_is_given_to_who_asks_for_it() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let folder = format!("/api/guilds/{}/files/", guild(rest).await);
+    assert_eq!(keep(rest, &folder, "ten", b"0123456789").await.0, 200);
+    let ask = async |range: &'static str, version: Option<&str>| {
+        let request = rest.request(Method::GET, &format!("{folder}ten")).header("range", range);
+        version.into_iter().fold(request, |request, version| request.header("if-range", version)).send().await.unwrap()
+    };
+    let whole = fetch(rest, &format!("{folder}ten")).await;
+    assert_eq!(header(&whole, "accept-ranges"), "bytes");
+    let etag = header(&whole, "etag").to_owned();
+
+    for (range, place, part) in [("bytes=2-4", "bytes 2-4/10", "234"), ("bytes=-3", "bytes 7-9/10", "789")] {
+        let answer = ask(range, Some(&etag)).await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "content-range")), (206, place));
+        assert_eq!(header(&answer, "content-length"), part.len().to_string());
+        assert_eq!(answer.text().await.unwrap(), part);
+    }
+    assert_eq!(ask("bytes=2-4", Some("\"another\"")).await.status(), 200);
+    assert_eq!(ask("bytes=1-2,4-5", None).await.status(), 200);
+    let beyond = ask("bytes=10-", None).await;
+    assert_eq!((beyond.status().as_u16(), header(&beyond, "content-range")), (416, "bytes */10"));
+    let body: Value = beyond.json().await.unwrap();
+    assert_eq!(body["code"], "no_such_part");
+}
+
+#[tokio::test]
 async fn a_file_outlives_its_host() {
     let mut host = super::host().await;
     let guild = guild(host.rest()).await;

@@ -202,3 +202,30 @@ async fn the_sender_comes_from_the_connection() {
     assert!(history.iter().all(|message| message["sender"]["id"] != "eve"), "{history:?}");
     assert!(host.rest().history(&chat.guild, "eve").await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_socket_refuses_has_the_shape_of_errors() {
+    let host = super::host().await;
+    let key = [("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    for (method, path, headers, status, code) in [
+        ("GET", "/ws/guilds/x/syscomms/u", vec![], 404, "no_such_path"),
+        ("GET", "/ws/guilds/x/usercomms/u/n", vec![], 404, "no_such_path"),
+        ("POST", "/ws/guilds/x/syscomms/u", vec![], 405, "method_not_allowed"),
+        ("GET", "/ws/guilds/x/syscomms/u", upgrade.to_vec(), 400, "invalid_upgrade"),
+        ("GET", "/ws/guilds/x/syscomms/u", [upgrade, key].concat(), 404, "guild_not_found"),
+        ("GET", "/ws/guilds/x/syscomms/u?dialect=z", [upgrade, key].concat(), 400, "invalid_query"),
+        ("GET", "/ws/guilds/x/syscomms/%ff", [upgrade, key].concat(), 400, "bad_request"),
+        ("GET", "/ws/guilds/x/syscomms/u?after=1&after=2", [upgrade, key].concat(), 400, "bad_request"),
+    ] {
+        let mut request = host.rest().request(method.parse().unwrap(), path);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.unwrap();
+        let (got, allow) = (answer.status().as_u16(), answer.headers().contains_key("allow"));
+        let body: serde_json::Value = answer.json().await.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        assert_eq!((got, allow, body["code"].as_str()), (status, status == 405, Some(code)), "{method} {path}: {body}");
+        assert!(body["detail"].is_string() && body["trace_id"].as_str().is_some_and(|id| id.len() == 32), "{body}");
+    }
+}

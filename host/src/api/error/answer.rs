@@ -1,126 +1,113 @@
 //! What clients are told of each error, and with which status.
 
 use axum::http::StatusCode;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ApiError;
 use crate::files::FilesError;
 use crate::guild::ComponentRefusal;
 use crate::model::read::{FieldError, Step};
+use crate::model::refusal::Refusal;
 use crate::model::status::GuildStatus;
 
-/// The answer to an error, before it has its trace id.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Answer {
-    pub detail: Value,
-    pub code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    pub trace_id: String,
-}
-
-impl Answer {
-    pub fn new(detail: impl Into<Value>, code: &'static str) -> Self {
-        Self { detail: detail.into(), code, hint: None, trace_id: String::new() }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
 impl ApiError {
-    pub(super) fn answer(self) -> (StatusCode, Answer) {
+    pub(super) fn answer(self) -> (StatusCode, Refusal) {
         match self {
-            Self::NoRoute => (StatusCode::NOT_FOUND, Answer::new("Not Found", "no_such_path")),
-            Self::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, Answer::new("Method Not Allowed", "method_not_allowed")),
+            Self::NoRoute => (StatusCode::NOT_FOUND, Refusal::new("Not Found", "no_such_path")),
+            Self::NoMethod => {
+                (StatusCode::METHOD_NOT_ALLOWED, Refusal::new("Method Not Allowed", "method_not_allowed"))
+            }
             Self::Unreadable => (
                 StatusCode::BAD_REQUEST,
-                Answer::new("There was an error parsing the body", "unreadable_body").hint("send JSON in UTF-8"),
+                Refusal::new("There was an error parsing the body", "unreadable_body").hint("send JSON in UTF-8"),
             ),
             Self::TooLarge { limit, setting } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                Answer::new(format!("The body is larger than {limit} bytes"), "too_large")
+                Refusal::new(format!("The body is larger than {limit} bytes"), "too_large")
                     .hint(format!("the operator sets the limit with {setting}")),
             ),
             Self::NotWasm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                Answer::new("A component is sent as application/wasm", "not_wasm")
+                Refusal::new("A component is sent as application/wasm", "not_wasm")
                     .hint("curl -H 'content-type: application/wasm' --data-binary @agent.wasm"),
             ),
-            Self::Multipart(words) => (StatusCode::BAD_REQUEST, Answer::new(words, "invalid_form")),
+            Self::Multipart(words) => (StatusCode::BAD_REQUEST, Refusal::new(words, "invalid_form")),
             Self::BadFileName(why) => {
-                (StatusCode::BAD_REQUEST, Answer::new(format!("Invalid file name: {why}"), "invalid_file_name"))
+                (StatusCode::BAD_REQUEST, Refusal::new(format!("Invalid file name: {why}"), "invalid_file_name"))
             }
             Self::File(error) => file(&error),
+            Self::NoSuchPart { bytes } => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                Refusal::new(format!("The file has {bytes} bytes, and none in this range"), "no_such_part"),
+            ),
             Self::NoFileSystem(guild) => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("Dependency for filesystem not configured for guild {guild}"), "no_filesystem")
+                Refusal::new(format!("Dependency for filesystem not configured for guild {guild}"), "no_filesystem")
                     .hint("give the guild's spec a dependency_map with the key filesystem"),
             ),
-            Self::Invalid(mistakes) => (StatusCode::UNPROCESSABLE_ENTITY, Answer::new(json!(mistakes), "invalid_body")),
+            Self::Invalid(mistakes) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Refusal::new(json!(mistakes), "invalid_body"))
+            }
             Self::InvalidSpec(mistakes) => {
-                (StatusCode::BAD_REQUEST, Answer::new(as_sentences(&mistakes), "invalid_spec"))
+                (StatusCode::BAD_REQUEST, Refusal::new(as_sentences(&mistakes), "invalid_spec"))
             }
             Self::InvalidLaunch(mistakes) => (StatusCode::BAD_REQUEST, invalid_launch(mistakes)),
             Self::Unsupported(parts) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Unsupported GuildSpec: {}", parts.join("; ")), "unsupported_spec")
+                Refusal::new(format!("Unsupported GuildSpec: {}", parts.join("; ")), "unsupported_spec")
                     .hint("leave these out: a guild that obeyed only half of its spec would mislead"),
             ),
             Self::DuplicateAgent(id) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Invalid GuildSpec: two agents have the id {id}"), "duplicate_agent_id")
+                Refusal::new(format!("Invalid GuildSpec: two agents have the id {id}"), "duplicate_agent_id")
                     .hint("give each agent its own id, or none"),
             ),
             Self::UnknownClass(class) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Agent not found for class_name: {class}"), "unknown_class")
+                Refusal::new(format!("Agent not found for class_name: {class}"), "unknown_class")
                     .hint("register it with POST /catalog/agents, or name a component in the agent"),
             ),
             Self::UnknownComponent(digest) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Component {digest} not found"), "unknown_component")
+                Refusal::new(format!("Component {digest} not found"), "unknown_component")
                     .hint("upload it with POST /catalog/components"),
             ),
             Self::MayNotLaunch => {
-                (StatusCode::FORBIDDEN, Answer::new("Insufficient permissions to launch", "may_not_launch"))
+                (StatusCode::FORBIDDEN, Refusal::new("Insufficient permissions to launch", "may_not_launch"))
             }
-            Self::GuildStopped => (StatusCode::BAD_REQUEST, Answer::new("Guild is already stopped", "guild_stopped")),
+            Self::GuildStopped => (StatusCode::BAD_REQUEST, Refusal::new("Guild is already stopped", "guild_stopped")),
             Self::Refused(refusal) => refused(refusal),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Answer::new("Not ready", "not_ready")),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Refusal::new("Not ready", "not_ready")),
             Self::NotFound { what, id } => (StatusCode::NOT_FOUND, not_found(what, &id)),
             Self::NoSuch { what, id } => (StatusCode::NOT_FOUND, no_such(what, &id)),
             Self::AlreadyUser { user, guild } => (
                 StatusCode::CONFLICT,
-                Answer::new(format!("User {user} already associated with guild {guild}"), "user_exists"),
+                Refusal::new(format!("User {user} already associated with guild {guild}"), "user_exists"),
             ),
             Self::NotUser { user, guild } => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("User {user} is not associated with guild {guild}"), "user_not_found"),
+                Refusal::new(format!("User {user} is not associated with guild {guild}"), "user_not_found"),
             ),
             Self::NoBlueprint(guild) => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("No Blueprint associated with guild {guild}"), "blueprint_not_found"),
+                Refusal::new(format!("No Blueprint associated with guild {guild}"), "blueprint_not_found"),
             ),
             Self::NotShared { blueprint, org } => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("Blueprint {blueprint} is not shared with organization {org}"), "not_shared"),
+                Refusal::new(format!("Blueprint {blueprint} is not shared with organization {org}"), "not_shared"),
             ),
             Self::NoAgent(agent) => {
-                (StatusCode::NOT_FOUND, Answer::new(format!("Agent {agent} does not exist"), "agent_not_found"))
+                (StatusCode::NOT_FOUND, Refusal::new(format!("Agent {agent} does not exist"), "agent_not_found"))
             }
             Self::NoIcon(agent) => {
-                (StatusCode::NOT_FOUND, Answer::new(format!("Agent {agent} does not have an icon"), "icon_not_found"))
+                (StatusCode::NOT_FOUND, Refusal::new(format!("Agent {agent} does not have an icon"), "icon_not_found"))
             }
             Self::NothingGiven(what) => {
-                (StatusCode::BAD_REQUEST, Answer::new(format!("No {what} provided"), "no_icon_given"))
+                (StatusCode::BAD_REQUEST, Refusal::new(format!("No {what} provided"), "no_icon_given"))
             }
             Self::StrangeAgents => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(
+                Refusal::new(
                     "Provided agent names are not a subset of the agent names in the blueprint",
                     "agent_not_in_blueprint",
                 ),
@@ -128,104 +115,112 @@ impl ApiError {
             Self::UnknownStatuses(given) => (StatusCode::BAD_REQUEST, unknown_statuses(&given)),
             Self::NoHandler(format) => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("Agent with message format '{format}' not found"), "format_not_found"),
+                Refusal::new(format!("Agent with message format '{format}' not found"), "format_not_found"),
             ),
-            Self::NotInRegistry(_) => (StatusCode::NOT_FOUND, Answer::new("Agent not found", "agent_class_not_found")),
+            Self::NotInRegistry(_) => (StatusCode::NOT_FOUND, Refusal::new("Agent not found", "agent_class_not_found")),
             Self::NoSchema(class) => (
                 StatusCode::NOT_FOUND,
-                Answer::new(format!("Class {class} not found: nothing here describes it"), "format_not_found"),
+                Refusal::new(format!("Class {class} not found: nothing here describes it"), "format_not_found"),
             ),
             Self::NotAMessage => (
                 StatusCode::BAD_REQUEST,
-                Answer::new("Class is not a subclass of pydantic.BaseModel", "not_a_message")
+                Refusal::new("Class is not a subclass of pydantic.BaseModel", "not_a_message")
                     .hint("this is the class of an agent: /api/registry/agents/ describes it"),
             ),
-            Self::OnBoard => (StatusCode::CONFLICT, Answer::new("Message already added to board", "message_on_board")),
+            Self::OnBoard => (StatusCode::CONFLICT, Refusal::new("Message already added to board", "message_on_board")),
             Self::NotOnBoard => {
-                (StatusCode::NOT_FOUND, Answer::new("Message not found on board", "message_not_on_board"))
+                (StatusCode::NOT_FOUND, Refusal::new("Message not found on board", "message_not_on_board"))
             }
             Self::Unpaired(missing) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("{missing} is required"), "invalid_configuration")
+                Refusal::new(format!("{missing} is required"), "invalid_configuration")
                     .hint("a spec has both configuration and configuration_schema, or neither"),
             ),
             Self::InvalidConfiguration(why) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("configuration and/or schema invalid. {why}"), "invalid_configuration"),
+                Refusal::new(format!("configuration and/or schema invalid. {why}"), "invalid_configuration"),
             ),
             Self::Template(error) => (
                 StatusCode::BAD_REQUEST,
-                Answer::new(format!("Invalid GuildSpec: {error}"), "invalid_template")
+                Refusal::new(format!("Invalid GuildSpec: {error}"), "invalid_template")
                     .hint("agents and routes are Mustache templates when there is a configuration"),
             ),
             Self::Conflict { what, id } => (StatusCode::CONFLICT, conflict(what, &id)),
             Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
+                (StatusCode::INTERNAL_SERVER_ERROR, Refusal::new("Internal Server Error", "internal_error"))
             }
         }
     }
 }
 
-fn file(error: &FilesError) -> (StatusCode, Answer) {
+fn file(error: &FilesError) -> (StatusCode, Refusal) {
     match error {
-        FilesError::NotFound => (StatusCode::NOT_FOUND, Answer::new("File not found", "file_not_found")),
-        FilesError::Exists => (StatusCode::CONFLICT, Answer::new("File already exists", "file_exists")),
+        FilesError::NotFound => (StatusCode::NOT_FOUND, Refusal::new("File not found", "file_not_found")),
+        FilesError::Exists => (StatusCode::CONFLICT, Refusal::new("File already exists", "file_exists")),
         FilesError::TooLarge { limit } => (
             StatusCode::PAYLOAD_TOO_LARGE,
-            Answer::new(format!("The file is larger than {limit} bytes"), "file_too_large")
+            Refusal::new(format!("The file is larger than {limit} bytes"), "file_too_large")
                 .hint("the operator sets the limit with limits.file_bytes"),
         ),
-        FilesError::Interrupted => (StatusCode::BAD_REQUEST, Answer::new("Invalid multipart data.", "invalid_form")),
+        FilesError::Interrupted => (StatusCode::BAD_REQUEST, Refusal::new("Invalid multipart data.", "invalid_form")),
         FilesError::Storage(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Answer::new("Internal Server Error", "internal_error"))
+            (StatusCode::INTERNAL_SERVER_ERROR, Refusal::new("Internal Server Error", "internal_error"))
         }
     }
 }
 
-fn refused(refusal: ComponentRefusal) -> (StatusCode, Answer) {
+fn refused(refusal: ComponentRefusal) -> (StatusCode, Refusal) {
     let status = match refusal.code {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "host_error" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    (status, Answer { hint: refusal.hint, ..Answer::new(refusal.message, refusal.code) })
+    (status, Refusal { hint: refusal.hint, ..Refusal::new(refusal.message, refusal.code) })
 }
 
-fn not_found(what: &str, id: &str) -> Answer {
+fn not_found(what: &str, id: &str) -> Refusal {
     match what {
-        "guild" => Answer::new("Guild not found", "guild_not_found"),
-        "blueprint" => Answer::new("Blueprint not found", "blueprint_not_found"),
-        "category" => Answer::new(format!("Category {id} not found"), "category_not_found"),
+        "guild" => Refusal::new("Guild not found", "guild_not_found"),
+        "blueprint" => Refusal::new("Blueprint not found", "blueprint_not_found"),
+        "category" => Refusal::new(format!("Category {id} not found"), "category_not_found"),
         "agent class" => {
-            Answer::new(format!("Agent with qualified class name {id} not found"), "agent_class_not_found")
+            Refusal::new(format!("Agent with qualified class name {id} not found"), "agent_class_not_found")
         }
-        "component" => Answer::new(format!("Component {id} not found"), "component_not_found"),
-        "review" => Answer::new(format!("Review {id} not found"), "review_not_found"),
-        "board" => Answer::new("Board not found", "board_not_found"),
-        _ => Answer::new(format!("{what} {id} not found"), "not_found"),
+        "component" => Refusal::new(format!("Component {id} not found"), "component_not_found"),
+        "review" => Refusal::new(format!("Review {id} not found"), "review_not_found"),
+        "board" => Refusal::new("Board not found", "board_not_found"),
+        _ => Refusal::new(format!("{what} {id} not found"), "not_found"),
     }
 }
 
-fn no_such(what: &str, id: &str) -> Answer {
+fn no_such(what: &str, id: &str) -> Refusal {
     match what {
-        "guild" => Answer::new(format!("Guild {id} not found"), "guild_not_found"),
-        "blueprint" => Answer::new(format!("Blueprint {id} not found"), "blueprint_not_found"),
+        "guild" => Refusal::new(format!("Guild {id} not found"), "guild_not_found"),
+        "blueprint" => Refusal::new(format!("Blueprint {id} not found"), "blueprint_not_found"),
         _ => not_found(what, id),
     }
 }
 
-/// Clients know the mistakes of agents and rules with paths that begin there; the
-/// hint says which agent or rule it is.
-fn invalid_launch(mistakes: Vec<FieldError>) -> Answer {
+/// Clients know the mistakes of agents, their properties and rules with paths that begin
+/// there; the hint says which agent or rule it is.
+fn invalid_launch(mistakes: Vec<FieldError>) -> Refusal {
     let paths: Vec<String> = mistakes.iter().filter(|mistake| mistake.loc.len() > 1).map(FieldError::path).collect();
     let relative = mistakes.into_iter().map(|mistake| match mistake.loc.as_slice() {
+        [Step::Key(_), Step::Index(_), Step::Key(properties), rest @ ..]
+            if properties == "properties" && !rest.is_empty() =>
+        {
+            FieldError { loc: rest.into(), ..mistake }
+        }
         [Step::Key(list), Step::Index(_), rest @ ..] if list == "agents" => FieldError { loc: rest.into(), ..mistake },
         [Step::Key(_), Step::Key(steps), Step::Index(_), rest @ ..] if steps == "steps" => {
             FieldError { loc: rest.into(), ..mistake }
         }
+        [Step::Key(_), Step::Key(messaging), rest @ ..] if messaging == "messaging" => {
+            FieldError { loc: rest.into(), ..mistake }
+        }
         _ => mistake,
     });
-    let answer = Answer::new(json!(relative.collect::<Vec<_>>()), "invalid_launch");
+    let answer = Refusal::new(json!(relative.collect::<Vec<_>>()), "invalid_launch");
     if paths.is_empty() { answer } else { answer.hint(format!("look at {}", paths.join(", "))) }
 }
 
@@ -244,18 +239,18 @@ const LISTED: [GuildStatus; 10] = [
 ];
 
 /// In the notation that clients know: lists as Python writes them.
-fn unknown_statuses(given: &[String]) -> Answer {
+fn unknown_statuses(given: &[String]) -> Refusal {
     let list = |names: Vec<&str>| format!("['{}']", names.join("', '"));
     let given = list(given.iter().map(String::as_str).collect());
     let valid = list(LISTED.map(GuildStatus::name).into());
-    Answer::new(format!("Invalid status values: {given}. Valid statuses are: {valid}"), "unknown_status")
+    Refusal::new(format!("Invalid status values: {given}. Valid statuses are: {valid}"), "unknown_status")
 }
 
-fn conflict(what: &str, id: &str) -> Answer {
+fn conflict(what: &str, id: &str) -> Refusal {
     match what {
-        "guild" => Answer::new(format!("Guild {id} already exists"), "guild_exists"),
-        "agent class" => Answer::new(format!("'{id}' already exists"), "agent_class_exists"),
-        _ => Answer::new(format!("{what} {id} already exists"), "conflict"),
+        "guild" => Refusal::new(format!("Guild {id} already exists"), "guild_exists"),
+        "agent class" => Refusal::new(format!("'{id}' already exists"), "agent_class_exists"),
+        _ => Refusal::new(format!("{what} {id} already exists"), "conflict"),
     }
 }
 

@@ -2,12 +2,23 @@
 //! these types hold no data: they are what is promised, and the tests from outside hold the host to it.
 #![expect(dead_code, reason = "the types are described and never made")]
 
+mod catalog;
+mod spec;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
+
+pub use catalog::{
+    AgentIcon, AgentNameWithIcon, BlueprintAgentsIconReqRes, BlueprintCategoryCreate, BlueprintCategoryResponse,
+    BlueprintCreate, BlueprintDetailsResponse, BlueprintInfoResponse, BlueprintResponseWithAccessReason,
+    BlueprintReviewCreate, BlueprintReviewResponse, BlueprintReviewsResponse, ShareWithOrgRequest,
+};
+pub use spec::GuildSpecResponse;
+use spec::{AgentTag, GuildSpec, ProcessStatus, RoutingSlip, Topics};
 
 /// Names of schemas, and what they are.
 pub type SchemaList = Vec<(String, RefOr<Schema>)>;
@@ -80,9 +91,11 @@ pub struct LaunchGuildReq {
 
 #[derive(ToSchema)]
 pub struct LaunchGuildFromBlueprintRequest {
+    #[schema(min_length = 1, max_length = 64)]
     guild_name: String,
     user_id: String,
     org_id: String,
+    #[schema(min_length = 1)]
     description: Option<String>,
     #[schema(default = json!({}), nullable = false)]
     configuration: Option<BTreeMap<String, Value>>,
@@ -97,7 +110,7 @@ pub struct RelaunchResponse {
 
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-enum GuildStatus {
+pub enum GuildStatus {
     Requested,
     NotLaunched,
     Starting,
@@ -128,246 +141,6 @@ pub struct BasicGuildInfo {
     blueprint_id: Option<String>,
     icon: Option<String>,
     status: GuildStatus,
-}
-
-#[derive(ToSchema)]
-struct GuildSpec {
-    /// An empty one is none.
-    #[schema(nullable = false)]
-    id: Option<String>,
-    #[schema(min_length = 1, max_length = 64)]
-    name: String,
-    #[schema(min_length = 1)]
-    description: String,
-    #[schema(nullable = false)]
-    properties: Option<BTreeMap<String, Value>>,
-    #[schema(nullable = false)]
-    agents: Option<Vec<AgentSpec>>,
-    #[schema(nullable = false)]
-    dependency_map: Option<BTreeMap<String, DependencySpec>>,
-    #[schema(nullable = false)]
-    routes: Option<RoutingSlip>,
-    gateway: Option<GatewayConfig>,
-}
-
-#[derive(ToSchema)]
-pub struct GuildSpecResponse {
-    id: String,
-    #[schema(min_length = 1, max_length = 64)]
-    name: String,
-    #[schema(min_length = 1)]
-    description: String,
-    properties: BTreeMap<String, Value>,
-    agents: Vec<AgentSpec>,
-    dependency_map: BTreeMap<String, DependencySpec>,
-    routes: RoutingSlip,
-    #[schema(required = true)]
-    gateway: Option<GatewayConfig>,
-    status: GuildStatus,
-}
-
-#[derive(ToSchema)]
-struct AgentSpec {
-    #[schema(nullable = false)]
-    id: Option<String>,
-    #[schema(min_length = 1, max_length = 64)]
-    name: String,
-    #[schema(min_length = 1)]
-    description: String,
-    /// With a dot in it.
-    #[schema(pattern = r"\.")]
-    class_name: String,
-    #[schema(nullable = false)]
-    additional_topics: Option<Vec<String>>,
-    #[schema(nullable = false)]
-    properties: Option<BTreeMap<String, Value>>,
-    #[schema(default = true, nullable = false)]
-    listen_to_default_topic: Option<bool>,
-    #[schema(default = false, nullable = false)]
-    act_only_when_tagged: Option<bool>,
-    #[schema(nullable = false)]
-    predicates: Option<BTreeMap<String, Predicate>>,
-    #[schema(nullable = false)]
-    dependency_map: Option<BTreeMap<String, DependencySpec>>,
-    #[schema(nullable = false)]
-    additional_dependencies: Option<Vec<String>>,
-    #[schema(nullable = false)]
-    resources: Option<ResourceSpec>,
-    #[schema(nullable = false)]
-    qos: Option<QOSSpec>,
-    /// The component that serves the agent, by its digest; else the one that the catalog binds its class to.
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
-    component: Option<String>,
-    sandbox: Option<SandboxSpec>,
-}
-
-/// What an agent asks of its sandbox, within the operator's ceilings.
-#[derive(ToSchema)]
-struct SandboxSpec {
-    #[schema(minimum = 1)]
-    fuel: Option<u64>,
-    #[schema(minimum = 1)]
-    memory_mib: Option<u64>,
-    #[schema(minimum = 1)]
-    timeout_ms: Option<u64>,
-    #[schema(minimum = 1)]
-    emits: Option<u32>,
-}
-
-#[derive(ToSchema)]
-struct DependencySpec {
-    #[schema(min_length = 1)]
-    class_name: String,
-    #[schema(nullable = false)]
-    properties: Option<BTreeMap<String, Value>>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum Predicate {
-    Expression(ExpressionPredicate),
-    TypeEquals(TypeEqualsPredicate),
-}
-
-#[derive(Serialize, ToSchema)]
-struct ExpressionPredicate {
-    #[schema(nullable = false)]
-    predicate_type: Option<ExpressionKind>,
-    expression: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum ExpressionKind {
-    JsonataFn,
-    CelFn,
-}
-
-#[derive(Serialize, ToSchema)]
-struct TypeEqualsPredicate {
-    predicate_type: TypeEquals,
-    expected_type: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum TypeEquals {
-    TypeEquals,
-}
-
-#[derive(ToSchema)]
-struct ResourceSpec {
-    num_cpus: Option<f64>,
-    num_gpus: Option<f64>,
-    #[schema(nullable = false)]
-    custom_resources: Option<BTreeMap<String, f64>>,
-}
-
-#[derive(ToSchema)]
-struct QOSSpec {
-    timeout: Option<u64>,
-    retry_count: Option<u32>,
-    latency: Option<u64>,
-}
-
-#[derive(ToSchema)]
-struct GatewayConfig {
-    #[schema(default = true, nullable = false)]
-    enabled: Option<bool>,
-    input_formats: Vec<String>,
-    output_formats: Vec<String>,
-    #[schema(nullable = false)]
-    returned_formats: Option<Vec<String>>,
-}
-
-#[derive(ToSchema)]
-struct RoutingSlip {
-    #[schema(nullable = false)]
-    steps: Option<Vec<RoutingRule>>,
-}
-
-/// Needs `agent` or `agent_type`.
-#[derive(ToSchema)]
-struct RoutingRule {
-    agent: Option<AgentTag>,
-    agent_type: Option<String>,
-    method_name: Option<String>,
-    origin_filter: Option<RoutingOrigin>,
-    message_format: Option<String>,
-    destination: Option<RoutingDestination>,
-    #[schema(default = false, nullable = false)]
-    mark_forwarded: Option<bool>,
-    #[schema(default = 1, nullable = false)]
-    route_times: Option<i64>,
-    transformer: Option<Transformer>,
-    agent_state_update: Option<StateTransformer>,
-    guild_state_update: Option<StateTransformer>,
-    process_status: Option<ProcessStatus>,
-    reason: Option<String>,
-}
-
-#[derive(ToSchema)]
-struct RoutingOrigin {
-    origin_sender: Option<AgentTag>,
-    origin_topic: Option<String>,
-    origin_message_format: Option<String>,
-}
-
-#[derive(ToSchema)]
-struct RoutingDestination {
-    topics: Option<Topics>,
-    #[schema(nullable = false)]
-    recipient_list: Option<Vec<AgentTag>>,
-    #[schema(minimum = 0, maximum = 7)]
-    priority: Option<u8>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum Topics {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// With `handler` it sees and makes a whole message, without one a payload.
-#[derive(ToSchema)]
-struct Transformer {
-    #[schema(nullable = false)]
-    style: Option<String>,
-    expression_type: Option<String>,
-    output_format: Option<String>,
-    expression: Option<String>,
-    #[schema(nullable = false)]
-    handler: Option<String>,
-}
-
-#[derive(ToSchema)]
-struct StateTransformer {
-    expression_type: Option<String>,
-    #[schema(nullable = false)]
-    update_format: Option<StateUpdateFormat>,
-    state_update: Option<String>,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "kebab-case")]
-enum StateUpdateFormat {
-    JsonPatch,
-    JsonMergePatch,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum ProcessStatus {
-    Running,
-    Error,
-    Completed,
-}
-
-#[derive(ToSchema)]
-struct AgentTag {
-    id: Option<String>,
-    name: Option<String>,
 }
 
 /// A message as it is shown in a history, in the dialect of this host.
@@ -583,167 +356,6 @@ enum ComponentState {
     Compiling,
     Ready,
     Refused,
-}
-
-// Catalog
-
-#[derive(ToSchema)]
-pub struct BlueprintCategoryCreate {
-    name: String,
-    description: String,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintCategoryResponse {
-    name: String,
-    description: String,
-    id: String,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum BlueprintExposure {
-    Public,
-    Private,
-    Organization,
-    Shared,
-    OrganizationAndChildren,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintCreate {
-    name: String,
-    description: String,
-    version: String,
-    icon: Option<String>,
-    intro_msg: Option<String>,
-    #[schema(nullable = false)]
-    exposure: Option<BlueprintExposure>,
-    author_id: String,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    /// The spec of a guild, as in createGuild.
-    spec: BTreeMap<String, Value>,
-    tags: Option<Vec<String>>,
-    commands: Option<Vec<String>>,
-    starter_prompts: Option<Vec<String>>,
-    agent_icons: Option<BTreeMap<String, Value>>,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintInfoResponse {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    /// UTC, without a zone.
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintResponseWithAccessReason {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
-    /// The organisation through which the user may.
-    access_organization_id: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintDetailsResponse {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
-    spec: BTreeMap<String, Value>,
-    tags: Vec<String>,
-    commands: Vec<String>,
-    starter_prompts: Vec<String>,
-    #[schema(required = true)]
-    intro_msg: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub struct ShareWithOrgRequest {
-    organization_id: String,
-}
-
-#[derive(ToSchema)]
-pub struct AgentNameWithIcon {
-    agent_name: String,
-    icon: String,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintAgentsIconReqRes {
-    agent_icons: Vec<AgentNameWithIcon>,
-}
-
-#[derive(ToSchema)]
-pub struct AgentIcon {
-    agent_icon: String,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintReviewCreate {
-    user_id: String,
-    rating: i64,
-    #[schema(nullable = false)]
-    review: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintReviewResponse {
-    user_id: String,
-    rating: i64,
-    #[schema(nullable = false)]
-    review: Option<String>,
-    blueprint_id: String,
-}
-
-#[derive(ToSchema)]
-pub struct BlueprintReviewsResponse {
-    reviews: Vec<BlueprintReviewResponse>,
-    average_rating: f64,
-    total_reviews: u64,
 }
 
 // Boards

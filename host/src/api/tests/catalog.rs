@@ -254,8 +254,10 @@ async fn properties_fit_what_the_component_asks_for() {
     let refused = server.post("/catalog/blueprints", &blueprint).await;
     assert_eq!((refused.status, &refused.body["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_spec")));
     let detail = refused.body["detail"].as_str().unwrap();
-    assert!(detail.contains("agents.0.properties.prefix\n  Value error, 5 is not of type 'string'"), "{detail}");
+    assert!(detail.contains("agents.0.properties.prefix\n  Input should be a valid string"), "{detail}");
     let direct = server.post("/api/guilds", &json!({"spec": blueprint["spec"], "org_id": "o"})).await;
-    assert_eq!((direct.status, &direct.body["detail"]), (StatusCode::BAD_REQUEST, &refused.body["detail"]));
+    let mistake = &direct.body["detail"][0];
+    assert_eq!((direct.status, &mistake["type"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("string_type")));
+    assert_eq!(mistake["loc"], json!(["body", "spec", "agents", 0, "properties", "prefix"]));
     assert_eq!(server.get("/api/guilds").await.body, json!([]));
 }

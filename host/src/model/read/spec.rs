@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Mistakes, entries, flag, free, list, number, object, sized, trimmed, whole};
+use super::{
+    FieldError, Fields, Mistakes, document, entries, flag, free, list, number, object, sized, text, trimmed, whole,
+};
 use crate::model::ids::{AgentId, Digest, random_id};
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip, SandboxSpec};
 
@@ -225,6 +227,23 @@ pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
         Some(format!("properties.{key} ({name}) is kept but not used: {instead}"))
     };
     KNOWN.iter().filter_map(named).collect()
+}
+
+/// Whether what a guild says of its messaging is whole, although this host uses its own.
+///
+/// # Errors
+/// With the mistakes, with paths from the spec.
+pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
+    let Some(messaging) = spec.properties.get("messaging").filter(|messaging| !messaging.is_null()) else {
+        return Ok(());
+    };
+    let read = object(|f| {
+        let module = f.required("backend_module", text);
+        let class = f.required("backend_class", text);
+        let config = f.required("backend_config", free);
+        module.and(class).and(config).map(drop)
+    });
+    document(messaging, &["properties", "messaging"], read)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::api::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
-use crate::model::read::spec::guild;
+use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{Mistakes, document, free, object, text};
 
 pub fn routes() -> Vec<Route> {
@@ -78,6 +78,7 @@ async fn launch(
     let whole = configured(request.applied_to(blueprint.spec), configuration)?;
     let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
     let warnings = spec::admit(&spec, &whole)?;
+    check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
     let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
     let guild = api.guilds.launch(launch).await?;

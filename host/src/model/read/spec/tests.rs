@@ -141,6 +141,21 @@ fn foreign_back_ends_are_named_and_kept() {
 }
 
 #[test]
+fn messaging_is_whole_or_not_there() {
+    for (properties, missing) in [
+        (json!({}), [].as_slice()),
+        (json!({"messaging": null}), &[]),
+        (json!({"messaging": {"backend_module": "m", "backend_class": "C", "backend_config": {}}}), &[]),
+        (json!({"messaging": {"backend_module": "m"}}), &["backend_class", "backend_config"]),
+    ] {
+        let spec = read(&json!({"name": "G", "description": "d", "properties": properties})).unwrap();
+        let paths: Vec<_> = check_messaging(&spec).err().unwrap_or_default().iter().map(FieldError::path).collect();
+        let expected: Vec<_> = missing.iter().map(|key| format!("properties.messaging.{key}")).collect();
+        assert_eq!(paths, expected);
+    }
+}
+
+#[test]
 fn two_agents_cannot_share_an_id() {
     let agent = json!({"id": "same", "name": "A", "description": "d", "class_name": ECHO});
     let spec = read(&json!({"name": "G", "description": "d", "agents": [agent, agent]})).unwrap();

@@ -1,0 +1,28 @@
+//! What every refused request is told, whichever part of the host refuses it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The one shape of errors: `detail` (a text, or the list of mistakes in a body), `code` (stable, for programs), `hint`
+/// where there is one, `trace_id` (empty until the API sends it).
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    pub detail: Value,
+    pub code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    pub trace_id: String,
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn new(detail: impl Into<Value>, code: &'static str) -> Self {
+        Self { detail: detail.into(), code, hint: None, trace_id: String::new() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

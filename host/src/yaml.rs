@@ -48,7 +48,7 @@ pub enum YamlError {
 pub fn load(path: &Path) -> Result<Value, YamlError> {
     let path = path.canonicalize().map_err(|error| not_there(path, error))?;
     let root = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut loader = Loader { root, open: Vec::new(), bytes: 0, nodes: 0 };
+    let mut loader = Loader { root, open: Vec::new(), bytes: 0, size: 0 };
     if has_extension(&path, &["json"]) {
         let text = loader.text(&path)?;
         return serde_json::from_str(&text).map_err(|error| YamlError::Syntax {
@@ -67,8 +67,8 @@ struct Loader {
     /// The files that are being read, each included by the one before it.
     open: Vec<PathBuf>,
     bytes: usize,
-    /// Values made so far, those that aliases repeat too.
-    nodes: usize,
+    /// How large the document is so far, with what aliases repeat.
+    size: usize,
 }
 
 impl Loader {

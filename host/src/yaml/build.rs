@@ -1,7 +1,6 @@
 //! Makes values of the events of a YAML text.
 
 use std::collections::HashMap;
-use std::iter::Peekable;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
@@ -10,22 +9,23 @@ use super::{Loader, YamlError};
 
 /// How deep a document may be nested; a spec's payloads have the same limit.
 const MAX_DEPTH: usize = crate::model::payload::MAX_DEPTH;
-/// Values in a document with all its files, those that aliases repeat too.
-const MAX_NODES: usize = 200_000;
+/// How large a document can become with all its files and what aliases repeat: bytes of
+/// texts, and for each value some more.
+const MAX_SIZE: usize = 16 << 20;
+const VALUE_SIZE: usize = 64;
 
 /// Reads the one document of a text.
 pub fn document(text: &str, loader: &mut Loader) -> Result<Value, YamlError> {
-    let parser = Parser::new_from_str(text).peekable();
+    let parser = Parser::new_from_str(text);
     let mut builder = Builder { parser, loader, anchors: HashMap::new(), depth: 0, at: Span::default() };
     let value = builder.stream()?;
     Ok(value.unwrap_or_default())
 }
 
 struct Builder<'t, 'l> {
-    parser: Peekable<Parser<'t, StrInput<'t>>>,
+    parser: Parser<'t, StrInput<'t>>,
     loader: &'l mut Loader,
-    /// What stands behind an anchor, and of how many values it is made. Those of
-    /// other files are not seen.
+    /// What stands behind an anchor, and its size. Those of other files are not seen.
     anchors: HashMap<usize, (Value, usize)>,
     depth: usize,
     /// Where the last event was.
@@ -78,17 +78,20 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn value(&mut self, event: Event<'t>) -> Result<Value, YamlError> {
-        let before = self.loader.nodes;
-        self.count(1)?;
+        let before = self.loader.size;
+        self.grow(VALUE_SIZE)?;
         let (value, anchor) = match event {
             Event::Alias(anchor) => {
-                let Some((value, nodes)) = self.anchors.get(&anchor).cloned() else {
+                let Some((value, size)) = self.anchors.get(&anchor).cloned() else {
                     return self.wrong("an alias stands inside of what it names");
                 };
-                self.count(nodes)?;
+                self.grow(size)?;
                 return Ok(value);
             }
-            Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, tag.as_deref())?, anchor),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.grow(text.len())?;
+                (self.scalar(&text, style, tag.as_deref())?, anchor)
+            }
             Event::SequenceStart(anchor, tag) => {
                 self.untagged(tag.as_deref(), "seq")?;
                 (self.nested(Self::sequence)?, anchor)
@@ -106,17 +109,18 @@ impl<'t> Builder<'t, '_> {
             | Event::MappingEnd => return self.wrong("a value is missing"),
         };
         if anchor != 0 {
-            let nodes = self.loader.nodes - before;
-            self.anchors.insert(anchor, (value.clone(), nodes));
+            let size = self.loader.size - before;
+            self.grow(size)?;
+            self.anchors.insert(anchor, (value.clone(), size));
         }
         Ok(value)
     }
 
-    /// Counts values, so that aliases of aliases come to an end.
-    fn count(&mut self, nodes: usize) -> Result<(), YamlError> {
-        self.loader.nodes += nodes;
-        if self.loader.nodes > MAX_NODES {
-            return self.wrong(format!("the document has more than {MAX_NODES} values"));
+    /// Counts what is made, so that aliases of aliases come to an end.
+    fn grow(&mut self, bytes: usize) -> Result<(), YamlError> {
+        self.loader.size += bytes;
+        if self.loader.size > MAX_SIZE {
+            return self.wrong(format!("the document becomes larger than {MAX_SIZE} bytes"));
         }
         Ok(())
     }
@@ -197,7 +201,11 @@ impl<'t> Builder<'t, '_> {
         let core = tag.is_yaml_core_schema().then_some(tag.suffix.as_str());
         let value = match (tag.handle.as_str(), tag.suffix.as_str()) {
             ("!", "include") => return self.loader.include(text.trim()),
-            ("!", "code") => return self.loader.code(text.trim()).map(Value::String),
+            ("!", "code") => {
+                let code = self.loader.code(text.trim())?;
+                self.grow(code.len())?;
+                return Ok(code.into());
+            }
             ("!", "") | ("", "!") => Some(Value::from(text)),
             _ => match core {
                 Some("str") => Some(Value::from(text)),

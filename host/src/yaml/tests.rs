@@ -67,9 +67,11 @@ fn documents_cannot_grow_without_bound() {
         bomb += &format!("a{level}: &a{level} [{below}]\n");
     }
     for (text, words) in [
-        (bomb, "more than 200000 values"),
+        (bomb, "larger than 16777216 bytes"),
+        (format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), ["*a"; 20].join(", ")), "larger than 16777216 bytes"),
         (format!("a: {}{}", "[".repeat(70), "]".repeat(70)), "deeper than 64"),
-        (format!("a: {}", "[".repeat(100_000)), "deeper than 64"),
+        (format!("a: {}", "[".repeat(100_000)), "recursion limit"),
+        ("- ".repeat(100_000), "deeper than 64"),
         (format!("a: {}", "x".repeat(MAX_BYTES)), "more than 4194304 bytes"),
     ] {
         let error = read(&text).unwrap_err().to_string();

@@ -4,6 +4,7 @@
 #[path = "../../fuzz/foreign.rs"]
 mod foreign;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -102,14 +103,19 @@ fn run(seeds: &'static [&'static str], target: fn(&[u8])) {
     let seed = || proptest::sample::select(seeds);
     let strategy = (seed(), seed(), proptest::collection::vec(mutation(), 0..6));
     let mut runner = proptest::test_runner::TestRunner::new(config);
+    let slowest = Cell::new(Duration::ZERO);
     let outcome = runner.run(&strategy, |(seed, other, mutations)| {
         let bytes = mutated(seed, other, &mutations);
         let start = Instant::now();
         target(&bytes);
+        slowest.set(slowest.get().max(start.elapsed()));
         prop_assert!(start.elapsed() < PATIENCE, "{:?} for {:?}", start.elapsed(), String::from_utf8_lossy(&bytes));
         Ok(())
     });
-    outcome.unwrap();
+    println!("the slowest of {cases} took {:?}", slowest.get());
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
 }
 
 #[test]

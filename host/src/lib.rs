@@ -5,12 +5,14 @@ pub mod api;
 mod blueprint;
 pub mod chat;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod demo;
 pub mod files;
 pub mod guild;
 pub mod journal;
 pub mod model;
+pub mod oci;
 #[cfg(test)]
 mod order;
 pub mod routing;

@@ -28,11 +28,14 @@ use crate::model::message::Message;
 use crate::model::spec::GuildSpec;
 use crate::model::status::GuildStatus;
 use crate::model::topic;
+use crate::oci::Registries;
 use crate::routing::{GuildView, subscriptions};
 use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
-pub use component::ComponentRefusal;
+pub use crate::oci::OciError;
+pub use crate::sandbox::Refusal as ComponentRefusal;
+pub use component::{ComponentError, ComponentEvent, grants_of};
 
 use gate::Gate;
 use manager::Manager;
@@ -85,6 +88,8 @@ pub struct Setup {
     pub store: Store,
     pub journal: Journal,
     pub components: Components,
+    /// Where blueprints may have components pulled from.
+    pub registries: Registries,
     pub clock: Clock,
     /// How many messages of a thread may follow one another.
     pub hop_limit: u32,
@@ -104,6 +109,7 @@ struct Inner {
     built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
     /// What wakes the agents of a guild that have given up, by guild.
     running: Mutex<HashMap<GuildId, Arc<Notify>>>,
+    uploads: component::Uploads,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     is_ready: AtomicBool,
@@ -144,6 +150,7 @@ impl Guilds {
             setup,
             built_in: Mutex::default(),
             running: Mutex::default(),
+            uploads: component::Uploads::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             is_ready: AtomicBool::new(false),

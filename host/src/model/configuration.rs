@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::{Mistake, Schema};
+use super::json_schema::{Mistake, Schema};
 use super::template::{self, TemplateError};
 
 /// Why a document and its configuration make no spec.

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod component;
 pub mod configuration;
 pub mod dialect;
 pub mod draft;
@@ -12,6 +13,7 @@ pub mod format;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod json_schema;
 pub mod message;
 pub mod participant;
 pub mod path;
@@ -19,7 +21,6 @@ pub mod payload;
 pub mod read;
 pub mod refusal;
 pub mod request;
-pub mod schema;
 pub mod schemas;
 pub mod spec;
 pub mod state;

@@ -4,9 +4,9 @@
 use std::fs;
 
 use guildhall::model::configuration::configured;
+use guildhall::model::json_schema::Schema;
 use guildhall::model::read::document;
 use guildhall::model::read::spec::guild;
-use guildhall::model::schema::Schema;
 use guildhall::model::{schemas, template};
 use guildhall::yaml::{self, YamlError};
 use serde_json::{Map, Value, json};

@@ -3,6 +3,8 @@
 use guildhall_tests::{Host, Options};
 
 mod client_js;
+mod component_cli;
+mod components;
 mod crash;
 mod database;
 mod dialects;
@@ -13,6 +15,7 @@ mod frames;
 mod fuzz;
 mod golden;
 mod limits;
+mod oci;
 mod openapi;
 mod restart;
 mod resume;

@@ -38,6 +38,10 @@ pub fn post(path: &'static str, id: &'static str, summary: impl Into<String>) ->
     Op::new(HttpMethod::Post, path, id, summary.into())
 }
 
+pub fn put(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Put, path, id, summary.into())
+}
+
 pub fn delete(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Delete, path, id, summary.into())
 }
@@ -56,6 +60,10 @@ pub fn list_of<T: ToSchema>() -> Schema {
 
 pub fn flag() -> Schema {
     Object::with_type(Type::Boolean).into()
+}
+
+pub fn number() -> Schema {
+    Object::with_type(Type::Integer).into()
 }
 
 pub fn any_object() -> Schema {
@@ -132,6 +140,10 @@ impl Op {
 
     pub fn gives_object(self, status: u16) -> Self {
         self.answers(status, JSON, any_object().into())
+    }
+
+    pub fn gives_bytes(self, media_type: &str) -> Self {
+        self.answers(200, media_type, bytes().into())
     }
 
     pub fn gives_nothing(self, status: u16) -> Self {

@@ -1,5 +1,6 @@
 //! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks
-//! to a guild of one, `guildhall component` tries a component without one.
+//! to a guild of one, `guildhall component` tries a component without one, `guildhall
+//! blueprint` reads files.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use crate::journal::Durability;
 use crate::model::dialect::Dialect;
 use crate::sandbox::CompileBudget;
 use crate::server::Server;
-use crate::{chat, component};
+use crate::{blueprint, chat, component};
 
 /// Hosts agents that were compiled to WebAssembly components.
 #[derive(Debug, Parser)]
@@ -32,6 +33,9 @@ enum Command {
     /// Work with a guild of a running host.
     #[command(subcommand)]
     Guild(Guild),
+    /// Work with blueprints and guild specs on disk, in JSON or YAML.
+    #[command(subcommand)]
+    Blueprint(blueprint::Command),
     /// Look at a component's file and try it.
     #[command(subcommand)]
     Component(component::Command),
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),
             Command::Guild(Guild::Chat(chat)) => chat.run().await.map(|()| ExitCode::SUCCESS),
             Command::Component(command) => Ok(command.run().await),
+            Command::Blueprint(command) => tokio::task::block_in_place(|| command.run()).map(|()| ExitCode::SUCCESS),
             Command::Compile(_) => unreachable!("compiled above, without a runtime"),
         }
     });

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod api;
+mod blueprint;
 pub mod chat;
 pub mod cli;
 pub mod component;
@@ -21,3 +22,4 @@ pub mod store;
 #[cfg(test)]
 mod store_on_postgresql;
 pub mod ws;
+pub mod yaml;

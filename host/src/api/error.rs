@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
 use crate::guild::{ComponentError, GuildError, LaunchError};
+use crate::model::configuration::ConfigurationError;
 use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
 use crate::model::refusal::Refusal;
@@ -122,12 +123,21 @@ pub enum ApiError {
     #[error("invalid configuration: {0}")]
     InvalidConfiguration(String),
     #[error(transparent)]
-    Template(#[from] TemplateError),
+    Template(TemplateError),
     #[error("{what} {id} exists")]
     Conflict { what: &'static str, id: String },
     /// Something of ours failed; the client learns no more than the trace id.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<ConfigurationError> for ApiError {
+    fn from(error: ConfigurationError) -> Self {
+        match error {
+            ConfigurationError::Unfit(why) => Self::InvalidConfiguration(why),
+            ConfigurationError::Template(error) => Self::Template(error),
+        }
+    }
 }
 
 impl From<StoreError> for ApiError {

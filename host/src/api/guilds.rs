@@ -18,6 +18,7 @@ use super::spec::{self, Created};
 use super::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::clock::naive_utc;
+use crate::model::configuration::configured;
 use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{FieldError, Step, object, text};
@@ -35,7 +36,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let body = body.with("spec", |spec| spec::configured(spec, Map::new()))?;
+    let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
     let (mut spec, org) = body.read(object(|f| {
         let spec = f.required("spec", guild(&api.ceilings));
         let org = f.required("org_id", text);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::ApiState;
@@ -18,7 +18,6 @@ use crate::model::json_schema::{Mistake, Schema};
 use crate::model::read::spec::{duplicate_agent, foreign_back_ends, unsupported};
 use crate::model::read::{FieldError, Step};
 use crate::model::spec::{AgentSpec, GuildSpec};
-use crate::model::template;
 use crate::store::Pins;
 
 /// The answer to something made.
@@ -149,28 +148,6 @@ pub fn check_pair(document: &Value) -> Result<(), ApiError> {
     }
 }
 
-/// The spec that a document means: its configuration, with what was `given` put over
-/// it, fits the schema and is rendered into agents and routes. Neither is in the result.
-pub fn configured(mut document: Value, given: Map<String, Value>) -> Result<Value, ApiError> {
-    let Some(fields) = document.as_object_mut() else { return Ok(document) };
-    let schema = fields.shift_remove("configuration_schema").filter(|schema| !schema.is_null());
-    let mut configuration = match fields.shift_remove("configuration") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(configuration)) => configuration,
-        Some(other) => return Err(ApiError::InvalidConfiguration(format!("{other} is not of type 'object'"))),
-    };
-    configuration.extend(given);
-    if let Some(schema) = schema {
-        let schema = Schema::new(&schema).map_err(ApiError::InvalidConfiguration)?;
-        let whole = Value::Object(configuration.clone());
-        if let Some(Mistake { text, .. }) = schema.mistakes(&whole).into_iter().next() {
-            return Err(ApiError::InvalidConfiguration(text));
-        }
-    }
-    template::apply(&mut document, &configuration)?;
-    Ok(document)
-}
-
 /// Fits the properties of the agents to what their classes ask for: texts that spell
 /// a number or a flag become one. Agents of classes that nobody describes are not
 /// looked at.
@@ -243,20 +220,5 @@ mod tests {
         let mut unfit = json!({"n": "three", "on": "perhaps"});
         coerce(&schema, &mut unfit);
         assert_eq!(unfit, json!({"n": "three", "on": "perhaps"}));
-    }
-
-    #[test]
-    fn a_launch_changes_the_configuration_and_not_its_schema() {
-        let document = json!({
-            "configuration": {"name": "a", "n": 1}, "agents": [{"name": "{{name}}-{{n}}"}],
-            "configuration_schema": {"properties": {"name": {"type": "string"}}},
-        });
-        let given = |value: Value| value.as_object().cloned().unwrap();
-        let plain = configured(document.clone(), Map::new()).unwrap();
-        assert_eq!(plain, json!({"agents": [{"name": "a-1"}]}));
-        let changed = configured(document.clone(), given(json!({"n": 2, "more": true}))).unwrap();
-        assert_eq!(changed, json!({"agents": [{"name": "a-2"}]}));
-        let error = configured(document, given(json!({"name": 5}))).unwrap_err();
-        assert!(matches!(error, ApiError::InvalidConfiguration(text) if text == "5 is not of type 'string'"));
     }
 }

@@ -10,6 +10,8 @@ use crate::model::format;
 use crate::model::health::{HealthReport, HealthStatus, Heartbeat};
 use crate::model::ids::{AgentId, UserId};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use crate::model::participant::{self, Participant};
+use crate::model::spec::AgentSpec;
 use crate::model::state::StateOwner;
 use crate::model::topic;
 
@@ -36,20 +38,15 @@ impl Running {
 
     pub(super) fn tell_participants(&self, asked: Asked) {
         let view = self.view.borrow().clone();
-        let participant = |id: &str, name: &str, kind: &str| json!({"id": id, "name": name, "type": kind});
-        let mut participants: Vec<(String, Value)> = self
-            .members
-            .values()
-            .map(|member| &member.spec)
-            .map(|spec| (spec.name.clone(), participant(spec.id.as_str(), &spec.name, "bot")))
-            .collect();
-        let (id, name) = (self.tag.id.clone().unwrap_or_default(), self.tag.name.clone().unwrap_or_default());
-        participants.push((name.clone(), participant(&id, &name, "bot")));
-        for (user, name) in &view.users {
-            participants.push((name.clone(), participant(AgentId::proxy_of(user).as_str(), name, "human")));
-        }
-        participants.sort_by(|one, other| one.0.cmp(&other.0));
-        let participants: Vec<Value> = participants.into_iter().map(|(_, participant)| participant).collect();
+        let member = |spec: &AgentSpec| Participant::new(spec.tag(), &spec.class_name);
+        let mut participants: Vec<Participant> = view.agents.iter().map(member).collect();
+        participants.push(Participant::new(self.tag.clone(), format::MANAGER_CLASS));
+        let user = |(user, name): &(UserId, String)| {
+            let tag = AgentTag::new(AgentId::proxy_of(user).into_string(), name.as_str());
+            Participant::new(tag, format::USER_PROXY_CLASS)
+        };
+        participants.extend(view.users.iter().map(user));
+        participant::sort(&mut participants);
         let to = topic::user_system_notification(&asked.user);
         let mut answer = self.say(&to, format::PARTICIPANT_LIST, &json!({"participants": participants}));
         answer.in_response_to = Some(asked.request);

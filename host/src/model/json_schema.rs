@@ -37,7 +37,7 @@ impl Schema {
         Ok(Self { validator, size })
     }
 
-    /// The first mistakes of a value.
+    /// The first mistakes of a value, at most twenty.
     pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
         let most = self.size.most_levels();
         if levels(value) > most {

@@ -159,6 +159,15 @@ impl Topics {
         }
     }
 
+    /// Without the blanks around each.
+    #[must_use]
+    pub fn trimmed(self) -> Self {
+        match self {
+            Self::One(topic) => Self::One(topic.trim().to_owned()),
+            Self::Many(topics) => Self::Many(topics.iter().map(|topic| topic.trim().to_owned()).collect()),
+        }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_slice().iter().all(String::is_empty)

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod clock;
 pub mod component;
+pub mod configuration;
 pub mod dialect;
 pub mod draft;
 pub mod expression;
@@ -15,6 +16,7 @@ pub mod json;
 pub mod json_schema;
 pub mod message;
 pub mod origin;
+pub mod participant;
 pub mod path;
 pub mod payload;
 pub mod read;

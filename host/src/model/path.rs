@@ -2,6 +2,8 @@
 //! filters and descendants (`$.a["b c"].l[0]`, `l[*].n`, `l[?n > 1]`, `$..n`). A
 //! subset of JSONPath; a leading `$` may be left out.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// Why a path leads nowhere.
@@ -71,7 +73,7 @@ impl Path {
     /// The first value that the path leads to.
     #[must_use]
     pub fn first<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        first(&self.0, value)
+        Search::default().first(&self.0, value)
     }
 
     /// The place that the path leads to. Objects on the way that are missing are
@@ -100,40 +102,59 @@ impl Path {
     }
 }
 
-fn first<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
-    let Some((step, rest)) = steps.split_first() else { return Some(value) };
-    let children = || -> Box<dyn Iterator<Item = &'v Value> + 'v> {
-        match value {
-            Value::Array(items) => Box::new(items.iter()),
-            Value::Object(members) => Box::new(members.values()),
-            _ => Box::new(std::iter::empty()),
+/// A search for the first match. Where the rest of a path was not found below a value
+/// it is not looked for again: `..a..a..a` would look as often as there are ways.
+#[derive(Default)]
+struct Search {
+    /// How many steps were left, and where.
+    in_vain: HashSet<(usize, *const Value)>,
+}
+
+impl Search {
+    fn first<'v>(&mut self, steps: &[Step], value: &'v Value) -> Option<&'v Value> {
+        let Some((step, rest)) = steps.split_first() else { return Some(value) };
+        match step {
+            Step::Name(name) => self.first(rest, value.get(name.as_str())?),
+            Step::Index(index) => {
+                let items = value.as_array()?;
+                self.first(rest, items.get(position(*index, items.len())?)?)
+            }
+            Step::All => children(value).find_map(|child| self.first(rest, child)),
+            Step::Below => {
+                if !self.in_vain.insert((steps.len(), std::ptr::from_ref(value))) {
+                    return None;
+                }
+                self.first(rest, value).or_else(|| children(value).find_map(|child| self.first(steps, child)))
+            }
+            Step::Slice(from, to) => {
+                let items = value.as_array()?;
+                let bound = |bound: i64| {
+                    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+                    let bound = if bound < 0 { length.saturating_add(bound) } else { bound };
+                    usize::try_from(bound.clamp(0, length)).unwrap_or_default()
+                };
+                let (from, to) = (from.map_or(0, bound), to.map_or(items.len(), bound));
+                items.get(from..to)?.iter().find_map(|item| self.first(rest, item))
+            }
+            Step::Filter(filter) => {
+                children(value).filter(|child| filter.admits(child)).find_map(|child| self.first(rest, child))
+            }
         }
-    };
-    match step {
-        Step::Name(name) => first(rest, value.get(name.as_str())?),
-        Step::Index(index) => {
-            let items = value.as_array()?;
-            first(rest, items.get(position(*index, items.len())?)?)
-        }
-        Step::All => children().find_map(|child| first(rest, child)),
-        Step::Below => first(rest, value).or_else(|| children().find_map(|child| first(steps, child))),
-        Step::Slice(from, to) => {
-            let items = value.as_array()?;
-            let bound = |bound: i64| {
-                let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-                usize::try_from(if bound < 0 { length + bound } else { bound }.clamp(0, length)).unwrap_or_default()
-            };
-            let (from, to) = (from.map_or(0, bound), to.map_or(items.len(), bound));
-            items.get(from..to)?.iter().find_map(|item| first(rest, item))
-        }
-        Step::Filter(filter) => children().filter(|child| filter.admits(child)).find_map(|child| first(rest, child)),
+    }
+}
+
+fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
+    match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(members) => Box::new(members.values()),
+        _ => Box::new(std::iter::empty()),
     }
 }
 
 /// Where an index points; a negative one counts from the end.
 fn position(index: i64, length: usize) -> Option<usize> {
     let length = i64::try_from(length).ok()?;
-    usize::try_from(if index < 0 { length + index } else { index }).ok()
+    usize::try_from(if index < 0 { length.saturating_add(index) } else { index }).ok()
 }
 
 impl Filter {
@@ -385,5 +406,14 @@ mod tests {
                 let _ = path.make(&mut value);
             }
         }
+    }
+
+    #[test]
+    fn a_path_of_many_descents_comes_to_an_end() {
+        let deep = (0..60).fold(json!(1), |below, _| json!({"a": below}));
+        let path = Path::parse(&("$".to_owned() + &"..a".repeat(20) + "..b")).unwrap();
+        assert_eq!(path.first(&deep), None);
+        let found = Path::parse("$..a..a..a").unwrap();
+        assert_eq!(found.first(&json!({"a": [{"a": {"b": {"a": 7}}}]})), Some(&json!(7)));
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::ids::AgentId;
 use super::path::{Path, PathError};
+use super::payload::MAX_DEPTH;
 use super::spec::UpdateFormat;
 
 /// Whose state it is.
@@ -37,6 +38,8 @@ impl StateChange {
 
 /// The most bytes that a state may have as JSON.
 pub const MAX_STATE_BYTES: usize = 1 << 20;
+/// The most bytes that the operations of one patch put somewhere.
+const MAX_PATCHED_BYTES: usize = 2 * MAX_STATE_BYTES;
 
 /// Why a state does not change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +55,8 @@ pub enum StateError {
         /// At least.
         bytes: usize,
     },
+    #[error("state_too_deep: the state would be nested more than {MAX_DEPTH} levels deep")]
+    TooDeep,
 }
 
 /// The state as it is after a change.
@@ -85,6 +90,7 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
     if !next.is_object() {
         return Err(StateError::Patch("a state is an object".to_owned()));
     }
+    measured(&next, MAX_STATE_BYTES, MAX_DEPTH)?;
     Ok(next)
 }
 
@@ -97,33 +103,48 @@ pub fn text_of(state: &Value) -> Result<String, StateError> {
     if text.len() > MAX_STATE_BYTES { Err(StateError::TooLarge { bytes: text.len() }) } else { Ok(text) }
 }
 
-/// Applies a patch operation by operation, so that copies of copies cannot grow
-/// without bound.
+/// Applies a patch operation by operation: copies of copies cannot grow without
+/// bound, nothing gets deeper than it can be read, and the work is bounded too.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
+    use json_patch::PatchOperation as Operation;
+    let mut left = MAX_PATCHED_BYTES;
     for operation in &patch.0 {
+        let (to, moved) = match operation {
+            Operation::Add(add) => (&add.path, Some(&add.value)),
+            Operation::Replace(replace) => (&replace.path, Some(&replace.value)),
+            Operation::Copy(copy) => (&copy.path, part.pointer(copy.from.as_str())),
+            Operation::Move(moving) => (&moving.path, part.pointer(moving.from.as_str())),
+            Operation::Remove(remove) => (&remove.path, None),
+            Operation::Test(test) => (&test.path, None),
+        };
+        let depth = MAX_DEPTH.checked_sub(to.count()).ok_or(StateError::TooDeep)?;
+        if let Some(moved) = moved {
+            left = measured(moved, left, depth)?;
+        }
         json_patch::patch(part, std::slice::from_ref(operation))
             .map_err(|error| StateError::Patch(error.to_string()))?;
-        if matches!(operation, json_patch::PatchOperation::Copy(_)) && !is_within(part, MAX_STATE_BYTES) {
-            return Err(StateError::TooLarge { bytes: MAX_STATE_BYTES + 1 });
-        }
     }
     Ok(())
 }
 
-/// Whether a value has about so many bytes at the most.
-fn is_within(value: &Value, bytes: usize) -> bool {
-    fn rest(value: &Value, left: usize) -> Option<usize> {
-        let left = left.checked_sub(2)?;
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => Some(left),
-            Value::String(text) => left.checked_sub(text.len()),
-            Value::Array(items) => items.iter().try_fold(left, |left, item| rest(item, left)),
-            Value::Object(members) => {
-                members.iter().try_fold(left, |left, (name, value)| rest(value, left.checked_sub(name.len())?))
-            }
+/// What is left of so many bytes when a value is taken away, about.
+fn measured(value: &Value, left: usize, depth: usize) -> Result<usize, StateError> {
+    let less =
+        |left: usize, bytes: usize| left.checked_sub(bytes).ok_or(StateError::TooLarge { bytes: MAX_STATE_BYTES + 1 });
+    let below = || depth.checked_sub(1).ok_or(StateError::TooDeep);
+    let left = less(left, 2)?;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(left),
+        Value::String(text) => less(left, text.len()),
+        Value::Array(items) => {
+            let depth = below()?;
+            items.iter().try_fold(left, |left, item| measured(item, left, depth))
+        }
+        Value::Object(members) => {
+            let depth = below()?;
+            members.iter().try_fold(left, |left, (name, value)| measured(value, less(left, name.len())?, depth))
         }
     }
-    rest(value, bytes).is_some()
 }
 
 /// What a fetch gives: without a path the whole state, else the first match; an
@@ -173,7 +194,7 @@ mod tests {
 
     #[test]
     fn copies_of_copies_stop_at_the_limit() {
-        let operations: Vec<Value> = (0..60).map(|_| json!({"op": "copy", "from": "", "path": "/a"})).collect();
+        let operations: Vec<Value> = (0..80).map(|_| json!({"op": "copy", "from": "", "path": "/a"})).collect();
         let wide: Vec<Value> = (0..60)
             .flat_map(|_| {
                 [
@@ -187,7 +208,20 @@ mod tests {
                 format: UpdateFormat::JsonPatch,
                 ..StateChange::merge(json!({"operations": operations}))
             };
-            let _ = changed(&json!({"l": ["x"], "a": 1}), 0, &change);
+            let refused = changed(&json!({"l": ["x"], "a": 1}), 0, &change);
+            assert!(matches!(refused, Err(StateError::TooLarge { .. } | StateError::TooDeep)), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_state_is_never_deeper_than_it_can_be_read() {
+        let deep = |levels: usize| "/a".repeat(levels);
+        let operations: Vec<Value> =
+            (0..14).map(|level| json!({"op": "copy", "from": "/a", "path": deep((1 << level) + 1)})).collect();
+        let change =
+            StateChange { format: UpdateFormat::JsonPatch, ..StateChange::merge(json!({"operations": operations})) };
+        assert_eq!(changed(&json!({"a": {"a": {}}}), 0, &change), Err(StateError::TooDeep));
+        let path = vec!["a"; 64].join(".");
+        assert_eq!(changed(&json!({}), 0, &at(&path, json!({"x": 1}))), Err(StateError::TooDeep));
     }
 }

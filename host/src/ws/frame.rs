@@ -173,7 +173,7 @@ impl Reader {
 
     fn topics(&self) -> Result<Option<Topics>, Unusable> {
         let topics: Option<Topics> = self.get(&["topics", "topic"], "a text or a list of texts")?;
-        let topics = topics.filter(|topics| !topics.is_empty());
+        let topics = topics.map(Topics::trimmed).filter(|topics| !topics.is_empty());
         let names = topics.as_ref().map(Topics::as_slice).unwrap_or_default();
         if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME || name.contains('\n')) {
             return Err(Unusable::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Outcome, check};
 
-const CEILINGS: SandboxCeilings =
+pub const CEILINGS: SandboxCeilings =
     SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256, ..SandboxCeilings::NOTHING };
 
 /// The paths of the mistakes; the words are ours.
-fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expected: &Value) -> Outcome {
+pub fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expected: &Value) -> Outcome {
     match read {
         Ok(read) if expected["ok"] == true => check(&json!(read), &expected[member]),
         Ok(read) => Err(format!("read as {}", json!(read))),

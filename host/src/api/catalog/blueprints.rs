@@ -19,6 +19,7 @@ use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
 use crate::model::catalog::{Blueprint, agent_names};
 use crate::model::clock::naive_utc;
+use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId, random_id};
 use crate::model::read::document;
 use crate::model::read::spec::guild;
@@ -32,7 +33,7 @@ pub fn routes() -> Vec<Route> {
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
     let mut blueprint = body.read(Blueprint::read(random_id().into()))?;
     spec::check_pair(&blueprint.spec)?;
-    let configured = spec::configured(blueprint.spec.clone(), Map::new())?;
+    let configured = configured(blueprint.spec.clone(), Map::new())?;
     let mut spec = document(&configured, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
     let mut warnings = spec::admit(&spec, &configured)?;
     spec::check_classes(&api, &spec).await?;

@@ -11,6 +11,7 @@ use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
 use crate::api::{ApiState, Route};
 use crate::guild::Launch;
+use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
 use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{Mistakes, document, free, object, text};
@@ -74,7 +75,7 @@ async fn launch(
         return Err(ApiError::MayNotLaunch);
     }
     let configuration = std::mem::take(&mut request.configuration);
-    let whole = spec::configured(request.applied_to(blueprint.spec), configuration)?;
+    let whole = configured(request.applied_to(blueprint.spec), configuration)?;
     let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
     let warnings = spec::admit(&spec, &whole)?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;

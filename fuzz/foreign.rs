@@ -1,0 +1,99 @@
+//! Everything that reads foreign bytes, each as one function that must come back: no
+//! panic, no more than 100 ms, no more than 64 MiB. The targets of `cargo fuzz` call
+//! them, and so does a test with seeds (`host/tests/foreign.rs`).
+
+use guildhall::model::expression::{self, Language};
+use guildhall::model::ids::MessageId;
+use guildhall::model::message::{Message, Priority};
+use guildhall::model::path::Path;
+use guildhall::model::read::document;
+use guildhall::model::read::spec::{SandboxCeilings, digest, guild, rule, slip};
+use guildhall::model::request::Request;
+use guildhall::model::spec::UpdateFormat;
+use guildhall::model::state::{StateChange, changed, fetched};
+use guildhall::model::{configuration, format, json, payload};
+use guildhall::routing::hashid::hashid;
+use guildhall::ws::frame;
+use serde_json::{Map, Value};
+
+const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1_000, memory_mib: 64, timeout_ms: 1_000, emits: 8, ..SandboxCeilings::NOTHING };
+
+/// Where requests stop reading, as the API does.
+const MAX_BODY: usize = 4 << 20;
+
+fn value(bytes: &[u8]) -> Option<Value> {
+    if bytes.len() > MAX_BODY {
+        return None;
+    }
+    json::parse(bytes).ok()
+}
+
+/// What clients write on sockets.
+pub fn frames(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(frame) = frame::read(text) {
+        let _ = frame.into_draft(&"u".into(), "U", 1);
+    }
+}
+
+/// Specs with their configurations.
+pub fn specs(bytes: &[u8]) {
+    let Some(whole) = value(bytes) else { return };
+    let Ok(configured) = configuration::configured(whole, Map::new()) else { return };
+    if let Ok(spec) = document(&configured, &[], guild(&CEILINGS)) {
+        let again = serde_json::to_value(&spec).expect("a spec is JSON");
+        assert!(document(&again, &[], guild(&CEILINGS)).is_ok(), "a spec that was read is not read again: {again}");
+    }
+}
+
+/// Slips, and rules as such.
+pub fn slips(bytes: &[u8]) {
+    let Some(whole) = value(bytes) else { return };
+    let _ = document(&whole, &[], slip);
+    if let Ok(rule) = document(&whole, &[], rule) {
+        assert_eq!(hashid(&rule).len(), 64);
+    }
+}
+
+/// An expression and what it is applied to, with a zero byte between them.
+pub fn expressions(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (source, input) = text.split_once('\0').unwrap_or((text, "{\"a\": [1, \"x\", null]}"));
+    for language in [Language::Jsonata, Language::Cel] {
+        if expression::check(language, source).is_ok() {
+            let _ = expression::evaluate(language, source, input);
+        }
+    }
+}
+
+/// A path, a patch and a state.
+pub fn patches(bytes: &[u8]) {
+    let Some(whole) = value(bytes) else { return };
+    for name in [format::STATE_UPDATE_REQUEST, format::STATE_FETCH_REQUEST] {
+        let _ = Request::read(name, &whole, &CEILINGS);
+    }
+    let path = whole["path"].as_str().map(str::to_owned);
+    for format in [UpdateFormat::JsonPatch, UpdateFormat::MergePatch] {
+        let change = StateChange { format, update: whole["update"].clone(), path: path.clone(), version: None };
+        if let Ok(next) = changed(&whole["state"], 0, &change) {
+            let text = next.to_string();
+            assert!(payload::check_object(&text).is_ok(), "a state that cannot be read again: {text}");
+        }
+    }
+    let _ = fetched(&whole["state"], path.as_deref());
+    if let Ok(path) = Path::parse(path.as_deref().unwrap_or_default()) {
+        let _ = path.make(&mut whole["state"].clone());
+    }
+}
+
+/// Ids, priorities and digests in every spelling, and messages as they are stored.
+pub fn ids(bytes: &[u8]) {
+    let Some(whole) = value(bytes) else { return };
+    let _ = Priority::read(&whole);
+    let _ = document(&whole, &[], digest);
+    if let Ok(id) = serde_json::from_value::<MessageId>(whole.clone()) {
+        assert_eq!(id.to_string().parse(), Ok(id.get()));
+        let _ = (id.timestamp_ms(), id.before(u64::MAX), id.as_i64());
+    }
+    let _ = serde_json::from_slice::<Message>(bytes).map(|message| message.full_thread());
+}

@@ -1,0 +1,118 @@
+//! `guildhall blueprint`: blueprints and guild specs on disk, in JSON or YAML, checked
+//! as a host would and written as the JSON that its API takes.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::model::configuration::configured;
+use crate::model::read::document;
+use crate::model::read::spec::{duplicate_agent, guild, unsupported};
+use crate::{sandbox, yaml};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Tell every mistake of a blueprint or a guild's spec.
+    Check {
+        /// A .json file, or YAML with `!include FILE` and `!code FILE`.
+        file: PathBuf,
+    },
+    /// Check it and write it as JSON, everything included, for `POST /catalog/blueprints/`.
+    Print {
+        /// A .json file, or YAML with `!include FILE` and `!code FILE`.
+        file: PathBuf,
+        /// Write a guild's spec as the body of `POST /api/guilds` for this organisation.
+        #[arg(long, value_name = "ID")]
+        org: Option<String>,
+    },
+}
+
+impl Command {
+    /// Reads the file, and writes what is asked for to standard output.
+    ///
+    /// # Errors
+    /// With every mistake of the file, a line each.
+    pub fn run(self) -> anyhow::Result<()> {
+        sandbox::install_expressions();
+        let (file, text) = match self {
+            Self::Check { file } => {
+                check(&yaml::load(&file)?)?;
+                let text = format!("{}: no mistakes", file.display());
+                (file, text)
+            }
+            Self::Print { file, org } => {
+                let whole = yaml::load(&file)?;
+                check(&whole)?;
+                let whole = match org {
+                    Some(org) => json!({"spec": whole, "org_id": org}),
+                    None => whole,
+                };
+                (file, serde_json::to_string_pretty(&whole)?)
+            }
+        };
+        writeln!(std::io::stdout(), "{text}")
+            .with_context(|| format!("what {} holds cannot be written", file.display()))
+    }
+}
+
+/// Checks a guild's spec, or that of a blueprint. Classes and components are a host's
+/// to judge, and so are ceilings that its operator has set.
+fn check(whole: &Value) -> anyhow::Result<()> {
+    let (spec, root) = match whole.get("spec") {
+        Some(spec) => (spec, &["spec"][..]),
+        None => (whole, &[][..]),
+    };
+    let configured = configured(spec.clone(), Map::new())?;
+    let ceilings = Config::default().ceilings.ceilings();
+    let read = document(&configured, root, guild(&ceilings)).map_err(|mistakes| {
+        let lines: Vec<String> =
+            mistakes.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+        anyhow::Error::msg(lines.join("\n"))
+    })?;
+    if let Some(id) = duplicate_agent(&read) {
+        bail!("agents: two agents have the id {id}");
+    }
+    let parts = unsupported(&read, &configured);
+    if !parts.is_empty() {
+        bail!("{}", parts.join("\n"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blueprint_in_yaml_is_checked_with_its_configuration() {
+        sandbox::install_expressions();
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("transform.jsonata", "{'text': payload.text & '!'}\n");
+        write(
+            "main.yaml",
+            "name: B\nspec:\n  name: G\n  description: d\n  configuration: {who: Echo}\n  \
+             agents:\n  - {name: '{{who}}', description: d, class_name: a.Echo}\n  routes:\n    steps:\n    \
+             - agent: {name: '{{who}}'}\n      transformer: {expression: !code transform.jsonata}\n",
+        );
+        let whole = yaml::load(&folder.path().join("main.yaml")).unwrap();
+        assert_eq!(whole["spec"]["agents"][0]["name"], "{{who}}");
+        check(&whole).unwrap();
+        write("transform.jsonata", "{'text': (\n");
+        let broken = check(&yaml::load(&folder.path().join("main.yaml")).unwrap()).unwrap_err().to_string();
+        assert!(broken.starts_with("spec.routes.steps.0.transformer: "), "{broken}");
+    }
+
+    #[test]
+    fn every_mistake_has_a_line_with_its_path() {
+        let error =
+            check(&json!({"name": "", "agents": [{"name": "A", "class_name": "a.B"}]})).unwrap_err().to_string();
+        let paths: Vec<&str> = error.lines().map(|line| line.split(':').next().unwrap()).collect();
+        assert_eq!(paths, ["name", "description", "agents.0.description"]);
+        let twins = json!({"id": "a", "name": "A", "description": "d", "class_name": "a.B"});
+        assert!(check(&json!({"name": "G", "description": "d", "agents": [twins, twins]})).is_err());
+    }
+}

@@ -1,0 +1,265 @@
+//! Makes values of the events of a YAML text.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use serde_json::{Map, Number, Value};
+
+use super::{Loader, YamlError};
+
+/// How deep a document may be nested; a spec's payloads have the same limit.
+const MAX_DEPTH: usize = crate::model::payload::MAX_DEPTH;
+/// How large a document can become with all its files and what aliases repeat: bytes of
+/// texts, and for each value some more.
+const MAX_SIZE: usize = 16 << 20;
+const VALUE_SIZE: usize = 64;
+
+/// Reads the one document of a text.
+pub fn document(text: &str, loader: &mut Loader) -> Result<Value, YamlError> {
+    let parser = Parser::new_from_str(text);
+    let mut builder = Builder { parser, loader, anchors: HashMap::new(), depth: 0, at: Span::default() };
+    let value = builder.stream()?;
+    Ok(value.unwrap_or_default())
+}
+
+struct Builder<'t, 'l> {
+    parser: Parser<'t, StrInput<'t>>,
+    loader: &'l mut Loader,
+    /// What stands behind an anchor, and its size. Those of other files are not seen.
+    anchors: HashMap<usize, (Value, usize)>,
+    depth: usize,
+    /// Where the last event was.
+    at: Span,
+}
+
+impl<'t> Builder<'t, '_> {
+    fn wrong<T>(&self, words: impl Into<String>) -> Result<T, YamlError> {
+        let (line, column) = (self.at.start.line(), self.at.start.col() + 1);
+        Err(YamlError::Syntax { file: self.loader.file(), line, column, words: words.into() })
+    }
+
+    fn broken(&self, error: &ScanError) -> YamlError {
+        let marker = error.marker();
+        YamlError::Syntax {
+            file: self.loader.file(),
+            line: marker.line(),
+            column: marker.col() + 1,
+            words: error.info().to_owned(),
+        }
+    }
+
+    fn next(&mut self) -> Result<Event<'t>, YamlError> {
+        match self.parser.next() {
+            Some(Ok((event, span))) => {
+                self.at = span;
+                Ok(event)
+            }
+            Some(Err(error)) => Err(self.broken(&error)),
+            None => Ok(Event::StreamEnd),
+        }
+    }
+
+    /// `None` for a text with nothing in it.
+    fn stream(&mut self) -> Result<Option<Value>, YamlError> {
+        let mut value = None;
+        loop {
+            match self.next()? {
+                Event::StreamEnd => return Ok(value),
+                Event::DocumentStart(_) if value.is_some() => {
+                    return self.wrong("a file has one document, not several");
+                }
+                Event::DocumentStart(_) => {
+                    let event = self.next()?;
+                    value = Some(self.value(event)?);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn value(&mut self, event: Event<'t>) -> Result<Value, YamlError> {
+        let before = self.loader.size;
+        self.grow(VALUE_SIZE)?;
+        let (value, anchor) = match event {
+            Event::Alias(anchor) => {
+                let Some((value, size)) = self.anchors.get(&anchor).cloned() else {
+                    return self.wrong("an alias stands inside of what it names");
+                };
+                self.grow(size)?;
+                return Ok(value);
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.grow(text.len())?;
+                (self.scalar(&text, style, tag.as_deref())?, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.untagged(tag.as_deref(), "seq")?;
+                (self.nested(Self::sequence)?, anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.untagged(tag.as_deref(), "map")?;
+                (self.nested(Self::mapping)?, anchor)
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => return self.wrong("a value is missing"),
+        };
+        if anchor != 0 {
+            let size = self.loader.size - before;
+            self.grow(size)?;
+            self.anchors.insert(anchor, (value.clone(), size));
+        }
+        Ok(value)
+    }
+
+    /// Counts what is made, so that aliases of aliases come to an end.
+    fn grow(&mut self, bytes: usize) -> Result<(), YamlError> {
+        self.loader.size += bytes;
+        if self.loader.size > MAX_SIZE {
+            return self.wrong(format!("the document becomes larger than {MAX_SIZE} bytes"));
+        }
+        Ok(())
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Value, YamlError>) -> Result<Value, YamlError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.wrong(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn sequence(&mut self) -> Result<Value, YamlError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                Event::SequenceEnd => return Ok(Value::Array(items)),
+                event => items.push(self.value(event)?),
+            }
+        }
+    }
+
+    /// Of equal keys the last one wins; what `<<` brings in never replaces.
+    fn mapping(&mut self) -> Result<Value, YamlError> {
+        let (mut fields, mut merged) = (Map::new(), Vec::new());
+        loop {
+            let key = match self.next()? {
+                Event::MappingEnd => break,
+                event => {
+                    let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+                    let key = self.value(event)?;
+                    if is_merge { None } else { Some(key) }
+                }
+            };
+            let event = self.next()?;
+            let value = self.value(event)?;
+            match key {
+                None => self.merge(value, &mut merged)?,
+                Some(key) => {
+                    fields.insert(self.key(key)?, value);
+                }
+            }
+        }
+        for (key, value) in merged {
+            fields.entry(key).or_insert(value);
+        }
+        Ok(Value::Object(fields))
+    }
+
+    fn merge(&self, value: Value, merged: &mut Vec<(String, Value)>) -> Result<(), YamlError> {
+        match value {
+            Value::Object(fields) => merged.extend(fields),
+            Value::Array(items) if items.iter().all(Value::is_object) => {
+                for item in items {
+                    self.merge(item, merged)?;
+                }
+            }
+            _ => return self.wrong("`<<` takes a mapping or a list of mappings"),
+        }
+        Ok(())
+    }
+
+    /// A key as JSON has it: numbers and booleans by their text.
+    fn key(&self, key: Value) -> Result<String, YamlError> {
+        match key {
+            Value::String(text) => Ok(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(key.to_string()),
+            Value::Array(_) | Value::Object(_) => self.wrong("a key is a text, not a list or a mapping"),
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, YamlError> {
+        let Some(tag) = tag else {
+            return Ok(if style == ScalarStyle::Plain { plain(text) } else { text.into() });
+        };
+        let core = tag.is_yaml_core_schema().then_some(tag.suffix.as_str());
+        let value = match (tag.handle.as_str(), tag.suffix.as_str()) {
+            ("!", "include") => return self.loader.include(text.trim()),
+            ("!", "code") => {
+                let code = self.loader.code(text.trim())?;
+                self.grow(code.len())?;
+                return Ok(code.into());
+            }
+            ("!", "") | ("", "!") => Some(Value::from(text)),
+            _ => match core {
+                Some("str") => Some(Value::from(text)),
+                Some("int") => Some(plain(text)).filter(|value| value.is_i64() || value.is_u64()),
+                Some("float") => plain(text).as_f64().and_then(Number::from_f64).map(Value::Number),
+                Some("bool") => Some(plain(text)).filter(Value::is_boolean),
+                Some("null") => Some(plain(text)).filter(Value::is_null),
+                _ => return self.wrong(format!("the tag {tag} is not known: there are !include and !code")),
+            },
+        };
+        value.map_or_else(|| self.wrong(format!("`{text}` is no {}", tag.suffix)), Ok)
+    }
+
+    /// Lists and mappings have their own tag or none.
+    fn untagged(&self, tag: Option<&Tag>, own: &str) -> Result<(), YamlError> {
+        match tag {
+            Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => {
+                self.wrong(format!("the tag {tag} does not fit a list or a mapping"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What a text without quotes means: YAML 1.2, and `yes`, `no`, `on` and `off`, which
+/// the documents of this API have always used as booleans.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return true.into(),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return false.into(),
+        _ => {}
+    }
+    number(text).map_or_else(|| text.into(), Value::Number)
+}
+
+/// Numbers of the core schema; infinities and what is none have no place in JSON and
+/// stay texts.
+fn number(text: &str) -> Option<Number> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')).map(Number::from);
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return u64::from_str_radix(digits, 8).ok().filter(|_| !digits.starts_with('+')).map(Number::from);
+    }
+    let is_numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    if !is_numeric || !text.bytes().any(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number.into());
+    }
+    if let Ok(number) = text.parse::<u64>() {
+        return Some(number.into());
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite()).and_then(Number::from_f64)
+}

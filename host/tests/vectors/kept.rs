@@ -1,0 +1,57 @@
+//! What the store keeps of guilds and rules: documents whole. What the reference
+//! forgets is not forgotten here.
+
+use guildhall::model::ids::OrgId;
+use guildhall::model::read::document;
+use guildhall::model::read::spec::guild;
+use guildhall::model::spec::GuildSpec;
+use guildhall::routing::hashid::hashid;
+use guildhall::store::{AgentKind, NewGuild, Store};
+use serde_json::{Value, json};
+
+use super::specs::CEILINGS;
+use super::{Outcome, check};
+
+/// Stores a guild and gives what is read back, with the statuses of its agents.
+fn kept(whole: &Value) -> Result<(GuildSpec, GuildSpec, Vec<Value>), String> {
+    let spec = document(whole, &[], guild(&CEILINGS)).map_err(|mistakes| format!("{mistakes:?}"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let (after, agents) = runtime
+        .block_on(async {
+            let store = Store::open("sqlite::memory:").await?;
+            let org = OrgId::from("o");
+            let new = NewGuild { spec: &spec, document: whole, org: &org, user: None, blueprint: None, now_ms: 0 };
+            store.insert_guild(new).await?;
+            let agents = store.agents(&spec.id).await?;
+            Ok::<_, guildhall::store::StoreError>((store.guild(&spec.id).await?.spec, agents))
+        })
+        .map_err(|error| error.to_string())?;
+    let members = agents.into_iter().filter(|row| row.kind == AgentKind::Member);
+    Ok((spec, after, members.map(|row| json!(row.status)).collect()))
+}
+
+/// The back ends of guilds that name none are shown by the API, not kept; a guild
+/// begins as `requested`.
+pub fn guild_roundtrip(input: &Value, expected: &Value) -> Outcome {
+    let (before, after, statuses) = kept(input)?;
+    check(&json!(after), &json!(before))?;
+    check(&json!(statuses), &expected["agent_row_status"])?;
+    let mut wanted = expected["spec_after"].clone();
+    for name in ["execution_engine", "messaging"] {
+        if let Some(properties) =
+            wanted["properties"].as_object_mut().filter(|_| input["properties"].get(name).is_none())
+        {
+            properties.shift_remove(name);
+        }
+    }
+    check(&json!(after), &wanted)
+}
+
+pub fn rule_roundtrip(input: &Value, expected: &Value) -> Outcome {
+    let (before, after, _) = kept(&json!({"name": "G", "description": "d", "routes": {"steps": [input]}}))?;
+    let (before, after) = (&before.routes.steps[0], &after.routes.steps[0]);
+    check(&json!(hashid(before)), &expected["hash_before"])?;
+    check(&json!(hashid(after)), &expected["hash_after"])?;
+    check(&json!(after), &expected["rule_after"])
+}

@@ -1,0 +1,146 @@
+//! Messages as they are read and written.
+
+use guildhall::model::dialect::{self, Channel, Dialect, Viewer};
+use guildhall::model::ids::{random_id, short_id};
+use guildhall::model::message::AgentTag;
+use guildhall::model::participant::{self, Participant};
+use guildhall::ws::frame;
+use serde_json::{Value, json};
+
+use super::rules::text;
+use super::sending::message;
+use super::{Outcome, check};
+
+/// What the connection decides, or what messages get on their way: a client cannot say
+/// it, so that whatever stands there is dropped.
+const NOT_THE_CLIENTS: [&str; 14] = [
+    "id",
+    "sender",
+    "in_response_to",
+    "thread",
+    "forward_header",
+    "message_history",
+    "ttl",
+    "is_error_message",
+    "topic_published_to",
+    "enrich_with_history",
+    "process_status",
+    "origin_guild_stack",
+    "timestamp",
+    "priority",
+];
+
+/// A message is read as a client's frame, which is more tolerant: what is not the
+/// client's to say and what nobody knows is dropped, topics may be missing, a
+/// conversation may be a text. Payloads are not trimmed.
+pub fn parse(input: &Value, expected: &Value) -> Outcome {
+    let read = frame::read(&input.to_string())
+        .and_then(|frame| {
+            let slip = frame.routing_slip.clone();
+            frame.into_draft(&"u".into(), "U", 1).map(|draft| (draft, slip))
+        })
+        .map_err(|unusable| unusable.message);
+    if expected["ok"] != true {
+        return match read {
+            Ok(_) if !is_tolerated(input, expected) => Err(format!("{input} is read, expected {expected}")),
+            Ok(_) | Err(_) => Ok(()),
+        };
+    }
+    let (draft, slip) = read?;
+    let wire = &expected["wire"];
+    // Only what the reference trims at the ends of texts may differ.
+    let payload: Value = serde_json::from_str(draft.payload.get()).map_err(|error| error.to_string())?;
+    check(&payload, &input["payload"])?;
+    check(&trimmed(&payload), &trimmed(&wire["payload"]))?;
+    check(&trimmed(&json!(draft.session_state)), &trimmed(&wire["session_state"]))?;
+    let found = json!({
+        "topics": draft.topics, "recipient_list": draft.recipients, "routing_slip": slip,
+    });
+    for (name, found) in found.as_object().into_iter().flatten() {
+        check(found, &wire[name]).map_err(|difference| format!("{name}: {difference}"))?;
+    }
+    // A text stays one.
+    let conversation = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    check(&json!(conversation(&json!(draft.conversation_id))), &json!(conversation(&wire["conversation_id"])))?;
+    check(&json!(dialect::format_in(&text(&wire["format"]))), &json!(draft.format))?;
+    check(&json!(draft.traceparent.as_deref().map(str::trim)), &wire["traceparent"])
+}
+
+/// Whether a mistake is one that the edge forgives.
+fn is_tolerated(input: &Value, expected: &Value) -> bool {
+    let Some(errors) = expected["error"]["errors"].as_array() else {
+        // Without `errors` it is the id that is wrong.
+        return true;
+    };
+    errors.iter().all(|error| {
+        let member = error["loc"][0].as_str().unwrap_or_default();
+        let kind = error["type"].as_str().unwrap_or_default();
+        NOT_THE_CLIENTS.contains(&member)
+            // Null is as good as nothing.
+            || input.get(member).is_some_and(Value::is_null)
+            || (kind, error["loc"].as_array().map_or(0, Vec::len)) == ("extra_forbidden", 1)
+            || (member == "topics" && matches!(kind, "missing" | "too_short" | "string_too_short"))
+            || (member == "conversation_id" && matches!(kind, "int_parsing" | "int_from_float"))
+    })
+}
+
+/// Texts and names of members without the blanks around them.
+fn trimmed(value: &Value) -> Value {
+    match value {
+        Value::String(text) => text.trim().into(),
+        Value::Array(items) => items.iter().map(trimmed).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.trim().to_owned(), trimmed(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// The text of a frame, member by member and in order. The time is in our ids.
+pub fn wire(input: &Value, expected: &Value) -> Outcome {
+    let given = &input["message"];
+    let message = message(given)?;
+    let viewer = Viewer { dialect: Dialect::Rustic, user: "u".into(), user_name: "U".into(), channel: Channel::System };
+    let heard_on = text(&given["topic_published_to"]);
+    let read = |text: &str| -> Result<Value, String> {
+        let mut value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        value["timestamp"] = Value::Null;
+        Ok(value)
+    };
+    let written = read(&dialect::write(&message, &heard_on, &viewer))?;
+    let mut wanted = read(expected["websocket_json_text"].as_str().unwrap_or_default())?;
+    if wanted["topic_published_to"].is_null() {
+        // We always know.
+        wanted["topic_published_to"] = written["topic_published_to"].clone();
+    }
+    check(&json!(written.to_string()), &json!(wanted.to_string()))
+}
+
+pub fn generated_id(expected: &Value) -> Outcome {
+    let alphabet = text(&expected["alphabet"]);
+    for _ in 0..1000 {
+        let id = random_id();
+        if id.len() as u64 != expected["length"].as_u64().unwrap_or_default()
+            || !id.chars().all(|c| alphabet.contains(c))
+        {
+            return Err(format!("{id} is no such id"));
+        }
+    }
+    for (number, short) in [("example_uuid_hex", "example_short"), ("example2_uuid_hex", "example2_short")] {
+        let number = u128::from_str_radix(&text(&expected[number]), 16).map_err(|error| error.to_string())?;
+        check(&json!(short_id(number)), &expected[short])?;
+    }
+    Ok(())
+}
+
+pub fn participants(input: &Value, expected: &Value) -> Outcome {
+    let agents = input["agents"].as_array().into_iter().flatten();
+    let read = |agent: &Value| {
+        Participant::new(AgentTag::new(text(&agent["id"]), text(&agent["name"])), &text(&agent["class_name"]))
+    };
+    let mut participants: Vec<Participant> = agents.map(read).collect();
+    participant::sort(&mut participants);
+    check(&json!(participants), &expected["participants"])
+}

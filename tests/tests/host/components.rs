@@ -85,10 +85,10 @@ async fn what_is_no_agent_is_refused_before_it_is_compiled() {
             json!({"expected": "guildhall:agent/agent@0.1.0", "exports": ["wasi:cli/run@0.2.6"]}),
         ),
         (
-            wants("guildhall:agent/secrets@0.1.0"),
+            wants("guildhall:agent/secrets@0.2.0"),
             422,
-            "missing_capability",
-            json!({"import": "guildhall:agent/secrets@0.1.0", "grant": "sandbox.secrets"}),
+            "unsupported_contract",
+            json!({"found": "guildhall:agent/secrets@0.2.0", "supported": "guildhall:agent/secrets@0.1"}),
         ),
         (
             bomb(250_001, 1),

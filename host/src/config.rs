@@ -38,6 +38,9 @@ pub struct Config {
     pub guild_memory_mib: u64,
     /// How many agents may live at once.
     pub max_agents: u32,
+    /// Seconds after which an idle agent is unloaded unless its blueprint says; 0:
+    /// never.
+    pub idle_unload_s: u64,
     /// The most a blueprint may ask for.
     pub ceilings: SandboxLimits,
 }
@@ -62,6 +65,7 @@ impl Default for Config {
             hops: crate::routing::HOP_LIMIT,
             guild_memory_mib: 1_024,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
+            idle_unload_s: 600,
             ceilings: SandboxLimits::allowed(),
         }
     }
@@ -71,7 +75,7 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "limits.agent_lag",
     "limits.socket_lag",
     "limits.window",
@@ -81,6 +85,7 @@ const NAMES: [&str; 12] = [
     "limits.file_bytes",
     "guild.memory_mib",
     "host.max_agents",
+    "sandbox.idle_unload_s",
     "retention.age_s",
     "retention.guild_bytes",
     "cors.origin",
@@ -113,6 +118,7 @@ impl Config {
             "limits.body_bytes" => self.body_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
             "guild.memory_mib" => self.guild_memory_mib = number,
+            "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.max_agents" => self.max_agents = small.max(1),
             "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,

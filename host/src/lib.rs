@@ -9,6 +9,7 @@ mod demo;
 pub mod files;
 pub mod guild;
 pub mod journal;
+pub mod metrics;
 pub mod model;
 #[cfg(test)]
 mod order;

@@ -5,25 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module, and the modules it may import.
-const MAY_IMPORT: [(&str, &[&str]); 10] = [
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("routing", &["model"]),
     ("journal", &["model"]),
     ("store", &["model"]),
     ("sandbox", &["model"]),
     ("files", &["model"]),
-    ("agent", &["model", "routing", "journal", "sandbox"]),
-    ("guild", &["model", "routing", "journal", "store", "sandbox", "agent"]),
+    ("metrics", &["model", "sandbox"]),
+    ("agent", &["model", "routing", "journal", "sandbox", "metrics"]),
+    ("guild", &["model", "routing", "journal", "store", "sandbox", "metrics", "agent"]),
     ("api", &["model", "store", "files", "guild"]),
     ("ws", &["model", "store", "journal"]),
 ];
 
 /// Library, and the modules that may name it.
-const NAMED_BY: [(&str, &[&str]); 5] = [
+const NAMED_BY: [(&str, &[&str]); 6] = [
     ("sqlx", &["journal", "store"]),
     ("wasmtime", &["sandbox"]),
     ("object_store", &["files"]),
     ("axum", &["api", "ws"]),
+    ("prometheus", &["metrics"]),
     ("tokio", &["journal", "store", "sandbox", "files", "agent", "guild", "api", "ws"]),
 ];
 

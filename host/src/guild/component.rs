@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::agent::Resolve;
 use crate::model::catalog::AgentEntry;
+use crate::model::event;
 use crate::sandbox::Component;
 use crate::store::{ComponentRow, ComponentState, StoreError};
 
@@ -29,10 +30,19 @@ impl Guilds {
     /// The refusal, with words for the author.
     pub async fn upload_component(&self, bytes: Bytes) -> Result<ComponentRow, ComponentRefusal> {
         let setup = &self.0.setup;
-        let component = setup.components.add(bytes.to_vec().into()).await.map_err(refusal_of)?;
+        let component = match setup.components.add(bytes.to_vec().into()).await.map_err(refusal_of) {
+            Ok(component) => component,
+            Err(refusal) => {
+                let details = json!({"code": refusal.code, "reason": refusal.message});
+                self.tell_all(event::COMPONENT_REFUSED, &details).await;
+                return Err(refusal);
+            }
+        };
         let row = row_of(&component, setup.clock.now_ms());
         setup.store.insert_component(&row).await.map_err(host_error)?;
         self.register_class(&component).await.map_err(host_error)?;
+        let details = json!({"digest": row.digest, "class_name": row.class_name, "version": row.version});
+        self.tell_all(event::COMPONENT_READY, &details).await;
         Ok(row)
     }
 

@@ -271,7 +271,7 @@ impl Running {
     }
 
     /// Lets everybody see the guild as it is now, and keeps it.
-    async fn refresh(&mut self) {
+    pub(super) async fn refresh(&mut self) {
         let (agents, routes) = (self.spec.agents.clone(), Arc::new(self.spec.routes.clone()));
         self.view.send_modify(|view| {
             let view = Arc::make_mut(view);

@@ -32,6 +32,8 @@ pub enum FaultKind {
     Busy,
     HostFull,
     HostError,
+    /// Somebody ended the turn.
+    Cancelled,
 }
 
 impl FaultKind {
@@ -56,6 +58,7 @@ impl FaultKind {
             Self::Busy => "busy",
             Self::HostFull => "host_full",
             Self::HostError => "host_error",
+            Self::Cancelled => "cancelled",
         }
     }
 }

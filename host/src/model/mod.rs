@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod clock;
 pub mod dialect;
 pub mod draft;
+pub mod event;
 pub mod expression;
 pub mod fault;
 pub mod format;

@@ -136,6 +136,9 @@ pub struct SandboxSpec {
     /// Messages that one turn may emit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emits: Option<u32>,
+    /// Seconds without a message after which the instance is dropped; 0: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_unload_s: Option<u64>,
 }
 
 /// Rules that decide where what an agent says goes.

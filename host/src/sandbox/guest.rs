@@ -1,6 +1,7 @@
 //! The host's side of one instance: what a store holds, and what the imports of
 //! the contract do. An import sees its own store and nothing else.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -50,6 +51,8 @@ pub(super) struct Guest {
     pub(super) control: Arc<Control>,
     pub(super) deadline: Instant,
     pub(super) staged: Staged,
+    /// Calls of imports of the contract in the present turn.
+    pub(super) host_calls: Cell<u64>,
     pub(super) agent_state: Arc<str>,
     pub(super) guild_state: Arc<str>,
     identity: GuestIdentity,
@@ -74,6 +77,7 @@ impl Guest {
             control: Arc::default(),
             deadline: Instant::now(),
             staged: Staged::default(),
+            host_calls: Cell::new(0),
             agent_state,
             guild_state,
             own_inbox: topic::agent_inbox(&AgentId::from(agent_id.as_str())),
@@ -106,6 +110,7 @@ impl Guest {
     }
 
     fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
+        self.host_calls.set(self.host_calls.get() + 1);
         if self.phase == Phase::Sealed { Err(Sealed(import).into()) } else { Ok(()) }
     }
 

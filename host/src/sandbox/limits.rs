@@ -33,6 +33,7 @@ pub enum Limit {
     LogLineBytes,
     LogBytes,
     Component,
+    Snapshot,
 }
 
 /// One row of the table. Values are in the unit which the setting's name ends in.
@@ -55,7 +56,7 @@ impl Row {
     }
 }
 
-const COUNT: usize = 23;
+const COUNT: usize = 24;
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
     Row { limit, setting, default, ceiling, kind }
@@ -90,6 +91,7 @@ pub const TABLE: [Row; COUNT] = {
         row(Limit::LogLineBytes, "host.log_line_bytes", 4 << 10, 64 << 10, Denied),
         row(Limit::LogBytes, "host.log_bytes", 64 << 10, 4 << 20, Denied),
         row(Limit::Component, "host.component_mib", 64, 512, Denied),
+        row(Limit::Snapshot, "host.snapshot_bytes", 1 << 20, 16 << 20, Denied),
     ]
 };
 

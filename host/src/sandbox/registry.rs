@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use super::bindings::{BasePre, export};
+use super::bindings::{BasePre, StatefulIndices, export};
 use super::cache::Cache;
 use super::check::{Refusal, check};
 use super::guest::{Guest, Phase};
@@ -33,6 +33,16 @@ pub struct Component {
     /// Bytes of the upload.
     pub size: usize,
     pub(super) pre: BasePre<Guest>,
+    /// Where the export that saves and restores is, if it is there.
+    pub(super) stateful: Option<Arc<StatefulIndices>>,
+}
+
+impl Component {
+    /// Whether it can save what it remembers, and be given it back.
+    #[must_use]
+    pub fn keeps_snapshots(&self) -> bool {
+        self.stateful.is_some()
+    }
 }
 
 /// What an agent says it is.
@@ -171,7 +181,8 @@ async fn make(sandbox: &Arc<Inner>, digest: Digest, bytes: Arc<[u8]>) -> Result<
     let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     drop(permit);
     let description = description(described).map_err(Refusal::Invalid)?;
-    Ok(Arc::new(Component { digest, description, imports, size, pre }))
+    let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
+    Ok(Arc::new(Component { digest, description, imports, size, pre, stateful }))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {

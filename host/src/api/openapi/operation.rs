@@ -38,12 +38,20 @@ pub fn post(path: &'static str, id: &'static str, summary: impl Into<String>) ->
     Op::new(HttpMethod::Post, path, id, summary.into())
 }
 
+pub fn put(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
+    Op::new(HttpMethod::Put, path, id, summary.into())
+}
+
 pub fn delete(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Delete, path, id, summary.into())
 }
 
 pub fn text() -> Schema {
     Object::with_type(Type::String).into()
+}
+
+pub fn number() -> Schema {
+    Object::with_type(Type::Integer).into()
 }
 
 pub fn texts() -> Schema {
@@ -137,6 +145,11 @@ impl Op {
     pub fn gives_nothing(self, status: u16) -> Self {
         let response = ResponseBuilder::new().description("Done").build();
         self.response(status.to_string(), response)
+    }
+
+    /// Text that is no JSON.
+    pub fn gives_text(self, media_type: &str) -> Self {
+        self.answers(200, media_type, text().into())
     }
 
     /// Bytes, a part of them, or none to a client that has them.

@@ -157,6 +157,9 @@ fn small(value: &Value, mistakes: &mut Mistakes) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
+/// The longest that an agent may be idle before it is unloaded: a year.
+const MAX_IDLE_UNLOAD_S: u64 = 365 * 24 * 3_600;
+
 /// Unknown keys are refused here: a limit that is not understood is a limit that
 /// does not hold.
 fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
@@ -165,9 +168,16 @@ fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -
         let memory_mib = f.optional("memory_mib", whole(1, ceilings.memory_mib));
         let timeout_ms = f.optional("timeout_ms", whole(1, ceilings.timeout_ms));
         let emits = f.optional("emits", whole(1, u64::from(ceilings.emits)));
-        f.forbid_others(&["fuel", "memory_mib", "timeout_ms", "emits"])?;
+        let idle_unload_s = f.optional("idle_unload_s", whole(0, MAX_IDLE_UNLOAD_S));
+        f.forbid_others(&["fuel", "memory_mib", "timeout_ms", "emits", "idle_unload_s"])?;
         let emits = emits?.map(u32::try_from).transpose().ok()?;
-        Some(SandboxSpec { fuel: fuel?, memory_mib: memory_mib?, timeout_ms: timeout_ms?, emits })
+        Some(SandboxSpec {
+            fuel: fuel?,
+            memory_mib: memory_mib?,
+            timeout_ms: timeout_ms?,
+            emits,
+            idle_unload_s: idle_unload_s?,
+        })
     })(value, mistakes)
 }
 

@@ -90,6 +90,8 @@ struct SandboxSpec {
     timeout_ms: Option<u64>,
     #[schema(minimum = 1)]
     emits: Option<u32>,
+    /// 0: never.
+    idle_unload_s: Option<u64>,
 }
 
 #[derive(ToSchema)]

@@ -1,5 +1,5 @@
 //! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks
-//! to a guild of one.
+//! to a guild of one, `guildhall component` tries a component without one.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -10,11 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::chat;
 use crate::config::Config;
 use crate::journal::Durability;
 use crate::model::dialect::Dialect;
+use crate::sandbox::CompileBudget;
 use crate::server::Server;
+use crate::{chat, component};
 
 /// Hosts agents that were compiled to WebAssembly components.
 #[derive(Debug, Parser)]
@@ -31,6 +32,12 @@ enum Command {
     /// Work with a guild of a running host.
     #[command(subcommand)]
     Guild(Guild),
+    /// Look at a component's file and try it.
+    #[command(subcommand)]
+    Component(component::Command),
+    /// Compile a component from standard input to standard output; the host starts this.
+    #[command(hide = true)]
+    Compile(CompileBudget),
 }
 
 #[derive(Debug, Args)]
@@ -78,7 +85,10 @@ enum Guild {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let command = match Cli::parse().command {
+        Command::Compile(budget) => return crate::sandbox::compile(budget),
+        command => command,
+    };
     let filter = EnvFilter::try_from_env("GUILDHALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -93,15 +103,17 @@ pub fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(async {
-        match cli.command {
-            Command::Serve(serve) => serve.run().await,
-            Command::Guild(Guild::Chat(chat)) => chat.run().await,
+        match command {
+            Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Guild(Guild::Chat(chat)) => chat.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Component(command) => Ok(command.run().await),
+            Command::Compile(_) => unreachable!("compiled above, without a runtime"),
         }
     });
     // A turn that cannot be stopped must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "guildhall: {error:#}");
             ExitCode::FAILURE

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::journal::{Durability, Limits as JournalLimits, Retention};
 use crate::model::dialect::Dialect;
+use crate::oci::{self, Registries};
 use crate::sandbox::{Limit, Limits as SandboxLimits, TABLE};
 
 /// The configuration of one host.
@@ -26,6 +27,8 @@ pub struct Config {
     pub journal: JournalLimits,
     pub dialect: Dialect,
     pub cors_origin: String,
+    /// The registries from which blueprints may have components pulled.
+    pub registries: Registries,
     /// The largest frame a client may send, in bytes.
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
@@ -59,6 +62,7 @@ impl Default for Config {
             journal: JournalLimits::default(),
             dialect: Dialect::default(),
             cors_origin: "http://localhost:3000".to_owned(),
+            registries: Registries::default(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
             file_bytes: 64 << 20,
@@ -75,7 +79,7 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides the sandbox's ceilings.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "limits.agent_lag",
     "limits.socket_lag",
     "limits.window",
@@ -89,6 +93,7 @@ const NAMES: [&str; 13] = [
     "retention.age_s",
     "retention.guild_bytes",
     "cors.origin",
+    oci::SETTING,
 ];
 
 impl Config {
@@ -101,6 +106,10 @@ impl Config {
         let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
         if name == "cors.origin" {
             value.clone_into(&mut self.cors_origin);
+            return Ok(());
+        }
+        if name == oci::SETTING {
+            self.registries = Registries::read(value);
             return Ok(());
         }
         let number: u64 = value.parse().map_err(|_| format!("`{name}` is a whole number, not `{value}`"))?;

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod component;
 pub mod config;
 mod demo;
 pub mod files;
@@ -11,6 +12,7 @@ pub mod guild;
 pub mod journal;
 pub mod metrics;
 pub mod model;
+pub mod oci;
 #[cfg(test)]
 mod order;
 pub mod routing;

@@ -1,6 +1,7 @@
 //! All wiring: what is opened in which order, and closed in the other.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::model::clock::Clock;
-use crate::sandbox::{Limit, Sandbox, SandboxConfig};
+use crate::sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 use crate::store::Store;
 use crate::ws::{self, WsState};
 
@@ -66,7 +67,10 @@ impl Server {
         let lock = DataLock::take(dir)?;
 
         let sandbox = Sandbox::new(SandboxConfig {
-            cache_dir: Some(config.component_cache.clone().unwrap_or_else(|| dir.join("cache"))),
+            compiler: Some(CompilerConfig {
+                program: this_program()?,
+                cache_dir: config.component_cache.clone().unwrap_or_else(|| dir.join("cache")),
+            }),
             max_agents: config.max_agents,
             ceilings: config.ceilings.clone(),
         })?;
@@ -84,6 +88,7 @@ impl Server {
             store: store.clone(),
             journal: journal.clone(),
             components: components.clone(),
+            registries: config.registries.clone(),
             clock: clock.clone(),
             hop_limit: config.hops,
             guild_memory_bytes: config.guild_memory_mib << 20,
@@ -92,6 +97,7 @@ impl Server {
             metrics: Metrics::new()?,
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
+        guilds.resume_components().await.context("the components cannot be resumed")?;
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         tracing::info!(resumed, %addr, "ready");
 
@@ -189,10 +195,15 @@ fn open_files(config: &Config) -> anyhow::Result<Files> {
     }
 }
 
+/// What starts this program once more, also when its file has been replaced since.
+fn this_program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
+}
+
 async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
-        let component = components.prepare((*bytes).into()).await;
+        let component = components.add((*bytes).into()).await;
         prepared.push(component.with_context(|| format!("the built-in component {name} is broken"))?);
     }
     Ok(prepared)

@@ -12,6 +12,7 @@ pub mod golden;
 pub mod host;
 pub mod known;
 pub mod postgres;
+pub mod registry;
 pub mod rest;
 pub mod socket;
 

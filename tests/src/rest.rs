@@ -44,6 +44,7 @@ impl Rest {
     /// `base` is `http://host:port`.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        guildhall::oci::provide_tls();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         Self { base: base.trim_end_matches('/').to_owned(), http: http.expect("the options are right") }
     }
@@ -112,21 +113,31 @@ impl Rest {
         self.launch(&blueprint).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.http.put(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// Uploads a component; what the host answers at once.
+    pub async fn upload_only(&self, query: &str, component: Vec<u8>) -> Answer {
+        let request = self.http.post(format!("{}/catalog/components{query}", self.base));
+        self.send(request.header("content-type", "application/wasm").body(component)).await
+    }
+
+    /// What became of a component that was uploaded, when it is compiled or refused.
+    pub async fn compiled(&self, digest: &str) -> Value {
+        let path = format!("/catalog/components/{digest}?wait=5");
+        eventually(Duration::from_secs(60), "the component to be compiled or refused", async || {
+            let component = self.get(&path).await.expect(&[200]);
+            if component["state"] == "compiling" { Err(component) } else { Ok(component) }
+        })
+        .await
+    }
+
     /// Uploads a component, waits until the host has compiled it, gives its digest.
     pub async fn upload(&self, component: Vec<u8>) -> String {
-        let request = self.http.post(format!("{}/catalog/components", self.base));
-        let request = request.header("content-type", "application/wasm").body(component);
-        let digest = text(&self.send(request).await.expect(&[200, 201, 202]), "digest");
-        let path = format!("/catalog/components/{digest}");
-        eventually(Duration::from_secs(60), "the component to be ready", async || {
-            let component = self.get(&path).await.expect(&[200]);
-            match component["state"].as_str() {
-                Some("ready") => Ok(()),
-                Some("refused") => panic!("the component is refused: {component}"),
-                _ => Err(component),
-            }
-        })
-        .await;
+        let digest = text(&self.upload_only("", component).await.expect(&[200, 202]), "digest");
+        let component = self.compiled(&digest).await;
+        assert_eq!(component["state"], "ready", "{component}");
         digest
     }
 

@@ -1,6 +1,7 @@
 //! The components of this host: their bytes on disk, by digest, and the prepared
 //! ones in the sandbox. What the catalog says of them is kept elsewhere.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct Components {
 pub enum Resolve {
     #[error("the component {0} is not on this host: upload it to /catalog/components")]
     Unknown(Digest),
-    #[error("the bytes of the component {digest} cannot be read: {error}")]
+    #[error("the bytes of the component {digest} cannot be kept or read: {error}")]
     Unreadable { digest: Digest, error: std::io::Error },
     #[error("the component {digest} is refused: {refusal}")]
     Refused { digest: Digest, refusal: Refusal },
@@ -37,34 +38,67 @@ impl Components {
         &self.sandbox
     }
 
-    /// Checks and prepares bytes, and keeps them.
+    /// Prepares bytes that are part of this program, and keeps them: guilds that run
+    /// them go on with them when the program brings others.
     ///
     /// # Errors
     /// The refusal of the sandbox, or of the disk.
     pub async fn add(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Resolve> {
-        let component = self.prepare(bytes.clone()).await?;
-        let digest = component.digest.clone();
-        let file = self.file(&digest);
+        let digest = digest_of(&bytes);
+        self.save(&digest, &bytes).await?;
+        let prepared = self.sandbox.prepare(&digest, async { Ok(bytes) }).await;
+        prepared.map_err(|refusal| Resolve::Refused { digest, refusal })
+    }
+
+    /// Keeps bytes on disk under their digest.
+    ///
+    /// # Errors
+    /// The refusal of the disk.
+    pub async fn save(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Resolve> {
+        let file = self.file(digest);
         let written = async {
             tokio::fs::create_dir_all(&self.dir).await?;
             if tokio::fs::try_exists(&file).await? {
                 return Ok(());
             }
             let beside = file.with_extension(format!("{}.tmp", crate::model::ids::random_id()));
-            tokio::fs::write(&beside, &bytes).await?;
-            tokio::fs::rename(&beside, &file).await
+            let written = match tokio::fs::write(&beside, bytes).await {
+                Ok(()) => tokio::fs::rename(&beside, &file).await,
+                Err(error) => Err(error),
+            };
+            if written.is_err() {
+                let _ = tokio::fs::remove_file(&beside).await;
+            }
+            written
         };
-        written.await.map_err(|error| Resolve::Unreadable { digest, error })?;
-        Ok(component)
+        written.await.map_err(|error| Resolve::Unreadable { digest: digest.clone(), error })
     }
 
-    /// Prepares bytes that are part of this program; they are not kept on disk.
+    /// Whether the bytes are on disk.
+    pub async fn has(&self, digest: &Digest) -> bool {
+        tokio::fs::try_exists(self.file(digest)).await.unwrap_or(false)
+    }
+
+    /// The bytes of a component, to be read.
     ///
     /// # Errors
-    /// The refusal of the sandbox.
-    pub async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Resolve> {
-        let digest = digest_of(&bytes);
-        self.sandbox.prepare(bytes).await.map_err(|refusal| Resolve::Refused { digest, refusal })
+    /// It was never uploaded, or the disk fails.
+    pub async fn open(&self, digest: &Digest) -> Result<tokio::fs::File, Resolve> {
+        tokio::fs::File::open(self.file(digest)).await.map_err(|error| unread(digest, error))
+    }
+
+    /// Removes the bytes of a component and its code; agents that run it go on.
+    ///
+    /// # Errors
+    /// The refusal of the disk.
+    pub async fn remove(&self, digest: &Digest) -> Result<(), Resolve> {
+        self.sandbox.forget(digest);
+        match tokio::fs::remove_file(self.file(digest)).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Resolve::Unreadable { digest: digest.clone(), error })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A component by its digest, prepared.
@@ -75,15 +109,23 @@ impl Components {
         if let Some(component) = self.sandbox.get(digest) {
             return Ok(component);
         }
-        match tokio::fs::read(self.file(digest)).await {
-            Ok(bytes) => self.prepare(bytes.into()).await,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Resolve::Unknown(digest.clone())),
-            Err(error) => Err(Resolve::Unreadable { digest: digest.clone(), error }),
+        if !self.has(digest).await {
+            return Err(Resolve::Unknown(digest.clone()));
         }
+        let read = async { tokio::fs::read(self.file(digest)).await.map(Arc::from) };
+        let prepared = self.sandbox.prepare(digest, read).await;
+        prepared.map_err(|refusal| Resolve::Refused { digest: digest.clone(), refusal })
     }
 
     fn file(&self, digest: &Digest) -> PathBuf {
         let name: String = digest.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
         self.dir.join(format!("{name}.wasm"))
+    }
+}
+
+fn unread(digest: &Digest, error: std::io::Error) -> Resolve {
+    match error.kind() {
+        ErrorKind::NotFound => Resolve::Unknown(digest.clone()),
+        _ => Resolve::Unreadable { digest: digest.clone(), error },
     }
 }

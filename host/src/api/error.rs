@@ -1,5 +1,5 @@
 //! Every error has one shape: `detail` (a text, or the list of mistakes in a body),
-//! `code` (stable, for programs), `hint` where there is one, `trace_id`. What is said
+//! `code` (stable, for programs), `hint` and `context` where there are such, `trace_id`. What is said
 //! of which error is in `answer`, the only file that knows status codes of errors.
 
 mod answer;
@@ -16,8 +16,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
-use crate::guild::{AgentError, ComponentRefusal, DeadLetterError, GuildError, LaunchError};
-use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, OrgId, UserId};
+use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
+use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
 use crate::model::refusal::Refusal;
 use crate::model::template::TemplateError;
@@ -66,14 +66,15 @@ pub enum ApiError {
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
+    /// A body names a component that is not there.
     #[error("component {0} is not known")]
-    UnknownComponent(Digest),
+    UnknownComponent(String),
     #[error("may not launch")]
     MayNotLaunch,
     #[error("guild was stopped")]
     GuildStopped,
-    #[error("component refused: {0}")]
-    Refused(ComponentRefusal),
+    #[error("{0}")]
+    Component(ComponentError),
     #[error("not ready")]
     NotReady,
     #[error("{what} {id} not found")]
@@ -202,9 +203,13 @@ impl From<FilesError> for ApiError {
     }
 }
 
-impl From<ComponentRefusal> for ApiError {
-    fn from(refusal: ComponentRefusal) -> Self {
-        Self::Refused(refusal)
+impl From<ComponentError> for ApiError {
+    fn from(error: ComponentError) -> Self {
+        match error {
+            ComponentError::Store(error) => error.into(),
+            ComponentError::Host(cause) => Self::Internal(cause),
+            other => Self::Component(other),
+        }
     }
 }
 

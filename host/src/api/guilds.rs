@@ -1,5 +1,7 @@
 //! Guilds: made from a spec, seen, started again, and what was said in them.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -16,12 +18,12 @@ use super::spec::{self, Created};
 use super::{ApiState, Route};
 use crate::guild::Launch;
 use crate::model::clock::naive_utc;
-use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::spec::{check_messaging, guild};
 use crate::model::read::{FieldError, Step, object, text};
 use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use crate::model::status::{AgentStatus, GuildStatus};
-use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary};
+use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -42,7 +44,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     let mut document = body.into_value()["spec"].take();
     let warnings = spec::admit(&spec, &document)?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
-    spec::check_components(&api.store, &spec).await?;
+    spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::fit_properties(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
@@ -103,10 +105,14 @@ struct Shown {
 
 impl Shown {
     fn new(guild: GuildRow, agents: Vec<AgentRow>) -> Self {
-        let spec = GuildSpec { properties: with_back_ends(guild.spec.properties), ..guild.spec };
+        let mut spec = GuildSpec { properties: with_back_ends(guild.spec.properties), ..guild.spec };
+        let by_class = served_by_class(&spec, &guild.document);
+        for agent in spec.agents.iter_mut().filter(|agent| by_class.contains(&agent.id)) {
+            agent.component = None;
+        }
         let present = agents.into_iter().filter(|agent| agent.status != AgentStatus::Deleted);
         Self {
-            agents: present.map(|agent| shown_agent(agent, &spec, &guild.org)).collect(),
+            agents: present.map(|agent| shown_agent(agent, &spec, &by_class, &guild.org)).collect(),
             id: guild.id,
             name: spec.name,
             description: spec.description,
@@ -119,9 +125,24 @@ impl Shown {
     }
 }
 
-/// The manager is shown with the guild it manages; nothing else differs from the row.
-fn shown_agent(row: AgentRow, guild: &GuildSpec, org: &OrgId) -> AgentSpec {
+/// The agents whose author named no component: each keeps what served its class when
+/// it was launched, and is shown as it was written.
+fn served_by_class(spec: &GuildSpec, document: &Value) -> HashSet<AgentId> {
+    let written = document["agents"].as_array().into_iter().flatten();
+    let named: HashSet<&str> = written
+        .filter(|agent| !agent["component"].is_null())
+        .filter_map(|agent| agent["name"].as_str().map(str::trim))
+        .collect();
+    let by_class = spec.agents.iter().filter(|agent| !named.contains(agent.name.as_str()));
+    by_class.map(|agent| agent.id.clone()).collect()
+}
+
+/// The manager is shown with the guild it manages.
+fn shown_agent(row: AgentRow, guild: &GuildSpec, by_class: &HashSet<AgentId>, org: &OrgId) -> AgentSpec {
     let mut agent = row.spec;
+    if by_class.contains(&agent.id) {
+        agent.component = None;
+    }
     match row.kind {
         AgentKind::Manager => {
             agent.properties.insert("guild_spec".to_owned(), json!(guild));

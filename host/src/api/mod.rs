@@ -16,7 +16,6 @@ mod openapi;
 mod path;
 mod query;
 mod registry;
-mod schema;
 mod spec;
 
 use axum::Router;

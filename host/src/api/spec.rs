@@ -1,22 +1,25 @@
 //! What a spec must fulfil before a blueprint or a guild is made of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
 
 use super::ApiState;
 use super::error::ApiError;
-use super::schema::{Mistake, Schema};
-use crate::guild::Guilds;
+use crate::guild::ComponentError;
+use crate::model::component::ComponentRef;
 use crate::model::ids::Digest;
+use crate::model::json_schema::{Mistake, Schema};
 use crate::model::read::spec::{duplicate_agent, foreign_back_ends, unsupported};
 use crate::model::read::{FieldError, Step};
 use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::model::template;
-use crate::store::Store;
+use crate::store::Pins;
 
 /// The answer to something made.
 #[derive(Debug, Serialize)]
@@ -55,29 +58,85 @@ pub fn admit(spec: &GuildSpec, document: &Value) -> Result<Vec<String>, ApiError
     Ok(warnings)
 }
 
-/// Refuses components that nobody uploaded.
-pub async fn check_components(store: &Store, spec: &GuildSpec) -> Result<(), ApiError> {
-    let named: BTreeSet<&str> = spec.agents.iter().filter_map(|agent| agent.component.as_deref()).collect();
-    for digest in named {
-        let digest = Digest::from(digest);
-        if store.component(&digest).await?.is_none() {
-            return Err(ApiError::UnknownComponent(digest));
+/// How long a request waits for components that are still compiled.
+pub const COMPILED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Replaces what each agent names as its component, or else its class, by the digest
+/// of the component that serves it: the one of `pins`, else the one that the catalog
+/// binds the class to, else a built-in one. What nothing serves stays as it is.
+/// Returns what serves the classes. Waits for components that are compiled.
+pub async fn pin(api: &ApiState, spec: &mut GuildSpec, pins: &Pins) -> Result<Pins, ApiError> {
+    let mut found = Pins::new();
+    for agent in &mut spec.agents {
+        if let Some(named) = &agent.component {
+            agent.component = Some(component(api, named).await?.into_string());
+            continue;
+        }
+        let class = &agent.class_name;
+        let serving = match found.get(class).or_else(|| pins.get(class)) {
+            Some(digest) => Some(digest.clone()),
+            None => serving(api, class).await?,
+        };
+        if let Some(digest) = serving {
+            found.insert(class.clone(), digest.clone());
+            agent.component = Some(digest.into_string());
+        }
+    }
+    Ok(found)
+}
+
+/// The component that a body names, when it is ready.
+pub async fn component(api: &ApiState, named: &str) -> Result<Digest, ApiError> {
+    let reference = ComponentRef::parse(named).map_err(ApiError::Internal)?;
+    match api.guilds.find_component(&reference, COMPILED_WITHIN).await {
+        Err(ComponentError::Unknown(component)) => Err(ApiError::UnknownComponent(component)),
+        found => Ok(found?.digest),
+    }
+}
+
+async fn serving(api: &ApiState, class: &str) -> Result<Option<Digest>, ApiError> {
+    let bound = api.store.agent_entry(class).await?.and_then(|entry| entry.component);
+    if let Some(digest) = bound {
+        return component(api, digest.as_str()).await.map(Some);
+    }
+    let built_in = api.guilds.built_in();
+    Ok(built_in.iter().find(|component| component.description.class_name == class).map(|found| found.digest.clone()))
+}
+
+/// Puts the digests of a spec that was pinned where its document names components in
+/// another way.
+pub fn write_pins(document: &mut Value, spec: &GuildSpec) {
+    let agents = document.get_mut("agents").and_then(Value::as_array_mut);
+    for (agent, pinned) in agents.into_iter().flatten().zip(&spec.agents) {
+        let Some(named) = agent.get_mut("component").filter(|named| named.is_string()) else { continue };
+        if let (Ok(ComponentRef::Named(_) | ComponentRef::Registry(_)), Some(digest)) =
+            (ComponentRef::parse(named.as_str().unwrap_or_default().trim()), &pinned.component)
+        {
+            *named = json!(digest);
+        }
+    }
+}
+
+/// Refuses classes that are not in the catalog, but for agents that name their component and
+/// classes that the host itself serves. Waits for components that are compiled: one of
+/// them may bring the class.
+pub async fn check_classes(api: &ApiState, spec: &GuildSpec) -> Result<(), ApiError> {
+    let by_class = spec.agents.iter().filter(|agent| agent.component.is_none());
+    let classes: BTreeSet<&str> = by_class.map(|agent| agent.class_name.as_str()).collect();
+    let deadline = Instant::now() + COMPILED_WITHIN;
+    for class in classes {
+        let mut events = api.guilds.component_events();
+        while !is_known(api, class).await? {
+            if !api.guilds.is_compiling() || timeout_at(deadline, events.recv()).await.is_err() {
+                return Err(ApiError::UnknownClass(class.to_owned()));
+            }
         }
     }
     Ok(())
 }
 
-/// Refuses classes that are not in the catalog, but for agents that name their component and
-/// classes that the host itself serves.
-pub async fn check_classes(store: &Store, guilds: &Guilds, spec: &GuildSpec) -> Result<(), ApiError> {
-    let by_class = spec.agents.iter().filter(|agent| agent.component.is_none());
-    let classes: BTreeSet<&str> = by_class.map(|agent| agent.class_name.as_str()).collect();
-    for class in classes {
-        if !guilds.has_built_in(class) && store.agent_entry(class).await?.is_none() {
-            return Err(ApiError::UnknownClass(class.to_owned()));
-        }
-    }
-    Ok(())
+async fn is_known(api: &ApiState, class: &str) -> Result<bool, ApiError> {
+    Ok(api.guilds.has_built_in(class) || api.store.agent_entry(class).await?.is_some())
 }
 
 /// Refuses a blueprint of which only one of the two is there.
@@ -136,22 +195,16 @@ pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec) -> Result<Resu
     Ok(if mistakes.is_empty() { Ok(()) } else { Err(mistakes) })
 }
 
-/// What the component that serves an agent says of its properties; without one, what
-/// the class was registered with.
+/// What the component of an agent says of its properties; without one, what the class
+/// was registered with.
 async fn properties_schema(api: &ApiState, agent: &AgentSpec) -> Result<Option<Value>, ApiError> {
-    let entry = match &agent.component {
-        Some(_) => None,
-        None => api.store.agent_entry(&agent.class_name).await?,
+    let schema = match &agent.component {
+        Some(digest) => {
+            let row = api.store.component(&Digest::from(digest.as_str())).await?;
+            row.map(|mut row| row.description["properties_schema"].take())
+        }
+        None => api.store.agent_entry(&agent.class_name).await?.map(|entry| Value::Object(entry.properties_schema)),
     };
-    let named = agent.component.as_deref().map(Digest::from);
-    let described = match named.or_else(|| entry.as_ref()?.component.clone()) {
-        Some(digest) => api.store.component(&digest).await?.map(|mut row| row.description["properties_schema"].take()),
-        None => api.guilds.built_in().into_iter().find_map(|component| {
-            let description = &component.description;
-            (description.class_name == agent.class_name).then(|| description.properties_schema.clone())
-        }),
-    };
-    let schema = described.or_else(|| entry.map(|entry| Value::Object(entry.properties_schema)));
     Ok(schema.filter(|schema| !schema.is_null() && *schema != json!({})))
 }
 

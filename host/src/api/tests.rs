@@ -34,6 +34,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         store: store.clone(),
         journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
         components: components.clone(),
+        registries: crate::oci::Registries::default(),
         clock: clock.clone(),
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,
@@ -78,7 +79,7 @@ impl Server {
     async fn with_built_in(self) -> Self {
         let mut built_in = Vec::new();
         for (_, bytes) in crate::server::built_in::BUILT_IN {
-            built_in.push(self.components.prepare((*bytes).into()).await.unwrap());
+            built_in.push(self.components.add((*bytes).into()).await.unwrap());
         }
         self.guilds.add_built_in(built_in).await.unwrap();
         self
@@ -104,6 +105,10 @@ impl Server {
             request = request.header(header::CONTENT_TYPE, kind);
         }
         self.send(request.body(body.into()).unwrap()).await
+    }
+
+    async fn upload(&self, query: &str, bytes: impl Into<Body>) -> Answered {
+        self.call("POST", &format!("/catalog/components{query}"), Some("application/wasm"), bytes).await
     }
 
     async fn get(&self, path: &str) -> Answered {
@@ -291,11 +296,18 @@ async fn a_body_over_the_limit_is_told_the_limit() {
 #[tokio::test]
 async fn a_component_is_uploaded_and_found_by_its_digest() {
     let server = Server::new().await;
-    let made = server.call("POST", "/catalog/components", Some("application/wasm"), component()).await;
-    assert_eq!(made.status, StatusCode::CREATED);
+    let made = server.upload("", component()).await;
+    assert_eq!((made.status, &made.body["state"]), (StatusCode::ACCEPTED, &json!("compiling")));
     let digest = made.body["digest"].as_str().unwrap();
-    assert_eq!(server.get(&format!("/catalog/components/{digest}")).await.body, made.body);
-    assert_eq!(server.get("/catalog/components").await.body, json!([made.body]));
+    let ready = server.get(&format!("/catalog/components/{digest}?wait=30")).await.body;
+    assert_eq!((&ready["state"], &ready["class_name"]), (&json!("ready"), &json!(CLASS)));
+    assert_eq!(ready["grants"], json!([]));
+    assert!(ready["imports"].as_array().unwrap().contains(&json!("guildhall:agent/messaging@0.1.0")), "{ready}");
+    assert_eq!(server.get("/catalog/components").await.body, json!([ready]));
+    let again = server.upload("", component()).await;
+    assert_eq!((again.status, &again.body), (StatusCode::OK, &ready));
+    let bytes = server.get(&format!("/catalog/components/{digest}/wasm")).await;
+    assert_eq!(bytes.headers[header::CONTENT_LENGTH], component().len().to_string());
 
     let refused = server.call("POST", "/catalog/components", Some("application/wasm"), "hello").await;
     assert_eq!((refused.status, &refused.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("not_a_component")));
@@ -316,7 +328,7 @@ async fn a_blueprint_needs_classes_or_components_that_are_known() {
     let refused = server.post("/catalog/blueprints/", &blueprint).await;
     assert_eq!(refused.body["detail"], format!("Agent not found for class_name: {CLASS}"));
 
-    let made = server.call("POST", "/catalog/components", Some("application/wasm"), component()).await;
+    let made = server.upload("", component()).await;
     let mut with_component = blueprint;
     with_component["spec"]["agents"][0]["component"] = made.body["digest"].clone();
     assert_eq!(server.post("/catalog/blueprints/", &with_component).await.status, StatusCode::CREATED);

@@ -14,6 +14,7 @@ use crate::agent::{self, Agent, Components, Handle, Report, ReportKind, Sign};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
 use crate::metrics::Metrics;
 use crate::model::clock::Clock;
+use crate::model::component::ComponentRef;
 use crate::model::health::{HealthStatus, by_latency};
 use crate::model::ids::{AgentId, Digest, UserId};
 use crate::model::message::AgentTag;
@@ -182,7 +183,7 @@ impl Running {
     /// catalog binds its class to, else a built-in one of that class.
     pub(super) async fn resolve(&self, spec: &AgentSpec) -> Result<Arc<Component>, String> {
         let named = match &spec.component {
-            Some(digest) => Some(digest.as_str().into()),
+            Some(named) => Some(self.digest_of(named).await?),
             None => match self.store.agent_entry(&spec.class_name).await {
                 Ok(entry) => entry.and_then(|entry| entry.component),
                 Err(error) => return Err(format!("the catalog cannot be read: {error}")),
@@ -196,6 +197,18 @@ impl Running {
             None => self.built_in.get(&spec.class_name).cloned().ok_or_else(|| {
                 format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
             }),
+        }
+    }
+
+    /// The digest that a reference stands for; what stands in a registry was pulled before.
+    async fn digest_of(&self, named: &str) -> Result<Digest, String> {
+        let name = match ComponentRef::parse(named)? {
+            ComponentRef::Digest(digest) => return Ok(digest),
+            ComponentRef::Named(name) | ComponentRef::Registry(name) => name,
+        };
+        match self.store.component_named(&name).await {
+            Ok(digest) => digest.ok_or_else(|| format!("the component {name} is not on this host: upload it first")),
+            Err(error) => Err(format!("the components cannot be read: {error}")),
         }
     }
 

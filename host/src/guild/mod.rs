@@ -13,7 +13,7 @@ mod states;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -32,14 +32,17 @@ use crate::model::message::{AgentTag, Message};
 use crate::model::spec::GuildSpec;
 use crate::model::status::GuildStatus;
 use crate::model::{event, topic};
+use crate::oci::Registries;
 use crate::routing::{GuildView, subscriptions};
 use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
 pub use crate::agent::{Line, LogReader, SwapError};
+pub use crate::oci::OciError;
 pub use crate::sandbox::LogLevel;
+pub use crate::sandbox::Refusal as ComponentRefusal;
 pub use agents::AgentError;
-pub use component::ComponentRefusal;
+pub use component::{ComponentError, ComponentEvent, grants_of};
 pub use dead_letters::{DeadLetterError, Page};
 
 use agents::Roster;
@@ -94,6 +97,8 @@ pub struct Setup {
     pub store: Store,
     pub journal: Journal,
     pub components: Components,
+    /// Where blueprints may have components pulled from.
+    pub registries: Registries,
     pub clock: Clock,
     /// How many messages of a thread may follow one another.
     pub hop_limit: u32,
@@ -118,6 +123,7 @@ struct Inner {
     running: Mutex<HashMap<GuildId, Seat>>,
     /// Dead letters that somebody is taking out.
     letters_at_work: Mutex<HashSet<(GuildId, MessageId)>>,
+    uploads: component::Uploads,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     is_ready: AtomicBool,
@@ -129,6 +135,8 @@ struct Seat {
     /// Wakes the agents that have given up.
     revive: Arc<Notify>,
     agents: Roster,
+    /// Set as soon as it is open.
+    log: Arc<OnceLock<GuildLog>>,
 }
 
 /// How many guilds are resumed at once.
@@ -167,6 +175,7 @@ impl Guilds {
             built_in: Mutex::default(),
             running: Mutex::default(),
             letters_at_work: Mutex::default(),
+            uploads: component::Uploads::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             is_ready: AtomicBool::new(false),
@@ -299,6 +308,8 @@ impl Guilds {
         }
         let placed = Placed { inner: self.0.clone(), id: id.clone() };
         let log = setup.journal.guild(&id).await?;
+        // Set once: the seat is new.
+        let _ = seat.log.set(log.clone());
         let state =
             GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {
@@ -398,16 +409,11 @@ impl Guilds {
     }
 
     /// Tells an event of the whole host to the sockets of every guild here.
-    pub(super) async fn tell_all(&self, event: &str, details: &Value) {
-        let guilds: Vec<_> = lock(&self.0.running).keys().cloned().collect();
-        for guild in guilds {
-            match self.0.setup.journal.guild(&guild).await {
-                Ok(log) => {
-                    let host = AgentTag::new("host", "Guildhall");
-                    log.signal(event::message(event, &host, self.0.setup.clock.now_ms(), details.clone()));
-                }
-                Err(error) => tracing::error!(%error, %guild, "a guild's log cannot be opened"),
-            }
+    fn tell_all(&self, event: &str, details: &Value) {
+        let seats: Vec<Seat> = lock(&self.0.running).values().cloned().collect();
+        let (host, now_ms) = (AgentTag::new("host", "Guildhall"), self.0.setup.clock.now_ms());
+        for log in seats.iter().filter_map(|seat| seat.log.get()) {
+            log.signal(event::message(event, &host, now_ms, details.clone()));
         }
     }
 

@@ -198,7 +198,7 @@ impl Running {
         }
     }
 
-    async fn launch(&mut self, spec: AgentSpec) -> Answer {
+    async fn launch(&mut self, mut spec: AgentSpec) -> Answer {
         let id = spec.id.clone();
         let launched = json!({"agent_id": id, "status_code": 201, "status": "Agent launched successfully"});
         if self.members.contains_key(&id) {
@@ -211,6 +211,8 @@ impl Running {
             Ok(component) => component,
             Err(reason) => return failure("AGENT_NOT_LAUNCHED", reason),
         };
+        // It keeps this one, whatever serves its class later.
+        spec.component = Some(component.digest.to_string());
         let consumer = match self.log.consume(&id, subscriptions(&spec)).await {
             Ok(consumer) => consumer,
             Err(error) => return failure(FaultKind::HostError.name(), error.to_string()),

@@ -19,8 +19,11 @@ pub const AGENT_DEAD_LETTERED: &str = "agent.dead_lettered";
 pub const AGENT_UNLOADED: &str = "agent.unloaded";
 pub const AGENT_SWAPPED: &str = "agent.swapped";
 pub const AGENT_SWAP_FAILED: &str = "agent.swap_failed";
+pub const COMPONENT_COMPILING: &str = "component.compiling";
 pub const COMPONENT_READY: &str = "component.ready";
 pub const COMPONENT_REFUSED: &str = "component.refused";
+pub const COMPONENT_BOUND: &str = "component.bound";
+pub const COMPONENT_DELETED: &str = "component.deleted";
 
 /// What an instance's end is called: a limit with a setting was met, or it died.
 #[must_use]

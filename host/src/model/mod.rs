@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod component;
 pub mod dialect;
 pub mod draft;
 pub mod event;
@@ -12,6 +13,7 @@ pub mod format;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod json_schema;
 pub mod message;
 pub mod path;
 pub mod payload;

@@ -4,25 +4,34 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The one shape of errors: `detail` (a text, or the list of mistakes in a body), `code` (stable, for programs), `hint`
-/// where there is one, `trace_id` (empty until the API sends it).
+/// and `context` where there are such, `trace_id` (empty until the API sends it).
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
     pub detail: Value,
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What the words speak of, by name, for programs.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub context: Value,
     pub trace_id: String,
 }
 
 impl Refusal {
     #[must_use]
     pub fn new(detail: impl Into<Value>, code: &'static str) -> Self {
-        Self { detail: detail.into(), code, hint: None, trace_id: String::new() }
+        Self { detail: detail.into(), code, hint: None, context: Value::Null, trace_id: String::new() }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn about(mut self, context: Value) -> Self {
+        self.context = context;
         self
     }
 }

@@ -57,7 +57,8 @@ pub struct AgentSpec {
     pub resources: ResourceSpec,
     #[serde(default)]
     pub qos: QosSpec,
-    /// A digest (`sha256:…`); without one the catalog's binding of `class_name`.
+    /// A digest (`sha256:…`), or in what a client sent another [`ComponentRef`](super::component::ComponentRef);
+    /// without one the catalog's binding of `class_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

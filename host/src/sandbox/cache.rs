@@ -2,11 +2,12 @@
 //! loaded: each file has a seal beside it, made with a key that never leaves the
 //! directory, and the directory is its owner's alone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -26,12 +27,14 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Opens or makes the cache; the first time also its key.
+    /// Opens or makes the cache; the first time also its key. Removes what hosts that
+    /// were killed have left unfinished.
     pub(super) fn open(root: &Path, engine: &Engine) -> io::Result<Self> {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let dir = root.join(WASMTIME).join(format!("{:016x}", hasher.finish()));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        remove_unfinished(&dir)?;
         Ok(Self { dir, key: key(root)? })
     }
 
@@ -39,9 +42,10 @@ impl Cache {
     /// does not fit is removed.
     pub(super) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(digest);
-        let code = fs::read(&path).ok()?;
-        let sealed = fs::read(seal_path(&path)).is_ok_and(|seal| self.seal(digest, &code).verify_slice(&seal).is_ok());
-        drop(code);
+        let seal = self.seal(digest, File::open(&path).ok()?);
+        let sealed = seal
+            .and_then(|seal| Ok((seal, fs::read(seal_path(&path))?)))
+            .is_ok_and(|(seal, kept)| seal.verify_slice(&kept).is_ok());
         if !sealed {
             tracing::warn!(path = %path.display(), "compiled code was not sealed by this host: removed");
             self.remove(digest);
@@ -55,23 +59,35 @@ impl Cache {
             .ok()
     }
 
-    /// Keeps compiled code. The seal is there before the code is.
+    /// A new file for code that is being made.
+    pub(super) fn begin(&self) -> io::Result<Unfinished> {
+        Unfinished::new(&self.dir)
+    }
+
+    /// Keeps code that this process compiled.
     pub(super) fn store(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+        let mut file = self.begin()?;
+        file.file.write_all(code)?;
+        self.keep(digest, file)
+    }
+
+    /// Loads what was just kept; if it does not fit this engine it is removed.
+    pub(super) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
+        load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
+    }
+
+    /// Keeps compiled code. The seal is there before the code is.
+    pub(super) fn keep(&self, digest: &Digest, code: Unfinished) -> io::Result<()> {
         let path = self.path(digest);
-        self.write(&seal_path(&path), &self.seal(digest, code).finalize().into_bytes())?;
-        self.write(&path, code)
+        let seal = self.seal(digest, File::open(&code.path)?)?;
+        let mut sealed = self.begin()?;
+        sealed.file.write_all(&seal.finalize().into_bytes())?;
+        sealed.rename(&seal_path(&path))?;
+        code.rename(&path)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.dir.join(format!("{}.tmp", ids::random_id()));
-        let written = write_private(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
-    }
-
-    fn remove(&self, digest: &Digest) {
+    /// Removes code, if it is there.
+    pub(super) fn remove(&self, digest: &Digest) {
         let path = self.path(digest);
         let _ = fs::remove_file(seal_path(&path));
         let _ = fs::remove_file(path);
@@ -83,19 +99,72 @@ impl Cache {
     }
 
     /// Seals the code together with its name, so that no file passes for another.
-    fn seal(&self, digest: &Digest, code: &[u8]) -> Hmac<Sha256> {
+    fn seal(&self, digest: &Digest, code: impl Read) -> io::Result<Hmac<Sha256>> {
         let seal = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
-        seal.chain_update(digest.as_str()).chain_update(code)
+        let mut seal = seal.chain_update(digest.as_str());
+        let mut code = BufReader::with_capacity(READ_BYTES, code);
+        loop {
+            let part = code.fill_buf()?;
+            if part.is_empty() {
+                return Ok(seal);
+            }
+            seal.update(part);
+            let read = part.len();
+            code.consume(read);
+        }
     }
+}
+
+/// How much of a file is in memory while it is sealed.
+const READ_BYTES: usize = 64 << 10;
+
+/// A file that is not yet what it will be; dropped as it is, it is removed.
+pub(super) struct Unfinished {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    fn new(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(format!("{}.tmp", ids::random_id()));
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// The file, for whoever writes it.
+    pub(super) fn writer(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    fn rename(self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After a rename there is nothing left to remove.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file that nobody has written to for this long is nobody's: no compiler has as
+/// much time, and other hosts may share the directory.
+const UNFINISHED: Duration = Duration::from_secs(24 * 3_600);
+
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let is_old = || entry.metadata()?.modified()?.elapsed().map_err(io::Error::other);
+        if entry.path().extension().is_some_and(|end| end == "tmp") && is_old().is_ok_and(|age| age > UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn seal_path(path: &Path) -> PathBuf {
     path.with_extension("seal")
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)
 }
 
 /// Reads the key, or makes one. Of two hosts that make it at once one wins, and
@@ -103,11 +172,9 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = root.join("key");
     if !path.exists() {
-        let temporary = root.join(format!("{}.tmp", ids::random_id()));
-        write_private(&temporary, &rand::random::<[u8; KEY_BYTES]>())?;
-        let made = fs::hard_link(&temporary, &path);
-        fs::remove_file(&temporary)?;
-        match made {
+        let mut made = Unfinished::new(root)?;
+        made.file.write_all(&rand::random::<[u8; KEY_BYTES]>())?;
+        match fs::hard_link(&made.path, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
@@ -118,7 +185,7 @@ fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
 
 #[expect(unsafe_code, reason = "compiled code is loaded as it is; the caller knows that this host wrote it")]
 pub(super) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was written by `Cache::store`, which its seal proves, into
+    // SAFETY: the file was kept by `Cache::keep`, which its seal proves, into
     // a directory that nobody else may write to.
     unsafe { Component::deserialize_file(engine, path) }
 }
@@ -129,6 +196,23 @@ mod tests {
 
     fn compiled(engine: &Engine) -> Vec<u8> {
         engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_kept_leaves_nothing_behind() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        let cache = Cache::open(dir.path(), &engine).unwrap();
+        drop(cache.begin().unwrap());
+        assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 0);
+        let (old, young) = (cache.dir.join("old.tmp"), cache.dir.join("young.tmp"));
+        for (path, age) in [(&old, 2 * UNFINISHED), (&young, Duration::ZERO)] {
+            File::create(path).unwrap().set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        Cache::open(dir.path(), &engine).unwrap();
+        assert!(!old.exists() && young.exists());
+        fs::remove_file(young).unwrap();
+        cache.store(&Digest::from("sha256:aa"), b"code").unwrap();
+        assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 2);
     }
 
     #[test]

@@ -1,81 +1,150 @@
-//! Looks at an upload before anything is compiled: is it a component, does it fit
-//! the contract, does it want something that is not granted. The words say what
-//! would be right. What is accepted here is compiled, linked and asked to describe
+//! Looks at an upload before anything is compiled: is it a component, is it of a
+//! size that can be compiled, does it fit the contract, does it want something that
+//! is not there. What is accepted here is compiled, linked and asked to describe
 //! itself, which finds the rest.
 
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;
 
+use super::imports;
 use super::limits::{Limit, Limits};
+use super::refusal::Refusal;
 
 /// The interface that an agent exports.
 pub const CONTRACT: &str = "guildhall:agent/agent@0.1.0";
 
-const PACKAGE: &str = "guildhall:agent";
-const CONTRACT_SERIES: &str = "0.1.";
-const WASI_SERIES: &str = "0.2.";
-const MAX_NESTING: u32 = 32;
-const MAX_FUNCTIONS: u64 = 250_000;
-
-/// Why bytes are not taken as an agent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("{0}")]
-    NotAComponent(String),
-    #[error(
-        "the component was built for `{found}`; this host needs `{supported}`: rebuild it with the agent WIT of this version"
-    )]
-    UnsupportedContract { found: String, supported: String },
-    #[error(
-        "the component imports `{import}`, which is not granted to it: it needs `{grant}` in its blueprint and from the operator"
-    )]
-    MissingCapability { import: String, grant: String },
-    #[error("the component imports `{import}`, which this host does not provide")]
-    UnknownImport { import: String },
-    #[error("the component's {what} is {value} and may be at most {limit} (`{setting}`)")]
-    TooLarge { what: String, limit: u64, value: u64, setting: String },
-    #[error("{0}")]
-    Invalid(String),
-    /// Not the component's fault: it may be taken later.
-    #[error("the host could not check the component: {0}")]
-    Host(String),
+/// What the bytes of a component show without being compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The names of what the outermost component imports.
+    pub imports: Vec<String>,
+    /// The names of what it exports.
+    pub exports: Vec<String>,
+    /// Modules and components in it, and instances that it makes of them.
+    pub parts: u64,
+    /// Functions of all its modules.
+    pub functions: u64,
+    /// The longest body of a function, in bytes.
+    pub longest_function: u64,
+    /// Types, imports, exports and whatever else is declared, in all of it.
+    pub items: u64,
 }
 
-impl Refusal {
-    /// A stable name, for clients.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NotAComponent(_) => "not_a_component",
-            Self::UnsupportedContract { .. } => "unsupported_contract",
-            Self::MissingCapability { .. } => "missing_capability",
-            Self::UnknownImport { .. } => "unknown_import",
-            Self::TooLarge { .. } => "too_large",
-            Self::Invalid(_) => "invalid_component",
-            Self::Host(_) => "host_error",
+impl Outline {
+    /// Reads the outline of a component.
+    ///
+    /// # Errors
+    /// The bytes are no component, are malformed, or hold more than these limits
+    /// allow.
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        check_kind(bytes)?;
+        let most = limits.get(Limit::Component) << 20;
+        if bytes.len() as u64 > most {
+            return Err(Refusal::over(Limit::Component, "size in bytes", most, bytes.len() as u64));
         }
+        let mut outline = Self::default();
+        // How deep the parser is inside nested modules and components.
+        let mut depth = 0_u64;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(malformed)?;
+            match payload {
+                Payload::Version { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            outline.count(&payload);
+            outline.check_size(depth, limits)?;
+            // After the count, which bounds how many names there can be.
+            if depth == 1 {
+                outline.name(payload).map_err(malformed)?;
+            }
+        }
+        Ok(outline)
+    }
+
+    fn count(&mut self, payload: &Payload<'_>) {
+        let items = match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => return self.parts += 1,
+            Payload::InstanceSection(section) => return self.parts += u64::from(section.count()),
+            Payload::ComponentInstanceSection(section) => return self.parts += u64::from(section.count()),
+            Payload::FunctionSection(section) => return self.functions += u64::from(section.count()),
+            Payload::CodeSectionEntry(body) => {
+                return self.longest_function = self.longest_function.max(body.range().len() as u64);
+            }
+            Payload::TypeSection(section) => section.count(),
+            Payload::ImportSection(section) => section.count(),
+            Payload::TableSection(section) => section.count(),
+            Payload::MemorySection(section) => section.count(),
+            Payload::TagSection(section) => section.count(),
+            Payload::GlobalSection(section) => section.count(),
+            Payload::ExportSection(section) => section.count(),
+            Payload::ElementSection(section) => section.count(),
+            Payload::DataSection(section) => section.count(),
+            Payload::CoreTypeSection(section) => section.count(),
+            Payload::ComponentTypeSection(section) => section.count(),
+            Payload::ComponentAliasSection(section) => section.count(),
+            Payload::ComponentCanonicalSection(section) => section.count(),
+            Payload::ComponentImportSection(section) => section.count(),
+            Payload::ComponentExportSection(section) => section.count(),
+            // Names, starts and the ends of sections; what nobody knows the compiler refuses.
+            _ => 1,
+        };
+        self.items += u64::from(items);
+    }
+
+    fn check_size(&self, depth: u64, limits: &Limits) -> Result<(), Refusal> {
+        let function_bytes = limits.get(Limit::FunctionSize) << 10;
+        for (limit, what, most, value) in [
+            (Limit::Nesting, "depth of nesting", limits.get(Limit::Nesting), depth),
+            (Limit::Parts, "number of modules, components and instances", limits.get(Limit::Parts), self.parts),
+            (Limit::Functions, "number of functions", limits.get(Limit::Functions), self.functions),
+            (Limit::FunctionSize, "longest function in bytes", function_bytes, self.longest_function),
+            (Limit::Items, "number of types, imports, exports and the like", limits.get(Limit::Items), self.items),
+        ] {
+            if value > most {
+                return Err(Refusal::over(limit, what, most, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what the outermost component imports and exports.
+    fn name(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it is an agent that this host can link.
+    ///
+    /// # Errors
+    /// It was built for another contract or world, or imports what is not there.
+    pub fn fits(&self) -> Result<(), Refusal> {
+        let of_agent = |name: &&String| name.split('@').next() == CONTRACT.split('@').next();
+        match self.exports.iter().find(of_agent) {
+            Some(found) if found.split_once('@').is_some_and(|(_, v)| v.starts_with(imports::CONTRACT_SERIES)) => {}
+            Some(found) => {
+                return Err(Refusal::UnsupportedContract { found: found.clone(), supported: CONTRACT.into() });
+            }
+            None => return Err(Refusal::NotAnAgent { expected: CONTRACT.into(), exports: self.exports.clone() }),
+        }
+        self.imports.iter().try_for_each(|import| imports::check(import))
     }
 }
 
-/// Checks an upload; returns the names of what it imports.
-pub(super) fn check(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, Refusal> {
-    check_kind(bytes)?;
-    let most = limits.get(Limit::Component) << 20;
-    if bytes.len() as u64 > most {
-        let setting = Limit::Component.row().setting.to_owned();
-        return Err(Refusal::TooLarge {
-            what: "size in bytes".into(),
-            limit: most,
-            value: bytes.len() as u64,
-            setting,
-        });
-    }
-    let outline = outline(bytes)?;
-    check_contract(&outline.exports)?;
-    for import in &outline.imports {
-        check_import(import)?;
-    }
-    Ok(outline.imports)
+fn malformed(error: BinaryReaderError) -> Refusal {
+    Refusal::Invalid(format!("the component is malformed: {error}"))
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
@@ -98,87 +167,16 @@ fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
     not("this is not WebAssembly: upload the bytes of a component, built for `wasm32-wasip2`")
 }
 
-struct Outline {
-    imports: Vec<String>,
-    exports: Vec<String>,
-}
-
-/// What the outermost component imports and exports.
-fn outline(bytes: &[u8]) -> Result<Outline, Refusal> {
-    let mut outline = Outline { imports: Vec::new(), exports: Vec::new() };
-    let malformed =
-        |error: wasmparser::BinaryReaderError| Refusal::Invalid(format!("the component is malformed: {error}"));
-    // How deep the parser is inside nested modules and components.
-    let mut depth = 0_u32;
-    let mut functions = 0_u64;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(malformed)? {
-            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::FunctionSection(section) => functions += u64::from(section.count()),
-            Payload::ComponentImportSection(section) if depth == 1 => {
-                for import in section {
-                    outline.imports.push(import.map_err(malformed)?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section {
-                    outline.exports.push(export.map_err(malformed)?.name.name.to_owned());
-                }
-            }
-            _ => {}
-        }
-        if depth > MAX_NESTING || functions > MAX_FUNCTIONS {
-            return Err(Refusal::Invalid(format!(
-                "the component nests more than {MAX_NESTING} deep or has more than {MAX_FUNCTIONS} functions"
-            )));
-        }
-    }
-    Ok(outline)
-}
-
-fn check_contract(exports: &[String]) -> Result<(), Refusal> {
-    let of_agent = |name: &&String| name.split('@').next() == Some("guildhall:agent/agent");
-    match exports.iter().find(of_agent) {
-        Some(found) if is_in_series(found, CONTRACT_SERIES) => Ok(()),
-        Some(found) => Err(Refusal::UnsupportedContract { found: found.clone(), supported: CONTRACT.into() }),
-        None => Err(Refusal::Invalid(format!(
-            "the component does not export `{CONTRACT}`, so it is no agent: implement the world `base` of the agent WIT"
-        ))),
-    }
-}
-
-/// Whether the host links this import to every agent.
-fn check_import(import: &str) -> Result<(), Refusal> {
-    let (path, _) = import.split_once('@').unwrap_or((import, ""));
-    let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-    let missing = |grant: &str| Err(Refusal::MissingCapability { import: import.to_owned(), grant: grant.to_owned() });
-    match (package, interface) {
-        (PACKAGE, "secrets" | "reveal") => missing("sandbox.secrets"),
-        ("wasi:http", _) => missing("sandbox.http"),
-        ("wasi:keyvalue", _) => missing("sandbox.keyvalue"),
-        ("wasi:config", _) => missing("sandbox.config"),
-        ("wasi:logging", _) => missing("sandbox.logging"),
-        (PACKAGE, "types" | "messaging" | "context") if is_in_series(import, CONTRACT_SERIES) => Ok(()),
-        (PACKAGE, "types" | "messaging" | "context") => {
-            Err(Refusal::UnsupportedContract { found: import.to_owned(), supported: format!("{path}@0.1.0") })
-        }
-        ("wasi:cli" | "wasi:io" | "wasi:clocks" | "wasi:random" | "wasi:filesystem" | "wasi:sockets", _)
-            if is_in_series(import, WASI_SERIES) =>
-        {
-            Ok(())
-        }
-        _ => Err(Refusal::UnknownImport { import: import.to_owned() }),
-    }
-}
-
-fn is_in_series(name: &str, series: &str) -> bool {
-    name.split_once('@').is_some_and(|(_, version)| version.starts_with(series))
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn check(bytes: &[u8], limits: &Limits) -> Result<Outline, Refusal> {
+        let outline = Outline::read(bytes, limits)?;
+        outline.fits().map(|()| outline)
+    }
 
     fn refusal(wat: &str) -> Refusal {
         check(&wat::parse_str(wat).unwrap(), &Limits::default()).unwrap_err()
@@ -198,39 +196,94 @@ mod tests {
 
     #[test]
     fn an_agent_exports_the_contract_in_this_version() {
-        assert_eq!(refusal("(component)").code(), "invalid_component");
+        let other = refusal(r#"(component (instance $i) (export "wasi:cli/run@0.2.6" (instance $i)))"#);
+        assert_eq!(other.code(), "not_an_agent");
+        assert!(other.to_string().contains("it exports wasi:cli/run@0.2.6"), "{other}");
         let newer = refusal(r#"(component (instance $i) (export "guildhall:agent/agent@0.2.0" (instance $i)))"#);
         assert_eq!(newer.code(), "unsupported_contract");
         assert!(
-            newer.to_string().contains("`guildhall:agent/agent@0.2.0`; this host needs `guildhall:agent/agent@0.1.0`")
+            newer.to_string().contains("`guildhall:agent/agent@0.2.0`; this host has `guildhall:agent/agent@0.1.0`")
         );
-    }
-
-    #[test]
-    fn an_import_is_linked_granted_or_unknown() {
-        for linked in ["wasi:cli/exit@0.2.6", "wasi:sockets/tcp@0.2.12", "guildhall:agent/context@0.1.3"] {
-            assert_eq!(check_import(linked), Ok(()), "{linked}");
-        }
-        let code = |import| check_import(import).unwrap_err().code();
-        assert_eq!(code("wasi:http/outgoing-handler@0.2.6"), "missing_capability");
-        assert_eq!(code("guildhall:agent/secrets@0.1.0"), "missing_capability");
-        assert_eq!(code("guildhall:agent/messaging@0.2.0"), "unsupported_contract");
-        assert_eq!(code("other:thing/secrets@1.0.0"), "unknown_import");
-        assert_eq!(code("wasi:cli/exit@0.3.0"), "unknown_import");
     }
 
     #[test]
     fn what_nested_components_import_is_their_own_business() {
         let nested = r#"(component (component (import "a:b/c@1.0.0" (instance))) (instance $i)
             (export "guildhall:agent/agent@0.1.0" (instance $i)))"#;
-        assert_eq!(check(&wat::parse_str(nested).unwrap(), &Limits::default()), Ok(Vec::new()));
+        let outline = check(&wat::parse_str(nested).unwrap(), &Limits::default()).unwrap();
+        assert_eq!((outline.imports.len(), outline.parts), (0, 2));
+    }
+
+    /// The setting that a component meets, with the limit and its value.
+    fn too_large(wat: &str, limits: &Limits) -> (String, u64, u64) {
+        match check(&wat::parse_str(wat).unwrap(), limits) {
+            Err(Refusal::TooLarge { setting, limit, value, .. }) => (setting, limit, value),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn a_large_component_is_refused_by_its_size() {
+    fn what_is_too_large_is_named_with_its_setting() {
         let mut bytes = wat::parse_str("(component)").unwrap();
         bytes.resize((1 << 20) + 1, 0);
         let refused = check(&bytes, &Limits::default().with(Limit::Component, 1)).unwrap_err();
         assert!(matches!(refused, Refusal::TooLarge { limit: 1_048_576, value: 1_048_577, .. }));
+
+        let nested = |depth| format!("{}{}", "(component ".repeat(depth), ")".repeat(depth));
+        assert_eq!(too_large(&nested(40), &Limits::default()), ("host.component_nesting".into(), 32, 33));
+        let modules = format!("(component {})", "(core module)".repeat(11));
+        let few = Limits::default().with(Limit::Parts, 10);
+        assert_eq!(too_large(&modules, &few), ("host.component_parts".into(), 10, 11));
+        let functions = format!("(component (core module {}))", "(func)".repeat(11));
+        let few = Limits::default().with(Limit::Functions, 10);
+        assert_eq!(too_large(&functions, &few), ("host.component_functions".into(), 10, 11));
+        let types = format!("(component {})", "(type u32)".repeat(11));
+        let few = Limits::default().with(Limit::Items, 10);
+        assert_eq!(too_large(&types, &few).0, "host.component_items");
+        let long = format!("(component (core module (func {})))", "nop ".repeat(2_000));
+        let short = Limits::default().with(Limit::FunctionSize, 1);
+        let (setting, limit, value) = too_large(&long, &short);
+        assert_eq!((setting.as_str(), limit), ("host.function_kib", 1_024));
+        assert!(value > 2_000);
+    }
+
+    fn built_in() -> &'static [u8] {
+        crate::server::built_in::BUILT_IN[0].1
+    }
+
+    #[test]
+    fn a_component_that_ends_early_is_malformed_wherever_it_ends() {
+        let whole = built_in();
+        assert!(check(whole, &Limits::default()).is_ok());
+        // Each place of the first part, where the structure is, and some of the rest.
+        for end in (8..2_000).chain((2_000..whole.len()).step_by(997)) {
+            let refused = check(&whole[..end], &Limits::default());
+            assert!(refused.is_err(), "the first {end} bytes of {} are taken", whole.len());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Whatever is changed: it is taken or refused, and nothing panics.
+        #[test]
+        fn a_component_with_changed_bytes_is_taken_or_refused(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            end in any::<prop::sample::Index>(),
+            is_cut in any::<bool>(),
+        ) {
+            let mut bytes = built_in().to_vec();
+            for (at, byte) in changes {
+                // Structure is dense at the beginning.
+                let places = if byte % 2 == 0 { bytes.len() } else { 4_096 };
+                bytes[at.index(places)] = byte;
+            }
+            if is_cut {
+                bytes.truncate(end.index(bytes.len()));
+            }
+            if let Err(refusal) = check(&bytes, &Limits::default()) {
+                prop_assert!(refusal.code() != "host_error" && !refusal.to_string().is_empty());
+            }
+        }
     }
 }

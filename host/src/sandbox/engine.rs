@@ -107,7 +107,10 @@ mod tests {
     fn what_one_engine_compiled_another_one_loads() {
         let component = wat::parse_str("(component)").unwrap();
         let pooled = engine(10, &Limits::default()).unwrap();
-        let on_demand = Engine::new(&engine_config()).unwrap();
+        // As the compiler's process has it.
+        let mut config = engine_config();
+        config.parallel_compilation(false);
+        let on_demand = Engine::new(&config).unwrap();
         let code = on_demand.precompile_component(&component).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), code).unwrap();

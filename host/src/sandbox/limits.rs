@@ -33,6 +33,16 @@ pub enum Limit {
     LogLineBytes,
     LogBytes,
     Component,
+    Nesting,
+    Parts,
+    Functions,
+    FunctionSize,
+    Items,
+    CompileCpu,
+    CompileTime,
+    CompileMemory,
+    CompiledSize,
+    CompileQueue,
     Snapshot,
 }
 
@@ -56,7 +66,7 @@ impl Row {
     }
 }
 
-const COUNT: usize = 24;
+const COUNT: usize = 34;
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
     Row { limit, setting, default, ceiling, kind }
@@ -90,7 +100,19 @@ pub const TABLE: [Row; COUNT] = {
         row(Limit::LogLines, "host.log_lines", 200, 10_000, Denied),
         row(Limit::LogLineBytes, "host.log_line_bytes", 4 << 10, 64 << 10, Denied),
         row(Limit::LogBytes, "host.log_bytes", 64 << 10, 4 << 20, Denied),
+        // What an upload may be, before anything is compiled.
         row(Limit::Component, "host.component_mib", 64, 512, Denied),
+        row(Limit::Nesting, "host.component_nesting", 32, 100, Denied),
+        row(Limit::Parts, "host.component_parts", 1_000, 10_000, Denied),
+        row(Limit::Functions, "host.component_functions", 250_000, 1_000_000, Denied),
+        row(Limit::FunctionSize, "host.function_kib", 1_024, 7_000, Denied),
+        row(Limit::Items, "host.component_items", 100_000, 10_000_000, Denied),
+        // What its compiler may use, and how many uploads may wait for one.
+        row(Limit::CompileCpu, "host.compile_cpu_s", 120, 3_600, Denied),
+        row(Limit::CompileTime, "host.compile_timeout_s", 300, 7_200, Denied),
+        row(Limit::CompileMemory, "host.compile_memory_mib", 2_048, 65_536, Denied),
+        row(Limit::CompiledSize, "host.compiled_mib", 512, 4_096, Denied),
+        row(Limit::CompileQueue, "host.compile_queue", 64, 10_000, Denied),
         row(Limit::Snapshot, "host.snapshot_bytes", 1 << 20, 16 << 20, Denied),
     ]
 };

@@ -12,14 +12,18 @@ mod body;
 mod cache;
 mod check;
 mod classify;
+mod compile;
+mod compiler;
 mod control;
 mod cpu;
 mod engine;
 mod evaluator;
 mod guest;
+mod imports;
 mod lane;
 mod limits;
 mod memory;
+mod refusal;
 mod registry;
 mod staged;
 mod stdio;
@@ -27,7 +31,7 @@ mod stdio;
 mod tests;
 mod ticker;
 
-use std::path::PathBuf;
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore};
@@ -36,10 +40,14 @@ use wasmtime::Engine;
 pub use bindings::export::StopReason;
 pub use bindings::types::{AgentTag as GuestTag, Message as GuestMessage};
 pub use body::{Body, Delivery, Failure, Health, Turn, TurnEnd, Usage};
-pub use check::{CONTRACT, Refusal};
+pub use check::{CONTRACT, Outline};
+pub use compile::{Budget as CompileBudget, main as compile};
+pub use compiler::CompilerConfig;
 pub use control::Canceller;
+pub use imports::{IMPORTS, Import, Provision, grants};
 pub use limits::{Limit, Limits, OverCeiling, Row, TABLE};
 pub use memory::MemoryBudget;
+pub use refusal::Refusal;
 pub use registry::{Component, Description, Format, digest_of};
 pub use staged::Emit;
 pub use stdio::{LogLevel, LogLine, LogSink};
@@ -53,8 +61,9 @@ pub const DEFAULT_MAX_AGENTS: u32 = 8_000;
 /// What an operator says about the sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// Where compiled code is kept; without it, it is compiled after each start.
-    pub cache_dir: Option<PathBuf>,
+    /// What compiles; without it this process does, keeps nothing, and has no limit
+    /// but those of the upload's size.
+    pub compiler: Option<CompilerConfig>,
     /// How many agents may live at once; fewer where the kernel gives less.
     pub max_agents: u32,
     /// The most that a blueprint may ask for.
@@ -63,7 +72,7 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { cache_dir: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::allowed() }
+        Self { compiler: None, max_agents: DEFAULT_MAX_AGENTS, ceilings: Limits::allowed() }
     }
 }
 
@@ -154,21 +163,19 @@ impl Sandbox {
     /// # Errors
     /// The engine, the cache's directory or a thread cannot be had.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
-        let SandboxConfig { cache_dir, max_agents, ceilings } = config;
+        let SandboxConfig { compiler, max_agents, ceilings } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir.as_deref())?);
+        let cache_dir = compiler.as_ref().map(|compiler| compiler.cache_dir.as_path());
+        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir)?);
         if cache_dir.is_some() {
             evaluator.prepare_early();
         }
         crate::model::expression::install(evaluator);
         let capacity = engine::capacity(max_agents);
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
-        let cache = match &cache_dir {
-            Some(dir) => Some(cache::Cache::open(dir, &engine).map_err(SandboxError::Cache)?),
-            None => None,
-        };
+        let compiler = compiler::Compiler::new(compiler, &engine).map_err(SandboxError::Cache)?;
         Ok(Self(Arc::new(Inner {
-            registry: registry::Registry::new(guest::linker(&engine).map_err(broken)?, cache),
+            registry: registry::Registry::new(guest::linker(&engine).map_err(broken)?, compiler),
             ticker: ticker::Ticker::start(&engine).map_err(SandboxError::Thread)?,
             lane: lane::Lane::new().map_err(SandboxError::Thread)?,
             room: Arc::new(Semaphore::new(capacity as usize)),
@@ -179,15 +186,30 @@ impl Sandbox {
         })))
     }
 
-    /// Checks the bytes of a component, compiles them or loads what was compiled,
-    /// and asks the component what it is, in an instance that may call nothing.
-    /// What is ready is kept by its digest; a second caller waits for the first.
-    /// Cancel-safe: compilation that has begun goes on and is kept on disk.
+    /// Looks at the bytes of a component without compiling them; blocks for
+    /// milliseconds.
     ///
     /// # Errors
     /// The component is refused, with words for its author.
-    pub async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
-        registry::prepare(&self.0, bytes).await
+    pub fn check(&self, bytes: &[u8]) -> Result<Outline, Refusal> {
+        let outline = Outline::read(bytes, &self.0.ceilings)?;
+        outline.fits().map(|()| outline)
+    }
+
+    /// Checks the bytes of a component, compiles them or loads what was compiled,
+    /// and asks the component what it is, in an instance that may call nothing. The
+    /// bytes are read when it is their turn. What is ready is kept by its digest; a
+    /// second caller waits for the first. Dropping the future ends a compilation
+    /// that nobody else waits for.
+    ///
+    /// # Errors
+    /// The component is refused, with words for its author.
+    pub async fn prepare(
+        &self,
+        digest: &Digest,
+        read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+    ) -> Result<Arc<Component>, Refusal> {
+        registry::prepare(&self.0, digest, read).await
     }
 
     /// A component that is ready.
@@ -196,7 +218,7 @@ impl Sandbox {
         self.0.registry.get(digest)
     }
 
-    /// Forgets a component; instances of it live on.
+    /// Forgets a component and its code; instances of it live on.
     pub fn forget(&self, digest: &Digest) {
         self.0.registry.forget(digest);
     }

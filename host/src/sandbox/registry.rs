@@ -4,25 +4,27 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
-use wasmtime::Engine;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component as Compiled, Linker};
 
 use super::bindings::{BasePre, StatefulIndices, export};
-use super::cache::Cache;
-use super::check::{Refusal, check};
+use super::check::Outline;
+use super::compiler::Compiler;
 use super::guest::{Guest, Phase};
 use super::limits::{Limit, Limits};
 use super::memory::MemoryBudget;
+use super::refusal::Refusal;
 use super::{Identity, Inner, Setup, body};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::Digest;
 
-const MAX_CLASS_NAME_BYTES: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_SUMMARY_BYTES: usize = 4 << 10;
 
 /// A component that is ready to be started.
 pub struct Component {
@@ -70,11 +72,14 @@ type Slot = Arc<OnceCell<Arc<Component>>>;
 
 pub(super) struct Registry {
     slots: Mutex<HashMap<Digest, Slot>>,
-    cache: Option<Cache>,
     linker: Linker<Guest>,
-    /// Compiling takes all it gets; this leaves the rest of the machine alone.
-    compilers: Arc<Semaphore>,
+    compiler: Compiler,
+    /// How many uploads are in memory at once.
+    readers: Semaphore,
 }
+
+/// How many uploads are in memory at once, to be looked at or compiled.
+const READERS: usize = 4;
 
 /// The name of a component's bytes.
 #[must_use]
@@ -87,10 +92,8 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 impl Registry {
-    pub(super) fn new(linker: Linker<Guest>, cache: Option<Cache>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let compilers = Arc::new(Semaphore::new((cores / 2).max(1)));
-        Self { slots: Mutex::default(), cache, linker, compilers }
+    pub(super) fn new(linker: Linker<Guest>, compiler: Compiler) -> Self {
+        Self { slots: Mutex::default(), linker, compiler, readers: Semaphore::new(READERS) }
     }
 
     pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
@@ -99,6 +102,9 @@ impl Registry {
 
     pub(super) fn forget(&self, digest: &Digest) {
         self.slots().remove(digest);
+        if let Some(cache) = self.compiler.cache() {
+            cache.remove(digest);
+        }
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Slot>> {
@@ -118,71 +124,87 @@ impl Registry {
         }
     }
 
-    /// Links a component, from the cache if it is there. Takes seconds of all
-    /// cores for a large one; blocks.
-    fn link(&self, engine: &Engine, digest: &Digest, bytes: &[u8]) -> Result<BasePre<Guest>, Refusal> {
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(engine, digest));
-        let component = match cached {
-            Some(component) => component,
-            None => self.compile(engine, digest, bytes)?,
-        };
-        component.initialize_copy_on_write_image().map_err(|error| Refusal::Host(error.to_string()))?;
-        let linked = self.linker.instantiate_pre(&component).and_then(BasePre::new);
+    fn link(&self, compiled: &Compiled) -> Result<BasePre<Guest>, Refusal> {
+        compiled.initialize_copy_on_write_image().map_err(|error| Refusal::Host(error.to_string()))?;
+        let linked = self.linker.instantiate_pre(compiled).and_then(BasePre::new);
         linked.map_err(|error| Refusal::Invalid(format!("the component does not fit the agent WIT: {error:#}")))
-    }
-
-    fn compile(
-        &self,
-        engine: &Engine,
-        digest: &Digest,
-        bytes: &[u8],
-    ) -> Result<wasmtime::component::Component, Refusal> {
-        let component = wasmtime::component::Component::from_binary(engine, bytes)
-            .map_err(|error| Refusal::Invalid(format!("the component does not compile: {error:#}")))?;
-        if let Some(cache) = &self.cache {
-            let kept = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.store(digest, &code));
-            if let Err(error) = kept {
-                tracing::warn!(%digest, %error, "compiled code is not kept");
-            }
-        }
-        Ok(component)
     }
 }
 
 /// See [`Sandbox::prepare`](super::Sandbox::prepare).
-pub(super) async fn prepare(sandbox: &Arc<Inner>, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
-    let digest = blocking({
-        let bytes = bytes.clone();
-        move || digest_of(&bytes)
-    })
-    .await?;
-    let slot = sandbox.registry.slot(&digest);
-    let prepared = slot.get_or_try_init(|| make(sandbox, digest.clone(), bytes)).await.cloned();
+pub(super) async fn prepare(
+    sandbox: &Arc<Inner>,
+    digest: &Digest,
+    read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+) -> Result<Arc<Component>, Refusal> {
+    let slot = sandbox.registry.slot(digest);
+    let prepared = slot.get_or_try_init(|| make(sandbox, digest, read)).await.cloned();
     if prepared.is_err() {
-        sandbox.registry.abandon(&digest, slot);
+        sandbox.registry.abandon(digest, slot);
     }
     prepared
 }
 
-async fn make(sandbox: &Arc<Inner>, digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
-    let registry = &sandbox.registry;
-    let permit = registry.compilers.clone().acquire_owned().await.map_err(|error| Refusal::Host(error.to_string()))?;
+async fn make(
+    sandbox: &Arc<Inner>,
+    digest: &Digest,
+    read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+) -> Result<Arc<Component>, Refusal> {
+    let cached = from_cache(sandbox, digest).await?;
+    let room = if cached.is_none() { Some(sandbox.registry.compiler.room().await?) } else { None };
+    let reader = sandbox.registry.readers.acquire().await.map_err(|error| Refusal::Host(error.to_string()))?;
+    let bytes = read.await.map_err(|error| Refusal::Host(format!("the component cannot be read: {error}")))?;
     let size = bytes.len();
-    // The permit goes with the work, which goes on when nobody waits for it any more.
-    let (pre, imports, permit) = blocking({
-        let (sandbox, digest) = (sandbox.clone(), digest.clone());
+    let outline = blocking({
+        let (sandbox, digest, bytes) = (sandbox.clone(), digest.clone(), bytes.clone());
         move || {
-            let imports = check(&bytes, &sandbox.ceilings)?;
-            Ok((sandbox.registry.link(&sandbox.engine, &digest, &bytes)?, imports, permit))
+            if digest_of(&bytes) != digest {
+                return Err(Refusal::Host(format!("the bytes of {digest} were changed")));
+            }
+            let outline = Outline::read(&bytes, &sandbox.ceilings)?;
+            outline.fits().map(|()| outline)
         }
     })
     .await??;
-    let guest = Guest::new(Phase::Sealed, &digest, nobody(&sandbox.ceilings));
+    let compiled = match cached {
+        Some(compiled) => compiled,
+        None => compile(sandbox, digest, bytes).await?,
+    };
+    drop((reader, room));
+    let pre = blocking({
+        let sandbox = sandbox.clone();
+        move || sandbox.registry.link(&compiled)
+    })
+    .await??;
+    let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings));
     let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
-    drop(permit);
     let description = description(described).map_err(Refusal::Invalid)?;
     let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
-    Ok(Arc::new(Component { digest, description, imports, size, pre, stateful }))
+    let imports = outline.imports;
+    Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, pre, stateful }))
+}
+
+async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {
+    let (sandbox, digest) = (sandbox.clone(), digest.clone());
+    blocking(move || sandbox.registry.compiler.cache()?.load(&sandbox.engine, &digest)).await
+}
+
+async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
+    let here = sandbox.clone();
+    let Some(outside) = &sandbox.registry.compiler.outside else {
+        let compile = move || Compiled::from_binary(&here.engine, &bytes);
+        return blocking(compile).await?.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
+    };
+    let code = outside.compile(&bytes, &sandbox.ceilings).await?;
+    let digest = digest.clone();
+    blocking(move || {
+        let Registry { compiler, .. } = &here.registry;
+        let cache = compiler.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+        let kept = cache.keep(&digest, code);
+        kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
+        cache.load_kept(&here.engine, &digest).map_err(|error| Refusal::misfit(&error, &here.ceilings))
+    })
+    .await?
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
@@ -208,14 +230,27 @@ fn nobody(ceilings: &Limits) -> Setup {
 
 fn undescribed(fault: Fault) -> Refusal {
     match fault.kind {
-        FaultKind::HostFull => Refusal::Host(fault.message),
-        _ => Refusal::Invalid(format!("the component cannot describe itself: {}", fault.message)),
+        FaultKind::HostFull | FaultKind::HostError => Refusal::Host(fault.message),
+        _ => Refusal::Undescribed(Box::new(fault)),
     }
 }
 
 fn description(said: export::Description) -> Result<Description, String> {
-    if said.class_name.is_empty() || said.class_name.len() > MAX_CLASS_NAME_BYTES {
-        return Err(format!("`describe` gave a class name that has not 1 to {MAX_CLASS_NAME_BYTES} bytes"));
+    if said.class_name.is_empty() {
+        return Err("`describe` gave no class name".to_owned());
+    }
+    for (what, text, most) in [
+        ("class name", &said.class_name, MAX_NAME_BYTES),
+        ("name", &said.name, MAX_NAME_BYTES),
+        ("version", &said.version, MAX_NAME_BYTES),
+        ("summary", &said.summary, MAX_SUMMARY_BYTES),
+    ] {
+        if text.len() > most || text.contains('\0') {
+            return Err(format!(
+                "`describe` gave a {what} of {} bytes; it has at most {most}, and no U+0000",
+                text.len()
+            ));
+        }
     }
     Ok(Description {
         receives: formats("receives", said.receives)?,

@@ -69,6 +69,10 @@ fn sandbox() -> Sandbox {
     Sandbox::new(SandboxConfig { max_agents: 20, ..SandboxConfig::default() }).unwrap()
 }
 
+async fn prepare(sandbox: &Sandbox, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+    sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await
+}
+
 fn setup(limits: Limits) -> Setup {
     Setup {
         identity: Identity { agent_id: "me".into(), ..Identity::default() },
@@ -105,7 +109,7 @@ fn delivery() -> Delivery {
 }
 
 async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Body {
-    let component = sandbox.prepare(build(&script)).await.unwrap();
+    let component = prepare(sandbox, build(&script)).await.unwrap();
     sandbox.start(&component, setup(limits)).await.unwrap()
 }
 
@@ -204,7 +208,7 @@ async fn a_slow_turn_goes_on_in_the_other_lane() {
             (call $progress (i32.const 520) (i32.const 4) (i32.const 530) (i32.const 2) (i32.const 2560))
             (br_if $spin (i32.eqz (i32.load8_u (i32.const 2560)))))",
     );
-    let component = sandbox.prepare(build(&script)).await.unwrap();
+    let component = prepare(&sandbox, build(&script)).await.unwrap();
     let threads = Arc::new(Mutex::new(Vec::new()));
     let seen = threads.clone();
     let mut setup = setup(Limits::default().with(Limit::Progress, 500));
@@ -245,7 +249,7 @@ async fn a_cancelled_turn_ends_and_so_does_its_body() {
 #[tokio::test]
 async fn a_dropped_turn_gives_everything_back() {
     let sandbox = sandbox();
-    let component = sandbox.prepare(build(&receive(LOOP))).await.unwrap();
+    let component = prepare(&sandbox, build(&receive(LOOP))).await.unwrap();
     let setup = setup(Limits::default().with(Limit::Fuel, u64::MAX));
     let guild = setup.guild_memory.clone();
     let body = sandbox.start(&component, setup).await.unwrap();
@@ -264,11 +268,16 @@ async fn an_agent_speaks_only_in_a_turn() {
     let (_, turn) = body.receive(delivery()).await;
     assert!(matches!(turn.end, TurnEnd::Done { emits, .. } if emits.len() == 1));
 
-    let talks = sandbox.prepare(build(&Script { describe: PROGRESS, ..Script::default() })).await;
+    let talks = prepare(&sandbox, build(&Script { describe: PROGRESS, ..Script::default() })).await;
     let refusal = talks.map(|_| ()).unwrap_err();
     assert!(refusal.to_string().contains("`describe` called `messaging.progress`"), "{refusal}");
-    let loops = sandbox.prepare(build(&Script { describe: LOOP, ..Script::default() })).await;
-    assert!(loops.map(|_| ()).unwrap_err().to_string().contains("fuel"));
+    let loops = prepare(&sandbox, build(&Script { describe: LOOP, ..Script::default() })).await;
+    let loops = loops.map(|_| ()).unwrap_err();
+    assert_eq!(
+        (loops.code(), &loops.context()["setting"]),
+        ("cannot_describe", &"host.describe_fuel".into()),
+        "{loops}"
+    );
 }
 
 #[tokio::test]
@@ -276,11 +285,11 @@ async fn an_agent_that_does_not_start_says_why() {
     let sandbox = sandbox();
     let start = "(i32.store8 (i32.const 2300) (i32.const 1)) (i32.store (i32.const 2304) (i32.const 512))
         (i32.store (i32.const 2308) (i32.const 6)) (return (i32.const 2300))";
-    let component = sandbox.prepare(build(&Script { start, ..Script::default() })).await.unwrap();
+    let component = prepare(&sandbox, build(&Script { start, ..Script::default() })).await.unwrap();
     let refused = sandbox.start(&component, setup(Limits::default())).await.err().unwrap();
     assert!(matches!(refused, StartFault::Refused(reason) if reason == "Script"));
 
-    let component = sandbox.prepare(build(&Script { start: LOOP, ..Script::default() })).await.unwrap();
+    let component = prepare(&sandbox, build(&Script { start: LOOP, ..Script::default() })).await.unwrap();
     let limits = Limits::default().with(Limit::StartFuel, 1_000_000);
     let broken = sandbox.start(&component, setup(limits)).await.err().unwrap();
     let StartFault::Broken(fault) = broken else { panic!("{broken:?}") };
@@ -301,28 +310,43 @@ async fn a_full_host_says_so_and_has_room_again() {
 }
 
 #[tokio::test]
-async fn a_component_is_prepared_once_and_kept_on_disk() {
-    let dir = tempfile::tempdir().unwrap();
-    let open = || {
-        let cache_dir = Some(dir.path().to_owned());
-        Sandbox::new(SandboxConfig { cache_dir, max_agents: 2, ..SandboxConfig::default() }).unwrap()
-    };
+async fn a_component_is_prepared_once() {
+    let sandbox = sandbox();
     let bytes = build(&receive(EMIT));
-    let sandbox = open();
-    let (one, two) = tokio::join!(sandbox.prepare(bytes.clone()), sandbox.prepare(bytes.clone()));
+    let (one, two) = tokio::join!(prepare(&sandbox, bytes.clone()), prepare(&sandbox, bytes.clone()));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert!(Arc::ptr_eq(&one, &two));
     assert_eq!((one.description.class_name.as_str(), one.size), ("Script", bytes.len()));
+    assert!(prepare(&sandbox, Arc::from(&b"(component)"[..])).await.is_err());
+    let swapped = sandbox.prepare(&"sha256:00".into(), async { Ok(bytes) }).await.map(|_| ()).unwrap_err();
+    assert!(swapped.to_string().contains("were changed"), "{swapped}");
+}
 
-    let again = open().prepare(bytes.clone()).await.unwrap();
-    assert_eq!(again.digest, one.digest);
-    assert!(open().prepare(Arc::from(&b"(component)"[..])).await.is_err());
+#[tokio::test]
+async fn a_component_that_needs_more_than_an_instance_may_have_is_refused_with_the_setting() {
+    let sandbox = sandbox();
+    let instances = |module: &str, count: usize| {
+        format!("(core module $m {module}) {}", "(core instance (instantiate $m))".repeat(count))
+    };
+    for (items, setting, limit, value) in [
+        (instances("(memory 20000)", 1), "sandbox.memory_mib", 1_024, 1_250),
+        (instances("(memory 1)", 5), "host.memories", 4, 5),
+        (instances("(table 1 funcref)", 17), "host.tables", 16, 17),
+        (instances("", 33), "host.instances", 32, 33),
+        (instances("(table 200000 funcref)", 1), "host.table_elements", 100_000, 200_000),
+    ] {
+        let agent = r#"(instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#;
+        let bytes = wat::parse_str(format!("(component {items} {agent})")).unwrap();
+        let refused = prepare(&sandbox, bytes.into()).await.map(|_| ()).unwrap_err();
+        let Refusal::TooLarge { setting: named, limit: most, value: given, .. } = &refused else { panic!("{refused}") };
+        assert_eq!((named.as_str(), *most, *given), (setting, limit, value), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_bodies_take_turns_at_once() {
     let sandbox = Sandbox::new(SandboxConfig { max_agents: 300, ..SandboxConfig::default() }).unwrap();
-    let component = sandbox.prepare(build(&receive(EMIT))).await.unwrap();
+    let component = prepare(&sandbox, build(&receive(EMIT))).await.unwrap();
     let done = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..300 {

@@ -1,13 +1,15 @@
 //! Blueprints. What is launched of them never changes once made, so what a reader
 //! wants to see of one is kept in one row; tags and icons have tables of their own.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
 use super::{Store, StoreError, from_json, icons, raw, to_i64, to_json, word};
 use crate::model::catalog::{Access, Blueprint, Exposure};
-use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use crate::model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
 
 /// A blueprint as it is shown.
 #[derive(Debug)]
@@ -20,11 +22,16 @@ pub struct BlueprintRow {
     pub starter_prompts: Box<RawValue>,
 }
 
+/// Agent class to the digest of the component that serves it.
+pub type Pins = BTreeMap<String, Digest>;
+
 /// What a launch needs to know of a blueprint.
 #[derive(Debug)]
 pub struct LaunchableBlueprint {
     pub access: Access,
     pub spec: Value,
+    /// The components that served its classes when it was made.
+    pub pins: Pins,
 }
 
 #[derive(sqlx::FromRow)]
@@ -59,6 +66,7 @@ struct LaunchColumns {
     organization_id: Option<String>,
     shares: i64,
     spec: String,
+    pins: String,
 }
 
 impl LaunchColumns {
@@ -73,22 +81,24 @@ impl LaunchColumns {
                 is_shared: self.shares > 0,
             },
             spec: from_json(&self.spec)?,
+            pins: from_json(&self.pins)?,
         })
     }
 }
 
 impl Store {
-    /// Adds a blueprint, its tags and its icons.
+    /// Adds a blueprint, its tags and its icons, and what serves its classes.
     ///
     /// # Errors
     /// `Conflict` when the id is taken.
-    pub async fn insert_blueprint(&self, blueprint: &Blueprint, now_ms: u64) -> Result<(), StoreError> {
+    pub async fn insert_blueprint(&self, blueprint: &Blueprint, pins: &Pins, now_ms: u64) -> Result<(), StoreError> {
         let id = blueprint.id.as_str();
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO blueprints (id, name, description, version, exposure, author_id, organization_id, category_id,
-                                     icon, intro_msg, spec, tags, commands, starter_prompts, created_ms, position)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                                     icon, intro_msg, spec, tags, commands, starter_prompts, created_ms, pins,
+                                     position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
                      (SELECT COALESCE(MAX(position), 0) + 1 FROM blueprints))",
         )
         .bind(id)
@@ -106,6 +116,7 @@ impl Store {
         .bind(to_json(&blueprint.commands)?)
         .bind(to_json(&blueprint.starter_prompts)?)
         .bind(to_i64(now_ms))
+        .bind(to_json(pins)?)
         .execute(&mut *transaction)
         .await
         .map_err(|error| StoreError::on_insert(error, "blueprint", id))?;
@@ -185,7 +196,7 @@ impl Store {
             "SELECT b.exposure, b.shared_from, b.author_id, b.organization_id,
                     (SELECT COUNT(*) FROM blueprint_shares s
                      WHERE s.blueprint_id = b.id AND s.organization_id = $2) AS shares,
-                    b.spec
+                    b.spec, b.pins
              FROM blueprints b WHERE b.id = $1",
         )
         .bind(id.as_str())

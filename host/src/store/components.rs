@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use crate::model::component::ComponentName;
 use crate::model::ids::Digest;
 
 /// How far a component is on its way to being run.
@@ -50,6 +51,8 @@ pub struct ComponentRow {
     pub imports: Vec<String>,
     /// Why it was refused.
     pub reason: Option<String>,
+    /// The same for programs: `{"code", "context"}`.
+    pub refusal: Option<Value>,
     pub created_ms: u64,
 }
 
@@ -65,6 +68,7 @@ struct Columns {
     description: String,
     imports: String,
     reason: Option<String>,
+    refusal: Option<String>,
     created_ms: i64,
 }
 
@@ -81,6 +85,7 @@ impl Columns {
             version: self.version,
             summary: self.summary,
             reason: self.reason,
+            refusal: self.refusal.as_deref().map(from_json).transpose()?,
             created_ms: to_u64(self.created_ms),
         })
     }
@@ -94,12 +99,13 @@ impl Store {
     pub async fn insert_component(&self, row: &ComponentRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO components (digest, size, state, class_name, name, version, summary, description, imports,
-                                     reason, created_ms, position)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+                                     reason, created_ms, refusal, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
                      (SELECT COALESCE(MAX(position), 0) + 1 FROM components))
              ON CONFLICT (digest) DO UPDATE SET state = excluded.state, class_name = excluded.class_name,
                  name = excluded.name, version = excluded.version, summary = excluded.summary,
-                 description = excluded.description, imports = excluded.imports, reason = excluded.reason",
+                 description = excluded.description, imports = excluded.imports, reason = excluded.reason,
+                 refusal = excluded.refusal",
         )
         .bind(row.digest.as_str())
         .bind(to_i64(row.size))
@@ -112,6 +118,7 @@ impl Store {
         .bind(to_json(&row.imports)?)
         .bind(row.reason.as_deref())
         .bind(to_i64(row.created_ms))
+        .bind(row.refusal.as_ref().map(to_json).transpose()?)
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -123,7 +130,8 @@ impl Store {
     /// When the database fails.
     pub async fn component(&self, digest: &Digest) -> Result<Option<ComponentRow>, StoreError> {
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, created_ms
+            "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, refusal,
+                    created_ms
              FROM components WHERE digest = $1",
         )
         .bind(digest.as_str())
@@ -138,11 +146,116 @@ impl Store {
     /// When the database fails.
     pub async fn components(&self) -> Result<Vec<ComponentRow>, StoreError> {
         let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, created_ms
+            "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, refusal,
+                    created_ms
              FROM components ORDER BY position, digest",
         )
         .fetch_all(&self.readers)
         .await?;
         rows.into_iter().map(Columns::read).collect()
+    }
+
+    /// The digests of the components that are still to be compiled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn components_to_compile(&self) -> Result<Vec<Digest>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT digest FROM components WHERE state = 'compiling' ORDER BY position, digest")
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(rows.into_iter().map(|(digest,)| digest.into()).collect())
+    }
+
+    /// Gives a component a name, unless it belongs to another one; returns the
+    /// digest that the name now stands for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn name_component(&self, name: &ComponentName, digest: &Digest) -> Result<Digest, StoreError> {
+        let (holder,): (String,) = sqlx::query_as(
+            "INSERT INTO component_names (name, version, digest) VALUES ($1, $2, $3)
+             ON CONFLICT (name, version) DO UPDATE SET digest = component_names.digest
+             RETURNING digest",
+        )
+        .bind(name.name.as_str())
+        .bind(name.version.as_str())
+        .bind(digest.as_str())
+        .fetch_one(&self.writer)
+        .await?;
+        Ok(holder.into())
+    }
+
+    /// Takes the names of a component away: it was never one that could be run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unname_component(&self, digest: &Digest) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM component_names WHERE digest = $1")
+            .bind(digest.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// What a name and version stand for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn component_named(&self, name: &ComponentName) -> Result<Option<Digest>, StoreError> {
+        let row: Option<(String,)> =
+            sqlx::query_as("SELECT digest FROM component_names WHERE name = $1 AND version = $2")
+                .bind(name.name.as_str())
+                .bind(name.version.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(row.map(|(digest,)| digest.into()))
+    }
+
+    /// Every name, as `name@version`, with the digest that it stands for, in
+    /// alphabetical order; those of one digest when one is given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn component_names(&self, of: Option<&Digest>) -> Result<Vec<(Digest, String)>, StoreError> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT digest, name, version FROM component_names
+             WHERE digest = $1 OR $1 = '' ORDER BY name, version",
+        )
+        .bind(of.map_or("", Digest::as_str))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(digest, name, version)| (digest.into(), format!("{name}@{version}"))).collect())
+    }
+
+    /// Who needs a component, in words: the classes bound to it, the blueprints that
+    /// name it, the guilds that run it and were not stopped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn component_users(&self, digest: &Digest) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT 'class', class_name FROM agent_classes WHERE component = $1
+             UNION ALL
+             SELECT 'blueprint', id FROM blueprints WHERE spec LIKE $2 OR pins LIKE $2
+             UNION ALL
+             SELECT 'guild', id FROM guilds WHERE status <> 'stopped' AND spec LIKE $2
+             LIMIT 20",
+        )
+        .bind(digest.as_str())
+        .bind(format!("%{digest}%"))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(kind, id)| format!("{kind} {id}")).collect())
+    }
+
+    /// Forgets a component; its names stay taken. Says whether it was known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_component(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("DELETE FROM components WHERE digest = $1").bind(digest.as_str()).execute(&self.writer).await?;
+        Ok(done.rows_affected() > 0)
     }
 }

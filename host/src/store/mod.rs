@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, ConnectOptions, Transaction};
 
-pub use blueprints::{BlueprintRow, LaunchableBlueprint};
+pub use blueprints::{BlueprintRow, LaunchableBlueprint, Pins};
 pub use components::{ComponentRow, ComponentState};
 pub use guilds::{GuildRow, GuildSummary, NewGuild};
 pub use listings::BlueprintInfo;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::catalog::{AgentEntry, Blueprint, Category};
+use crate::model::component::ComponentName;
 use crate::model::ids::{AgentId, BlueprintId, CategoryId, Digest, GuildId, OrgId, UserId, random_id};
 use crate::model::read::document;
 use crate::model::read::spec::{SandboxCeilings, guild};
@@ -178,6 +179,7 @@ async fn a_component_is_known_and_its_state_moves_on() {
         description: json!({"b": 1, "a": 2}),
         imports: vec!["wasi:io/streams".to_owned()],
         reason: None,
+        refusal: Some(json!({"code": "too_large"})),
         created_ms: 3,
     };
     store.insert_component(&row).await.unwrap();
@@ -185,6 +187,54 @@ async fn a_component_is_known_and_its_state_moves_on() {
     row.state = ComponentState::Ready;
     store.insert_component(&row).await.unwrap();
     assert!(store.components().await.unwrap().contains(&row));
+    let waiting = ComponentRow {
+        digest: Digest::from(format!("sha256:{}", random_id())),
+        state: ComponentState::Compiling,
+        ..row.clone()
+    };
+    store.insert_component(&waiting).await.unwrap();
+    let to_compile = store.components_to_compile().await.unwrap();
+    assert!(to_compile.contains(&waiting.digest) && !to_compile.contains(&row.digest));
+    assert!(store.delete_component(&waiting.digest).await.unwrap());
+    assert_eq!(store.component(&waiting.digest).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_the_first_component_that_has_it() {
+    let (store, _dir) = store().await;
+    let [one, two] = [(); 2].map(|()| Digest::from(format!("sha256:{}", random_id())));
+    let name = ComponentName::new(&random_id(), "1.0.0").unwrap();
+    assert_eq!(store.component_named(&name).await.unwrap(), None);
+    assert_eq!(store.name_component(&name, &one).await.unwrap(), one);
+    assert_eq!(store.name_component(&name, &one).await.unwrap(), one);
+    assert_eq!(store.name_component(&name, &two).await.unwrap(), one);
+    let next = ComponentName { version: "1.0.1".to_owned(), ..name.clone() };
+    assert_eq!(store.name_component(&next, &one).await.unwrap(), one);
+    let names = store.component_names(Some(&one)).await.unwrap();
+    assert_eq!(names, [(one.clone(), name.to_string()), (one.clone(), next.to_string())]);
+    assert!(store.component_names(None).await.unwrap().contains(&names[1]));
+    store.unname_component(&one).await.unwrap();
+    assert_eq!(store.name_component(&name, &two).await.unwrap(), two);
+    assert!(!store.delete_component(&one).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_needs_a_component_is_known() {
+    let (store, _dir) = store().await;
+    let digest = Digest::from(format!("sha256:{}", random_id()));
+    assert_eq!(store.component_users(&digest).await.unwrap(), [""; 0]);
+    let class = format!("acme.{}", random_id());
+    store.bind_component(&class, &digest).await.unwrap();
+    let body = json!({
+        "name": "B", "description": "d", "version": "v1", "author_id": "ada", "organization_id": null,
+        "category_id": null, "spec": {"agents": []},
+    });
+    let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
+    let pins = Pins::from([(class.clone(), digest.clone())]);
+    store.insert_blueprint(&blueprint, &pins, 11).await.unwrap();
+    assert_eq!(store.blueprint_to_launch(&blueprint.id, &OrgId::from("o")).await.unwrap().pins, pins);
+    let users = store.component_users(&digest).await.unwrap();
+    assert_eq!(users, [format!("class {class}"), format!("blueprint {}", blueprint.id)]);
 }
 
 #[tokio::test]
@@ -198,7 +248,7 @@ async fn a_blueprint_is_read_as_it_was_made() {
         "category_id": category.id, "spec": {"z": 1, "id": "dropped", "a": 1.5}, "tags": ["b", "a", "b"],
     });
     let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
-    store.insert_blueprint(&blueprint, 11).await.unwrap();
+    store.insert_blueprint(&blueprint, &Pins::new(), 11).await.unwrap();
     let row = store.blueprint(&blueprint.id).await.unwrap();
     assert_eq!(row.spec.get(), r#"{"z":1,"a":1.5}"#);
     assert_eq!(row.tags.get(), r#"["a","b"]"#);

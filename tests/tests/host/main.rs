@@ -3,6 +3,8 @@
 use guildhall_tests::{Host, Options};
 
 mod client_js;
+mod component_cli;
+mod components;
 mod crash;
 mod database;
 mod dead_letters;
@@ -16,6 +18,7 @@ mod golden;
 mod insight;
 mod life;
 mod limits;
+mod oci;
 mod openapi;
 mod restart;
 mod resume;

@@ -3,19 +3,23 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
 use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::query::Params;
+use crate::api::spec::component;
 use crate::model::catalog::AgentEntry;
+use crate::model::component::ComponentRef;
+use crate::model::read::object;
 
 pub fn routes() -> Vec<Route> {
     vec![
         ("/catalog/agents", get(list).post(register)),
         ("/catalog/agents/{class}", get(one)),
+        ("/catalog/agents/{class}/component", put(bind)),
         // Without its slash this is a class of that name.
         ("/catalog/agents/message_schema/", get(message_schema)),
     ]
@@ -23,13 +27,23 @@ pub fn routes() -> Vec<Route> {
 
 async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusCode, ApiError> {
     let entry = body.read(AgentEntry::read)?;
-    if let Some(digest) = &entry.component
-        && api.store.component(digest).await?.is_none()
-    {
-        return Err(ApiError::UnknownComponent(digest.clone()));
+    if let Some(digest) = &entry.component {
+        component(&api, digest.as_str()).await?;
     }
     api.store.register_agent(&entry).await?;
     Ok(StatusCode::CREATED)
+}
+
+/// Has a component, by digest or name, serve a class that is registered. Blueprints
+/// and guilds that are there keep what they have.
+async fn bind(State(api): State<ApiState>, Path(class): Path<String>, body: JsonBody) -> Result<StatusCode, ApiError> {
+    let named = body.read(object(|f| f.required("component", ComponentRef::read)))?;
+    if api.store.agent_entry(&class).await?.is_none() {
+        return Err(ApiError::NotFound { what: "agent class", id: class });
+    }
+    let digest = component(&api, &named).await?;
+    api.guilds.bind_class(&class, &digest).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// All classes by name, or those named by `class_names`, which may be repeated.

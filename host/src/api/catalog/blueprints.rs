@@ -22,7 +22,7 @@ use crate::model::clock::naive_utc;
 use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId, random_id};
 use crate::model::read::document;
 use crate::model::read::spec::guild;
-use crate::store::{BlueprintInfo, BlueprintRow};
+use crate::store::{BlueprintInfo, BlueprintRow, Pins};
 
 pub fn routes() -> Vec<Route> {
     let own = vec![("/catalog/blueprints", post(create)), ("/catalog/blueprints/{id}", get(one))];
@@ -35,8 +35,9 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     let configured = spec::configured(blueprint.spec.clone(), Map::new())?;
     let mut spec = document(&configured, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
     let mut warnings = spec::admit(&spec, &configured)?;
-    spec::check_components(&api.store, &spec).await?;
-    spec::check_classes(&api.store, &api.guilds, &spec).await?;
+    spec::check_classes(&api, &spec).await?;
+    let pins = spec::pin(&api, &mut spec, &Pins::new()).await?;
+    spec::write_pins(&mut blueprint.spec, &spec);
     spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     let names = agent_names(&blueprint.spec);
     blueprint.agent_icons.retain(|icon| {
@@ -46,7 +47,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         }
         is_known
     });
-    api.store.insert_blueprint(&blueprint, api.clock.now_ms()).await?;
+    api.store.insert_blueprint(&blueprint, &pins, api.clock.now_ms()).await?;
     Ok(Created::warned(blueprint.id.into_string(), warnings))
 }
 

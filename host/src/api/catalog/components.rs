@@ -1,22 +1,39 @@
-//! Components: uploaded once, known by the digest of their bytes.
+//! Components: uploaded once, known by the digest of their bytes, and by names that
+//! never move.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::stream;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use super::{ApiLimits, ApiState, Route};
 use crate::api::body::WasmBody;
 use crate::api::error::ApiError;
+use crate::api::query::Params;
+use crate::api::spec::COMPILED_WITHIN;
+use crate::guild::grants_of;
 use crate::model::clock::naive_utc;
+use crate::model::component::ComponentName;
 use crate::model::ids::Digest;
+use crate::model::read::FieldError;
 use crate::store::{ComponentRow, ComponentState};
 
 pub fn routes(limits: ApiLimits) -> Vec<Route> {
     let room = DefaultBodyLimit::max(limits.component_bytes);
-    vec![("/catalog/components", get(list).post(upload).layer(room)), ("/catalog/components/{digest}", get(one))]
+    vec![
+        ("/catalog/components", get(list).post(upload).layer(room)),
+        ("/catalog/components/{digest}", get(one).delete(delete)),
+        ("/catalog/components/{digest}/wasm", get(wasm)),
+    ]
 }
 
 /// A component as it is shown.
@@ -24,6 +41,8 @@ pub fn routes(limits: ApiLimits) -> Vec<Route> {
 struct Component {
     digest: Digest,
     state: ComponentState,
+    /// Every `name@version` that stands for it.
+    names: Vec<String>,
     class_name: Option<String>,
     name: Option<String>,
     version: Option<String>,
@@ -31,49 +50,121 @@ struct Component {
     size: u64,
     description: Value,
     imports: Vec<String>,
+    /// What a blueprint that uses it has to ask for, and the operator to allow.
+    grants: Vec<&'static str>,
     /// Why it was refused.
     reason: Option<String>,
+    /// The same for programs: the code, and what the words speak of.
+    refusal: Option<Value>,
     created_at: String,
 }
 
-impl From<ComponentRow> for Component {
-    fn from(row: ComponentRow) -> Self {
+impl Component {
+    fn new(row: ComponentRow, names: Vec<String>) -> Self {
         Self {
             digest: row.digest,
             state: row.state,
+            names,
             class_name: row.class_name,
             name: row.name,
             version: row.version,
             summary: row.summary,
             size: row.size,
             description: row.description,
+            grants: grants_of(&row.imports),
             imports: row.imports,
             reason: row.reason,
+            refusal: row.refusal,
             created_at: naive_utc(row.created_ms),
         }
     }
 }
 
-/// 201 when the component can be used at once, 202 while it is compiled.
+async fn shown(api: &ApiState, row: ComponentRow) -> Result<Component, ApiError> {
+    let names = api.store.component_names(Some(&row.digest)).await?;
+    Ok(Component::new(row, names.into_iter().map(|(_, name)| name).collect()))
+}
+
+/// 200 when the component is ready, 202 while it is compiled.
 async fn upload(
     State(api): State<ApiState>,
+    params: Params,
     WasmBody(bytes): WasmBody,
 ) -> Result<(StatusCode, Json<Component>), ApiError> {
-    let row = api.guilds.upload_component(bytes).await?;
+    let name = name(&params)?;
+    let row = api.guilds.upload_component(bytes, name.as_ref()).await?;
     let status = match row.state {
         ComponentState::Compiling => StatusCode::ACCEPTED,
-        ComponentState::Ready | ComponentState::Refused => StatusCode::CREATED,
+        ComponentState::Ready | ComponentState::Refused => StatusCode::OK,
     };
-    Ok((status, Json(row.into())))
+    Ok((status, Json(shown(&api, row).await?)))
+}
+
+/// The name and the version of the query: both, or neither.
+fn name(params: &Params) -> Result<Option<ComponentName>, ApiError> {
+    let wrong = |key: &str, words: &str| {
+        let mistake = FieldError::new("value_error", vec!["query".into(), key.into()], words, json!(params.one(key)));
+        ApiError::Invalid(vec![mistake])
+    };
+    match (params.one("name"), params.one("version")) {
+        (None, None) => Ok(None),
+        (Some(name), Some(version)) => {
+            ComponentName::new(name, version).map(Some).map_err(|words| wrong("name", &words))
+        }
+        (Some(_), None) => Err(wrong("version", "a name needs a version")),
+        (None, Some(_)) => Err(wrong("name", "a version needs a name")),
+    }
 }
 
 async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Component>>, ApiError> {
-    Ok(Json(api.store.components().await?.into_iter().map(Component::from).collect()))
+    let mut names: HashMap<Digest, Vec<String>> = HashMap::new();
+    for (digest, name) in api.store.component_names(None).await? {
+        names.entry(digest).or_default().push(name);
+    }
+    let rows = api.store.components().await?.into_iter();
+    Ok(Json(
+        rows.map(|row| (names.remove(&row.digest), row))
+            .map(|(n, row)| Component::new(row, n.unwrap_or_default()))
+            .collect(),
+    ))
 }
 
-async fn one(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result<Json<Component>, ApiError> {
-    match api.store.component(&digest).await? {
-        Some(row) => Ok(Json(row.into())),
-        None => Err(ApiError::NotFound { what: "component", id: digest.into_string() }),
-    }
+/// With `wait`, a number of seconds, it is answered when the component is compiled or
+/// they are over.
+async fn one(
+    State(api): State<ApiState>,
+    Path(digest): Path<Digest>,
+    params: Params,
+) -> Result<Json<Component>, ApiError> {
+    let wait = match params.one("wait").map(str::parse) {
+        None => Duration::ZERO,
+        Some(Ok(seconds)) => Duration::from_secs(seconds).min(COMPILED_WITHIN),
+        Some(Err(_)) => {
+            let loc = vec!["query".into(), "wait".into()];
+            let words = "wait is a whole number of seconds";
+            return Err(ApiError::Invalid(vec![FieldError::new("value_error", loc, words, json!(params.one("wait")))]));
+        }
+    };
+    let row = api.guilds.settled_component(&digest, wait).await?;
+    Ok(Json(shown(&api, row).await?))
+}
+
+async fn wasm(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result<Response, ApiError> {
+    let row = api.guilds.component(&digest).await?;
+    let file = api.guilds.component_bytes(&row.digest).await?;
+    let kind = [(header::CONTENT_TYPE, "application/wasm".to_owned()), (header::CONTENT_LENGTH, row.size.to_string())];
+    let parts = stream::try_unfold(file, async |mut file| {
+        let mut part = Vec::with_capacity(PART_BYTES);
+        let read = (&mut file).take(PART_BYTES as u64).read_to_end(&mut part).await?;
+        Ok::<_, std::io::Error>(if read == 0 { None } else { Some((part, file)) })
+    });
+    Ok((kind, Body::from_stream(parts)).into_response())
+}
+
+/// How much of a component is in memory while it is sent.
+const PART_BYTES: usize = 64 << 10;
+
+async fn delete(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result<StatusCode, ApiError> {
+    api.guilds.delete_component(&digest).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

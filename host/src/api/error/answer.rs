@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::ApiError;
 use crate::files::FilesError;
-use crate::guild::{AgentError, ComponentRefusal, DeadLetterError, SwapError};
+use crate::guild::{AgentError, ComponentError, ComponentRefusal, DeadLetterError, OciError, SwapError};
 use crate::model::read::{FieldError, Step};
 use crate::model::refusal::Refusal;
 use crate::model::status::GuildStatus;
@@ -67,16 +67,16 @@ impl ApiError {
                 Refusal::new(format!("Agent not found for class_name: {class}"), "unknown_class")
                     .hint("register it with POST /catalog/agents, or name a component in the agent"),
             ),
-            Self::UnknownComponent(digest) => (
+            Self::UnknownComponent(component) => (
                 StatusCode::BAD_REQUEST,
-                Refusal::new(format!("Component {digest} not found"), "unknown_component")
+                Refusal::new(format!("Component {component} not found"), "unknown_component")
                     .hint("upload it with POST /catalog/components"),
             ),
             Self::MayNotLaunch => {
                 (StatusCode::FORBIDDEN, Refusal::new("Insufficient permissions to launch", "may_not_launch"))
             }
             Self::GuildStopped => (StatusCode::BAD_REQUEST, Refusal::new("Guild is already stopped", "guild_stopped")),
-            Self::Refused(refusal) => refused(refusal),
+            Self::Component(error) => component(error),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Refusal::new("Not ready", "not_ready")),
             Self::NotFound { what, id } => (StatusCode::NOT_FOUND, not_found(what, &id)),
             Self::NoSuch { what, id } => (StatusCode::NOT_FOUND, no_such(what, &id)),
@@ -171,13 +171,62 @@ fn file(error: &FilesError) -> (StatusCode, Refusal) {
     }
 }
 
-fn refused(refusal: ComponentRefusal) -> (StatusCode, Refusal) {
-    let status = match refusal.code {
-        "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "host_error" => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+fn component(error: ComponentError) -> (StatusCode, Refusal) {
+    match error {
+        ComponentError::Refused(refusal) => {
+            let status = match refusal {
+                ComponentRefusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                ComponentRefusal::Host(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            (status, Refusal::new(refusal.to_string(), refusal.code()).about(refusal.context()))
+        }
+        ComponentError::NameTaken { name, holder } => {
+            let words = format!("{name} is {holder} and never becomes another component");
+            let about = json!({"name": name.name, "version": name.version, "digest": holder});
+            (StatusCode::CONFLICT, Refusal::new(words, "name_taken").hint("give it another version").about(about))
+        }
+        ComponentError::Busy { limit } => {
+            let words = format!("{limit} components wait to be compiled, and no more may");
+            let answer = Refusal::new(words, "compile_queue_full");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                answer.hint("try again later; the operator sets the limit with host.compile_queue"),
+            )
+        }
+        ComponentError::Unknown(component) => {
+            (StatusCode::NOT_FOUND, Refusal::new(format!("Component {component} not found"), "component_not_found"))
+        }
+        ComponentError::Unusable { component, reason } => (
+            StatusCode::BAD_REQUEST,
+            Refusal::new(format!("Component {component} was refused: {reason}"), "component_refused"),
+        ),
+        ComponentError::Compiling(component) => (
+            StatusCode::CONFLICT,
+            Refusal::new(format!("Component {component} is still being compiled"), "component_compiling")
+                .hint("GET /catalog/components/DIGEST?wait=30 is answered when it is ready"),
+        ),
+        ComponentError::InUse { digest, by } => (
+            StatusCode::CONFLICT,
+            Refusal::new(format!("Component {digest} is in use by {}", by.join(", ")), "component_in_use")
+                .about(json!({"by": by})),
+        ),
+        ComponentError::Registry(error) => registry(&error),
+        ComponentError::Store(_) | ComponentError::Host(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Refusal::new("Internal Server Error", "internal_error"))
+        }
+    }
+}
+
+fn registry(error: &OciError) -> (StatusCode, Refusal) {
+    let (status, code) = match error {
+        OciError::Reference { .. } => (StatusCode::BAD_REQUEST, "invalid_reference"),
+        OciError::Denied { .. } => (StatusCode::FORBIDDEN, "registry_not_allowed"),
+        OciError::NoComponent(_) => (StatusCode::BAD_REQUEST, "not_a_component"),
+        OciError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        OciError::Registry { .. } => (StatusCode::BAD_GATEWAY, "registry_failed"),
     };
-    (status, Refusal { hint: refusal.hint, ..Refusal::new(refusal.message, refusal.code) })
+    (status, Refusal::new(error.to_string(), code))
 }
 
 fn not_found(what: &str, id: &str) -> Refusal {

@@ -50,10 +50,6 @@ pub fn text() -> Schema {
     Object::with_type(Type::String).into()
 }
 
-pub fn number() -> Schema {
-    Object::with_type(Type::Integer).into()
-}
-
 pub fn texts() -> Schema {
     ArrayBuilder::new().items(RefOr::T(text())).build().into()
 }
@@ -64,6 +60,10 @@ pub fn list_of<T: ToSchema>() -> Schema {
 
 pub fn flag() -> Schema {
     Object::with_type(Type::Boolean).into()
+}
+
+pub fn number() -> Schema {
+    Object::with_type(Type::Integer).into()
 }
 
 pub fn any_object() -> Schema {
@@ -140,6 +140,10 @@ impl Op {
 
     pub fn gives_object(self, status: u16) -> Self {
         self.answers(status, JSON, any_object().into())
+    }
+
+    pub fn gives_bytes(self, media_type: &str) -> Self {
+        self.answers(200, media_type, bytes().into())
     }
 
     pub fn gives_nothing(self, status: u16) -> Self {

@@ -3,7 +3,7 @@
 
 mod running;
 
-use super::operation::{Op, delete, flag, get, list_of, post, tagged, text, texts};
+use super::operation::{Op, delete, flag, get, list_of, number, post, put, tagged, text, texts};
 use super::schemas as s;
 
 /// All operations, in the order in which people read them.
@@ -135,12 +135,31 @@ fn components() -> Vec<Op> {
         "components",
         [
             post("/catalog/components", "uploadComponent", "Upload a component; its bytes name it")
+                .optional("name", text(), "A name for it, with `version`; the two never stand for another component")
+                .optional("version", text(), "The version of `name`")
                 .takes_bytes("application/wasm")
-                .gives::<s::Component>(201)
+                .gives::<s::Component>(200)
                 .gives::<s::Component>(202)
-                .fails([413, 415, 422]),
+                .fails([409, 413, 415, 422, 503]),
             get("/catalog/components", "listComponents", "All components").gives_list::<s::Component>(200),
-            get("/catalog/components/{digest}", "getComponent", "A component").gives::<s::Component>(200).fails([404]),
+            get("/catalog/components/{digest}", "getComponent", "A component")
+                .optional("wait", number(), "Seconds, at most 30, to wait while it is compiled")
+                .gives::<s::Component>(200)
+                .fails([404, 422]),
+            get("/catalog/components/{digest}/wasm", "getComponentBytes", "The bytes of a component")
+                .gives_bytes("application/wasm")
+                .fails([404]),
+            delete("/catalog/components/{digest}", "deleteComponent", "Remove a component that nobody needs")
+                .gives_nothing(204)
+                .fails([404, 409]),
+            put(
+                "/catalog/agents/{class_name}/component",
+                "bindComponent",
+                "Have a component serve an agent class from now on",
+            )
+            .takes::<s::ComponentBinding>()
+            .gives_nothing(204)
+            .fails([404, 409]),
         ],
     )
 }

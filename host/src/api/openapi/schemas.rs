@@ -33,6 +33,9 @@ pub struct Error {
     /// What would help.
     #[schema(nullable = false)]
     hint: Option<String>,
+    /// What the words speak of, by name, for programs.
+    #[schema(nullable = false)]
+    context: Option<Value>,
     trace_id: String,
 }
 
@@ -333,6 +336,8 @@ struct AgentDependencyOutput {
 pub struct Component {
     digest: String,
     state: ComponentState,
+    /// Every `name@version` that stands for it.
+    names: Vec<String>,
     #[schema(required = true)]
     class_name: Option<String>,
     #[schema(required = true)]
@@ -345,10 +350,30 @@ pub struct Component {
     /// What the component says of itself.
     description: Value,
     imports: Vec<String>,
+    /// What a blueprint that uses it has to ask for, and the operator to allow.
+    grants: Vec<String>,
     /// Why it was refused.
     #[schema(required = true)]
     reason: Option<String>,
+    /// The same for programs.
+    #[schema(required = true)]
+    refusal: Option<ComponentRefusal>,
     created_at: String,
+}
+
+#[derive(ToSchema)]
+struct ComponentRefusal {
+    /// Stable, as in errors.
+    code: String,
+    /// What the words speak of, by name.
+    context: Value,
+}
+
+/// What serves an agent class.
+#[derive(ToSchema)]
+pub struct ComponentBinding {
+    /// A digest, or `name@version`.
+    component: String,
 }
 
 #[derive(ToSchema)]

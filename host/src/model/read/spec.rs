@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     FieldError, Fields, Mistakes, document, entries, flag, free, list, number, object, sized, text, trimmed, whole,
 };
+use crate::model::component::ComponentRef;
 use crate::model::ids::{AgentId, Digest, random_id};
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip, SandboxSpec};
 
@@ -70,7 +71,7 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
         let additional_dependencies = f.or("additional_dependencies", Vec::new(), list(trimmed));
         let resources = f.or("resources", ResourceSpec::default(), resources);
         let qos = f.or("qos", QosSpec::default(), qos);
-        let component = f.optional("component", digest);
+        let component = f.optional("component", ComponentRef::read);
         let sandbox = f.optional("sandbox", |value, mistakes| sandbox(value, mistakes, ceilings));
         let name = name?;
         Some(AgentSpec {
@@ -87,7 +88,7 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
             additional_dependencies: additional_dependencies?,
             resources: resources?,
             qos: qos?,
-            component: component?.map(Digest::into_string),
+            component: component?,
             sandbox: sandbox?,
         })
     })(value, mistakes)
@@ -111,12 +112,10 @@ fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
 
 /// `sha256:` and 64 lower-case hex digits.
 pub fn digest(value: &Value, mistakes: &mut Mistakes) -> Option<Digest> {
-    let given = trimmed(value, mistakes)?;
-    let is_hex = |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if given.strip_prefix("sha256:").is_some_and(is_hex) {
-        return Some(Digest::from(given));
+    match ComponentRef::parse(&trimmed(value, mistakes)?) {
+        Ok(ComponentRef::Digest(digest)) => Some(digest),
+        Ok(_) | Err(_) => mistakes.refuse("a component is named by its digest, sha256: and 64 hex digits", value),
     }
-    mistakes.refuse("a component is named by its digest, sha256: and 64 hex digits", value)
 }
 
 fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {

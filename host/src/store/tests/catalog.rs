@@ -13,7 +13,7 @@ async fn blueprint(store: &Store, exposure: &str) -> Blueprint {
         "agent_icons": {"A": "a.png"},
     });
     let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
-    store.insert_blueprint(&blueprint, 11).await.unwrap();
+    store.insert_blueprint(&blueprint, &Pins::new(), 11).await.unwrap();
     blueprint
 }
 

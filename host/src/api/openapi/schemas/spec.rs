@@ -73,8 +73,8 @@ struct AgentSpec {
     resources: Option<ResourceSpec>,
     #[schema(nullable = false)]
     qos: Option<QOSSpec>,
-    /// The component that serves the agent, by its digest; else the one that the catalog binds its class to.
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    /// The component that serves the agent: its digest, `name@version`, or its place in a registry,
+    /// `oci://…@sha256:…`; else the one that the catalog binds its class to.
     component: Option<String>,
     sandbox: Option<SandboxSpec>,
 }

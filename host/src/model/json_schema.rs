@@ -1,11 +1,13 @@
 //! JSON Schemas that clients and components bring: nothing is fetched for them, and
 //! their patterns are matched in linear time.
 
+use std::collections::HashMap;
+
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
-use crate::model::read::{FieldError, Step};
+use super::read::{FieldError, Step};
 
 /// A schema that is one.
 pub struct Schema(Validator);
@@ -26,6 +28,7 @@ impl Schema {
     /// # Errors
     /// What is wrong with the schema.
     pub fn new(schema: &Value) -> Result<Self, String> {
+        Unfolding::check(schema)?;
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
         options.build(schema).map(Self).map_err(|error| words(&error))
     }
@@ -101,6 +104,107 @@ fn quoted(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"))
 }
 
+/// The most schemas that a schema may consist of when each reference is replaced by
+/// what it refers to, as the validator does: a small text can stand for 2^40 of them.
+const MAX_UNFOLDED: usize = 20_000;
+/// How deep schemas may stand in one another.
+const MAX_DEPTH: usize = 128;
+/// The keys of references, and of what they may name besides places.
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+const ANCHORS: [&str; 2] = ["$anchor", "$dynamicAnchor"];
+
+/// Counts how large a schema is when its references are unfolded.
+struct Unfolding<'s> {
+    root: &'s Value,
+    anchors: HashMap<&'s str, &'s Value>,
+    /// The sizes that are known, by where a value is in memory; none while it is counted.
+    sizes: HashMap<*const Value, Option<usize>>,
+}
+
+impl<'s> Unfolding<'s> {
+    fn check(root: &'s Value) -> Result<(), String> {
+        let mut unfolding = Self { root, anchors: HashMap::new(), sizes: HashMap::new() };
+        unfolding.find_anchors(root, 0)?;
+        unfolding.size(root, 0).map(|_| ())
+    }
+
+    fn find_anchors(&mut self, value: &'s Value, depth: usize) -> Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("the schema is more than {MAX_DEPTH} deep"));
+        }
+        if let Value::Object(fields) = value {
+            for anchor in ANCHORS.iter().filter_map(|key| fields.get(*key)?.as_str()) {
+                if self.anchors.insert(anchor, value).is_some() {
+                    return Err(format!("two parts of the schema have the anchor `{anchor}`"));
+                }
+            }
+            // From another base, references would mean other places.
+            let draft = self.root.get("$schema").and_then(Value::as_str).unwrap_or_default();
+            let id = if draft.contains("draft-04") { "id" } else { "$id" };
+            if depth > 0 && fields.get(id).is_some_and(Value::is_string) {
+                return Err("only the whole schema may have an `$id`".to_owned());
+            }
+        }
+        children(value).try_for_each(|child| self.find_anchors(child, depth + 1))
+    }
+
+    fn size(&mut self, value: &'s Value, depth: usize) -> Result<usize, String> {
+        if !(value.is_object() || value.is_array()) {
+            return Ok(0);
+        }
+        if depth > 2 * MAX_DEPTH {
+            return Err(format!("the references of the schema lead more than {} deep", 2 * MAX_DEPTH));
+        }
+        match self.sizes.get(&std::ptr::from_ref(value)) {
+            Some(Some(size)) => return Ok(*size),
+            // It contains itself, which the validator follows only as far as a value goes.
+            Some(None) => return Ok(1),
+            None => {}
+        }
+        self.sizes.insert(value, None);
+        let mut size = 1_usize;
+        for key in REFERENCES {
+            if let Some(reference) = value.get(key).and_then(Value::as_str)
+                && let Some(meant) = self.meant(reference)?
+            {
+                size = size.saturating_add(self.size(meant, depth + 1)?);
+            }
+        }
+        for child in children(value) {
+            size = size.saturating_add(self.size(child, depth + 1)?);
+        }
+        if size > MAX_UNFOLDED {
+            return Err(format!("the schema unfolds to more than {MAX_UNFOLDED} schemas"));
+        }
+        self.sizes.insert(value, Some(size));
+        Ok(size)
+    }
+
+    /// What a reference refers to; none for the schema of schemas, which is no larger
+    /// than it is.
+    fn meant(&self, reference: &str) -> Result<Option<&'s Value>, String> {
+        if reference.starts_with("http://json-schema.org/") || reference.starts_with("https://json-schema.org/") {
+            return Ok(None);
+        }
+        let meant = match reference.strip_prefix('#').map(decoded) {
+            Some(place) if place.is_empty() || place.starts_with('/') => self.root.pointer(&place),
+            Some(anchor) => self.anchors.get(anchor.as_str()).copied(),
+            None => None,
+        };
+        let nothing = || format!("the schema refers to `{reference}`, which is not in it: nothing is fetched");
+        meant.map(Some).ok_or_else(nothing)
+    }
+}
+
+fn children(value: &Value) -> impl Iterator<Item = &Value> {
+    let (fields, items) = (value.as_object(), value.as_array());
+    fields.into_iter().flat_map(|fields| fields.values()).chain(items.into_iter().flatten())
+}
+
+fn decoded(fragment: &str) -> String {
+    percent_encoding::percent_decode_str(fragment).decode_utf8_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -155,6 +259,31 @@ mod tests {
         assert!(Schema::new(&json!({"$ref": "http://localhost:1/x.json"})).is_err());
         assert!(Schema::new(&json!({"$ref": "file:///etc/hostname"})).is_err());
         assert!(Schema::new(&json!({"pattern": "(a)\\1"})).is_err(), "no pattern that needs to go back");
+    }
+
+    #[test]
+    fn a_small_schema_that_stands_for_a_large_one_is_refused() {
+        let unfolded = |levels: usize, reference: &dyn Fn(usize) -> String| {
+            let twice = |n: usize| {
+                let to = reference(n + 1);
+                json!({"$anchor": format!("d{n}"), "allOf": [{"$ref": to.clone()}, {"$ref": to}]})
+            };
+            let mut defs: serde_json::Map<String, Value> = (0..levels).map(|n| (format!("d{n}"), twice(n))).collect();
+            defs.insert(format!("d{levels}"), json!({"$anchor": format!("d{levels}"), "type": "string"}));
+            Schema::new(&json!({"$defs": defs, "$ref": reference(0)})).map(|_| ())
+        };
+        for reference in [&|n| format!("#/$defs/d{n}"), &|n| format!("#d{n}"), &|n| format!("#/%24defs/d{n}")]
+            as [&dyn Fn(usize) -> String; 3]
+        {
+            assert_eq!(unfolded(3, reference), Ok(()));
+            assert!(unfolded(40, reference).unwrap_err().contains("more than 20000 schemas"));
+        }
+        let other_base = json!({"$defs": {"a": {"$id": "http://a/b", "$defs": {}}}});
+        assert!(Schema::new(&other_base).err().unwrap().contains("`$id`"));
+        let deep = (0..200).fold(json!({}), |inner, _| json!({"not": inner}));
+        assert!(Schema::new(&deep).err().unwrap().contains("128 deep"));
+        let named_id = json!({"properties": {"$id": {"type": "string"}, "id": {"const": "x"}}});
+        assert!(Schema::new(&named_id).is_ok());
     }
 
     #[test]

@@ -1,0 +1,464 @@
+//! `guildhall component`: what an author does with a component's file, without a
+//! server. The sandbox is the one that a host has, with its usual limits.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::model::clock::Clock;
+use crate::model::payload;
+use crate::oci::{self, Place};
+use crate::sandbox::{
+    Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
+    MemoryBudget, Outline, Progress, Refusal, Sandbox, SandboxConfig, Setup, StartFault, Turn, TurnEnd, digest_of,
+    grants,
+};
+
+/// Look at a component's file and try it.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what a component imports and exports, which grants it needs, and what it says it is.
+    Inspect(Inspect),
+    /// Say whether a host would take a component, and if not, why: exits with 0 or 1.
+    Check(Inspect),
+    /// Run one message through a component and show what it says: exits with 0 when it was served, else with 1.
+    Call(Call),
+    /// Push a component to an OCI registry; prints the reference by which blueprints name it.
+    Push(Exchange),
+    /// Pull a component from an OCI registry into a file.
+    Pull(Exchange),
+}
+
+#[derive(Debug, Args)]
+pub struct Exchange {
+    /// Where it is in a registry, such as ghcr.io/acme/greeter:1.0.
+    reference: String,
+    /// A component's file.
+    file: PathBuf,
+    /// The user of the registry; the password is read from the environment variable GUILDHALL_OCI_PASSWORD.
+    #[arg(long)]
+    user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A component's file.
+    file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Call {
+    /// A component's file.
+    file: PathBuf,
+    /// The message's payload, a JSON object; read from standard input unless given.
+    #[arg(long)]
+    payload: Option<String>,
+    /// The message's format.
+    #[arg(long, default_value = "text")]
+    format: String,
+    /// The topic on which the agent gets it.
+    #[arg(long, default_value = "default_topic")]
+    topic: String,
+    /// The agent's properties, a JSON object, as a blueprint has them.
+    #[arg(long, default_value = "{}")]
+    properties: String,
+    /// Fuel of the turn (`sandbox.fuel`).
+    #[arg(long, default_value_t = Limit::Fuel.row().default)]
+    fuel: u64,
+    /// Linear memory in MiB (`sandbox.memory_mib`).
+    #[arg(long, default_value_t = Limit::Memory.row().default)]
+    memory_mib: u64,
+    /// Wall time of the turn in milliseconds (`sandbox.timeout_ms`).
+    #[arg(long, default_value_t = Limit::Timeout.row().default)]
+    timeout_ms: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The exit code when the component will not do; that of wrong usage is 2.
+const NO: u8 = 1;
+const MISUSED: u8 = 2;
+
+impl Command {
+    /// Does it; the exit code says how it went.
+    pub async fn run(self) -> ExitCode {
+        let done = match self {
+            Self::Inspect(inspect) => inspect.inspect().await,
+            Self::Check(check) => check.check().await,
+            Self::Call(call) => call.run().await,
+            Self::Push(exchange) => exchange.push().await,
+            Self::Pull(exchange) => exchange.pull().await,
+        };
+        done.unwrap_or_else(|error| {
+            let _ = writeln!(std::io::stderr(), "guildhall: {error:#}");
+            ExitCode::from(MISUSED)
+        })
+    }
+}
+
+impl Inspect {
+    async fn inspect(&self) -> anyhow::Result<ExitCode> {
+        let bytes = read(&self.file)?;
+        let outline = match Outline::read(&bytes, &Limits::default()) {
+            Ok(outline) => outline,
+            Err(refusal) => return Ok(self.refused(&refusal)),
+        };
+        let prepared = prepare(&sandbox()?, bytes.clone()).await;
+        let fits = prepared.as_ref().map(|component| &component.description);
+        print(&if self.json { pretty(&inspected(&bytes, &outline, fits)) } else { shown(&bytes, &outline, fits) });
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn check(&self) -> anyhow::Result<ExitCode> {
+        let prepared = prepare(&sandbox()?, read(&self.file)?).await;
+        let component = match prepared {
+            Ok(component) => component,
+            Err(refusal) => return Ok(self.refused(&refusal)),
+        };
+        let needed = grants(&component.imports);
+        print(&if self.json {
+            pretty(&json!({"fits": true, "class_name": component.description.class_name, "grants": needed}))
+        } else {
+            let class = &component.description.class_name;
+            format!("{} fits: {class}, grants needed: {}\n", self.file.display(), or_none(needed.join(", ")))
+        });
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn refused(&self, refusal: &Refusal) -> ExitCode {
+        print(&if self.json {
+            pretty(&json!({"fits": false, "refusal": refused(refusal)}))
+        } else {
+            format!("{} does not fit: {refusal} [{}]\n", self.file.display(), refusal.code())
+        });
+        ExitCode::from(NO)
+    }
+}
+
+impl Exchange {
+    async fn push(&self) -> anyhow::Result<ExitCode> {
+        let place = Place::read(&self.reference)?;
+        let bytes = read(&self.file)?;
+        let outline = match Outline::read(&bytes, &Limits::default()) {
+            Ok(outline) => outline,
+            Err(refusal) => anyhow::bail!("{} is not pushed: {refusal}", self.file.display()),
+        };
+        let now_ms = Clock::system().now_ms();
+        let pushed =
+            oci::push(&place, &self.auth()?, bytes.to_vec(), &outline.imports, &outline.exports, now_ms).await?;
+        print(&format!("{pushed}\n"));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn pull(&self) -> anyhow::Result<ExitCode> {
+        let place = Place::read(&self.reference)?;
+        let most = Limit::Component.row().ceiling << 20;
+        let bytes = oci::pull(&place, &self.auth()?, most).await?;
+        std::fs::write(&self.file, &bytes).with_context(|| format!("{} cannot be written", self.file.display()))?;
+        print(&format!("{}\n", digest_of(&bytes)));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn auth(&self) -> anyhow::Result<oci::Auth> {
+        let Some(user) = &self.user else { return Ok(oci::Auth::Anonymous) };
+        let password = std::env::var("GUILDHALL_OCI_PASSWORD").context("GUILDHALL_OCI_PASSWORD is not set")?;
+        Ok(oci::Auth::Basic(user.clone(), password))
+    }
+}
+
+fn sandbox() -> anyhow::Result<Sandbox> {
+    Ok(Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() })?)
+}
+
+fn read(file: &Path) -> anyhow::Result<Arc<[u8]>> {
+    Ok(std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?.into())
+}
+
+async fn prepare(sandbox: &Sandbox, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+    sandbox.check(&bytes)?;
+    sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await
+}
+
+fn refused(refusal: &Refusal) -> Value {
+    json!({"code": refusal.code(), "reason": refusal.to_string(), "context": refusal.context()})
+}
+
+fn inspected(bytes: &[u8], outline: &Outline, fits: Result<&Description, &Refusal>) -> Value {
+    let formats = |formats: &[Format]| -> Value {
+        formats.iter().map(|format| json!({"name": format.name, "json_schema": format.json_schema})).collect()
+    };
+    let description = fits.ok().map(|said| {
+        json!({
+            "class_name": said.class_name, "name": said.name, "version": said.version, "summary": said.summary,
+            "receives": formats(&said.receives), "emits": formats(&said.emits),
+            "properties_schema": said.properties_schema,
+        })
+    });
+    json!({
+        "digest": digest_of(bytes), "size": bytes.len(), "imports": outline.imports, "exports": outline.exports,
+        "grants": grants(&outline.imports), "functions": outline.functions,
+        "longest_function": outline.longest_function, "parts": outline.parts, "items": outline.items,
+        "fits": fits.is_ok(), "description": description, "refusal": fits.err().map(refused),
+    })
+}
+
+fn shown(bytes: &[u8], outline: &Outline, fits: Result<&Description, &Refusal>) -> String {
+    let names = |formats: &[Format]| or_none(formats.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "));
+    let mut rows = vec![
+        ("digest", digest_of(bytes).into_string()),
+        ("size", format!("{} bytes", bytes.len())),
+        ("functions", format!("{}, the longest {} bytes", outline.functions, outline.longest_function)),
+        ("exports", or_none(outline.exports.join("\n"))),
+        ("imports", or_none(outline.imports.join("\n"))),
+        ("grants", or_none(grants(&outline.imports).join(", "))),
+    ];
+    match fits {
+        Ok(said) => rows.extend([
+            ("class", said.class_name.clone()),
+            ("name", format!("{} {}", said.name, said.version)),
+            ("summary", said.summary.clone()),
+            ("receives", if said.receives.is_empty() { "every format".to_owned() } else { names(&said.receives) }),
+            ("emits", names(&said.emits)),
+            ("properties", said.properties_schema.to_string()),
+            ("fits", "yes".to_owned()),
+        ]),
+        Err(refusal) => rows.push(("fits", format!("no: {refusal} [{}]", refusal.code()))),
+    }
+    let line = |(name, value): (&str, String)| format!("{name:<10} {}\n", value.replace('\n', "\n           "));
+    rows.into_iter().map(line).collect()
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+/// What a component said past the turn's end: its log, and its progress.
+#[derive(Default)]
+struct Heard {
+    log: Mutex<Vec<Value>>,
+    progress: Mutex<Vec<Value>>,
+}
+
+fn take(list: &Mutex<Vec<Value>>) -> Vec<Value> {
+    std::mem::take(&mut list.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn put(list: &Mutex<Vec<Value>>, value: Value) {
+    list.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+}
+
+impl Call {
+    async fn run(&self) -> anyhow::Result<ExitCode> {
+        let bytes = read(&self.file)?;
+        let limits = self.limits()?;
+        let payload = self.payload()?;
+        payload::check_object(&self.properties).map_err(|words| anyhow::anyhow!("--properties: {words}"))?;
+        let sandbox = sandbox()?;
+        let component = match prepare(&sandbox, bytes).await {
+            Ok(component) => component,
+            Err(refusal) => return Ok(self.say("refused", refused(&refusal), &refusal.to_string())),
+        };
+        let heard = Arc::new(Heard::default());
+        let setup = self.setup(&component, limits, &heard);
+        let body = match sandbox.start(&component, setup).await {
+            Ok(body) => body,
+            Err(StartFault::Refused(reason)) => return Ok(self.say("not_started", json!(reason), &reason)),
+            Err(StartFault::Broken(fault)) => return Ok(self.say("not_started", json!(fault), &fault.to_string())),
+        };
+        let (_, turn) = body.receive(self.delivery(payload)).await;
+        let is_served = matches!(turn.end, TurnEnd::Done { .. });
+        let told = told(turn, &heard);
+        print(&if self.json { pretty(&told) } else { in_lines(&told) });
+        Ok(ExitCode::from(if is_served { 0 } else { NO }))
+    }
+
+    /// The component did not come as far as to get the message.
+    fn say(&self, end: &str, about: Value, words: &str) -> ExitCode {
+        print(&if self.json { pretty(&json!({"end": end, "reason": about})) } else { format!("{end}: {words}\n") });
+        ExitCode::from(NO)
+    }
+
+    fn limits(&self) -> anyhow::Result<Limits> {
+        let asked = crate::model::spec::SandboxSpec {
+            fuel: Some(self.fuel),
+            memory_mib: Some(self.memory_mib),
+            timeout_ms: Some(self.timeout_ms),
+            ..Default::default()
+        };
+        Ok(Limits::allowed().for_agent(&asked, None)?)
+    }
+
+    fn payload(&self) -> anyhow::Result<String> {
+        let payload = match &self.payload {
+            Some(payload) => payload.clone(),
+            None => {
+                if std::io::stdin().is_terminal() {
+                    let _ = writeln!(std::io::stderr(), "the payload is read from here: a JSON object, then Ctrl-D");
+                }
+                let mut text = String::new();
+                std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+                text
+            }
+        };
+        payload::check_object(&payload).map_err(|words| anyhow::anyhow!("the payload: {words}"))?;
+        let most = Limit::PayloadBytes.row().default;
+        anyhow::ensure!(
+            payload.len() as u64 <= most,
+            "the payload has {} bytes and may have {most} (`{}`)",
+            payload.len(),
+            Limit::PayloadBytes.row().setting
+        );
+        Ok(payload)
+    }
+
+    fn setup(&self, component: &Component, limits: Limits, heard: &Arc<Heard>) -> Setup {
+        let (log, progress) = (heard.clone(), heard.clone());
+        let empty: Arc<str> = Arc::from("{}");
+        Setup {
+            identity: Identity {
+                guild_id: "guild".to_owned(),
+                guild_name: "Guild".to_owned(),
+                agent_id: "agent".to_owned(),
+                agent_name: component.description.name.clone(),
+                class_name: component.description.class_name.clone(),
+            },
+            properties: self.properties.clone(),
+            guild_memory: MemoryBudget::new(limits.memory_bytes()),
+            limits,
+            progress: Some(Arc::new(move |said: Progress| {
+                put(&progress.progress, json!({"format": said.format, "payload": json_of(&said.payload)}));
+            })),
+            log: Arc::new(move |line| put(&log.log, json!(line.text))),
+            agent_state: empty.clone(),
+            guild_state: empty,
+        }
+    }
+
+    fn delivery(&self, payload: String) -> Delivery {
+        let now_ms = Clock::system().now_ms();
+        let message = GuestMessage {
+            id: 1,
+            format: self.format.clone(),
+            payload,
+            sender: GuestTag { id: Some("user".to_owned()), name: Some("User".to_owned()) },
+            topic: self.topic.clone(),
+            recipients: Vec::new(),
+            thread: vec![1],
+            in_response_to: None,
+            conversation_id: None,
+            priority: 4,
+            timestamp_ms: now_ms,
+            is_error: false,
+            session_state: None,
+            traceparent: None,
+            attempt: 1,
+            budget_ms: u32::try_from(self.timeout_ms).unwrap_or(u32::MAX),
+        };
+        Delivery { message, agent_state: Arc::from("{}"), guild_state: Arc::from("{}") }
+    }
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn emitted(emit: &Emit) -> Value {
+    let mut shown = json!({"format": emit.format, "payload": json_of(emit.payload.get())});
+    let state = emit.session_state.as_ref().map(|state| json_of(state.get()));
+    for (key, value) in [
+        ("topics", json!(emit.topics)),
+        ("recipients", json!(emit.recipients)),
+        ("priority", json!(emit.priority)),
+        ("new_thread", json!(emit.new_thread)),
+        ("session_state", json!(state)),
+        ("reason", json!(emit.reason)),
+    ] {
+        if !(value.is_null() || value == json!([]) || value == json!(false)) {
+            shown[key] = value;
+        }
+    }
+    shown
+}
+
+/// All that came of a turn.
+fn told(turn: Turn, heard: &Heard) -> Value {
+    let usage = json!({
+        "fuel": turn.usage.fuel_used, "peak_memory_bytes": turn.usage.peak_memory_bytes,
+        "wall_us": u64::try_from(turn.usage.wall.as_micros()).unwrap_or(u64::MAX),
+    });
+    let patches = |patches: &[String]| -> Value { patches.iter().map(|patch| json_of(patch)).collect() };
+    let mut told = match turn.end {
+        TurnEnd::Done { emits, agent_patches, guild_patches } => json!({
+            "end": "done", "emits": emits.iter().map(emitted).collect::<Vec<_>>(),
+            "agent_state": patches(&agent_patches), "guild_state": patches(&guild_patches),
+        }),
+        TurnEnd::Declined(Failure::Reject(reason)) => json!({"end": "rejected", "reason": reason}),
+        TurnEnd::Declined(Failure::Retry { reason, after_ms }) => {
+            json!({"end": "retry", "reason": reason, "after_ms": after_ms})
+        }
+        TurnEnd::Declined(Failure::Other(reason)) => json!({"end": "failed", "reason": reason}),
+        TurnEnd::Cancelled => json!({"end": "cancelled"}),
+        TurnEnd::Broken(fault) => json!({"end": "broken", "fault": fault}),
+    };
+    told["usage"] = usage;
+    told["progress"] = take(&heard.progress).into();
+    told["log"] = take(&heard.log).into();
+    told
+}
+
+/// The same for people.
+fn in_lines(told: &Value) -> String {
+    let mut text = String::new();
+    let items = |key: &str| told[key].as_array().into_iter().flatten();
+    for (key, what) in
+        [("log", "log"), ("progress", "progress"), ("agent_state", "agent state"), ("guild_state", "guild state")]
+    {
+        for item in items(key) {
+            let item = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+            text += &format!("{what}: {item}\n");
+        }
+    }
+    for emit in items("emits") {
+        text += &format!("emit {}: {}\n", emit["format"].as_str().unwrap_or_default(), emit["payload"]);
+        for (key, value) in
+            emit.as_object().into_iter().flatten().filter(|(key, _)| *key != "format" && *key != "payload")
+        {
+            text += &format!("     {key}: {value}\n");
+        }
+    }
+    let end = told["end"].as_str().unwrap_or_default();
+    match (&told["reason"], &told["fault"]["message"]) {
+        (Value::String(reason), _) => text += &format!("{end}: {reason}\n"),
+        (_, Value::String(message)) => {
+            let kind = told["fault"]["kind"].as_str().unwrap_or_default();
+            text += &format!("{end}: {kind}: {message}\n");
+        }
+        _ => text += &format!("{end}\n"),
+    }
+    for frame in told["fault"]["backtrace"].as_array().into_iter().flatten() {
+        text += &format!("  at {}\n", frame.as_str().unwrap_or_default());
+    }
+    let usage = &told["usage"];
+    text + &format!(
+        "fuel {}, peak memory {} bytes, {} µs\n",
+        usage["fuel"], usage["peak_memory_bytes"], usage["wall_us"]
+    )
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn print(text: &str) {
+    // Whoever reads may have had enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,120 @@
+//! How a component is named: by the digest of its bytes, by a name and a version
+//! that stand for one digest for ever, or by its place in a registry.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::ids::Digest;
+use super::read::{Mistakes, trimmed};
+
+/// Longest name and longest version, in bytes.
+const MAX_NAME: usize = 128;
+const MAX_VERSION: usize = 64;
+/// Longest place in a registry, in bytes.
+const MAX_PLACE: usize = 512;
+
+/// `name@version`: letters, digits and a few signs, beginning with a letter or digit;
+/// a name may have spaces inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentName {
+    pub name: String,
+    pub version: String,
+}
+
+impl ComponentName {
+    /// # Errors
+    /// What is wrong with the name or the version, as a sentence.
+    pub fn new(name: &str, version: &str) -> Result<Self, String> {
+        let is_spelt = |text: &str, most: usize, signs: &str| {
+            let begins_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+            begins_well
+                && !text.ends_with(' ')
+                && text.len() <= most
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
+        };
+        if !is_spelt(name, MAX_NAME, "._-/: ") {
+            return Err(format!(
+                "a component's name has 1 to {MAX_NAME} letters, digits, spaces and . _ - / :, not {name:?}"
+            ));
+        }
+        if !is_spelt(version, MAX_VERSION, "._-+") {
+            return Err(format!(
+                "a component's version has 1 to {MAX_VERSION} letters, digits and . _ - +, not {version:?}"
+            ));
+        }
+        Ok(Self { name: name.to_owned(), version: version.to_owned() })
+    }
+}
+
+impl fmt::Display for ComponentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// What a spec names as the component of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentRef {
+    Digest(Digest),
+    Named(ComponentName),
+    /// `oci://registry/repository@sha256:…`: the version is the digest of the manifest.
+    Registry(ComponentName),
+}
+
+impl ComponentRef {
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_hex =
+            |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.starts_with("oci://") {
+            return match text.rsplit_once("@sha256:") {
+                Some((place, digits)) if is_hex(digits) && text.len() <= MAX_PLACE => {
+                    Ok(Self::Registry(ComponentName { name: place.to_owned(), version: format!("sha256:{digits}") }))
+                }
+                _ => Err("a component in a registry is named by the digest of its manifest, \
+                          oci://registry/repository@sha256: and 64 hex digits: a tag may move"
+                    .to_owned()),
+            };
+        }
+        match (text.strip_prefix("sha256:"), text.rsplit_once('@')) {
+            (Some(digits), _) if is_hex(digits) => Ok(Self::Digest(Digest::from(text))),
+            (None, Some((name, version))) => ComponentName::new(name, version).map(Self::Named),
+            _ => Err("a component is named by its digest, sha256: and 64 hex digits, by name@version, or by its place in a registry, oci://…@sha256:…".to_owned()),
+        }
+    }
+
+    /// Reads a reference; the text comes back, trimmed.
+    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<String> {
+        let given = trimmed(value, mistakes)?;
+        match Self::parse(&given) {
+            Ok(_) => Some(given),
+            Err(words) => mistakes.refuse(&words, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_named_by_digest_or_by_name_and_version() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(ComponentRef::parse(&digest), Ok(ComponentRef::Digest(digest.as_str().into())));
+        let Ok(ComponentRef::Named(name)) = ComponentRef::parse("acme:tools/greeter@1.0.0-rc.1+b") else { panic!() };
+        assert_eq!((name.name.as_str(), name.version.as_str()), ("acme:tools/greeter", "1.0.0-rc.1+b"));
+        assert_eq!(name.to_string(), "acme:tools/greeter@1.0.0-rc.1+b");
+        for wrong in
+            ["sha256:00", &digest.to_uppercase(), "greeter", "@1", "greeter@", "a @1", " a@1", "greeter@1 2", "é@1", ""]
+        {
+            assert!(ComponentRef::parse(wrong).is_err(), "{wrong}");
+        }
+        let place = format!("oci://localhost:5000/acme/greeter@{digest}");
+        let Ok(ComponentRef::Registry(named)) = ComponentRef::parse(&place) else { panic!() };
+        assert_eq!((named.to_string(), named.version), (place, digest));
+        assert!(ComponentRef::parse("oci://ghcr.io/acme/greeter:1").unwrap_err().contains("a tag may move"));
+        assert!(ComponentName::new(&"n".repeat(129), "1").unwrap_err().contains("1 to 128"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What compiles: a process of its own, this program with the hidden subcommand
+//! `compile`. It reads a component from its standard input, writes the code to its
+//! standard output, and holds itself to the limits that it is given, so that
+//! nothing which a stranger uploads can use up the host.
+
+use std::io::{self, Read, Write};
+use std::os::unix::process::parent_id;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+use super::engine::engine_config;
+
+/// The limits of one compilation; zero is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+pub struct Budget {
+    /// Seconds of CPU time.
+    #[arg(long)]
+    pub cpu_s: u64,
+    /// Address space, in MiB.
+    #[arg(long)]
+    pub memory_mib: u64,
+    /// What may be written, in MiB.
+    #[arg(long)]
+    pub output_mib: u64,
+}
+
+/// The exit code of a component that does not compile; standard error says why.
+pub(super) const REFUSED: u8 = 3;
+/// The exit code when the host is at fault; standard error says why.
+pub(super) const FAILED: u8 = 4;
+/// What standard error begins with when the memory was not enough. Most often the
+/// allocator ends the process before that can be said.
+pub(super) const NO_MEMORY: &str = "out of memory: ";
+
+/// The longest reason, in bytes.
+const MAX_REASON: usize = 4 << 10;
+
+/// The compiler's process, from its beginning to its end.
+#[must_use]
+pub fn main(budget: Budget) -> ExitCode {
+    let (code, words) = match run(budget) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failed::Refused(words)) => (REFUSED, words),
+        Err(Failed::Host(error)) => (FAILED, error.to_string()),
+    };
+    let words = &words[..words.floor_char_boundary(MAX_REASON)];
+    // Whoever started this process may have gone.
+    let _ = io::stderr().write_all(words.as_bytes());
+    ExitCode::from(code)
+}
+
+enum Failed {
+    Refused(String),
+    Host(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Host(error)
+    }
+}
+
+fn run(budget: Budget) -> Result<(), Failed> {
+    confine(budget)?;
+    end_with_the_host()?;
+    let mut config = engine_config();
+    // As many compilers run at once as may use a core each.
+    config.parallel_compilation(false);
+    let engine = Engine::new(&config).map_err(|error| Failed::Host(io::Error::other(format!("{error:#}"))))?;
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    let code = engine.precompile_component(&bytes).map_err(|error| {
+        let words = format!("{error:#}");
+        let is_memory = error.root_cause().downcast_ref::<io::Error>().is_some_and(is_out_of_memory);
+        Failed::Refused(if is_memory { format!("{NO_MEMORY}{words}") } else { words })
+    })?;
+    drop(bytes);
+    Ok(io::stdout().lock().write_all(&code)?)
+}
+
+fn is_out_of_memory(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::OutOfMemory
+}
+
+/// How nice a compiler is (0 normal, 19 most).
+const NICE: i32 = 10;
+
+/// Sets the limits of this process. The kernel keeps them from here on: over the
+/// time it ends the process with SIGXCPU, over the output with SIGXFSZ.
+#[expect(unsafe_code, reason = "libc's calls that limit the calling process")]
+fn confine(budget: Budget) -> io::Result<()> {
+    let checked = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    for (resource, limit) in [
+        (libc::RLIMIT_CPU, budget.cpu_s),
+        (libc::RLIMIT_AS, budget.memory_mib << 20),
+        (libc::RLIMIT_FSIZE, budget.output_mib << 20),
+    ] {
+        if limit > 0 {
+            let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit.saturating_add(1) };
+            // SAFETY: the structure lives until the call returns.
+            checked(unsafe { libc::setrlimit(resource, &raw const limit) })?;
+        }
+    }
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: as above; a core dump would hold what was uploaded.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })?;
+    // SAFETY: no memory is passed; 0 means this process.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) })?;
+    // When the machine's memory runs out, this process is the one to go.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    Ok(())
+}
+
+/// Ends this process soon after the host is gone, however that went.
+fn end_with_the_host() -> io::Result<()> {
+    let host = parent_id();
+    let watch = move || {
+        while parent_id() == host {
+            std::thread::sleep(WATCH_EVERY);
+        }
+        std::process::exit(i32::from(FAILED));
+    };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(watch).map(|_| ())
+}
+
+/// How often the host is looked for.
+const WATCH_EVERY: Duration = Duration::from_millis(500);

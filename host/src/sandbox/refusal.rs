@@ -1,0 +1,136 @@
+//! Why bytes are not taken as an agent, in words that say what would be right.
+
+use serde_json::{Value, json};
+
+use super::limits::{Limit, Limits};
+use crate::model::fault::Fault;
+
+/// Why bytes are not taken as an agent.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}")]
+    NotAComponent(String),
+    /// It was made for another version of the contract, or of WASI.
+    #[error(
+        "the component was built for `{found}`; this host has `{supported}`: rebuild it with the agent WIT of this version"
+    )]
+    UnsupportedContract { found: String, supported: String },
+    /// It is a component of some other world.
+    #[error(
+        "the component does not export `{expected}`, so it is no agent (it exports {}): implement the world `base` of the agent WIT",
+        listed(exports)
+    )]
+    NotAnAgent { expected: String, exports: Vec<String> },
+    #[error("the component imports `{import}`, which needs the grant `{grant}`; this host cannot grant it")]
+    MissingCapability { import: String, grant: String },
+    #[error("the component imports `{import}`, which this host does not provide: it provides {}", provided.join(", "))]
+    UnknownImport { import: String, provided: Vec<String> },
+    #[error("the component's {what} is {value} and may be at most {limit} (`{setting}`)")]
+    TooLarge { what: String, limit: u64, value: u64, setting: String },
+    /// The compiler met one of its limits.
+    #[error("compiling the component took more {what} than it may, {limit} (`{setting}`)")]
+    CompileLimit { what: String, limit: u64, setting: String },
+    #[error("the component cannot describe itself: {}", .0.message)]
+    Undescribed(Box<Fault>),
+    #[error("{0}")]
+    Invalid(String),
+    /// Not the component's fault: it may be taken later.
+    #[error("the host could not check the component: {0}")]
+    Host(String),
+}
+
+impl Refusal {
+    /// A stable name, for clients.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAComponent(_) => "not_a_component",
+            Self::UnsupportedContract { .. } => "unsupported_contract",
+            Self::NotAnAgent { .. } => "not_an_agent",
+            Self::MissingCapability { .. } => "missing_capability",
+            Self::UnknownImport { .. } => "unknown_import",
+            Self::TooLarge { .. } => "too_large",
+            Self::CompileLimit { .. } => "compile_limit",
+            Self::Undescribed(_) => "cannot_describe",
+            Self::Invalid(_) => "invalid_component",
+            Self::Host(_) => "host_error",
+        }
+    }
+
+    /// What the words speak of, by name, for programs: an object, or null.
+    #[must_use]
+    pub fn context(&self) -> Value {
+        match self {
+            Self::NotAComponent(_) | Self::Invalid(_) | Self::Host(_) => Value::Null,
+            Self::UnsupportedContract { found, supported } => json!({"found": found, "supported": supported}),
+            Self::NotAnAgent { expected, exports } => json!({"expected": expected, "exports": exports}),
+            Self::MissingCapability { import, grant } => json!({"import": import, "grant": grant}),
+            Self::UnknownImport { import, provided } => json!({"import": import, "provided": provided}),
+            Self::TooLarge { what, limit, value, setting } => {
+                json!({"what": what, "limit": limit, "value": value, "setting": setting})
+            }
+            Self::CompileLimit { what, limit, setting } => json!({"what": what, "limit": limit, "setting": setting}),
+            Self::Undescribed(fault) => json!(fault),
+        }
+    }
+
+    /// Something is more than this limit allows.
+    pub(super) fn over(limit: Limit, what: &str, most: u64, value: u64) -> Self {
+        Self::TooLarge { what: what.to_owned(), limit: most, value, setting: limit.row().setting.to_owned() }
+    }
+
+    /// What wasmtime says of a component for which the pool of instances has no room:
+    /// its errors have no types.
+    pub(super) fn misfit(error: &wasmtime::Error, limits: &Limits) -> Self {
+        let words = format!("{error:#}");
+        let number = |mark: &str, after: usize| -> Option<u64> {
+            let rest = &words[words.find(mark)? + after..];
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
+            digits.parse().ok()
+        };
+        let transitively = "transitively contains";
+        for (limit, kind, what) in [
+            (Limit::Instances, "core module instances", "number of core instances"),
+            (Limit::Memories, "Wasm linear memories", "number of memories"),
+            (Limit::Tables, "tables", "number of tables"),
+        ] {
+            if let Some(value) = number(transitively, transitively.len())
+                && words.contains(&format!("{transitively} {value} {kind}"))
+            {
+                return Self::over(limit, what, limits.get(limit), value);
+            }
+        }
+        if let Some(bytes) = number("minimum byte size of", 0) {
+            return Self::over(
+                Limit::Memory,
+                "least memory in MiB",
+                limits.get(Limit::Memory),
+                bytes.div_ceil(1 << 20),
+            );
+        }
+        if let Some(elements) = number("minimum element size of", 0) {
+            let most = limits.get(Limit::TableElements);
+            return Self::over(Limit::TableElements, "least table in elements", most, elements);
+        }
+        Self::Invalid(format!("the component does not fit this host: {words}"))
+    }
+
+    /// Compiling met this limit.
+    pub(super) fn compile(limit: Limit, what: &str, limits: &Limits) -> Self {
+        let setting = limit.row().setting.to_owned();
+        Self::CompileLimit { what: what.to_owned(), limit: limits.get(limit), setting }
+    }
+}
+
+/// The most names that a refusal lists.
+const MAX_LISTED: usize = 8;
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        names => {
+            let more = if names.len() > MAX_LISTED { ", …" } else { "" };
+            format!("{}{more}", names[..names.len().min(MAX_LISTED)].join(", "))
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Components from strangers: each is ready or refused by name, the compiler keeps
+//! to its limits, and names and digests stay what they were.
+
+use guildhall_tests::rest::Answer;
+use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
+use serde_json::{Value, json};
+
+use super::faults::hostile_component;
+
+/// The same component under another digest.
+fn variant(component: &[u8], mark: &str) -> Vec<u8> {
+    let length = |length: usize| u8::try_from(length).expect("short");
+    let custom = [&[0, length(mark.len() + 1), length(mark.len())], mark.as_bytes()].concat();
+    [component, &custom].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).expect("seven bits");
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+fn sized(id: &[u8], content: &[u8]) -> Vec<u8> {
+    [id, &leb128(content.len()), content].concat()
+}
+
+/// A component that looks like an agent, with so many functions of so many branches.
+fn bomb(functions: usize, branches: usize) -> Vec<u8> {
+    // `local.get 0`, then `(if (result i32) (local.get 0) …)` and `i32.add`, again and again.
+    let branch = [0x20, 0, 0x04, 0x7f, 0x20, 0, 0x05, 0x20, 0, 0x0b, 0x6a];
+    let body = sized(&[], &[&[0, 0x20, 0][..], &branch.repeat(branches), &[0x0b]].concat());
+    let types = sized(&[1], &[1, 0x60, 1, 0x7f, 1, 0x7f]);
+    let declared = sized(&[3], &[leb128(functions), vec![0; functions]].concat());
+    let code = sized(&[10], &[leb128(functions), body.repeat(functions)].concat());
+    let module = [&b"\0asm\x01\0\0\0"[..], &types, &declared, &code].concat();
+    let agent = agent("");
+    let (header, exports) = agent.split_at(8);
+    [header, &sized(&[1], &module), exports].concat()
+}
+
+/// A component that exports something of the contract's name, after these items.
+fn agent(items: &str) -> Vec<u8> {
+    component(&format!(r#"{items} (instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#))
+}
+
+fn component(items: &str) -> Vec<u8> {
+    wat::parse_str(format!("(component {items})")).expect("WebAssembly text")
+}
+
+fn refused(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.body["code"].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn what_is_no_agent_is_refused_before_it_is_compiled() {
+    let host = super::host().await;
+    let native = b"\x7fELF\x02\x01\x01".to_vec();
+    let module = wat::parse_str("(module)").expect("a module");
+    let newer = component(r#"(instance $a) (export "guildhall:agent/agent@0.9.0" (instance $a))"#);
+    let other = component(r#"(instance $a) (export "wasi:cli/run@0.2.6" (instance $a))"#);
+    let wants = |import: &str| agent(&format!(r#"(import "{import}" (instance))"#));
+    let hostile = hostile_component();
+    for (bytes, status, code, about) in [
+        (b"hello".to_vec(), 422, "not_a_component", Value::Null),
+        (native, 422, "not_a_component", Value::Null),
+        (module, 422, "not_a_component", Value::Null),
+        (hostile[..hostile.len() / 2].to_vec(), 422, "invalid_component", Value::Null),
+        (
+            newer,
+            422,
+            "unsupported_contract",
+            json!({"found": "guildhall:agent/agent@0.9.0", "supported": "guildhall:agent/agent@0.1.0"}),
+        ),
+        (
+            other,
+            422,
+            "not_an_agent",
+            json!({"expected": "guildhall:agent/agent@0.1.0", "exports": ["wasi:cli/run@0.2.6"]}),
+        ),
+        (
+            wants("guildhall:agent/secrets@0.1.0"),
+            422,
+            "missing_capability",
+            json!({"import": "guildhall:agent/secrets@0.1.0", "grant": "sandbox.secrets"}),
+        ),
+        (
+            bomb(250_001, 1),
+            413,
+            "too_large",
+            json!({"what": "number of functions", "limit": 250_000, "value": 250_001, "setting": "host.component_functions"}),
+        ),
+    ] {
+        let answer = host.rest().upload_only("", bytes).await;
+        assert_eq!(refused(&answer), (status, code), "{}", answer.body);
+        assert_eq!(answer.body.get("context").cloned().unwrap_or_default(), about, "{code}");
+        assert!(answer.body["detail"].as_str().is_some_and(|words| !words.is_empty()));
+    }
+    let unknown = host.rest().upload_only("", wants("acme:telepathy/mind@1.0.0")).await;
+    assert_eq!(refused(&unknown), (422, "unknown_import"));
+    assert_eq!(unknown.body["context"]["import"], "acme:telepathy/mind@1.0.0");
+    let large = Host::spawn(super::options().set("host.component_mib", 1)).await;
+    let answer = large.rest().upload_only("", vec![0; (1 << 20) + 1]).await;
+    assert_eq!(refused(&answer), (413, "too_large"));
+    assert!(answer.body["hint"].as_str().is_some_and(|hint| hint.contains("host.component_mib")), "{}", answer.body);
+}
+
+/// The most memory that a process has held, in MiB.
+fn peak_mib(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).expect("the host runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_024
+}
+
+#[tokio::test]
+async fn a_compiler_that_takes_too_much_is_ended_and_the_host_does_not_grow() {
+    // Time, memory and output each run out where the others do not.
+    for (setting, value, bytes) in [
+        ("host.compile_cpu_s", 1, bomb(2_000, 300)),
+        ("host.compile_timeout_s", 1, bomb(2_000, 299)),
+        ("host.compile_memory_mib", 256, bomb(1, 8_000)),
+        ("host.compiled_mib", 1, bomb(200, 300)),
+    ] {
+        let host = Host::spawn(super::options().set(setting, value)).await;
+        let guild = host.rest().launch_spec(&blueprint::echo()).await;
+        let mut chat = chat::join(&host, &guild, "ann").await;
+        chat.echo("before").await;
+        let before = peak_mib(&host);
+        let size = bytes.len() as u64 >> 20;
+        let made = host.rest().upload_only("?name=bomb&version=1", bytes).await.expect(&[202]);
+        assert_eq!(made["names"], json!(["bomb@1"]));
+        chat.echo("meanwhile").await;
+        let digest = made["digest"].as_str().expect("a digest");
+        let ended = host.rest().compiled(digest).await;
+        assert_eq!(ended["refusal"]["code"], "compile_limit", "{setting}: {ended}");
+        assert_eq!(ended["refusal"]["context"]["setting"], setting);
+        assert_eq!(ended["refusal"]["context"]["limit"], value);
+        assert!(ended["reason"].as_str().is_some_and(|words| words.contains(setting)), "{ended}");
+        assert_eq!(ended["names"], json!([]), "its name is free again");
+        let grown = peak_mib(&host).saturating_sub(before);
+        assert!(grown < 48 + 6 * size, "{setting}: the host has grown by {grown} MiB for {size}");
+        chat.echo("after").await;
+
+        let mut spec = blueprint::echo();
+        spec["agents"][0]["component"] = json!(digest);
+        let answer = host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, "none")).await;
+        assert_eq!(refused(&answer), (400, "component_refused"), "{}", answer.body);
+    }
+}
+
+/// The process that compiles for a host, when there is one.
+async fn compiler_of(host: &Host) -> String {
+    eventually(DEADLINE, "a compiler", async || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).expect("the host runs");
+        let children = tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("children")));
+        let children = children.flatten().collect::<String>();
+        children.split_whitespace().next().map(str::to_owned).ok_or("none")
+    })
+    .await
+}
+
+fn is_running(process: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // One that nobody has waited for yet is a zombie.
+    state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
+#[tokio::test]
+async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_start() {
+    let mut host = super::host().await;
+    let slow = host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
+    let digest = slow["digest"].as_str().expect("a digest").to_owned();
+    let agent = host.rest().upload_only("", variant(&hostile_component(), "later")).await.expect(&[202]);
+    let compiler = compiler_of(&host).await;
+    host.kill().await;
+    eventually(DEADLINE, "the compiler to end with its host", async || {
+        if is_running(&compiler) { Err(compiler.clone()) } else { Ok(()) }
+    })
+    .await;
+    host.start_again().await;
+    let ready = host.rest().compiled(agent["digest"].as_str().expect("a digest")).await;
+    assert_eq!(ready["state"], "ready", "{ready}");
+    let ended = host.rest().compiled(&digest).await;
+    assert_eq!((&ended["state"], &ended["refusal"]["code"]), (&json!("refused"), &json!("invalid_component")));
+}
+
+#[tokio::test]
+async fn uploads_that_wait_for_a_compiler_are_bounded() {
+    let host = Host::spawn(super::options().set("host.compile_queue", 1)).await;
+    host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
+    let answer = host.rest().upload_only("", hostile_component()).await;
+    assert_eq!(refused(&answer), (503, "compile_queue_full"), "{}", answer.body);
+    assert!(answer.body["hint"].as_str().is_some_and(|hint| hint.contains("host.compile_queue")));
+}
+
+#[tokio::test]
+async fn a_blueprint_may_name_what_was_just_uploaded() {
+    let host = super::host().await;
+    // Most often nobody has compiled these yet.
+    let mark = |name: &str| format!("{name} {}", std::process::id() % 64);
+    let class = json!({"name": "Hostile", "description": "By its class", "class_name": blueprint::HOSTILE_CLASS});
+    let spec = json!({"name": "Hostile", "description": "A guild of the tests", "agents": [class]});
+    host.rest().upload_only("", variant(&hostile_component(), &mark("by class"))).await.expect(&[202]);
+    host.rest().blueprint(&spec).await;
+    let made = host.rest().upload_only("", variant(&hostile_component(), &mark("by digest"))).await.expect(&[202]);
+    let digest = made["digest"].as_str().expect("a digest");
+    host.rest().launch_spec(&blueprint::hostile(digest, &json!({}))).await;
+    let again = host.rest().upload_only("", variant(&hostile_component(), &mark("by digest"))).await;
+    assert_eq!((again.status, &again.body["state"]), (200, &json!("ready")));
+}
+
+#[tokio::test]
+async fn a_name_and_a_version_are_one_component_for_ever() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let (one, two) = (variant(&hostile_component(), "one"), variant(&hostile_component(), "two"));
+    let first = rest.upload_only("?name=hostile&version=1", one.clone()).await.expect(&[202]);
+    let digest = first["digest"].as_str().expect("a digest").to_owned();
+    let taken = rest.upload_only("?name=hostile&version=1", two.clone()).await;
+    assert_eq!(refused(&taken), (409, "name_taken"), "{}", taken.body);
+    assert_eq!(taken.body["context"]["digest"], digest);
+    rest.upload_only("?name=hostile", two.clone()).await.expect(&[422]);
+    rest.upload_only("?name=no%40name&version=1", two.clone()).await.expect(&[422]);
+    let ready = rest.compiled(&digest).await;
+    let second = rest.upload_only("?name=hostile&version=2", two).await.expect(&[202]);
+    let other = second["digest"].as_str().expect("a digest").to_owned();
+
+    // Both say the same name and version of themselves: the first has it.
+    let later = rest.compiled(&other).await;
+    let described = format!("{}@{}", ready["name"].as_str().unwrap_or(""), ready["version"].as_str().unwrap_or(""));
+    assert_eq!(ready["names"], json!([described, "hostile@1"]));
+    assert_eq!(later["names"], json!(["hostile@2"]));
+
+    let spec = blueprint::hostile("hostile@2", &json!({}));
+    let made = rest.blueprint(&spec).await;
+    let shown = rest.get(&format!("/catalog/blueprints/{made}")).await.expect(&[200]);
+    assert_eq!(shown["spec"]["agents"][0]["component"], other);
+    let unknown = blueprint::of(&blueprint::hostile("hostile@3", &json!({})), "none");
+    let unknown = rest.post("/catalog/blueprints/", &unknown).await;
+    assert_eq!(refused(&unknown), (400, "unknown_component"));
+
+    // The name outlives its component.
+    rest.delete(&format!("/catalog/components/{other}")).await.expect(&[409]);
+    let third = rest.upload_only("?name=free&version=1", variant(&hostile_component(), "three")).await.expect(&[202]);
+    let third = third["digest"].as_str().expect("a digest").to_owned();
+    rest.compiled(&third).await;
+    rest.delete(&format!("/catalog/components/{third}")).await.expect(&[204]);
+    rest.get(&format!("/catalog/components/{third}")).await.expect(&[404]);
+    rest.get(&format!("/catalog/components/{third}/wasm")).await.expect(&[404]);
+    let taken = rest.upload_only("?name=free&version=1", variant(&hostile_component(), "four")).await;
+    assert_eq!(refused(&taken), (409, "name_taken"));
+}
+
+#[tokio::test]
+async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
+    let mut host = super::host().await;
+    let one = host.rest().upload(variant(&hostile_component(), "one")).await;
+    let two = host.rest().upload(variant(&hostile_component(), "two")).await;
+    let class = format!("/catalog/agents/{}/component", blueprint::HOSTILE_CLASS);
+    let agent = json!({"name": "Hostile", "description": "d", "class_name": blueprint::HOSTILE_CLASS});
+    let spec = json!({"name": "Hostile", "description": "A guild of the tests", "agents": [agent]});
+    let old = host.rest().blueprint(&spec).await;
+    let guild = host.rest().launch(&old).await;
+    host.rest().put(&class, &json!({"component": two})).await.expect(&[204]);
+    let new = host.rest().blueprint(&spec).await;
+    host.rest().put("/catalog/agents/no.Class/component", &json!({"component": two})).await.expect(&[404]);
+    host.rest().put(&class, &json!({"component": "no@1"})).await.expect(&[400]);
+
+    let users = async |host: &Host, digest: &str| {
+        let answer = host.rest().delete(&format!("/catalog/components/{digest}")).await;
+        assert_eq!(refused(&answer), (409, "component_in_use"), "{}", answer.body);
+        let by = answer.body["context"]["by"].as_array().cloned().unwrap_or_default();
+        by.into_iter().map(|user| user.as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let running = users(&host, &one).await;
+    assert_eq!(running, [format!("blueprint {old}"), format!("guild {guild}")]);
+    let later = host.rest().launch(&old).await;
+    assert!(users(&host, &one).await.contains(&format!("guild {later}")), "an old blueprint launches what it did");
+    let newer = host.rest().launch(&new).await;
+    let bound = users(&host, &two).await;
+    assert_eq!(
+        bound,
+        [format!("class {}", blueprint::HOSTILE_CLASS), format!("blueprint {new}"), format!("guild {newer}")]
+    );
+    // Clients see the spec as it was written.
+    assert_eq!(host.rest().guild(&guild).await["agents"][0]["component"], Value::Null);
+
+    host.kill().await;
+    host.start_again().await;
+    assert!(users(&host, &one).await.contains(&format!("guild {guild}")), "it is so after a restart");
+    host.rest().guild_is(&guild, "running").await;
+}
+
+/// A generator of numbers that says the same in each run (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).expect("small")
+    }
+}
+
+#[tokio::test]
+async fn components_with_changed_bytes_are_ready_or_refused_and_nothing_else() {
+    let host = Host::spawn(super::options()).await;
+    let whole = hostile_component();
+    let mut numbers = Numbers(0x5eed);
+    for round in 0..super::times("GUILDHALL_MUTATED", 25) {
+        let mut bytes = whole.clone();
+        for _ in 0..=numbers.below(3) {
+            let at = numbers.below(bytes.len());
+            bytes[at] = u8::try_from(numbers.below(256)).expect("a byte");
+        }
+        if numbers.below(4) == 0 {
+            bytes.truncate(numbers.below(bytes.len()));
+        }
+        let answer = host.rest().upload_only("", bytes).await;
+        if answer.status == 422 {
+            assert_ne!(answer.body["code"], "host_error", "round {round}: {}", answer.body);
+            continue;
+        }
+        let made = answer.expect(&[200, 202]);
+        let ended = host.rest().compiled(made["digest"].as_str().expect("a digest")).await;
+        let code = ended["refusal"]["code"].as_str();
+        assert!(ended["state"] == "ready" || code.is_some_and(|code| code != "host_error"), "round {round}: {ended}");
+    }
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    chat::join(&host, &guild, "ann").await.echo("still here").await;
+}

@@ -16,7 +16,8 @@ use guildhall::routing::hashid::hashid;
 use guildhall::ws::frame;
 use serde_json::{Map, Value};
 
-const CEILINGS: SandboxCeilings = SandboxCeilings { fuel: 1_000, memory_mib: 64, timeout_ms: 1_000, emits: 8, ..SandboxCeilings::NOTHING };
+const CEILINGS: SandboxCeilings =
+    SandboxCeilings { fuel: 1_000, memory_mib: 64, timeout_ms: 1_000, emits: 8, ..SandboxCeilings::NOTHING };
 
 /// Where requests stop reading, as the API does.
 const MAX_BODY: usize = 4 << 20;

@@ -37,6 +37,9 @@ pub struct Config {
     pub file_bytes: u64,
     /// How many agents may live at once.
     pub max_agents: u32,
+    /// Seconds after which an idle agent is unloaded unless its blueprint says; 0:
+    /// never.
+    pub idle_unload_s: u64,
     /// The most a blueprint may ask for, and what holds for every agent.
     pub ceilings: SandboxLimits,
     /// What agents may reach.
@@ -62,6 +65,7 @@ impl Default for Config {
             body_bytes: 4 << 20,
             file_bytes: 64 << 20,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
+            idle_unload_s: 600,
             ceilings: SandboxLimits::allowed(),
             policy: Policy::default(),
         }
@@ -72,13 +76,14 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides those of the sandbox.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "limits.socket_lag",
     "limits.window",
     "limits.frame_bytes",
     "limits.body_bytes",
     "limits.file_bytes",
     "host.max_agents",
+    "sandbox.idle_unload_s",
     "retention.age_s",
     "retention.guild_bytes",
     "cors.origin",
@@ -116,6 +121,7 @@ impl Config {
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
+            "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.max_agents" => self.max_agents = small.max(1),
             "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,

@@ -11,6 +11,7 @@ mod demo;
 pub mod files;
 pub mod guild;
 pub mod journal;
+pub mod metrics;
 pub mod model;
 pub mod oci;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module, and the modules it may import.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("routing", &["model"]),
     ("journal", &["model"]),
@@ -13,19 +13,21 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("sandbox", &["model"]),
     ("files", &["model"]),
     ("oci", &["model"]),
-    ("agent", &["model", "routing", "journal", "sandbox"]),
-    ("guild", &["model", "routing", "journal", "store", "sandbox", "oci", "agent"]),
+    ("metrics", &["model", "sandbox"]),
+    ("agent", &["model", "routing", "journal", "sandbox", "metrics"]),
+    ("guild", &["model", "routing", "journal", "store", "sandbox", "oci", "metrics", "agent"]),
     ("api", &["model", "store", "files", "guild"]),
     ("ws", &["model", "store", "journal"]),
 ];
 
 /// Library, and the modules that may name it.
-const NAMED_BY: [(&str, &[&str]); 6] = [
+const NAMED_BY: [(&str, &[&str]); 7] = [
     ("sqlx", &["journal", "store"]),
     ("wasmtime", &["sandbox"]),
     ("object_store", &["files"]),
     ("oci_client", &["oci"]),
     ("axum", &["api", "ws"]),
+    ("prometheus", &["metrics"]),
     ("tokio", &["journal", "store", "sandbox", "files", "oci", "agent", "guild", "api", "ws"]),
 ];
 

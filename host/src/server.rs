@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use axum::http::HeaderValue;
@@ -16,6 +17,7 @@ use crate::demo;
 use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::model::clock::Clock;
 use crate::sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 use crate::store::Store;
@@ -27,7 +29,7 @@ pub(crate) mod built_in {
 }
 
 /// How long a host that goes down waits for its guilds and its disk.
-const STOP_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
+const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 /// A host that runs.
 pub struct Server {
@@ -97,6 +99,8 @@ impl Server {
             hop_limit: u32::try_from(config.ceilings.get(Limit::Hops)).unwrap_or(u32::MAX),
             guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
+            idle_unload: (config.idle_unload_s > 0).then(|| Duration::from_secs(config.idle_unload_s)),
+            metrics: Metrics::new()?,
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
         guilds.resume_components().await.context("the components cannot be resumed")?;
@@ -161,7 +165,7 @@ impl Server {
         self.sockets.shutdown.cancel();
         self.sockets.tracker.close();
         let sockets = self.sockets.tracker.wait();
-        if tokio::time::timeout(std::time::Duration::from_secs(3), sockets).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(3), sockets).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
         let closing = async {

@@ -40,6 +40,24 @@ pub trait Agent: Sized + 'static {
     fn stop(&mut self, _reason: StopReason) {}
 }
 
+/// An agent whose fields survive an idle unload, an upgrade and a restart of the host: `export_agent!(Agent: Stateful)`.
+///
+/// It is saved when its instance ends in order. After a panic, or a host that was killed, a new instance is given what
+/// was saved last; what must never be lost belongs in the agent's state.
+pub trait Stateful: Agent {
+    /// Gives what is to be remembered, in an encoding of its own; at most 1 MiB unless the operator allows more.
+    ///
+    /// # Errors
+    /// Why it cannot be saved now. The instance is not unloaded then.
+    fn save(&mut self) -> Result<Vec<u8>, String>;
+
+    /// Takes back what `save` gave, maybe in another version of the component. Called after `new`, before any message.
+    ///
+    /// # Errors
+    /// Why it cannot be used. An upgrade is called off then; a restart goes on without it.
+    fn restore(&mut self, version: &str, data: &[u8]) -> Result<(), String>;
+}
+
 /// The properties of an agent that has none. Whatever a blueprint sets is ignored.
 #[properties]
 #[derive(Debug, Default)]

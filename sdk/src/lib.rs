@@ -87,6 +87,21 @@ pub mod bindings {
     });
 }
 
+/// What wit-bindgen made of the optional export of a [`Stateful`] agent: for [`export_agent!`].
+#[doc(hidden)]
+pub mod stateful {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package guildhall:sdk; world stateful { export guildhall:agent/snapshot@0.1.0; }",
+        world: "guildhall:sdk/stateful",
+        pub_export_macro: true,
+        export_macro_name: "export_snapshot",
+        default_bindings_module: "::guildhall_sdk::stateful",
+        runtime_path: "::guildhall_sdk::__private::rt",
+        generate_all,
+    });
+}
+
 /// What the macros' expansions need. No part of the API.
 #[doc(hidden)]
 pub mod __private {
@@ -96,7 +111,7 @@ pub mod __private {
     pub use wit_bindgen::rt;
 }
 
-pub use agent::{Agent, NoProperties};
+pub use agent::{Agent, NoProperties, Stateful};
 pub use bindings::exports::guildhall::agent::agent::{Description, FormatSpec, Health, Status, StopReason};
 pub use bindings::guildhall::agent::context::Identity;
 pub use bindings::guildhall::agent::expressions::Language;
@@ -111,6 +126,6 @@ pub use {schemars, serde, serde_json};
 pub mod prelude {
     pub use crate::{
         Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Language, Message, NoProperties,
-        Outgoing, StopReason, export_agent, log, message, properties,
+        Outgoing, Stateful, StopReason, export_agent, log, message, properties,
     };
 }

@@ -1,7 +1,7 @@
 //! An agent in service: from `start` to `stop`, over any [`Host`]. And the macro that exports it as a component.
 
 use crate::host::Host;
-use crate::{Agent, Ctx, Failure, Handlers, Health, Message, StopReason, json};
+use crate::{Agent, Ctx, Failure, Handlers, Health, Message, Stateful, StopReason, json};
 
 /// Runs one agent of class `A`: the whole of an instance's life, the same in a component and in the test bench.
 pub struct Runner<A> {
@@ -43,6 +43,16 @@ impl<A: Agent> Runner<A> {
     }
 }
 
+impl<A: Stateful> Runner<A> {
+    pub fn save(&mut self) -> Result<Vec<u8>, String> {
+        self.agent.as_mut().ok_or("the agent was not started")?.save()
+    }
+
+    pub fn restore(&mut self, version: &str, data: &[u8]) -> Result<(), String> {
+        self.agent.as_mut().ok_or("the agent was not started")?.restore(version, data)
+    }
+}
+
 impl<A: Agent> Default for Runner<A> {
     fn default() -> Self {
         Runner::new()
@@ -51,10 +61,32 @@ impl<A: Agent> Default for Runner<A> {
 
 /// Exports an [`Agent`] as the component that this crate builds. Once per crate, at the top of its `lib.rs`.
 ///
+/// An agent that is [`Stateful`] is exported with `export_agent!(Agent: Stateful)`.
+///
 /// The version in the agent's description is the crate's own. Natively the crate stays an ordinary library.
 #[macro_export]
 macro_rules! export_agent {
     ($agent:ty) => {
+        $crate::export_agent!(@ $agent, {});
+    };
+
+    ($agent:ty : Stateful) => {
+        $crate::export_agent!(@ $agent, {
+            impl $crate::stateful::exports::guildhall::agent::snapshot::Guest for Component {
+                fn save() -> Result<Vec<u8>, String> {
+                    RUNNER.with_borrow_mut(Runner::save)
+                }
+
+                fn restore(version: String, data: Vec<u8>) -> Result<(), String> {
+                    RUNNER.with_borrow_mut(|runner| runner.restore(&version, &data))
+                }
+            }
+
+            $crate::stateful::export_snapshot!(Component with_types_in $crate::stateful);
+        });
+    };
+
+    (@ $agent:ty, { $($more:item)* }) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
             use $crate::__private::{Imports, Runner};
@@ -89,6 +121,8 @@ macro_rules! export_agent {
             }
 
     $crate::bindings::export!(Component with_types_in $crate::bindings);
+
+            $($more)*
         };
 
         #[cfg(not(target_family = "wasm"))]

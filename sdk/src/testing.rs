@@ -4,7 +4,8 @@ use crate::describe::describe;
 use crate::host::Host;
 use crate::runner::Runner;
 use crate::{
-    Agent, AgentTag, Description, EmitError, Failure, Format, Health, Identity, Language, Message, Outgoing, StopReason,
+    Agent, AgentTag, Description, EmitError, Failure, Format, Health, Identity, Language, Message, Outgoing, Stateful,
+    StopReason,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -163,6 +164,21 @@ impl<A: Agent> Bench<A> {
 
     fn take_logs(&mut self) {
         self.logs.extend(LOGS.take());
+    }
+}
+
+impl<A: Stateful> Bench<A> {
+    /// Ends the instance and starts another with what the first has saved, as an idle unload, an upgrade and a restart of
+    /// the host do. `version` is that of the component which saves.
+    ///
+    /// # Errors
+    /// Why it cannot be saved, started or restored.
+    pub fn reload(&mut self, version: &str) -> Result<(), String> {
+        let saved = self.runner.save()?;
+        self.restart()?;
+        let restored = self.runner.restore(version, &saved);
+        self.take_logs();
+        restored
     }
 }
 
@@ -457,6 +473,26 @@ mod tests {
         assert_eq!(bench.agent_state, json!({"turns": 2}));
         bench.send(&text("a")).unwrap();
         assert_eq!(bench.agent_state, json!({"turns": 1}));
+    }
+
+    impl Stateful for Probe {
+        fn save(&mut self) -> Result<Vec<u8>, String> {
+            Ok(self.turns.to_le_bytes().into())
+        }
+
+        fn restore(&mut self, _version: &str, data: &[u8]) -> Result<(), String> {
+            self.turns = u32::from_le_bytes(data.try_into().map_err(|_| "no four bytes")?);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_saved_survives_a_reload() {
+        let mut bench = bench();
+        bench.send(&text("a")).unwrap();
+        bench.reload("1").unwrap();
+        bench.send(&text("a")).unwrap();
+        assert_eq!(bench.agent_state, json!({"turns": 2}));
     }
 
     #[test]

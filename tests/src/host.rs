@@ -25,19 +25,27 @@ const TAIL_BYTES: usize = 8 << 10;
 pub struct Options {
     program: PathBuf,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Options {
     /// `program` behaves as `guildhall` does: `program serve --listen …`.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), arguments: Vec::new() }
+        Self { program: program.into(), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// Adds an argument of `serve`.
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -158,6 +166,7 @@ async fn start(options: &Options, directory: &Path) -> Running {
         .arg(directory.join("data"))
         .args(&options.arguments)
         .env("RUST_BACKTRACE", "1")
+        .envs(options.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)

@@ -195,6 +195,12 @@ impl Socket {
         self.close_code().await;
     }
 
+    /// Whether a frame that was read and not waited for had this in it.
+    #[must_use]
+    pub fn has_seen(&self, part: &str) -> bool {
+        self.seen.iter().any(|text| text.contains(part))
+    }
+
     fn instead(&self) -> String {
         let shown = &self.seen[self.seen.len().saturating_sub(SHOWN)..];
         if shown.is_empty() {

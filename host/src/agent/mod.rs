@@ -4,10 +4,18 @@
 
 mod budget;
 mod components;
+mod handle;
+mod life;
+mod logs;
 mod pulse;
+mod retry;
 mod runner;
+mod serve;
+mod tell;
 pub mod turn;
 
 pub use components::{Components, Resolve};
+pub use handle::{Handle, SwapError};
+pub use logs::{Line, LogReader, Read};
 pub use pulse::{Pulse, Sign};
-pub use runner::{Agent, Command, Report, ReportKind, spawn};
+pub use runner::{Agent, Confirm, Report, ReportKind, spawn};

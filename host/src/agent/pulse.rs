@@ -6,7 +6,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::health::HealthStatus;
+use crate::model::ids::MessageId;
 use crate::model::status::AgentStatus;
+use crate::sandbox::Canceller;
 
 /// How an agent is, as far as its runner knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +37,14 @@ impl Sign {
 }
 
 /// The measurements of one agent.
-#[derive(Debug)]
 pub struct Pulse {
     /// When the turn that runs began; 0: idle.
     busy_since_ms: AtomicU64,
     /// How long the message of the last turn had waited.
     waited_ms: AtomicU64,
     sign: Mutex<Sign>,
+    /// The turn that runs.
+    turn: Mutex<Option<(MessageId, Canceller)>>,
 }
 
 impl Default for Pulse {
@@ -50,6 +53,7 @@ impl Default for Pulse {
             busy_since_ms: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
             sign: Mutex::new(Sign::of(HealthStatus::Starting)),
+            turn: Mutex::new(None),
         }
     }
 }
@@ -62,6 +66,19 @@ impl Pulse {
 
     pub fn end(&self) {
         self.busy_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes the turn that runs, or that none does.
+    pub fn set_turn(&self, turn: Option<(MessageId, Canceller)>) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    /// Ends the turn that runs, and no later one.
+    pub fn cancel_turn(&self) -> Option<MessageId> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let (message, canceller) = turn.as_ref()?;
+        canceller.cancel();
+        Some(*message)
     }
 
     /// Milliseconds that the present turn has run; `None`: idle.

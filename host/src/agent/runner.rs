@@ -1,44 +1,39 @@
-//! The task of one agent: serve, retry, restart, report.
+//! The task of one agent: what it does next. How it serves a message is in
+//! `serve`, how its instance comes and goes in `life`, what it tells in `tell`.
 //!
 //! Turns are committed in order and not waited for: the next turn begins while
 //! the last is being written, up to [`UNCOMMITTED`] of them. Nobody outside sees
 //! a turn before it is durable.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::{Consumer, Delivery, GuildLog, Receipt, Turn};
+use crate::journal::{Consumer, Delivery, GuildLog, Receipt};
+use crate::metrics::{ClassMetrics, Metrics};
 use crate::model::clock::Clock;
-use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
-use crate::model::ids::AgentId;
-use crate::model::message::{Message, Topics};
+use crate::model::ids::{AgentId, Digest};
+use crate::model::message::Message;
 use crate::model::spec::AgentSpec;
-use crate::model::topic;
-use crate::routing::{
-    GuildView, Speaker, States, Trial, WIRING_CLASS, dead_letter, error_message, handler_of, last_words,
-};
-use crate::sandbox::{
-    Body, Component, Failure, Identity, Limits, LogLevel, LogLine, MemoryBudget, Progress, Sandbox, Setup, StartFault,
-    StopReason, TurnEnd,
-};
+use crate::routing::{GuildView, Speaker, WIRING_CLASS, handler_of};
+use crate::sandbox::{Body, Component, Limits, MemoryBudget, Sandbox, StopReason};
 
 use super::budget::RestartBudget;
+use super::handle::{Command, Handle, SwapAnswer};
+use super::life::Started;
+use super::logs::LogWriter;
 use super::pulse::{Pulse, Sign};
-use super::turn;
 
 /// Turns that may wait for the disk at once.
 const UNCOMMITTED: usize = 64;
-/// A message that breaks its agent this often is given up.
-const FATAL_ATTEMPTS: u32 = 3;
-/// How often a message is redelivered after `retry` unless the blueprint says.
-const RETRIES: u32 = 3;
-/// How long a full host is given before an agent tries again.
-const HOST_FULL_WAIT: Duration = Duration::from_millis(500);
+/// An agent that has been idle for so long makes room for another when the host is
+/// full.
+const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
 
 /// Everything an agent's task needs.
 pub struct Agent {
@@ -52,49 +47,58 @@ pub struct Agent {
     pub guild_memory: Arc<MemoryBudget>,
     pub view: watch::Receiver<Arc<GuildView>>,
     pub reports: mpsc::UnboundedSender<Report>,
-    pub commands: mpsc::Receiver<Command>,
-    pub pulse: Arc<Pulse>,
+    /// How long it may be idle before its instance is dropped; `None`: for ever.
+    pub idle_unload: Option<Duration>,
+    pub metrics: Metrics,
     /// Wakes an agent that has given up.
     pub revive: Arc<Notify>,
     pub stop: CancellationToken,
+    /// Why it stops: the host goes down.
+    pub shutdown: CancellationToken,
     pub clock: Clock,
-}
-
-/// What an agent's task can be told.
-#[derive(Debug)]
-pub enum Command {
-    /// Ask the guest how it is, when it is idle.
-    Heartbeat,
 }
 
 /// What an agent's task has to tell. The channel is unbounded: there is one
 /// report for each change of an agent's sign, each answer to a command, and one
 /// last word.
-#[derive(Debug)]
 pub struct Report {
     pub agent: AgentId,
     pub kind: ReportKind,
 }
 
-#[derive(Debug)]
 pub enum ReportKind {
     /// The sign is a new one.
     Changed,
     /// The guest answered.
     Answered,
+    /// It runs another component: to be kept, and then confirmed.
+    Swapped { component: Digest, confirm: Confirm },
     /// The task is over.
     Ended,
 }
 
+/// Tells whoever asked for a swap that it is done and kept.
+pub struct Confirm(pub(super) SwapAnswer);
+
+impl Confirm {
+    pub fn confirm(self) {
+        // Who asked may have gone.
+        let _ = self.0.send(Ok(()));
+    }
+}
+
 /// Starts an agent's task on a tracker. It ends when it is told to stop, and says
 /// so, even on a panic.
-pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) {
-    let last_word =
-        LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: agent.pulse.clone() };
+pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) -> Handle {
+    let (writer, reader) = LogWriter::new(agent.clock.clone());
+    let (handle, commands) = Handle::new(reader);
+    let pulse = handle.pulse.clone();
+    let last_word = LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: pulse.clone() };
     tracker.spawn(async move {
         let _last_word = last_word;
-        Runner::new(agent).run().await;
+        Runner::new(agent, commands, pulse, writer).run().await;
     });
+    handle
 }
 
 struct LastWord {
@@ -115,27 +119,51 @@ impl Drop for LastWord {
     }
 }
 
-struct Runner {
-    agent: Agent,
-    speaker: Speaker,
-    body: Option<Body>,
-    budget: RestartBudget,
+pub(super) struct Runner {
+    pub(super) agent: Agent,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) logs: LogWriter,
+    pub(super) counters: Arc<ClassMetrics>,
+    pub(super) speaker: Speaker,
+    pub(super) life: Life,
+    pub(super) rest: Rest,
+    pub(super) budget: RestartBudget,
+    /// The message that is being tried.
+    pub(super) trying: Option<Delivery>,
+    /// The same, for what the guest says in the middle of it.
+    pub(super) served: Arc<Mutex<Option<Arc<Message>>>>,
+    pub(super) idle_since: Instant,
+    commands: mpsc::Receiver<Command>,
     uncommitted: VecDeque<(Receipt, Arc<Message>)>,
-    /// The message being served, for what the guest says in the middle of it.
-    served: Arc<Mutex<Option<Arc<Message>>>>,
-    /// How often the message being served has broken the agent.
-    fatal: u32,
+}
+
+/// Whether there is an instance.
+pub(super) enum Life {
+    /// One is to be started now.
+    Due(Started),
+    Live(Body),
+    /// The next message starts one.
+    Unloaded,
+}
+
+/// What the agent waits for before it does anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    No,
+    Until(Instant),
+    /// Somebody relaunches the guild or swaps the component; the inbox is kept.
+    UntilRevived,
 }
 
 /// Whether the agent goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     On,
     Stop,
 }
 
 impl Runner {
-    fn new(agent: Agent) -> Self {
+    fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
         let speaker = Speaker {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
@@ -144,27 +172,32 @@ impl Runner {
             to_default: agent.spec.class_name == WIRING_CLASS,
         };
         Self {
+            counters: agent.metrics.class(&agent.spec.class_name),
             agent,
+            pulse,
+            logs,
             speaker,
-            body: None,
+            life: Life::Due(Started::Launch),
+            rest: Rest::No,
             budget: RestartBudget::default(),
-            uncommitted: VecDeque::new(),
+            trying: None,
             served: Arc::default(),
-            fatal: 0,
+            idle_since: Instant::now(),
+            commands,
+            uncommitted: VecDeque::new(),
         }
     }
 
     async fn run(mut self) {
-        if self.start().await == Flow::On {
-            while self.step().await == Flow::On {}
-        }
-        self.finish().await;
+        while self.step().await == Flow::On {}
+        // Boxed, as whatever is seldom done: a task is as large as the largest thing
+        // that it ever waits for.
+        Box::pin(self.finish()).await;
     }
 
     async fn finish(&mut self) {
-        if let Some(body) = self.body.take() {
-            body.stop(StopReason::Requested).await;
-        }
+        let reason = if self.agent.shutdown.is_cancelled() { StopReason::HostShutdown } else { StopReason::Requested };
+        self.end_instance(reason).await;
         while let Some((receipt, message)) = self.uncommitted.pop_front() {
             let outcome = receipt.await;
             self.settle(outcome, &message);
@@ -172,218 +205,112 @@ impl Runner {
     }
 
     async fn step(&mut self) -> Flow {
+        if self.agent.stop.is_cancelled() {
+            return Flow::Stop;
+        }
         self.settle_some().await;
-        let next = tokio::select! {
-            biased;
-            () = self.agent.stop.cancelled() => return Flow::Stop,
-            Some(command) = self.agent.commands.recv() => return self.obey(&command).await,
-            next = self.agent.consumer.next() => next,
-        };
-        match next {
-            Ok(delivery) => self.serve(delivery).await,
-            Err(error) => {
-                tracing::error!(%error, agent = %self.agent.spec.id, "an agent's inbox cannot be read");
-                self.show(Sign { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
-                match self.pause(Duration::from_secs(1)).await {
-                    Flow::On => self.heartbeat().await,
-                    Flow::Stop => Flow::Stop,
-                }
+        match (self.rest, &self.life) {
+            (Rest::Until(end), _) => self.rest_until(end).await,
+            (Rest::UntilRevived, _) => self.rest_until_revived().await,
+            (Rest::No, Life::Due(reason)) => {
+                let (reason, stop) = (*reason, self.agent.stop.clone());
+                // Dropped in the middle, it leaves an agent without an instance.
+                stop.run_until_cancelled(Box::pin(self.start(reason))).await.unwrap_or(Flow::Stop)
             }
-        }
-    }
-
-    async fn obey(&mut self, command: &Command) -> Flow {
-        match command {
-            Command::Heartbeat => {
-                let flow = self.heartbeat().await;
-                self.report(ReportKind::Answered);
-                flow
-            }
-        }
-    }
-
-    /// Asks the guest, whose answer can lower its status and never raise it.
-    async fn heartbeat(&mut self) -> Flow {
-        let Some(body) = self.body.take() else { return Flow::On };
-        let (body, health) = body.heartbeat().await;
-        self.body = body;
-        match health {
-            Ok(health) => {
-                self.show(Sign { status: health.status, detail: health.detail });
+            (Rest::No, Life::Live(_)) => match self.trying.take() {
+                Some(delivery) => self.attempt(delivery).await,
+                None => self.wait().await,
+            },
+            (Rest::No, Life::Unloaded) if self.trying.is_some() => {
+                self.life = Life::Due(Started::Message);
                 Flow::On
             }
-            Err(fault) => self.restart(&fault).await,
+            (Rest::No, Life::Unloaded) => self.wait().await,
         }
     }
 
-    async fn serve(&mut self, mut delivery: Delivery) -> Flow {
-        if !self.is_for(&delivery) {
-            self.commit(&delivery, Turn::default());
-            return Flow::On;
-        }
-        if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
-            self.give_up(&delivery, &expired);
-            return Flow::On;
-        }
-        let now_ms = self.agent.clock.now_ms();
-        self.fatal = delivery.attempt - 1;
-        self.agent.pulse.begin(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
-        let flow = loop {
-            match self.attempt(&delivery).await {
-                Attempt::Over => break Flow::On,
-                Attempt::Stop => break Flow::Stop,
-                Attempt::Again => delivery.attempt += 1,
-                Attempt::SameAgain => {}
-            }
-        };
-        self.agent.pulse.end();
-        flow
-    }
-
-    /// Whether the agent is to act on it; a guild without predicates does not pay for
-    /// them.
-    fn is_for(&self, delivery: &Delivery) -> bool {
-        let spec = &self.agent.spec;
-        if spec.predicates.is_empty() {
-            return turn::is_for(delivery, spec, &self.speaker, States::default());
-        }
-        let (agent, guild) = turn::owners(&spec.id);
-        let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
-        turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild })
-    }
-
-    /// The messages before it that its receiver is given with it, as JSON texts.
-    async fn enriched(log: &GuildLog, message: &Message) -> Option<Vec<String>> {
-        let ids = turn::asked_history(message)?;
-        match log.by_ids(&ids).await {
-            Ok(found) => Some(turn::in_order(&ids, &found)),
-            Err(error) => {
-                tracing::error!(%error, "the history of a message cannot be read");
-                Some(Vec::new())
-            }
-        }
-    }
-
-    async fn attempt(&mut self, delivery: &Delivery) -> Attempt {
-        let Some(body) = self.body.take() else {
-            return if self.start().await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
-        };
-        let (agent_state, guild_state) = turn::owners(&self.agent.spec.id);
-        let budget_ms = u64::try_from(self.agent.limits.turn_timeout().as_millis()).unwrap_or(u64::MAX);
-        let states = (self.agent.log.state(&agent_state), self.agent.log.state(&guild_state));
-        let mut given = turn::for_guest(delivery, budget_ms, states.0.clone(), states.1.clone());
-        if let Some(history) = Self::enriched(&self.agent.log, &delivery.message).await {
-            turn::enrich(&mut given, &history);
-        }
-        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.message.clone());
-        let canceller = body.canceller();
-        let mut receiving = std::pin::pin!(body.receive(given));
-        let (body, done) = tokio::select! {
+    async fn rest_until(&mut self, end: Instant) -> Flow {
+        tokio::select! {
             biased;
-            done = &mut receiving => done,
-            () = self.agent.stop.cancelled() => {
-                // The turn finishes within the grace of whoever stops the guild;
-                // then it is cancelled, and its message waits for the next start.
-                match tokio::time::timeout(STOP_GRACE, &mut receiving).await {
-                    Ok(done) => done,
-                    Err(_) => {
-                        canceller.cancel();
-                        receiving.await
-                    }
+            () = self.agent.stop.cancelled() => Flow::Stop,
+            Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
+            () = tokio::time::sleep_until(end) => {
+                self.rest = Rest::No;
+                Flow::On
+            }
+        }
+    }
+
+    async fn rest_until_revived(&mut self) -> Flow {
+        let revive = self.agent.revive.clone();
+        tokio::select! {
+            biased;
+            () = self.agent.stop.cancelled() => Flow::Stop,
+            Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
+            () = revive.notified() => {
+                self.budget = RestartBudget::default();
+                self.rest = Rest::No;
+                Flow::On
+            }
+        }
+    }
+
+    /// Waits for a message, and for what may happen to an idle agent.
+    async fn wait(&mut self) -> Flow {
+        let unload_at = self.unload_at();
+        let makes_room_at = unload_at.map(|at| at.min(self.idle_since + MAKES_ROOM_AFTER));
+        let is_fresh = makes_room_at.is_some_and(|at| at > Instant::now());
+        let sandbox = self.agent.sandbox.clone();
+        tokio::select! {
+            biased;
+            () = self.agent.stop.cancelled() => Flow::Stop,
+            Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
+            next = self.agent.consumer.next() => match next {
+                Ok(delivery) => self.take(delivery),
+                Err(error) => self.inbox_failed(&error),
+            },
+            () = until(makes_room_at), if is_fresh => Flow::On,
+            () = sandbox.wants_room(), if unload_at.is_some() && !is_fresh => Box::pin(self.unload()).await,
+            () = until(unload_at), if !is_fresh => Box::pin(self.unload()).await,
+        }
+    }
+
+    /// When an instance that stays idle is dropped.
+    fn unload_at(&self) -> Option<Instant> {
+        match self.life {
+            Life::Live(_) => self.agent.idle_unload.and_then(|after| self.idle_since.checked_add(after)),
+            Life::Due(_) | Life::Unloaded => None,
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Flow {
+        match command {
+            Command::Heartbeat => {
+                self.heartbeat().await;
+                self.report(ReportKind::Answered);
+            }
+            Command::Swap { component, answer } => {
+                let stop = self.agent.stop.clone();
+                if stop.run_until_cancelled(self.swap(component, answer)).await.is_none() {
+                    return Flow::Stop;
                 }
             }
-        };
-        self.body = body;
-        match done.end {
-            TurnEnd::Done { emits, agent_patches, guild_patches, values } => {
-                let view = self.agent.view.borrow().clone();
-                let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
-                match turn::commit_of(
-                    emits,
-                    patches,
-                    delivery,
-                    &self.speaker,
-                    &view,
-                    States { agent: &states.0, guild: &states.1 },
-                ) {
-                    Ok(turn) => self.commit(delivery, Turn { values, ..turn }),
-                    Err(fault) => self.give_up(delivery, &fault),
-                }
-                Attempt::Over
-            }
-            TurnEnd::Declined(failure) => self.declined(delivery, failure).await,
-            TurnEnd::Cancelled => Attempt::Stop,
-            TurnEnd::Broken(mut fault) => {
-                fault.fuel_used = fault.fuel_used.or(Some(done.usage.fuel_used));
-                fault.peak_memory_bytes = fault.peak_memory_bytes.or(Some(done.usage.peak_memory_bytes));
-                self.broken(delivery, fault).await
-            }
         }
+        Flow::On
     }
 
-    async fn declined(&mut self, delivery: &Delivery, failure: Failure) -> Attempt {
-        match failure {
-            Failure::Reject(reason) | Failure::Other(reason) => {
-                self.give_up(delivery, &Fault::new(FaultKind::Rejected, reason));
-                Attempt::Over
-            }
-            Failure::Retry { reason, after_ms } => {
-                let retries = self.agent.spec.qos.retry_count.unwrap_or(RETRIES);
-                if delivery.attempt > retries {
-                    let text = format!("{reason} (tried {} times)", delivery.attempt);
-                    let fault = Fault::new(FaultKind::RetriesExhausted, text).over(
-                        u64::from(retries),
-                        Some(u64::from(delivery.attempt - 1)),
-                        "qos.retry_count",
-                    );
-                    self.give_up(delivery, &fault);
-                    return Attempt::Over;
-                }
-                self.agent.consumer.record_attempt(delivery.message.id, delivery.attempt);
-                let backoff = 100_u64.saturating_mul(1 << delivery.attempt.min(8));
-                let wait = Duration::from_millis(after_ms.map_or(backoff, u64::from)).min(Duration::from_secs(30));
-                if self.pause(wait).await == Flow::On { Attempt::Again } else { Attempt::Stop }
-            }
-        }
+    fn inbox_failed(&mut self, error: &crate::journal::JournalError) -> Flow {
+        tracing::error!(%error, agent = %self.agent.spec.id, "an agent's inbox cannot be read");
+        self.show(Sign { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
+        self.rest_for(Duration::from_secs(1));
+        Flow::On
     }
 
-    async fn broken(&mut self, delivery: &Delivery, fault: Fault) -> Attempt {
-        if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) {
-            tracing::error!(%fault, agent = %self.agent.spec.id, "the host could not run a turn; trying again");
-            return if self.pause(HOST_FULL_WAIT).await == Flow::On { Attempt::SameAgain } else { Attempt::Stop };
-        }
-        tracing::warn!(%fault, agent = %self.agent.spec.id, message = %delivery.message.id, "a turn failed");
-        self.fatal += 1;
-        if self.fatal >= FATAL_ATTEMPTS {
-            self.budget.refund(self.fatal - 1);
-            self.give_up(delivery, &fault);
-            return if self.start().await == Flow::On { Attempt::Over } else { Attempt::Stop };
-        }
-        self.agent.consumer.record_attempt(delivery.message.id, delivery.attempt);
-        let trial = Trial { attempt: delivery.attempt, is_last: false };
-        // Told whether or not it is written: the next try says it again.
-        drop(self.agent.log.publish(vec![error_message(&fault, &delivery.message, &self.speaker, trial)]));
-        if self.restart(&fault).await == Flow::On { Attempt::Again } else { Attempt::Stop }
+    pub(super) fn rest_for(&mut self, wait: Duration) {
+        self.rest = Rest::Until(Instant::now() + wait);
     }
 
-    /// Ends a message that cannot be served: it becomes a dead letter, and the
-    /// user is told.
-    fn give_up(&mut self, delivery: &Delivery, fault: &Fault) {
-        if matches!(delivery.topic.as_str(), topic::ERRORS | topic::DEAD_LETTERS) {
-            // A failure about a failure is said no further: two agents would tell
-            // each other for ever.
-            tracing::warn!(%fault, agent = %self.agent.spec.id, "a message about a failure failed");
-            return self.commit(delivery, Turn::default());
-        }
-        let trial = Trial { attempt: delivery.attempt, is_last: true };
-        let view = self.agent.view.borrow().clone();
-        let said = last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial);
-        let mut emits = said.messages;
-        emits.push(dead_letter(self.agent.log.guild(), fault, &delivery.message, &delivery.topic, &self.speaker));
-        self.commit(delivery, Turn { emits, changes: said.changes, ..Turn::default() });
-    }
-
-    fn commit(&mut self, delivery: &Delivery, turn: Turn) {
+    pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Turn) {
         let receipt = self.agent.consumer.commit(&delivery.message, turn);
         self.uncommitted.push_back((receipt, delivery.message.clone()));
     }
@@ -404,168 +331,27 @@ impl Runner {
             self.settle(outcome, &message);
         }
     }
+}
 
-    fn settle(&self, outcome: Result<(), crate::journal::JournalError>, message: &Message) {
-        if let Err(error) = outcome {
-            tracing::error!(%error, message = %message.id, "a turn could not be written");
-            let fault = Fault::new(FaultKind::HostError, format!("the turn could not be written: {error}"));
-            let trial = Trial { attempt: 1, is_last: false };
-            drop(self.agent.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
-        }
-    }
-
-    /// Charges the restart budget, waits, and starts a new body.
-    async fn restart(&mut self, fault: &Fault) -> Flow {
-        let now_ms = self.agent.clock.now_ms();
-        let Some(wait) = self.budget.charge(now_ms, rand::random()) else {
-            let detail = format!("restarted too often, the last time for {fault}; relaunch the guild to try again");
-            self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
-            return self.give_up_until_revived().await;
-        };
-        let detail = format!("{fault}; restarts in {} ms", wait.as_millis());
-        self.show(Sign { status: HealthStatus::Warning, detail: Some(detail) });
-        if self.pause(wait).await == Flow::Stop {
-            return Flow::Stop;
-        }
-        self.start().await
-    }
-
-    /// Starts a body; waits for room, gives up on an agent that refuses.
-    async fn start(&mut self) -> Flow {
-        let component = match &self.agent.component {
-            Ok(component) => component.clone(),
-            Err(reason) => {
-                self.show(Sign { status: HealthStatus::Error, detail: Some(reason.clone()) });
-                return self.give_up_until_revived().await;
-            }
-        };
-        loop {
-            match self.agent.sandbox.start(&component, self.setup()).await {
-                Ok(body) => {
-                    self.body = Some(body);
-                    self.budget.healthy_from(self.agent.clock.now_ms());
-                    return Box::pin(self.heartbeat()).await;
-                }
-                Err(StartFault::Refused(reason)) => {
-                    let detail = format!("configuration: {reason}");
-                    tracing::warn!(agent = %self.agent.spec.id, reason, "an agent refuses its properties");
-                    self.show(Sign { status: HealthStatus::Error, detail: Some(detail) });
-                    return self.give_up_until_revived().await;
-                }
-                Err(StartFault::Missing(refusal)) => {
-                    let code = refusal.code();
-                    tracing::warn!(agent = %self.agent.spec.id, code, %refusal, "an agent lacks a grant");
-                    self.show(Sign { status: HealthStatus::Error, detail: Some(format!("{code}: {refusal}")) });
-                    return self.give_up_until_revived().await;
-                }
-                Err(StartFault::Broken(fault)) if matches!(fault.kind, FaultKind::HostFull | FaultKind::HostError) => {
-                    tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
-                    self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
-                    if self.pause(HOST_FULL_WAIT).await == Flow::Stop {
-                        return Flow::Stop;
-                    }
-                }
-                Err(StartFault::Broken(fault)) => return Box::pin(self.restart(&fault)).await,
-            }
-        }
-    }
-
-    fn setup(&self) -> Setup {
-        let agent = &self.agent;
-        let (agent_state, guild_state) = turn::owners(&agent.spec.id);
-        Setup {
-            identity: Identity {
-                guild_id: agent.log.guild().to_string(),
-                guild_name: agent.view.borrow().name.clone(),
-                agent_id: agent.spec.id.to_string(),
-                agent_name: agent.spec.name.clone(),
-                class_name: agent.spec.class_name.clone(),
-            },
-            properties: serde_json::Value::Object(agent.spec.properties.clone()).to_string(),
-            limits: agent.limits.clone(),
-            asked: agent.spec.sandbox.clone().unwrap_or_default(),
-            values: agent.log.values().clone(),
-            guild_memory: agent.guild_memory.clone(),
-            progress: Some(self.progress_sink()),
-            log: log_sink(agent.log.guild().to_string(), agent.spec.id.to_string()),
-            agent_state: agent.log.state(&agent_state),
-            guild_state: agent.log.state(&guild_state),
-        }
-    }
-
-    fn progress_sink(&self) -> Arc<dyn Fn(Progress) + Send + Sync> {
-        let (served, log, speaker) = (self.served.clone(), self.agent.log.clone(), self.speaker.clone());
-        Arc::new(move |progress| {
-            let origin = served.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(message) = origin.and_then(|origin| progress_message(progress, &origin, &speaker)) {
-                log.signal(message);
-            }
-        })
-    }
-
-    async fn pause(&mut self, wait: Duration) -> Flow {
-        tokio::select! {
-            () = self.agent.stop.cancelled() => Flow::Stop,
-            () = tokio::time::sleep(wait) => Flow::On,
-        }
-    }
-
-    /// Waits, with its inbox kept, until somebody relaunches the guild, and starts
-    /// again then.
-    async fn give_up_until_revived(&mut self) -> Flow {
-        tokio::select! {
-            () = self.agent.stop.cancelled() => Flow::Stop,
-            () = self.agent.revive.notified() => {
-                self.budget = RestartBudget::default();
-                Box::pin(self.start()).await
-            }
-        }
-    }
-
-    fn show(&self, sign: Sign) {
-        if self.agent.pulse.set(sign) {
-            self.report(ReportKind::Changed);
-        }
-    }
-
-    fn report(&self, kind: ReportKind) {
-        // Nobody listens any more when the guild is gone.
-        let _ = self.agent.reports.send(Report { agent: self.agent.spec.id.clone(), kind });
+/// Waits for a moment, or for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
-/// How a try of a message ended.
-enum Attempt {
-    Over,
-    /// Try again; it counts.
-    Again,
-    /// Try again; it does not count.
-    SameAgain,
-    Stop,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// How long a turn may go on after its agent was told to stop.
-const STOP_GRACE: Duration = Duration::from_secs(3);
+    fn size_of_future<T, F: Future>(_: impl FnOnce(T) -> F) -> usize {
+        size_of::<F>()
+    }
 
-/// Writes what a guest prints to the host's log, under the agent's name.
-fn log_sink(guild: String, agent: String) -> Arc<dyn Fn(LogLine) + Send + Sync> {
-    Arc::new(move |line: LogLine| match line.level {
-        LogLevel::Debug => tracing::debug!(target: "guildhall::guest", guild, agent, "{}", line.text),
-        LogLevel::Info => tracing::info!(target: "guildhall::guest", guild, agent, "{}", line.text),
-        LogLevel::Warn => tracing::warn!(target: "guildhall::guest", guild, agent, "{}", line.text),
-        LogLevel::Error => tracing::error!(target: "guildhall::guest", guild, agent, "{}", line.text),
-    })
-}
-
-/// What a turn wants its user to see at once: never stored, not in order with
-/// what it emits.
-fn progress_message(progress: Progress, origin: &Message, speaker: &Speaker) -> Option<Message> {
-    let user = origin.user.as_ref()?;
-    let payload = serde_json::value::RawValue::from_string(progress.payload).ok()?;
-    let topics = Topics::Many(vec![topic::user_notifications(user)]);
-    let mut message = Message::draft(speaker.tag.clone(), topics, progress.format, payload);
-    message.in_response_to = Some(origin.id);
-    message.thread = origin.full_thread();
-    message.user = Some(user.clone());
-    Some(message)
+    #[test]
+    fn the_task_of_an_idle_agent_is_small() {
+        let bytes = size_of_future(Runner::run);
+        assert!(bytes < 12 << 10, "{bytes} bytes");
+    }
 }

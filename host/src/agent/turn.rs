@@ -44,7 +44,7 @@ pub fn for_guest(
             is_error: message.is_error,
             session_state: message.session_state.as_ref().map(|state| state.get().to_owned()),
             traceparent: message.traceparent.clone(),
-            attempt: delivery.attempt,
+            attempt: delivery.attempt(),
             budget_ms: u32::try_from(budget_ms).unwrap_or(u32::MAX),
         },
         agent_state,
@@ -269,7 +269,7 @@ mod tests {
         let found = [message(1), message(2)];
         let ids = [MessageId::new(2), MessageId::new(9), MessageId::new(1)];
         let texts = in_order(&ids, &found);
-        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), attempt: 1 };
+        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), tries: Default::default() };
         let mut given = for_guest(&delivery, 1, "{}".into(), "{}".into());
         enrich(&mut given, &texts);
         let state: serde_json::Value = serde_json::from_str(&given.message.session_state.unwrap()).unwrap();

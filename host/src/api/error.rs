@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
-use crate::guild::{ComponentError, GuildError, LaunchError};
+use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
 use crate::model::configuration::ConfigurationError;
 use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use crate::model::read::FieldError;
@@ -93,6 +93,11 @@ pub enum ApiError {
     NotShared { blueprint: BlueprintId, org: OrgId },
     #[error("no agent {0}")]
     NoAgent(String),
+    /// An agent of a guild did not do what it was asked.
+    #[error(transparent)]
+    Agent(AgentError),
+    #[error(transparent)]
+    DeadLetter(DeadLetterError),
     #[error("agent {0} has no icon")]
     NoIcon(String),
     /// A list of icons, or an icon, that is empty.
@@ -177,6 +182,24 @@ impl From<GuildError> for ApiError {
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Store(error) => error.into(),
             GuildError::Journal(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<AgentError> for ApiError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Guild(error) => error.into(),
+            other => Self::Agent(other),
+        }
+    }
+}
+
+impl From<DeadLetterError> for ApiError {
+    fn from(error: DeadLetterError) -> Self {
+        match error {
+            DeadLetterError::Guild(error) => error.into(),
+            other => Self::DeadLetter(other),
         }
     }
 }

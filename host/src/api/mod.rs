@@ -1,14 +1,17 @@
 //! The REST API. A file's path is the path of the URLs it serves; `error` alone
 //! knows status codes. Each path is served with and without its last slash.
 
+mod agents;
 mod boards;
 mod body;
 mod catalog;
 mod cors;
+mod dead_letters;
 mod error;
 mod files;
 mod guilds;
 mod health;
+mod metrics;
 mod openapi;
 mod path;
 mod query;
@@ -80,10 +83,13 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
     [
         catalog::routes(limits),
         guilds::routes(),
+        agents::routes(),
+        dead_letters::routes(),
         files::routes(),
         registry::routes(),
         boards::routes(),
         health::routes(),
+        metrics::routes(),
         openapi::routes(),
     ]
     .concat()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ApiState;
 use super::error::ApiError;
-use crate::model::read::FieldError;
+use crate::model::read::{FieldError, Mistakes, document};
 
 /// What stands after the question mark; keys that nobody asks for are ignored.
 pub struct Params(Vec<(String, String)>);
@@ -20,6 +20,16 @@ impl Params {
     /// The value of a key; of several the last.
     pub fn one(&self, key: &str) -> Option<&str> {
         self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a key, if it is there, as what the handler wants.
+    pub fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let read = |text: &str| document(&Value::from(text), &["query", key], read).map_err(ApiError::Invalid);
+        self.one(key).map(read).transpose()
     }
 
     /// The value of a key that must be there.

@@ -39,6 +39,8 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,
         dialect: crate::model::dialect::Dialect::Guide,
+        idle_unload: None,
+        metrics: crate::metrics::Metrics::new().unwrap(),
     });
     guilds.resume().await.unwrap();
     (guilds, components)

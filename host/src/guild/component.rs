@@ -15,6 +15,7 @@ use super::{Guilds, lock};
 use crate::agent::Resolve;
 use crate::model::catalog::AgentEntry;
 use crate::model::component::{ComponentName, ComponentRef};
+use crate::model::event;
 use crate::model::ids::Digest;
 use crate::model::json_schema::Schema;
 use crate::oci::{OciError, Place};
@@ -75,6 +76,25 @@ pub enum ComponentEvent {
     },
 }
 
+impl ComponentEvent {
+    /// The event as sockets are told it.
+    fn told(&self) -> (&'static str, Value) {
+        match self {
+            Self::Compiling { digest } => (event::COMPONENT_COMPILING, json!({"digest": digest})),
+            Self::Ready { digest, class_name } => {
+                (event::COMPONENT_READY, json!({"digest": digest, "class_name": class_name}))
+            }
+            Self::Refused { digest, code, reason } => {
+                (event::COMPONENT_REFUSED, json!({"digest": digest, "code": code, "reason": reason}))
+            }
+            Self::Bound { digest, class_name } => {
+                (event::COMPONENT_BOUND, json!({"digest": digest, "class_name": class_name}))
+            }
+            Self::Deleted { digest } => (event::COMPONENT_DELETED, json!({"digest": digest})),
+        }
+    }
+}
+
 /// How many events a slow listener may lag.
 const EVENTS: usize = 256;
 
@@ -110,6 +130,8 @@ impl Guilds {
     }
 
     fn tell(&self, event: ComponentEvent) {
+        let (name, details) = event.told();
+        self.tell_all(name, &details);
         // Nobody need listen.
         let _ = self.0.uploads.events.send(event);
     }

@@ -10,21 +10,23 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::agent::{self, Agent, Command, Components, Pulse, Report, Sign};
+use crate::agent::{self, Agent, Components, Handle, Report, ReportKind, Sign};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
+use crate::metrics::Metrics;
 use crate::model::clock::Clock;
 use crate::model::component::ComponentRef;
-use crate::model::format;
 use crate::model::health::{HealthStatus, by_latency};
 use crate::model::ids::{AgentId, Digest, UserId};
 use crate::model::message::AgentTag;
 use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::model::status::{AgentStatus, GuildStatus};
-use crate::model::topic;
+use crate::model::{event, format, topic};
 use crate::routing::GuildView;
 use crate::sandbox::{Component, Limits, MemoryBudget};
 use crate::store::{AgentKind, AgentRow, Store};
 
+use super::agents::Roster;
+use super::lock;
 use super::state::{Asked, Effect, Event, GuildState};
 
 /// How often agents are looked at when nothing happens.
@@ -35,9 +37,8 @@ const END_WITHIN: Duration = Duration::from_secs(8);
 /// One member as the manager holds it.
 pub(super) struct Member {
     pub(super) spec: AgentSpec,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) handle: Handle,
     gauge: Gauge,
-    commands: mpsc::Sender<Command>,
     stop: CancellationToken,
     /// The member's task.
     task: TaskTracker,
@@ -62,6 +63,10 @@ pub struct Manager {
     pub guild_memory: Arc<MemoryBudget>,
     /// Tells agents that have given up to try again.
     pub revive: Arc<Notify>,
+    /// Where others find the agents.
+    pub roster: Roster,
+    pub idle_unload: Option<Duration>,
+    pub metrics: Metrics,
     /// Ends the guild's tasks when the host goes down; statuses are left alone.
     pub shutdown: CancellationToken,
 }
@@ -89,6 +94,10 @@ pub(super) struct Running {
     built_in: Arc<HashMap<String, Arc<Component>>>,
     guild_memory: Arc<MemoryBudget>,
     revive: Arc<Notify>,
+    roster: Roster,
+    idle_unload: Option<Duration>,
+    metrics: Metrics,
+    shutdown: CancellationToken,
     reports: mpsc::UnboundedSender<Report>,
     agents_stop: CancellationToken,
 }
@@ -115,6 +124,10 @@ impl Manager {
             built_in: self.built_in,
             guild_memory: self.guild_memory,
             revive: self.revive,
+            roster: self.roster,
+            idle_unload: self.idle_unload,
+            metrics: self.metrics,
+            shutdown: shutdown.clone(),
             reports,
             agents_stop,
         };
@@ -130,13 +143,16 @@ impl Manager {
             let event = tokio::select! {
                 () = shutdown.cancelled() => return running.end(Ended::HostShutdown).await,
                 Some(report) = reported.recv() => {
-                    while reported.try_recv().is_ok() {}
-                    tracing::trace!(agent = %report.agent, kind = ?report.kind, "reported");
+                    let mut next = Some(report);
+                    while let Some(report) = next {
+                        running.reported(report).await;
+                        next = reported.try_recv().ok();
+                    }
                     Some(running.measure())
                 }
                 heard = tail.next() => running.heard(heard, &mut tail),
                 asked = requests.next() => match asked {
-                    Ok(delivery) => running.serve(&requests, &delivery).await,
+                    Ok(delivery) => running.serve(&mut requests, &delivery).await,
                     Err(error) => {
                         tracing::error!(%error, %guild, "the requests to a manager cannot be read");
                         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -203,14 +219,17 @@ impl Running {
         component: Result<Arc<Component>, String>,
     ) {
         let asked = spec.sandbox.clone().unwrap_or_default();
+        let idle_unload = match asked.idle_unload_s {
+            None => self.idle_unload,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        };
         let timeout = spec.qos.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
         let sandbox = self.components.sandbox().clone();
         let (limits, component) = match sandbox.ceilings().for_agent(&asked, timeout) {
             Ok(limits) => (limits, component),
             Err(over) => (Limits::default(), Err(over.to_string())),
         };
-        let (commands, commanded) = mpsc::channel(4);
-        let pulse = Arc::new(Pulse::default());
         let stop = self.agents_stop.child_token();
         let agent = Agent {
             spec: spec.clone(),
@@ -221,24 +240,27 @@ impl Running {
             guild_memory: self.guild_memory.clone(),
             view: self.view.subscribe(),
             reports: self.reports.clone(),
-            commands: commanded,
-            pulse: pulse.clone(),
+            idle_unload,
+            metrics: self.metrics.clone(),
             revive: self.revive.clone(),
             stop: stop.clone(),
+            shutdown: self.shutdown.clone(),
             clock: self.clock.clone(),
             consumer,
         };
         let task = TaskTracker::new();
-        let member = Member { gauge: agent.consumer.gauge(), spec, pulse, commands, stop, task: task.clone() };
-        agent::spawn(agent, &task);
+        let gauge = agent.consumer.gauge();
+        let handle = agent::spawn(agent, &task);
         task.close();
-        self.members.insert(member.spec.id.clone(), member);
+        lock(&self.roster).insert(spec.id.clone(), handle.clone());
+        self.members.insert(spec.id.clone(), Member { spec, handle, gauge, stop, task });
     }
 
     /// Ends one agent, bounded in time, and forgets how far it got. Says whether
     /// there was one.
     pub(super) async fn end_agent(&mut self, id: &AgentId) -> bool {
         let Some(member) = self.members.remove(id) else { return false };
+        lock(&self.roster).remove(id);
         member.stop.cancel();
         if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
             tracing::error!(agent = %id, "an agent did not end in time; it is left behind");
@@ -330,12 +352,38 @@ impl Running {
         if let Err(error) = self.store.set_guild_status(guild, status, self.clock.now_ms()).await {
             tracing::error!(%error, %guild, status = status.name(), "the guild's status cannot be stored");
         }
+        let event = format!("guild.{}", status.name());
+        self.log.signal(event::message(&event, &self.tag, self.clock.now_ms(), json!({"guild_id": guild})));
+    }
+
+    async fn reported(&mut self, report: Report) {
+        match report.kind {
+            ReportKind::Changed | ReportKind::Answered | ReportKind::Ended => {}
+            ReportKind::Swapped { component, confirm } => {
+                self.keep_component(&report.agent, &component).await;
+                confirm.confirm();
+            }
+        }
+    }
+
+    /// Keeps which component an agent runs, so that it runs the same after a restart.
+    async fn keep_component(&mut self, id: &AgentId, component: &Digest) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        member.spec.component = Some(component.to_string());
+        let spec = member.spec.clone();
+        for agent in self.spec.agents.iter_mut().filter(|agent| agent.id == *id) {
+            agent.component.clone_from(&spec.component);
+        }
+        let row = AgentRow::new(AgentKind::Member, spec, member.sign(self.clock.now_ms()).row());
+        if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
+            tracing::error!(%error, agent = %id, "the component of an agent cannot be stored");
+        }
+        self.refresh().await;
     }
 
     fn ask_agents(&self) {
         for member in self.members.values() {
-            // An agent that has questions waiting will answer those.
-            let _ = member.commands.try_send(Command::Heartbeat);
+            member.handle.ask_heartbeat();
         }
     }
 
@@ -377,7 +425,7 @@ impl Running {
 
 impl Member {
     fn sign(&self, now_ms: u64) -> Sign {
-        let sign = self.pulse.sign();
+        let sign = self.handle.pulse().sign();
         if sign.status != HealthStatus::Ok {
             return sign;
         }
@@ -386,7 +434,7 @@ impl Member {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.pulse.waited_ms().max(self.gauge.waited_ms(now_ms));
+        let waited = self.handle.pulse().waited_ms().max(self.gauge.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {

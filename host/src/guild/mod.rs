@@ -1,7 +1,9 @@
 //! Guilds: launched, found again after a restart, stopped. Each has a manager task
 //! and one task for each agent; everybody else reaches it over its log.
 
+mod agents;
 mod component;
+mod dead_letters;
 mod gate;
 mod manager;
 mod report;
@@ -9,9 +11,10 @@ mod requests;
 mod state;
 mod states;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -21,22 +24,28 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Components;
 use crate::journal::{GuildLog, Journal, JournalError};
+use crate::metrics::{Metrics, Present};
 use crate::model::clock::Clock;
 use crate::model::dialect::{self, Channel, Dialect, Viewer};
 use crate::model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
-use crate::model::message::Message;
+use crate::model::message::{AgentTag, Message};
 use crate::model::spec::GuildSpec;
 use crate::model::status::GuildStatus;
-use crate::model::topic;
+use crate::model::{event, topic};
 use crate::oci::Registries;
 use crate::routing::{GuildView, subscriptions};
 use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
 
+pub use crate::agent::{Line, LogReader, SwapError};
 pub use crate::oci::OciError;
+pub use crate::sandbox::LogLevel;
 pub use crate::sandbox::Refusal as ComponentRefusal;
+pub use agents::AgentError;
 pub use component::{ComponentError, ComponentEvent, grants_of};
+pub use dead_letters::{DeadLetterError, Page};
 
+use agents::Roster;
 use gate::Gate;
 use manager::Manager;
 use state::GuildState;
@@ -97,6 +106,10 @@ pub struct Setup {
     pub guild_memory_bytes: u64,
     /// In what the REST history is written.
     pub dialect: Dialect,
+    /// How long an agent may be idle before its instance is dropped, unless its
+    /// blueprint says; `None`: for ever.
+    pub idle_unload: Option<Duration>,
+    pub metrics: Metrics,
 }
 
 /// The guilds of this host. Cheap to clone.
@@ -107,12 +120,23 @@ struct Inner {
     setup: Setup,
     /// The components that are part of this program, by class.
     built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
-    /// What wakes the agents of a guild that have given up, by guild.
-    running: Mutex<HashMap<GuildId, Arc<Notify>>>,
+    running: Mutex<HashMap<GuildId, Seat>>,
+    /// Dead letters that somebody is taking out.
+    letters_at_work: Mutex<HashSet<(GuildId, MessageId)>>,
     uploads: component::Uploads,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     is_ready: AtomicBool,
+}
+
+/// A guild that runs here.
+#[derive(Clone, Default)]
+struct Seat {
+    /// Wakes the agents that have given up.
+    revive: Arc<Notify>,
+    agents: Roster,
+    /// Set as soon as it is open.
+    log: Arc<OnceLock<GuildLog>>,
 }
 
 /// How many guilds are resumed at once.
@@ -150,6 +174,7 @@ impl Guilds {
             setup,
             built_in: Mutex::default(),
             running: Mutex::default(),
+            letters_at_work: Mutex::default(),
             uploads: component::Uploads::default(),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -250,8 +275,8 @@ impl Guilds {
     }
 
     async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
-        if let Some(revive) = lock(&self.0.running).get(id) {
-            revive.notify_waiters();
+        if let Some(seat) = lock(&self.0.running).get(id) {
+            seat.revive.notify_waiters();
             return Ok(false);
         }
         let store = &self.0.setup.store;
@@ -273,16 +298,18 @@ impl Guilds {
         let setup = &self.0.setup;
         let id = spec.id.clone();
         let shutdown = self.0.shutdown.child_token();
-        let revive = Arc::new(Notify::new());
+        let seat = Seat::default();
         {
             let mut running = lock(&self.0.running);
             if running.contains_key(&id) {
                 return Ok(false);
             }
-            running.insert(id.clone(), revive.clone());
+            running.insert(id.clone(), seat.clone());
         }
         let placed = Placed { inner: self.0.clone(), id: id.clone() };
         let log = setup.journal.guild(&id).await?;
+        // Set once: the seat is new.
+        let _ = seat.log.set(log.clone());
         let state =
             GuildState::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {
@@ -317,7 +344,10 @@ impl Guilds {
             state,
             consumers,
             guild_memory: MemoryBudget::new(setup.guild_memory_bytes),
-            revive,
+            revive: seat.revive,
+            roster: seat.agents,
+            idle_unload: setup.idle_unload,
+            metrics: setup.metrics.clone(),
             shutdown,
         };
         self.0.tracker.spawn(async move {
@@ -362,6 +392,29 @@ impl Guilds {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.is_ready.load(Ordering::SeqCst) && self.0.setup.journal.is_writable() && !self.0.shutdown.is_cancelled()
+    }
+
+    /// What the host measures, as Prometheus reads it.
+    ///
+    /// # Errors
+    /// Words for the log.
+    pub fn metrics(&self) -> Result<String, String> {
+        let sandbox = self.0.setup.components.sandbox();
+        let present = Present {
+            live_agents: sandbox.live(),
+            agent_capacity: sandbox.capacity(),
+            guilds: lock(&self.0.running).len(),
+        };
+        self.0.setup.metrics.text(present).map_err(|error| error.to_string())
+    }
+
+    /// Tells an event of the whole host to the sockets of every guild here.
+    fn tell_all(&self, event: &str, details: &Value) {
+        let seats: Vec<Seat> = lock(&self.0.running).values().cloned().collect();
+        let (host, now_ms) = (AgentTag::new("host", "Guildhall"), self.0.setup.clock.now_ms());
+        for log in seats.iter().filter_map(|seat| seat.log.get()) {
+            log.signal(event::message(event, &host, now_ms, details.clone()));
+        }
     }
 
     /// Ends every guild here; they go on at the next start.

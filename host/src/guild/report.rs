@@ -97,8 +97,8 @@ fn heartbeat(sign: &Sign, member: Option<&Member>, now_ms: u64) -> Heartbeat {
     let mut checkmeta = Map::new();
     let latency = member.and_then(|member| member.spec.qos.latency);
     checkmeta.insert("qos_latency".into(), json!(latency));
-    checkmeta.insert("observed_latency".into(), json!(member.map_or(0, |member| member.pulse.waited_ms())));
-    if let Some(busy) = member.and_then(|member| member.pulse.busy_ms(now_ms)) {
+    checkmeta.insert("observed_latency".into(), json!(member.map_or(0, |member| member.handle.pulse().waited_ms())));
+    if let Some(busy) = member.and_then(|member| member.handle.pulse().busy_ms(now_ms)) {
         checkmeta.insert("busy_ms".into(), json!(busy));
     }
     if let Some(detail) = &sign.detail {

@@ -85,7 +85,7 @@ fn handler(format: &str) -> &'static str {
 impl Running {
     /// Serves one request and commits it with its answer; what is no request is
     /// consumed.
-    pub(super) async fn serve(&mut self, requests: &Consumer, delivery: &Delivery) -> Option<Event> {
+    pub(super) async fn serve(&mut self, requests: &mut Consumer, delivery: &Delivery) -> Option<Event> {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
@@ -277,7 +277,7 @@ impl Running {
     }
 
     /// Lets everybody see the guild as it is now, and keeps it.
-    async fn refresh(&mut self) {
+    pub(super) async fn refresh(&mut self) {
         let (agents, routes) = (self.spec.agents.clone(), Arc::new(self.spec.routes.clone()));
         self.view.send_modify(|view| {
             let view = Arc::make_mut(view);

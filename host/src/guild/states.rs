@@ -48,7 +48,7 @@ impl Running {
     pub(super) fn write(
         &self,
         write: &StateWrite,
-        requests: &Consumer,
+        requests: &mut Consumer,
         message: &Message,
         payload: &Value,
     ) -> Option<Event> {

@@ -20,6 +20,7 @@ use crate::model::message::{Message, Priority};
 
 use super::guild_log::GuildLog;
 use super::queue::{Cursors, read_cursors};
+use super::subscription::Tries;
 use super::writer::{self, Entry, Rare};
 use super::{Durability, JournalError, Limits, Retention, checkpoint, retention};
 
@@ -31,7 +32,8 @@ CREATE TABLE IF NOT EXISTS log (
 CREATE INDEX IF NOT EXISTS log_by_guild ON log (guild);
 CREATE TABLE IF NOT EXISTS cursors (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL,
-    attempt_id BIGINT NOT NULL, attempts BIGINT NOT NULL, PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+    attempt_id BIGINT NOT NULL, attempts BIGINT NOT NULL, declined BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS states (
     guild BIGINT NOT NULL, owner TEXT NOT NULL, version BIGINT NOT NULL, updated_ms BIGINT NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY (guild, owner)) WITHOUT ROWID;
@@ -41,8 +43,15 @@ CREATE TABLE IF NOT EXISTS keyvalues (
 CREATE TABLE IF NOT EXISTS client_ids (
     guild BIGINT NOT NULL, user TEXT NOT NULL, client_id TEXT NOT NULL, id BIGINT NOT NULL,
     PRIMARY KEY (guild, user, client_id)) WITHOUT ROWID;
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS snapshots (
+    guild BIGINT NOT NULL, consumer TEXT NOT NULL, version TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+PRAGMA user_version = 2;
 ";
+
+/// What the tables of version 1 lack.
+const FROM_1: &str = "BEGIN; ALTER TABLE cursors ADD COLUMN declined BIGINT NOT NULL DEFAULT 0;
+    PRAGMA user_version = 2; COMMIT;";
 
 /// How long a client's own message id is known.
 pub const CLIENT_IDS_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -60,7 +69,7 @@ pub struct Shared {
     clock: Clock,
     sequence: Mutex<Sequence>,
     durable: watch::Sender<MessageId>,
-    readers: SqlitePool,
+    pub readers: SqlitePool,
     logs: Mutex<HashMap<GuildId, GuildLog>>,
     keys: Mutex<Keys>,
     closing: AtomicBool,
@@ -120,11 +129,14 @@ impl Journal {
             .disable_statement_logging();
         let mut db = options.connect().await?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
-        if version > 1 {
+        if version > 2 {
             return Err(JournalError::Migration(format!(
-                "{} is of version {version}, this host knows 1",
+                "{} is of version {version}, this host knows 2",
                 file.display()
             )));
+        }
+        if version == 1 {
+            sqlx::raw_sql(FROM_1).execute(&mut db).await?;
         }
         sqlx::raw_sql(SCHEMA).execute(&mut db).await?;
         let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut db).await?;
@@ -212,7 +224,7 @@ impl Journal {
 /// What the database knows of a guild.
 pub struct Restored {
     /// Consumer, position, the message being tried and how often it was.
-    pub cursors: Vec<(String, Cursors, MessageId, u32)>,
+    pub cursors: Vec<(String, Cursors, (MessageId, Tries))>,
     /// Owner, version, time of the last change, state.
     pub states: Vec<(String, i64, i64, String)>,
     /// Owner, key, value.
@@ -333,7 +345,7 @@ impl Shared {
 
     async fn restore(&self, key: i64) -> Result<Restored, JournalError> {
         let mut cursors = Vec::new();
-        let rows = sqlx::query("SELECT consumer, lanes, attempt_id, attempts FROM cursors WHERE guild = ?")
+        let rows = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
             .bind(key)
             .fetch_all(&self.readers)
             .await?;
@@ -341,8 +353,9 @@ impl Shared {
             let (consumer, lanes): (String, String) = (row.get(0), row.get(1));
             let lanes = read_cursors(&lanes)
                 .ok_or_else(|| JournalError::Corrupt(format!("cursor of {consumer} is `{lanes}`")))?;
-            let attempts = u32::try_from(row.get::<i64, _>(3)).unwrap_or(0);
-            cursors.push((consumer, lanes, MessageId::from_i64(row.get(2)), attempts));
+            let count = |column: usize| u32::try_from(row.get::<i64, _>(column)).unwrap_or(0);
+            let tries = Tries { broken: count(3), declined: count(4) };
+            cursors.push((consumer, lanes, (MessageId::from_i64(row.get(2)), tries)));
         }
         let states = sqlx::query_as("SELECT owner, version, updated_ms, state FROM states WHERE guild = ?")
             .bind(key)

@@ -19,7 +19,7 @@ use crate::model::values::{ValueWrite, Values, Written};
 
 use super::embedded::{Restored, Shared};
 use super::queue::{Behind, Cursors, write_cursors};
-use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail};
+use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail, Tries};
 use super::writer::{CursorWrite, Entry, Rare};
 use super::{JournalError, Receipt};
 
@@ -43,7 +43,7 @@ struct Inner {
     states: HashMap<StateOwner, State>,
     /// Positions of consumers that were known when the log was opened or have
     /// unsubscribed since.
-    cursors: HashMap<Arc<str>, (Cursors, (MessageId, u32))>,
+    cursors: HashMap<Arc<str>, (Cursors, (MessageId, Tries))>,
     recent: Recent,
     ingress: Option<Arc<dyn Ingress>>,
 }
@@ -169,8 +169,8 @@ impl GuildLog {
     /// Takes what the database knows of the guild.
     pub(super) fn restore(&self, restored: Restored) -> Result<(), JournalError> {
         let mut inner = self.inner();
-        for (consumer, cursors, tried, attempts) in restored.cursors {
-            inner.cursors.insert(consumer.into(), (cursors, (tried, attempts)));
+        for (consumer, cursors, tried) in restored.cursors {
+            inner.cursors.insert(consumer.into(), (cursors, tried));
         }
         for (owner, version, updated_ms, text) in restored.states {
             let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
@@ -319,7 +319,7 @@ impl GuildLog {
             let subscriber = Arc::new(Subscriber::new(topics, kind, self.0.shared.limits, cursors, behind));
             inner.subscribe(&subscriber);
             if !resumed {
-                let cursor = CursorWrite { consumer: name.clone(), lanes: write_cursors(&cursors), attempt: tried };
+                let cursor = CursorWrite { consumer: name.clone(), lanes: write_cursors(&cursors), tried };
                 self.enqueue(Entry { guild: self.0.key, cursor: Some(cursor), ..Entry::default() });
                 inner.cursors.insert(name, (cursors, tried));
             }
@@ -438,7 +438,7 @@ impl GuildLog {
     pub(super) fn commit(
         &self,
         subscriber: &Arc<Subscriber>,
-        consumed: MessageId,
+        tried: (MessageId, Tries),
         turn: Turn,
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
@@ -451,7 +451,7 @@ impl GuildLog {
             key,
             value,
         }));
-        let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
+        let cursor = Self::cursor_of(subscriber, &advance(), tried);
         self.append(&mut inner, turn.emits, cursor, rare).1
     }
 
@@ -460,7 +460,7 @@ impl GuildLog {
     pub(super) fn commit_change(
         &self,
         subscriber: &Arc<Subscriber>,
-        consumed: MessageId,
+        tried: (MessageId, Tries),
         (owner, change): (&StateOwner, &StateChange),
         answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
         advance: impl FnOnce() -> Cursors,
@@ -470,21 +470,37 @@ impl GuildLog {
             Ok((stated, rare)) => (Ok(stated), vec![rare]),
             Err(error) => (Err(error), Vec::new()),
         };
-        let cursor = Self::cursor_of(subscriber, &advance(), (consumed, 0));
+        let cursor = Self::cursor_of(subscriber, &advance(), tried);
         self.append(&mut inner, answer(outcome), cursor, rare).1
     }
 
-    pub(super) fn record_attempt(&self, subscriber: &Arc<Subscriber>, message: MessageId, attempt: u32) {
+    pub(super) fn record_tries(&self, subscriber: &Arc<Subscriber>, tried: (MessageId, Tries)) {
         // The guild's lock before the queue's, as everywhere.
         let _inner = self.inner();
-        let cursor = Self::cursor_of(subscriber, &subscriber.cursors(), (message, attempt));
+        let cursor = Self::cursor_of(subscriber, &subscriber.cursors(), tried);
         self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
     }
 
-    fn cursor_of(subscriber: &Subscriber, cursors: &Cursors, attempt: (MessageId, u32)) -> Option<CursorWrite> {
+    fn cursor_of(subscriber: &Subscriber, cursors: &Cursors, tried: (MessageId, Tries)) -> Option<CursorWrite> {
         let Kind::Consumer { name } = &subscriber.kind else { return None };
-        let attempt = if attempt.1 == 0 { Default::default() } else { attempt };
-        Some(CursorWrite { consumer: name.clone(), lanes: write_cursors(cursors), attempt })
+        Some(CursorWrite { consumer: name.clone(), lanes: write_cursors(cursors), tried })
+    }
+
+    /// Takes a message out of the log and puts others in, in one step; gives the first
+    /// one's id. That the message is there is for the caller to know.
+    pub fn replace(&self, erased: MessageId, messages: Vec<Message>) -> (MessageId, Receipt) {
+        self.append(&mut self.inner(), messages, None, vec![Rare::Erase { id: erased }])
+    }
+
+    /// Writes something that few steps need.
+    pub(super) fn write(&self, rare: Rare) -> Receipt {
+        let (done, receipt) = oneshot::channel();
+        self.enqueue(Entry { guild: self.0.key, rare: vec![rare], done: Some(done), ..Entry::default() });
+        Receipt(receipt)
+    }
+
+    pub(super) fn place(&self) -> (&Shared, i64) {
+        (&self.0.shared, self.0.key)
     }
 
     /// Gives messages their place in the log and hands them to the agents; the

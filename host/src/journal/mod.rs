@@ -11,6 +11,7 @@ mod embedded;
 mod guild_log;
 mod queue;
 mod retention;
+mod snapshots;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use embedded::Journal;
 pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, Stated, Turn};
-pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent};
+pub use snapshots::Snapshot;
+pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent, Tries};
 
 /// What a message in the log survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

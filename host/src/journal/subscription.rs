@@ -152,14 +152,31 @@ impl Subscriber {
     }
 }
 
+/// How often a message has been tried without success.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// It ended the instance that tried it.
+    pub broken: u32,
+    /// The agent asked for it again.
+    pub declined: u32,
+}
+
 /// One message as an agent gets it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub message: Arc<Message>,
     /// The topic on which it was heard.
     pub topic: String,
-    /// 1 at first; grows with every redelivery, across restarts of the host.
-    pub attempt: u32,
+    /// How it went before, also before a restart of the host.
+    pub tries: Tries,
+}
+
+impl Delivery {
+    /// 1 at first; grows with every redelivery.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.tries.broken.saturating_add(self.tries.declined).saturating_add(1)
+    }
 }
 
 /// An agent's subscription.
@@ -167,8 +184,8 @@ pub struct Delivery {
 pub struct Consumer {
     pub(super) log: GuildLog,
     pub(super) subscriber: Arc<Subscriber>,
-    /// The message that was being tried when the host went down.
-    pub(super) tried: (MessageId, u32),
+    /// The message that has been tried without success, kept until it is consumed.
+    pub(super) tried: (MessageId, Tries),
     pub(super) loading: Option<Loading>,
 }
 
@@ -180,36 +197,45 @@ impl Consumer {
     /// When the log cannot be read.
     pub async fn next(&mut self) -> Result<Delivery, JournalError> {
         let message = next_message(&self.log, &self.subscriber, &mut self.loading).await?;
-        let attempt = if self.tried.0 == message.id { self.tried.1 + 1 } else { 1 };
-        Ok(Delivery { topic: self.subscriber.heard_on(&message), message, attempt })
+        let tries = if self.tried.0 == message.id { self.tried.1 } else { Tries::default() };
+        Ok(Delivery { topic: self.subscriber.heard_on(&message), message, tries })
     }
 
     /// Commits a turn in one step: the message is consumed, what the turn said
     /// is appended, its state changes are applied.
-    pub fn commit(&self, consumed: &Message, turn: Turn) -> Receipt {
-        let lane = self.subscriber.lane(consumed);
-        self.log.commit(&self.subscriber, consumed.id, turn, || self.subscriber.queue().consumed(lane, consumed.id))
+    pub fn commit(&mut self, consumed: &Message, turn: Turn) -> Receipt {
+        let lane = self.untried(consumed);
+        let advance = || self.subscriber.queue().consumed(lane, consumed.id);
+        self.log.commit(&self.subscriber, self.tried, turn, advance)
+    }
+
+    /// The lane of a message that is consumed now: its tries need not be known any more.
+    fn untried(&mut self, consumed: &Message) -> usize {
+        if self.tried.0 == consumed.id {
+            self.tried = Default::default();
+        }
+        self.subscriber.lane(consumed)
     }
 
     /// Commits a turn of one change in one step: the message is consumed, the state is
     /// changed if the change applies, and what `answer` makes of the outcome is
     /// appended. `answer` is called under the guild's lock and must not use the log.
     pub fn commit_change(
-        &self,
+        &mut self,
         consumed: &Message,
         change: (&StateOwner, &StateChange),
         answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
     ) -> Receipt {
-        let lane = self.subscriber.lane(consumed);
-        self.log.commit_change(&self.subscriber, consumed.id, change, answer, || {
-            self.subscriber.queue().consumed(lane, consumed.id)
-        })
+        let lane = self.untried(consumed);
+        let advance = || self.subscriber.queue().consumed(lane, consumed.id);
+        self.log.commit_change(&self.subscriber, self.tried, change, answer, advance)
     }
 
-    /// Notes that a message has been tried `attempt` times, so that the count goes
-    /// on after a restart of the host.
-    pub fn record_attempt(&self, message: MessageId, attempt: u32) {
-        self.log.record_attempt(&self.subscriber, message, attempt);
+    /// Notes how often a message has been tried, so that the count goes on after a
+    /// restart of the host.
+    pub fn record_tries(&mut self, message: MessageId, tries: Tries) {
+        self.tried = (message, tries);
+        self.log.record_tries(&self.subscriber, self.tried);
     }
 
     /// How many messages wait.

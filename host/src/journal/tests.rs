@@ -82,19 +82,93 @@ async fn a_consumer_goes_on_where_it_stopped() {
     }
     let uncommitted = take(&mut consumer).await;
     assert_eq!(number(&uncommitted.message), 4);
-    consumer.record_attempt(uncommitted.message.id, 1);
+    consumer.record_tries(uncommitted.message.id, Tries { broken: 1, declined: 2 });
     drop((consumer, log));
     let bench = bench.reopen(Limits::default()).await;
     let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
     assert_eq!(consumer.waiting(), 6);
     for n in 4..10 {
         let delivery = take(&mut consumer).await;
-        assert_eq!((number(&delivery.message), delivery.attempt), (n, if n == 4 { 2 } else { 1 }));
+        assert_eq!((number(&delivery.message), delivery.attempt()), (n, if n == 4 { 4 } else { 1 }));
     }
 }
 
 fn keep(key: &str, value: &str) -> ValueWrite {
     ValueWrite { owner: StateOwner::Guild, key: key.into(), change: ValueChange::Set(value.as_bytes().into()) }
+}
+
+#[tokio::test]
+async fn an_urgent_message_in_between_does_not_make_tries_forgotten() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 0}))]);
+    let poison = take(&mut consumer).await;
+    let tries = Tries { broken: 2, declined: 0 };
+    consumer.record_tries(poison.message.id, tries);
+    let urgent = Message { priority: Priority::new(0).unwrap(), ..message("t", json!({"n": 1})) };
+    log.publish(vec![urgent]).await.unwrap();
+    drop((consumer, log));
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    let urgent = take(&mut consumer).await;
+    assert_eq!((number(&urgent.message), urgent.tries), (1, Tries::default()));
+    consumer.commit(&urgent.message, Turn::default()).await.unwrap();
+    drop((consumer, log));
+    let bench = bench.reopen(Limits::default()).await;
+    let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
+    let poison = take(&mut consumer).await;
+    assert_eq!((number(&poison.message), poison.tries), (0, tries));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_kept_until_its_consumer_is_forgotten() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let snapshot = |data: &[u8]| Snapshot { version: "1".into(), data: data.to_vec() };
+    assert_eq!(log.snapshot(&agent()).await.unwrap(), None);
+    log.keep_snapshot(&agent(), snapshot(b"old")).await.unwrap();
+    log.keep_snapshot(&agent(), snapshot(b"new")).await.unwrap();
+    drop(log);
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    assert_eq!(log.snapshot(&agent()).await.unwrap(), Some(snapshot(b"new")));
+    log.forget_consumer(&agent());
+    log.publish(vec![message("t", json!({"n": 0}))]).await.unwrap();
+    assert_eq!(log.snapshot(&agent()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_message_is_replaced_in_one_step() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    log.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
+    let (first, _) = log.history(&["t".into()], MessageId::default(), 10).await.unwrap();
+    log.replace(first[0].id, vec![message("t", json!({"n": 2}))]).1.await.unwrap();
+    let (now, _) = log.history(&["t".into()], MessageId::default(), 10).await.unwrap();
+    assert_eq!(now.iter().map(number).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn a_journal_of_version_1_is_brought_up_to_date() {
+    use sqlx::ConnectOptions;
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("journal.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut old = options.connect().await.unwrap();
+    let tables = "CREATE TABLE guilds (key INTEGER PRIMARY KEY, guild TEXT NOT NULL UNIQUE, trimmed BIGINT NOT NULL DEFAULT 0);
+        CREATE TABLE cursors (guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL, attempt_id BIGINT NOT NULL,
+            attempts BIGINT NOT NULL, PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+        INSERT INTO guilds (key, guild) VALUES (1, 'g');
+        INSERT INTO cursors VALUES (1, 'a', '5', 0, 0); PRAGMA user_version = 1;";
+    sqlx::raw_sql(tables).execute(&mut old).await.unwrap();
+    sqlx::Connection::close(old).await.unwrap();
+    let journal = open(&dir, Limits::default()).await;
+    let mut consumer =
+        journal.guild(&GuildId::from("g")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
+    journal.guild(&GuildId::from("g")).await.unwrap().publish(vec![message("t", json!({"n": 7}))]).await.unwrap();
+    assert_eq!(number(&take(&mut consumer).await.message), 7);
 }
 
 #[tokio::test]
@@ -363,8 +437,8 @@ async fn a_retry_is_noted_while_others_publish() {
             drop(publisher.publish(vec![message("t", json!({"n": n}))]));
         }
     });
-    for attempt in 1..20_000 {
-        consumer.record_attempt(delivery.message.id, attempt);
+    for declined in 1..20_000 {
+        consumer.record_tries(delivery.message.id, Tries { broken: 0, declined });
     }
     let joined = tokio::task::spawn_blocking(move || publishing.join());
     tokio::time::timeout(Duration::from_secs(30), joined)

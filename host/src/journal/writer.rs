@@ -19,7 +19,7 @@ use crate::model::message::Message;
 
 use super::JournalError;
 use super::embedded::Shared;
-use super::subscription::Subscriber;
+use super::subscription::{Subscriber, Tries};
 
 /// One indivisible step: what one publish or one turn adds to the log.
 #[derive(Debug, Default)]
@@ -37,8 +37,8 @@ pub struct Entry {
 pub struct CursorWrite {
     pub consumer: Arc<str>,
     pub lanes: String,
-    /// The message being tried and how often it was, or 0 and 0.
-    pub attempt: (MessageId, u32),
+    /// The message that was tried without success and how often, or zeros.
+    pub tried: (MessageId, Tries),
 }
 
 /// What few steps need.
@@ -66,6 +66,15 @@ pub enum Rare {
     },
     ForgetConsumer {
         consumer: Arc<str>,
+    },
+    /// Without data: forgotten.
+    Snapshot {
+        consumer: Arc<str>,
+        version: String,
+        data: Option<Vec<u8>>,
+    },
+    Erase {
+        id: MessageId,
     },
 }
 
@@ -257,11 +266,34 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .await?;
         }
         Rare::ForgetConsumer { consumer } => {
-            sqlx::query("DELETE FROM cursors WHERE guild = ? AND consumer = ?")
+            for sql in [
+                "DELETE FROM cursors WHERE guild = ? AND consumer = ?",
+                "DELETE FROM snapshots WHERE guild = ? AND consumer = ?",
+            ] {
+                sqlx::query(sql).bind(guild).bind(&**consumer).execute(&mut *db).await?;
+            }
+        }
+        Rare::Snapshot { consumer, version, data: Some(data) } => {
+            sqlx::query(
+                "INSERT INTO snapshots (guild, consumer, version, data) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (guild, consumer) DO UPDATE SET version = excluded.version, data = excluded.data",
+            )
+            .bind(guild)
+            .bind(&**consumer)
+            .bind(version)
+            .bind(&**data)
+            .execute(db)
+            .await?;
+        }
+        Rare::Snapshot { consumer, data: None, .. } => {
+            sqlx::query("DELETE FROM snapshots WHERE guild = ? AND consumer = ?")
                 .bind(guild)
                 .bind(&**consumer)
                 .execute(db)
                 .await?;
+        }
+        Rare::Erase { id } => {
+            sqlx::query("DELETE FROM log WHERE guild = ? AND id = ?").bind(guild).bind(id.as_i64()).execute(db).await?;
         }
     }
     Ok(())
@@ -309,10 +341,11 @@ fn bind_cursors(arguments: &mut SqliteArguments, cursors: &[(i64, &CursorWrite)]
         add(arguments, Some(*guild))?;
         add(arguments, cursor.consumer.to_string())?;
         add(arguments, cursor.lanes.clone())?;
-        add(arguments, Some(cursor.attempt.0.as_i64()))?;
-        add(arguments, Some(i64::from(cursor.attempt.1)))?;
+        add(arguments, Some(cursor.tried.0.as_i64()))?;
+        add(arguments, Some(i64::from(cursor.tried.1.broken)))?;
+        add(arguments, Some(i64::from(cursor.tried.1.declined)))?;
     }
-    for _ in cursors.len() * 5..padded(cursors.len()) * 5 {
+    for _ in cursors.len() * 6..padded(cursors.len()) * 6 {
         add(arguments, None::<i64>)?;
     }
     Ok(())
@@ -343,21 +376,21 @@ impl Statements {
 }
 
 fn batch_sql(rows: usize, cursors: usize, begins: bool) -> String {
-    let values = |count: usize| vec!["(?,?,?,?,?)"; count].join(",");
+    let values = |row: &str, count: usize| vec![row; count].join(",");
     let mut sql = String::from(if begins { "BEGIN IMMEDIATE;" } else { "" });
     if rows > 0 {
         sql += &format!(
             "INSERT INTO log (id, guild, lane, topics, body) SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL;",
-            values(rows)
+            values("(?,?,?,?,?)", rows)
         );
     }
     if cursors > 0 {
         sql += &format!(
-            "INSERT INTO cursors (guild, consumer, lanes, attempt_id, attempts)
+            "INSERT INTO cursors (guild, consumer, lanes, attempt_id, attempts, declined)
              SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL
              ON CONFLICT (guild, consumer) DO UPDATE SET lanes = excluded.lanes,
-             attempt_id = excluded.attempt_id, attempts = excluded.attempts;",
-            values(cursors)
+             attempt_id = excluded.attempt_id, attempts = excluded.attempts, declined = excluded.declined;",
+            values("(?,?,?,?,?,?)", cursors)
         );
     }
     sql + "COMMIT"

@@ -38,6 +38,8 @@ pub enum FaultKind {
     Busy,
     HostFull,
     HostError,
+    /// Somebody ended the turn.
+    Cancelled,
 }
 
 impl FaultKind {
@@ -64,6 +66,7 @@ impl FaultKind {
             Self::Busy => "busy",
             Self::HostFull => "host_full",
             Self::HostError => "host_error",
+            Self::Cancelled => "cancelled",
         }
     }
 }

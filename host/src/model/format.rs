@@ -23,6 +23,8 @@ pub const STOP_GUILD_REQUEST: &str = "rustic_ai.core.agents.system.models.StopGu
 pub const STOP_GUILD_RESPONSE: &str = "rustic_ai.core.agents.system.models.StopGuildResponse";
 /// Host-internal: tells the sockets of a guild that it has ended.
 pub const GUILD_ENDED: &str = "guildhall.GuildEnded";
+/// One event, on system sockets that ask for them.
+pub const EVENT: &str = "guildhall.Event";
 pub const USER_AGENT_CREATION_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentCreationRequest";
 pub const USER_AGENT_GET_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentGetRequest";
 pub const AGENT_LAUNCH_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentLaunchRequest";

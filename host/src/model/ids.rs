@@ -125,6 +125,9 @@ const TIME_SHIFT: u32 = HOST_BITS + SEQUENCE_BITS;
 pub const MAX_MESSAGE_ID: u64 = (1 << 53) - 1;
 
 impl MessageId {
+    /// The largest that a client in JavaScript can hold.
+    pub const MAX: u64 = (1 << 53) - 1;
+
     /// Takes a number as an id; whether such a message exists is another question.
     #[must_use]
     pub const fn new(number: u64) -> Self {

@@ -7,6 +7,7 @@ pub mod component;
 pub mod configuration;
 pub mod dialect;
 pub mod draft;
+pub mod event;
 pub mod expression;
 pub mod fault;
 pub mod format;

@@ -168,6 +168,9 @@ pub struct SandboxSpec {
     /// Variables of the host's environment that it sees, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// Seconds without a message after which the instance is dropped; 0: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_unload_s: Option<u64>,
 }
 
 /// Rules that decide where what an agent says goes.

@@ -13,6 +13,8 @@ pub const ERRORS: &str = "error_topic";
 pub const DEAD_LETTERS: &str = "dead_letter_queue";
 /// Host-internal: tells the sockets of a guild that it has ended.
 pub const ENDING: &str = "guildhall_ending";
+/// Host-internal: what happens, for the system sockets that ask for it.
+pub const EVENTS: &str = "guildhall_events";
 pub const BROADCAST: &str = "user_message_broadcast";
 
 /// Where a user's own words enter the guild.
@@ -91,7 +93,7 @@ pub fn as_document(name: &str) -> String {
 /// spelling).
 #[must_use]
 pub fn is_hosts(name: &str) -> bool {
-    matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING)
+    matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING | EVENTS)
         || is_self_inbox(name)
         || name.chars().any(char::is_control)
 }

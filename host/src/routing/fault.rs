@@ -87,12 +87,23 @@ struct DeadLetter<'a> {
     original_message: &'a Message,
     error_type: &'static str,
     error_message: &'a str,
+    /// Who could not serve it.
+    agent: &'a AgentTag,
+    /// How often it was tried.
+    attempts: u32,
     fault: &'a Fault,
 }
 
 /// The dead letter of a message that is given up.
 #[must_use]
-pub fn dead_letter(guild: &GuildId, fault: &Fault, origin: &Message, heard_on: &str, speaker: &Speaker) -> Message {
+pub fn dead_letter(
+    guild: &GuildId,
+    fault: &Fault,
+    origin: &Message,
+    heard_on: &str,
+    speaker: &Speaker,
+    trial: Trial,
+) -> Message {
     let payload = DeadLetter {
         delivery_backend: "guildhall",
         client_id: format!("{guild}${}", speaker.id),
@@ -101,6 +112,8 @@ pub fn dead_letter(guild: &GuildId, fault: &Fault, origin: &Message, heard_on: &
         original_message: origin,
         error_type: fault.kind.name(),
         error_message: &fault.message,
+        agent: &speaker.tag,
+        attempts: trial.attempt,
         fault,
     };
     let topics = Topics::Many(vec![topic::DEAD_LETTERS.to_owned()]);

@@ -39,3 +39,27 @@ pub(super) mod keyvalue {
 
     pub(in crate::sandbox) use wasi::keyvalue::{atomics, batch, store};
 }
+
+/// The optional export with which an agent outlives its instance.
+mod stateful {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package guildhall:host; world stateful { export guildhall:agent/snapshot@0.1.0; }",
+        world: "guildhall:host/stateful",
+        exports: { default: async },
+    });
+}
+pub(super) use stateful::{Stateful, StatefulIndices};
+
+impl<T: Send + 'static> BasePre<T> {
+    /// Makes an instance, with the optional export if it is known to be there.
+    pub(super) async fn begin(
+        &self,
+        mut store: impl wasmtime::AsContextMut<Data = T>,
+        stateful: Option<&StatefulIndices>,
+    ) -> wasmtime::Result<(Base, Option<Stateful>)> {
+        let instance = self.instance_pre.instantiate_async(&mut store).await?;
+        let stateful = stateful.map(|indices| indices.load(&mut store, &instance)).transpose()?;
+        Ok((self.indices.load(&mut store, &instance)?, stateful))
+    }
+}

@@ -9,12 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
 use super::Inner;
-use super::bindings::{Base, BasePre, export, types};
+use super::bindings::{Base, BasePre, Stateful, StatefulIndices, export, types};
 use super::classify::{Broken, Circumstances, classify};
 use super::control::{Canceller, Control, Timed};
 use super::guest::{Guest, Phase};
 use super::lane::Begin;
 use super::limits::Limit;
+use super::registry::Component;
 use super::staged::{Emit, Staged};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
@@ -29,6 +30,7 @@ pub struct Body {
 struct Live {
     store: Store<Guest>,
     agent: Base,
+    stateful: Option<Stateful>,
     control: Arc<Control>,
     was_slow: bool,
     _room: Option<OwnedSemaphorePermit>,
@@ -81,6 +83,10 @@ pub struct Usage {
     /// The most that the instance has held since it began.
     pub peak_memory_bytes: u64,
     pub wall: Duration,
+    /// Time on a processor.
+    pub cpu: Duration,
+    /// Calls of imports of the contract.
+    pub host_calls: u64,
     /// Whether the turn ended in the lane of slow turns.
     pub lane_slow: bool,
 }
@@ -130,6 +136,43 @@ impl Body {
         (body, health)
     }
 
+    /// Asks the agent what it wants to remember over its end; `None` when it has no
+    /// memory to save. Has `host.stop_timeout_ms`. What is longer than
+    /// `host.snapshot_bytes` is refused with a fault, and the body lives on.
+    pub async fn save(self) -> (Option<Self>, Result<Option<Vec<u8>>, Fault>) {
+        if self.live.stateful.is_none() {
+            return (Some(self), Ok(None));
+        }
+        let most = self.live.store.data().limits.get(Limit::Snapshot);
+        let (body, answer, _) = self.call(Call::Save).await;
+        let saved = match answer {
+            Ok(Answer::Saved(Ok(data))) if data.len() as u64 > most => {
+                let words = format!("its snapshot has {} bytes and may have {most}", data.len());
+                Err(Limit::Snapshot.fault(most, Some(data.len() as u64), words))
+            }
+            Ok(Answer::Saved(Ok(data))) => Ok(Some(data)),
+            Ok(Answer::Saved(Err(reason))) => Err(Fault::new(FaultKind::Rejected, shortened(reason))),
+            Ok(_) => unreachable!("a save is answered as one"),
+            Err(broken) => Err(broken.into_fault()),
+        };
+        (body, saved)
+    }
+
+    /// Gives the agent back what it saved, in which version of its component. One
+    /// that has no memory to restore is left as it is. Has `host.start_timeout_ms`.
+    pub async fn restore(self, version: String, data: Vec<u8>) -> (Option<Self>, Result<(), Fault>) {
+        if self.live.stateful.is_none() {
+            return (Some(self), Ok(()));
+        }
+        let (body, answer, _) = self.call(Call::Restore { version, data }).await;
+        let restored = match answer {
+            Ok(Answer::Restored(answer)) => answer.map_err(|reason| Fault::new(FaultKind::Rejected, shortened(reason))),
+            Ok(_) => unreachable!("a restore is answered as one"),
+            Err(broken) => Err(broken.into_fault()),
+        };
+        (body, restored)
+    }
+
     /// Tells the agent that it ends, then ends it. Best effort: has
     /// `host.stop_timeout_ms`, and nobody learns how it went.
     pub async fn stop(self, reason: export::StopReason) {
@@ -153,12 +196,13 @@ impl Body {
 /// Makes an instance and starts it.
 pub(super) async fn start(
     sandbox: Arc<Inner>,
-    pre: BasePre<Guest>,
+    component: &Component,
     guest: Guest,
     room: OwnedSemaphorePermit,
     properties: String,
 ) -> Result<Result<Body, String>, Fault> {
-    match sandbox.begin(pre, guest, Some(room), Call::Start(properties)).await {
+    let (pre, stateful) = (component.pre.clone(), component.stateful.clone());
+    match sandbox.begin((pre, stateful), guest, Some(room), Call::Start(properties)).await {
         (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Body { live, sandbox })),
         (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(shortened(refused))),
         (_, Ok(_)) => unreachable!("a start is answered as one"),
@@ -168,7 +212,7 @@ pub(super) async fn start(
 
 /// Makes an instance, asks what it is, and drops it.
 pub(super) async fn describe(sandbox: &Inner, pre: BasePre<Guest>, guest: Guest) -> Result<export::Description, Fault> {
-    match sandbox.begin(pre, guest, None, Call::Describe).await.1 {
+    match sandbox.begin((pre, None), guest, None, Call::Describe).await.1 {
         Ok(Answer::Description(description)) => Ok(description),
         Ok(_) => unreachable!("a question for the description is answered as one"),
         Err(broken) => Err(broken.into_fault()),
@@ -178,7 +222,7 @@ pub(super) async fn describe(sandbox: &Inner, pre: BasePre<Guest>, guest: Guest)
 impl Inner {
     async fn begin(
         &self,
-        pre: BasePre<Guest>,
+        code: Code,
         guest: Guest,
         room: Option<OwnedSemaphorePermit>,
         first: Call,
@@ -187,14 +231,17 @@ impl Inner {
         let running = self.ticker.running();
         let turn = Box::pin(async move {
             let _running = running;
-            begin(&pre, guest, room, first).await
+            begin(code, guest, room, first).await
         });
         self.lane.run(turn, &control, Begin::Here).await
     }
 }
 
+/// What an instance is made of: all of it, and what is optional.
+type Code = (BasePre<Guest>, Option<Arc<StatefulIndices>>);
+
 async fn begin(
-    pre: &BasePre<Guest>,
+    (pre, stateful): Code,
     guest: Guest,
     room: Option<OwnedSemaphorePermit>,
     first: Call,
@@ -208,17 +255,17 @@ async fn begin(
     let deadline = allowance.grant(&mut store);
     let begun = {
         let call = pin!(async {
-            let agent = pre.instantiate_async(&mut store).await?;
-            let answer = first.make(&mut store, &agent).await?;
-            Ok((agent, answer))
+            let (agent, stateful) = pre.begin(&mut store, stateful.as_deref()).await?;
+            let answer = first.make(&mut store, &agent, stateful.as_ref()).await?;
+            Ok((agent, stateful, answer))
         });
         Timed { call, control: &control, deadline, timer: None }.await
     };
     match begun {
-        Ok((agent, answer)) => {
+        Ok((agent, stateful, answer)) => {
             store.data().console().end_turn();
             let was_slow = control.is_slow();
-            (Some(Box::new(Live { store, agent, control, was_slow, _room: room })), Ok(answer))
+            (Some(Box::new(Live { store, agent, stateful, control, was_slow, _room: room })), Ok(answer))
         }
         Err(error) => (None, Err(allowance.broken(&mut store, &error))),
     }
@@ -229,7 +276,7 @@ impl Live {
         let allowance = call.allowance();
         let deadline = allowance.grant(&mut self.store);
         let answer = {
-            let call = pin!(call.make(&mut self.store, &self.agent));
+            let call = pin!(call.make(&mut self.store, &self.agent, self.stateful.as_ref()));
             Timed { call, control: &self.control, deadline, timer: None }.await
         };
         self.was_slow = self.control.is_slow();
@@ -237,6 +284,8 @@ impl Live {
             fuel_used: allowance.fuel_used(&self.store),
             peak_memory_bytes: self.store.data().limiter.peak(),
             wall: Duration::ZERO,
+            cpu: self.control.cpu(),
+            host_calls: self.store.data().host_calls.get(),
             lane_slow: self.was_slow,
         };
         match answer {
@@ -256,6 +305,8 @@ enum Call {
     Start(String),
     Receive(Delivery),
     Heartbeat,
+    Save,
+    Restore { version: String, data: Vec<u8> },
     Stop(export::StopReason),
 }
 
@@ -265,6 +316,8 @@ enum Answer {
     Started(Result<(), String>),
     Received(Result<(), types::Failure>, Staged, Vec<ValueWrite>),
     Health(export::Health),
+    Saved(Result<Vec<u8>, String>),
+    Restored(Result<(), String>),
     Stopped,
 }
 
@@ -272,15 +325,21 @@ impl Call {
     const fn allowance(&self) -> Allowance {
         let (phase, fuel, timeout) = match self {
             Self::Describe => (Phase::Sealed, Limit::DescribeFuel, Limit::StopTimeout),
-            Self::Start(_) => (Phase::Between, Limit::StartFuel, Limit::StartTimeout),
+            Self::Start(_) | Self::Restore { .. } => (Phase::Between, Limit::StartFuel, Limit::StartTimeout),
             Self::Receive(_) => (Phase::Turn, Limit::Fuel, Limit::Timeout),
-            Self::Heartbeat | Self::Stop(_) => (Phase::Between, Limit::Fuel, Limit::StopTimeout),
+            Self::Heartbeat | Self::Save | Self::Stop(_) => (Phase::Between, Limit::Fuel, Limit::StopTimeout),
         };
         Allowance { phase, fuel, timeout }
     }
 
-    async fn make(self, store: &mut Store<Guest>, agent: &Base) -> wasmtime::Result<Answer> {
+    async fn make(
+        self,
+        store: &mut Store<Guest>,
+        agent: &Base,
+        stateful: Option<&Stateful>,
+    ) -> wasmtime::Result<Answer> {
         let agent = agent.guildhall_agent_agent();
+        let stateful = stateful.map(Stateful::guildhall_agent_snapshot);
         Ok(match self {
             Self::Describe => Answer::Description(agent.call_describe(store).await?),
             Self::Start(properties) => Answer::Started(agent.call_start(store, &properties).await?),
@@ -294,6 +353,15 @@ impl Call {
                 Answer::Received(answer, staged, values)
             }
             Self::Heartbeat => Answer::Health(agent.call_heartbeat(store).await?),
+            // Asked only where it is exported; without it there is nothing to do.
+            Self::Save => Answer::Saved(match stateful {
+                Some(stateful) => stateful.call_save(store).await?,
+                None => Ok(Vec::new()),
+            }),
+            Self::Restore { version, data } => Answer::Restored(match stateful {
+                Some(stateful) => stateful.call_restore(store, &version, &data).await?,
+                None => Ok(()),
+            }),
             Self::Stop(reason) => {
                 agent.call_stop(store, reason).await?;
                 Answer::Stopped

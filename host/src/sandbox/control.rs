@@ -4,13 +4,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Sleep;
 use wasmtime::UpdateDeadline;
+
+use super::cpu::thread_time;
 
 /// A turn that has been seen by this many ticks is slow. The first tick may come
 /// just after its beginning.
@@ -31,6 +33,8 @@ pub(super) struct Control {
     cancelled: AtomicBool,
     ticks: AtomicU32,
     waker: AtomicWaker,
+    /// What the present turn has taken of the processors, in nanoseconds.
+    cpu_ns: AtomicU64,
 }
 
 /// Cancels the turn that a body is in.
@@ -51,6 +55,12 @@ impl Control {
     pub(super) fn begin_turn(&self) {
         self.cancelled.store(false, Ordering::Relaxed);
         self.ticks.store(0, Ordering::Relaxed);
+        self.cpu_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// What the turn has taken of the processors.
+    pub(super) fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu_ns.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -91,7 +101,11 @@ impl<T, F: Future<Output = wasmtime::Result<T>>> Future for Timed<'_, F> {
     type Output = wasmtime::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(answer) = self.call.as_mut().poll(cx) {
+        let began = thread_time();
+        let polled = self.call.as_mut().poll(cx);
+        let took = thread_time().saturating_sub(began).as_nanos();
+        self.control.cpu_ns.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if let Poll::Ready(answer) = polled {
             return Poll::Ready(answer);
         }
         self.control.waker.register(cx.waker());

@@ -1,6 +1,7 @@
 //! The host's side of one instance: what a store holds, and what the imports of
 //! the contract do. An import sees its own store and nothing else.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -55,6 +56,8 @@ pub(super) struct Guest {
     pub(super) control: Arc<Control>,
     pub(super) deadline: Instant,
     pub(super) staged: Staged,
+    /// Calls of imports of the contract in the present turn.
+    pub(super) host_calls: Cell<u64>,
     pub(super) agent_state: Arc<str>,
     pub(super) guild_state: Arc<str>,
     identity: GuestIdentity,
@@ -95,6 +98,7 @@ impl Guest {
             control: Arc::default(),
             deadline: Instant::now(),
             staged: Staged::default(),
+            host_calls: Cell::new(0),
             agent_state,
             guild_state,
             own_inbox: topic::agent_inbox(&AgentId::from(agent_id.as_str())),
@@ -149,11 +153,13 @@ impl Guest {
         self.phase = phase;
         self.deadline = deadline;
         self.http = None;
+        self.host_calls.set(0);
         self.limiter.begin_turn();
         self.control.begin_turn();
     }
 
     pub(super) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
+        self.host_calls.set(self.host_calls.get() + 1);
         if self.phase == Phase::Sealed { Err(Sealed(import).into()) } else { Ok(()) }
     }
 

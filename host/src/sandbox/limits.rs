@@ -54,6 +54,7 @@ pub enum Limit {
     CompileMemory,
     CompiledSize,
     CompileQueue,
+    Snapshot,
 }
 
 /// One row of the table. Values are in the unit which the setting's name ends in.
@@ -88,7 +89,7 @@ impl Row {
     }
 }
 
-const COUNT: usize = 42;
+const COUNT: usize = 43;
 
 const fn row(limit: Limit, setting: &'static str, default: u64, ceiling: u64, kind: FaultKind) -> Row {
     Row { limit, setting, default, ceiling, kind }
@@ -147,6 +148,7 @@ pub const TABLE: [Row; COUNT] = {
         row(Limit::CompileMemory, "host.compile_memory_mib", 2_048, 65_536, Denied),
         row(Limit::CompiledSize, "host.compiled_mib", 512, 4_096, Denied),
         row(Limit::CompileQueue, "host.compile_queue", 64, 10_000, Denied),
+        row(Limit::Snapshot, "host.snapshot_bytes", 1 << 20, 16 << 20, Denied),
     ]
 };
 

@@ -16,6 +16,7 @@ mod classify;
 mod compile;
 mod compiler;
 mod control;
+mod cpu;
 mod engine;
 mod evaluator;
 mod expressions;
@@ -41,7 +42,7 @@ mod ticker;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use wasmtime::Engine;
 
 pub use bindings::export::StopReason;
@@ -109,6 +110,8 @@ struct Inner {
     ticker: ticker::Ticker,
     lane: lane::Lane,
     room: Arc<Semaphore>,
+    /// Wakes an idle agent when another needs its room.
+    wanted: Notify,
     capacity: u32,
     ceilings: Limits,
     policy: Arc<Policy>,
@@ -196,6 +199,7 @@ impl Sandbox {
             ticker: ticker::Ticker::start(&engine).map_err(SandboxError::Thread)?,
             lane: lane::Lane::new().map_err(SandboxError::Thread)?,
             room: Arc::new(Semaphore::new(capacity as usize)),
+            wanted: Notify::new(),
             engine,
             capacity,
             ceilings,
@@ -253,7 +257,7 @@ impl Sandbox {
         let properties = std::mem::take(&mut setup.properties);
         let guest = guest::Guest::new(guest::Phase::Between, &component.digest, setup, self.0.policy.clone());
         guest.grants.check(&component.imports).map_err(StartFault::Missing)?;
-        match body::start(self.0.clone(), component.pre.clone(), guest, room, properties).await {
+        match body::start(self.0.clone(), component, guest, room, properties).await {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(refused)) => Err(StartFault::Refused(refused)),
             Err(fault) => Err(StartFault::Broken(fault)),
@@ -270,6 +274,17 @@ impl Sandbox {
     #[must_use]
     pub fn live(&self) -> usize {
         self.0.capacity as usize - self.0.room.available_permits()
+    }
+
+    /// Asks one agent, of those who can do without, for its room.
+    pub fn ask_for_room(&self) {
+        self.0.wanted.notify_one();
+    }
+
+    /// Waits, for an agent that can do without its room, until it is wanted. Who has
+    /// waited longest is asked first.
+    pub async fn wants_room(&self) {
+        self.0.wanted.notified().await;
     }
 
     /// The most that a blueprint may ask for.

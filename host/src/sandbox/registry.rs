@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::{Component as Compiled, Linker};
 
-use super::bindings::{BasePre, export};
+use super::bindings::{BasePre, StatefulIndices, export};
 use super::check::Outline;
 use super::compiler::Compiler;
 use super::guest::{Guest, Phase};
@@ -37,6 +37,16 @@ pub struct Component {
     /// Bytes of the upload.
     pub size: usize,
     pub(super) pre: BasePre<Guest>,
+    /// Where the export that saves and restores is, if it is there.
+    pub(super) stateful: Option<Arc<StatefulIndices>>,
+}
+
+impl Component {
+    /// Whether it can save what it remembers, and be given it back.
+    #[must_use]
+    pub fn keeps_snapshots(&self) -> bool {
+        self.stateful.is_some()
+    }
 }
 
 /// What an agent says it is.
@@ -171,7 +181,9 @@ async fn make(
     let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.policy.clone());
     let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     let description = description(described).map_err(Refusal::Invalid)?;
-    Ok(Arc::new(Component { digest: digest.clone(), description, imports: outline.imports, size, pre }))
+    let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
+    let imports = outline.imports;
+    Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, pre, stateful }))
 }
 
 async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {

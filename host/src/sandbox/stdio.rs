@@ -14,12 +14,30 @@ const TAIL_BYTES: usize = 4 << 10;
 /// What a guest may write at once; it is told to come again with the rest.
 const PERMIT_BYTES: usize = 64 << 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     Debug,
     Info,
     Warn,
     Error,
+}
+
+impl LogLevel {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    /// The level of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Debug, Self::Info, Self::Warn, Self::Error].into_iter().find(|level| level.name() == name)
+    }
 }
 
 /// One line that a guest printed, without its end and its level.

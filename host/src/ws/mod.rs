@@ -80,6 +80,8 @@ struct Wishes {
     after: Option<String>,
     /// `1`: an `Ack` frame for each message, after it is in the log.
     ack: Option<String>,
+    /// `1`, on a system socket: events besides.
+    events: Option<String>,
 }
 
 /// What a request says of an upgrade.
@@ -91,6 +93,7 @@ struct Granted {
     dialect: Dialect,
     after: Option<MessageId>,
     ack: bool,
+    events: bool,
 }
 
 impl Wishes {
@@ -102,8 +105,8 @@ impl Wishes {
             }
             None => None,
         };
-        let ack = matches!(self.ack.as_deref(), Some("1" | "true"));
-        Ok(Granted { dialect, after, ack })
+        let is_on = |wish: Option<String>| matches!(wish.as_deref(), Some("1" | "true"));
+        Ok(Granted { dialect, after, ack: is_on(self.ack), events: is_on(self.events) })
     }
 }
 

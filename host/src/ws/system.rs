@@ -59,7 +59,11 @@ pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Grante
             return session.close(Ending::HostError).await;
         }
     };
-    let topics = vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
+    let mut topics =
+        vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
+    if granted.events {
+        topics.push(topic::EVENTS.to_owned());
+    }
     let tail = log.tail(topics, None);
     let now = Instant::now();
     let mut socket = SystemSocket {

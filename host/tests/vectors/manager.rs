@@ -10,6 +10,7 @@ use std::time::Duration;
 use guildhall::agent::Components;
 use guildhall::guild::{Guilds, Launch, Setup};
 use guildhall::journal::{Durability, Journal, Limits, Retention, Tail, TailEvent};
+use guildhall::metrics::Metrics;
 use guildhall::model::clock::Clock;
 use guildhall::model::dialect::Dialect;
 use guildhall::model::format;
@@ -126,6 +127,8 @@ impl Bench {
             journal: journal.clone(),
             components: components.clone(),
             registries: Registries::default(),
+            idle_unload: None,
+            metrics: Metrics::new().map_err(words)?,
             clock,
             hop_limit: HOP_LIMIT,
             guild_memory_bytes: 1 << 30,

@@ -122,7 +122,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     let spec: AgentSpec = read(&spec)?;
     let message = message(wire)?;
     let heard_on = text(&wire["topic_published_to"]);
-    let delivery = Delivery { message: Arc::new(message), topic: heard_on.clone(), attempt: 1 };
+    let delivery = Delivery { message: Arc::new(message), topic: heard_on.clone(), tries: Default::default() };
     let hears = routing::subscriptions(&spec).contains(&heard_on);
     let states = input["agent_state"].to_string();
     let view = guild(&Value::Null, Vec::new())?;
@@ -217,7 +217,7 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
         });
     }
     let ids = turn::asked_history(&message);
-    let delivery = Delivery { message: Arc::new(message), topic: "t".into(), attempt: 1 };
+    let delivery = Delivery { message: Arc::new(message), topic: "t".into(), tries: Default::default() };
     let mut given = turn::for_guest(&delivery, 1, "{}".into(), "{}".into());
     if let Some(ids) = ids {
         let log =
@@ -249,7 +249,8 @@ pub fn dead_letter(input: &Value, expected: &Value) -> Outcome {
     let heard_on = heard_on.strip_prefix(&format!("{guild}:")).unwrap_or(&heard_on);
     let speaker = speaker(&agent.into(), &agent.into(), &"any.Agent".into(), &"receive".into());
     let fault = Fault::new(FaultKind::Rejected, text(&input["error_text"]));
-    let letter = routing::dead_letter(&guild.into(), &fault, &origin, heard_on, &speaker);
+    let letter =
+        routing::dead_letter(&guild.into(), &fault, &origin, heard_on, &speaker, Trial { attempt: 1, is_last: true });
     let payload: Value = read(&json!(letter.payload))?;
     let wanted = &expected["payload"];
     let topic = text(&wanted["original_topic"]);

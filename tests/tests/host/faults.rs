@@ -8,7 +8,7 @@ use guildhall_tests::{Chat, Host, blueprint, chat, frame};
 use serde_json::{Value, json};
 
 /// Three attempts, with pauses of 1 s and 2 s between them and 25 % more by chance.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 pub fn hostile_component() -> Vec<u8> {
     // Built by this crate's build script.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::ApiError;
 use crate::files::FilesError;
-use crate::guild::{ComponentError, ComponentRefusal, OciError};
+use crate::guild::{AgentError, ComponentError, ComponentRefusal, DeadLetterError, OciError, SwapError};
 use crate::model::read::{FieldError, Step};
 use crate::model::refusal::Refusal;
 use crate::model::status::GuildStatus;
@@ -99,6 +99,8 @@ impl ApiError {
             Self::NoAgent(agent) => {
                 (StatusCode::NOT_FOUND, Refusal::new(format!("Agent {agent} does not exist"), "agent_not_found"))
             }
+            Self::Agent(error) => agent_error(&error),
+            Self::DeadLetter(error) => dead_letter(&error),
             Self::NoIcon(agent) => {
                 (StatusCode::NOT_FOUND, Refusal::new(format!("Agent {agent} does not have an icon"), "icon_not_found"))
             }
@@ -237,8 +239,43 @@ fn not_found(what: &str, id: &str) -> Refusal {
         }
         "component" => Refusal::new(format!("Component {id} not found"), "component_not_found"),
         "review" => Refusal::new(format!("Review {id} not found"), "review_not_found"),
+        "dead letter" => Refusal::new(format!("the guild has no dead letter {id}"), "dead_letter_not_found"),
         "board" => Refusal::new("Board not found", "board_not_found"),
         _ => Refusal::new(format!("{what} {id} not found"), "not_found"),
+    }
+}
+
+fn agent_error(error: &AgentError) -> (StatusCode, Refusal) {
+    let words = error.to_string();
+    match error {
+        AgentError::Guild(_) => (StatusCode::INTERNAL_SERVER_ERROR, Refusal::new(words, "internal")),
+        AgentError::Unknown(_) => (StatusCode::NOT_FOUND, Refusal::new(words, "agent_not_found")),
+        AgentError::Idle(_) => (StatusCode::CONFLICT, Refusal::new(words, "agent_idle")),
+        AgentError::Component(_) => (
+            StatusCode::BAD_REQUEST,
+            Refusal::new(words, "unknown_component").hint("upload it with POST /catalog/components"),
+        ),
+        AgentError::Swap(SwapError::Busy) => (
+            StatusCode::CONFLICT,
+            Refusal::new(words, "agent_busy").hint("POST /api/guilds/{id}/agents/{agent}/cancel ends the turn"),
+        ),
+        AgentError::Swap(SwapError::Failed(_)) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::new(words, "swap_failed").hint("the agent goes on with the component it had"),
+        ),
+        AgentError::Swap(SwapError::Ended) => (StatusCode::CONFLICT, Refusal::new(words, "agent_ended")),
+    }
+}
+
+fn dead_letter(error: &DeadLetterError) -> (StatusCode, Refusal) {
+    let words = error.to_string();
+    match error {
+        DeadLetterError::Guild(_) => (StatusCode::INTERNAL_SERVER_ERROR, Refusal::new(words, "internal")),
+        DeadLetterError::Unknown(_) => (StatusCode::NOT_FOUND, Refusal::new(words, "dead_letter_not_found")),
+        DeadLetterError::NoAgent(_) => (
+            StatusCode::CONFLICT,
+            Refusal::new(words, "agent_not_found").hint("discard the letter, or launch the agent again"),
+        ),
     }
 }
 

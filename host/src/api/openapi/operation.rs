@@ -151,6 +151,11 @@ impl Op {
         self.response(status.to_string(), response)
     }
 
+    /// Text that is no JSON.
+    pub fn gives_text(self, media_type: &str) -> Self {
+        self.answers(200, media_type, text().into())
+    }
+
     /// Bytes, a part of them, or none to a client that has them.
     pub fn gives_parts(self, media_type: &str) -> Self {
         let not_modified = ResponseBuilder::new().description("The client has it already").build();

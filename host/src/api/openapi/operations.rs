@@ -1,6 +1,8 @@
 //! Every operation of the API: where it is, what it takes, what it answers. Operation
 //! ids are those that clients of this API are generated from.
 
+mod running;
+
 use super::operation::{Op, delete, flag, get, list_of, number, post, put, tagged, text, texts};
 use super::schemas as s;
 
@@ -8,7 +10,9 @@ use super::schemas as s;
 pub fn all() -> Vec<Op> {
     [
         guilds(),
+        running::dead_letters(),
         files(),
+        running::agents_at_work(),
         agents(),
         components(),
         categories(),
@@ -19,6 +23,7 @@ pub fn all() -> Vec<Op> {
         boards(),
         registry(),
         host(),
+        running::metrics(),
     ]
     .into_iter()
     .flatten()

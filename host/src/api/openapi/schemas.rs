@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "the types are described and never made")]
 
 mod catalog;
+pub mod running;
 mod spec;
 
 use std::collections::BTreeMap;

@@ -22,8 +22,8 @@ enum Crossed {
     Told(String),
     /// The agent declined what it could not do.
     Declined,
-    /// Who crosses it, and the test that has them: `limits.rs` and `uploads.rs` of the
-    /// tests from outside.
+    /// Who crosses it, and the test that has them: `limits.rs`, `life.rs` and
+    /// `uploads.rs` of the tests from outside.
     Elsewhere,
 }
 
@@ -108,6 +108,7 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompileMemory
         | Limit::CompiledSize
         | Limit::CompileQueue
+        | Limit::Snapshot
         | Limit::AgentLag
         | Limit::Hops => Crossed::Elsewhere,
     }

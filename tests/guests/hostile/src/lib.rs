@@ -16,6 +16,7 @@
 //! | `reject WHY`, `retry WHY`, `other WHY` | fails so |
 //! | `crash-once` | panics at the first attempt, replies at the next |
 //! | `count`, `count-trap` | adds one to its state and replies with the sum; the same, then panics |
+//! | `remember X`, `recall` | keeps X in its memory alone; replies with it |
 //! | `spin-until-cancelled` | returns when it is cancelled |
 //! | anything else | replies `ok: ` and the text |
 //!
@@ -46,11 +47,18 @@ pub struct Props {
     loop_start: bool,
     /// What a heartbeat answers: `warning` or `error`.
     sick: Option<String>,
+    /// What it does when it is to be saved: `loop`, `fail` or `big`.
+    save: Option<String>,
+    /// What it does when it is to be restored: `trap` or `fail`.
+    restore: Option<String>,
 }
 
 /// See the crate's documentation.
 pub struct Hostile {
     sick: Option<String>,
+    save: Option<String>,
+    restore: Option<String>,
+    remembered: String,
 }
 
 impl Agent for Hostile {
@@ -69,7 +77,7 @@ impl Agent for Hostile {
         if props.loop_start {
             spin();
         }
-        Ok(Hostile { sick: props.sick })
+        Ok(Hostile { sick: props.sick, save: props.save, restore: props.restore, remembered: String::new() })
     }
 
     fn handlers(on: &mut Handlers<Self>) {
@@ -116,6 +124,11 @@ impl Hostile {
                 count(ctx)?;
                 panic!("told to trap after counting");
             }
+            "remember" => {
+                self.remembered = argument.to_owned();
+                return reply(ctx, "ok: remembered".into());
+            }
+            "recall" => return reply(ctx, format!("recalled: {}", self.remembered)),
             "spin-until-cancelled" => {
                 while !ctx.is_cancelled() {}
                 return reply(ctx, "cancelled".into());
@@ -206,7 +219,29 @@ fn count(ctx: &mut Ctx) -> Result<(), Failure> {
     reply(ctx, count.to_string())
 }
 
-export_agent!(Hostile);
+impl Stateful for Hostile {
+    fn save(&mut self) -> Result<Vec<u8>, String> {
+        match self.save.as_deref() {
+            Some("loop") => spin(),
+            Some("fail") => Err("told not to save".into()),
+            Some("big") => Ok(vec![0; 2 << 20]),
+            _ => Ok(self.remembered.clone().into_bytes()),
+        }
+    }
+
+    fn restore(&mut self, _version: &str, data: &[u8]) -> Result<(), String> {
+        match self.restore.as_deref() {
+            Some("trap") => panic!("told to trap at restore"),
+            Some("fail") => Err("told not to restore".into()),
+            _ => {
+                self.remembered = String::from_utf8(data.into()).map_err(|error| error.to_string())?;
+                Ok(())
+            }
+        }
+    }
+}
+
+export_agent!(Hostile: Stateful);
 
 #[cfg(test)]
 mod tests {
@@ -245,6 +280,14 @@ mod tests {
     #[should_panic = "told to trap"]
     fn it_panics_when_told() {
         let _ = told(&mut Bench::start(json!({})).unwrap(), "trap");
+    }
+
+    #[test]
+    fn it_remembers() {
+        let mut bench = Bench::<Hostile>::start(json!({})).unwrap();
+        told(&mut bench, "remember tea").unwrap();
+        bench.reload("1").unwrap();
+        assert_eq!(told(&mut bench, "recall"), Ok(vec!["recalled: tea".into()]));
     }
 
     #[test]

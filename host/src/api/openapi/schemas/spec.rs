@@ -119,6 +119,8 @@ struct SandboxSpec {
     /// Variables of the host's environment that it sees, by name.
     #[schema(nullable = false)]
     env: Option<Vec<String>>,
+    /// Seconds without a message after which the instance is dropped; 0: never.
+    idle_unload_s: Option<u64>,
 }
 
 #[derive(ToSchema)]

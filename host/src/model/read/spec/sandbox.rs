@@ -46,7 +46,10 @@ const MAX_CONFIG_BYTES: usize = 64 << 10;
 /// The longest name of a secret or a variable, in characters.
 const MAX_NAME: usize = 128;
 
-const KEYS: [&str; 14] = [
+/// The longest that an agent may be idle before it is unloaded: a year.
+const MAX_IDLE_UNLOAD_S: u64 = 365 * 24 * 3_600;
+
+const KEYS: [&str; 15] = [
     "fuel",
     "memory_mib",
     "timeout_ms",
@@ -55,6 +58,7 @@ const KEYS: [&str; 14] = [
     "http_response_kib",
     "keyvalue_keys",
     "keyvalue_kib",
+    "idle_unload_s",
     "http",
     "keyvalue",
     "config",
@@ -73,6 +77,7 @@ pub(super) fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &Sandbox
         let http_response_kib = f.optional("http_response_kib", whole(1, ceilings.http_response_kib));
         let keyvalue_keys = f.optional("keyvalue_keys", whole(1, ceilings.keyvalue_keys));
         let keyvalue_kib = f.optional("keyvalue_kib", whole(1, ceilings.keyvalue_kib));
+        let idle_unload_s = f.optional("idle_unload_s", whole(0, MAX_IDLE_UNLOAD_S));
         let http = f.or("http", Vec::new(), few(origin));
         let keyvalue = f.or("keyvalue", false, flag);
         let config = f.optional("config", config);
@@ -89,6 +94,7 @@ pub(super) fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &Sandbox
             http_response_kib: http_response_kib?,
             keyvalue_keys: keyvalue_keys?,
             keyvalue_kib: keyvalue_kib?,
+            idle_unload_s: idle_unload_s?,
             http: http?,
             keyvalue: keyvalue?,
             config: config?,

@@ -1,0 +1,244 @@
+//! What the host measures, in the text format of Prometheus. Labels are bounded: a
+//! fault's kind, an outcome, a reason, and the first [`MAX_CLASSES`] agent classes
+//! that run here. The only place that names prometheus.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{
+    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+use crate::model::fault::FaultKind;
+use crate::sandbox::Usage;
+
+/// So many agent classes have numbers of their own; all others share `other`.
+pub const MAX_CLASSES: usize = 64;
+const OTHER: &str = "other";
+
+/// How a turn ended, for the label `outcome`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Declined,
+    Broken,
+    Cancelled,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Done, Self::Declined, Self::Broken, Self::Cancelled];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Declined => "declined",
+            Self::Broken => "broken",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// All metrics of one host; a cheap handle.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    turns: IntCounterVec,
+    turn_seconds: HistogramVec,
+    turn_cpu: CounterVec,
+    turn_fuel: IntCounterVec,
+    turn_host_calls: IntCounterVec,
+    turn_peak_memory: HistogramVec,
+    faults: IntCounterVec,
+    starts: IntCounterVec,
+    unloads: IntCounter,
+    dead_letters: IntCounter,
+    live: IntGauge,
+    capacity: IntGauge,
+    guilds: IntGauge,
+    by_class: Mutex<HashMap<String, Arc<ClassMetrics>>>,
+}
+
+/// The counters of one agent class, at hand for each turn.
+pub struct ClassMetrics {
+    turns: [IntCounter; Outcome::ALL.len()],
+    seconds: prometheus::Histogram,
+    cpu: prometheus::Counter,
+    fuel: IntCounter,
+    host_calls: IntCounter,
+    peak_memory: prometheus::Histogram,
+}
+
+/// What is set when somebody looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Present {
+    pub live_agents: usize,
+    pub agent_capacity: u32,
+    pub guilds: usize,
+}
+
+const CLASS: &[&str] = &["class"];
+
+impl Metrics {
+    /// # Errors
+    /// Never but for a mistake in a name.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<IntCounterVec> {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let histogram = |name: &str, help: &str, buckets: Vec<f64>| -> prometheus::Result<HistogramVec> {
+            let histogram = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), CLASS)?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+        let bytes = (0..8).map(|power| f64::from(1 << (2 * power)) * 65_536.0).collect();
+        let turn_cpu = CounterVec::new(
+            Opts::new("guildhall_turn_cpu_seconds_total", "Time that turns were on a processor"),
+            CLASS,
+        )?;
+        registry.register(Box::new(turn_cpu.clone()))?;
+        Ok(Self(Arc::new(Inner {
+            turns: counters("guildhall_turns_total", "Turns of agents by how they ended", &["class", "outcome"])?,
+            turn_seconds: histogram("guildhall_turn_seconds", "Wall time of turns", seconds)?,
+            turn_cpu,
+            turn_fuel: counters("guildhall_turn_fuel_total", "Fuel that turns used", CLASS)?,
+            turn_host_calls: counters("guildhall_turn_host_calls_total", "Calls of turns into the host", CLASS)?,
+            turn_peak_memory: histogram(
+                "guildhall_turn_peak_memory_bytes",
+                "The most linear memory that the instance of a turn has held",
+                bytes,
+            )?,
+            faults: counters("guildhall_faults_total", "Faults of agents by kind", &["kind"])?,
+            starts: counters("guildhall_agent_starts_total", "Instances that were started, and why", &["reason"])?,
+            unloads: counter("guildhall_agent_unloads_total", "Idle agents whose instance was dropped")?,
+            dead_letters: counter("guildhall_dead_letters_total", "Messages that were given up")?,
+            live: gauge("guildhall_agents_live", "Instances of agents that live")?,
+            capacity: gauge("guildhall_agents_capacity", "Instances that may live at once (host.max_agents)")?,
+            guilds: gauge("guildhall_guilds_running", "Guilds that run here")?,
+            by_class: Mutex::default(),
+            registry,
+        })))
+    }
+
+    /// The counters of an agent class.
+    #[must_use]
+    pub fn class(&self, class: &str) -> Arc<ClassMetrics> {
+        let mut by_class = self.0.by_class.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = by_class.contains_key(class) || by_class.len() < MAX_CLASSES;
+        let label = if is_known { class } else { OTHER };
+        by_class.entry(label.to_owned()).or_insert_with(|| Arc::new(self.0.class(label))).clone()
+    }
+
+    pub fn fault(&self, kind: FaultKind) {
+        self.0.faults.with_label_values(&[kind.name()]).inc();
+    }
+
+    /// Counts an instance that was started; `reason` is one of a few.
+    pub fn started(&self, reason: &'static str) {
+        self.0.starts.with_label_values(&[reason]).inc();
+    }
+
+    pub fn unloaded(&self) {
+        self.0.unloads.inc();
+    }
+
+    pub fn dead_lettered(&self) {
+        self.0.dead_letters.inc();
+    }
+
+    /// Everything, as Prometheus reads it (version 0.0.4 of the text format).
+    ///
+    /// # Errors
+    /// Never but for a mistake in a name.
+    pub fn text(&self, present: Present) -> prometheus::Result<String> {
+        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.0.live.set(whole(present.live_agents));
+        self.0.capacity.set(present.agent_capacity.into());
+        self.0.guilds.set(whole(present.guilds));
+        TextEncoder::new().encode_to_string(&self.0.registry.gather())
+    }
+}
+
+impl Inner {
+    fn class(&self, class: &str) -> ClassMetrics {
+        ClassMetrics {
+            turns: Outcome::ALL.map(|outcome| self.turns.with_label_values(&[class, outcome.name()])),
+            seconds: self.turn_seconds.with_label_values(&[class]),
+            cpu: self.turn_cpu.with_label_values(&[class]),
+            fuel: self.turn_fuel.with_label_values(&[class]),
+            host_calls: self.turn_host_calls.with_label_values(&[class]),
+            peak_memory: self.turn_peak_memory.with_label_values(&[class]),
+        }
+    }
+}
+
+impl ClassMetrics {
+    /// Counts one turn.
+    pub fn turn(&self, outcome: Outcome, usage: &Usage) {
+        self.turns[outcome as usize].inc();
+        self.seconds.observe(usage.wall.as_secs_f64());
+        self.cpu.inc_by(usage.cpu.as_secs_f64());
+        self.fuel.inc_by(usage.fuel_used);
+        self.host_calls.inc_by(usage.host_calls);
+        #[expect(clippy::cast_precision_loss, reason = "a histogram is not that exact")]
+        self.peak_memory.observe(usage.peak_memory_bytes as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const PRESENT: Present = Present { live_agents: 3, agent_capacity: 8, guilds: 2 };
+
+    #[test]
+    fn turns_are_counted_by_class_and_outcome() {
+        let metrics = Metrics::new().unwrap();
+        let usage = Usage { fuel_used: 7, host_calls: 2, cpu: Duration::from_millis(5), ..Usage::default() };
+        metrics.class("a.B").turn(Outcome::Done, &usage);
+        metrics.class("a.B").turn(Outcome::Broken, &usage);
+        metrics.fault(FaultKind::Fuel);
+        let text = metrics.text(PRESENT).unwrap();
+        for line in [
+            "guildhall_turns_total{class=\"a.B\",outcome=\"done\"} 1",
+            "guildhall_turns_total{class=\"a.B\",outcome=\"broken\"} 1",
+            "guildhall_turn_fuel_total{class=\"a.B\"} 14",
+            "guildhall_turn_host_calls_total{class=\"a.B\"} 4",
+            "guildhall_turn_cpu_seconds_total{class=\"a.B\"} 0.01",
+            "guildhall_faults_total{kind=\"fuel\"} 1",
+            "guildhall_agents_live 3",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn strangers_classes_do_not_make_metrics_without_bound() {
+        let metrics = Metrics::new().unwrap();
+        for number in 0..1_000 {
+            metrics.class(&format!("a.C{number}")).turn(Outcome::Done, &Usage::default());
+        }
+        let text = metrics.text(PRESENT).unwrap();
+        let classes = text.lines().filter(|line| line.starts_with("guildhall_turn_fuel_total{")).count();
+        assert_eq!(classes, MAX_CLASSES + 1);
+        assert!(text.contains("outcome=\"done\"} 936"), "the others are counted together");
+    }
+}

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::model::fault::FaultKind;
-use crate::sandbox::Usage;
+use crate::sandbox::{TABLE, Usage};
 
 /// So many agent classes have numbers of their own; all others share `other`.
 pub const MAX_CLASSES: usize = 64;
@@ -52,6 +52,7 @@ struct Inner {
     turn_host_calls: IntCounterVec,
     turn_peak_memory: HistogramVec,
     faults: IntCounterVec,
+    limits_met: IntCounterVec,
     starts: IntCounterVec,
     unloads: IntCounter,
     dead_letters: IntCounter,
@@ -125,6 +126,7 @@ impl Metrics {
                 bytes,
             )?,
             faults: counters("guildhall_faults_total", "Faults of agents by kind", &["kind"])?,
+            limits_met: counters("guildhall_limits_met_total", "How often each limit was met", &["setting"])?,
             starts: counters("guildhall_agent_starts_total", "Instances that were started, and why", &["reason"])?,
             unloads: counter("guildhall_agent_unloads_total", "Idle agents whose instance was dropped")?,
             dead_letters: counter("guildhall_dead_letters_total", "Messages that were given up")?,
@@ -171,6 +173,10 @@ impl Metrics {
         self.0.live.set(whole(present.live_agents));
         self.0.capacity.set(present.agent_capacity.into());
         self.0.guilds.set(whole(present.guilds));
+        for row in &TABLE {
+            let counter = self.0.limits_met.with_label_values(&[row.setting]);
+            counter.inc_by(row.met().saturating_sub(counter.get()));
+        }
         TextEncoder::new().encode_to_string(&self.0.registry.gather())
     }
 }
@@ -225,6 +231,7 @@ mod tests {
             "guildhall_turn_cpu_seconds_total{class=\"a.B\"} 0.01",
             "guildhall_faults_total{kind=\"fuel\"} 1",
             "guildhall_agents_live 3",
+            "guildhall_limits_met_total{setting=\"sandbox.fuel\"} 0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         }

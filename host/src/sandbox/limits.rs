@@ -74,7 +74,7 @@ impl Row {
     /// The name of the counter of those who met it.
     #[must_use]
     pub fn metric(&self) -> String {
-        format!("limit_met_{}_total", self.setting.replace('.', "_"))
+        format!("guildhall_limits_met_total{{setting=\"{}\"}}", self.setting)
     }
 
     /// How often it was met since this process began.

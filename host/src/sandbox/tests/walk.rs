@@ -140,7 +140,7 @@ async fn each_row_has_somebody_who_crosses_it_and_is_told_its_name() {
 fn every_row_has_a_counter_of_its_own() {
     let names: std::collections::HashSet<_> = TABLE.iter().map(Row::metric).collect();
     assert_eq!(names.len(), TABLE.len());
-    assert!(names.contains("limit_met_sandbox_fuel_total"));
+    assert!(names.contains("guildhall_limits_met_total{setting=\"sandbox.fuel\"}"));
 }
 
 fn broke(turn: Turn) -> Crossed {

@@ -135,7 +135,7 @@ pub fn commit_of(
     Ok(turn)
 }
 
-/// Refuses a turn after which a state, as the turn saw it, would be too large.
+/// Refuses a turn after which a state, as the turn saw it, would be too large or deep.
 fn refuse_large(changes: &[(StateOwner, StateChange)], states: States<'_>) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
@@ -144,8 +144,13 @@ fn refuse_large(changes: &[(StateOwner, StateChange)], states: States<'_>) -> Re
         let mut state = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
         let of_it = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
         for (_, change) in of_it {
-            // One that does not apply is told where it is made.
-            state = changed(&state, 0, change).unwrap_or(state);
+            state = match changed(&state, 0, change) {
+                Err(error @ StateError::TooDeep) => {
+                    return Err(Fault::new(FaultKind::InvalidPayload, error.to_string()));
+                }
+                // One that does not apply is told where it is made.
+                changed => changed.unwrap_or(state),
+            };
         }
         if let Err(error @ StateError::TooLarge { bytes }) = text_of(&state) {
             let words = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });

@@ -63,7 +63,7 @@ pub enum StateError {
 ///
 /// # Errors
 /// The precondition does not hold, the path leads nowhere, the patch does not
-/// apply, or the state would be too large.
+/// apply or moves too much, or the state would be too deep.
 pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Value, StateError> {
     if let Some(expected) = change.version.filter(|expected| *expected != version) {
         return Err(StateError::Version { expected, actual: version });
@@ -90,7 +90,8 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
     if !next.is_object() {
         return Err(StateError::Patch("a state is an object".to_owned()));
     }
-    measured(&next, MAX_STATE_BYTES, MAX_DEPTH)?;
+    // Its size is judged when all changes of a turn are made: see `text_of`.
+    measured(&next, usize::MAX, MAX_DEPTH)?;
     Ok(next)
 }
 

@@ -14,8 +14,8 @@ use crate::model::format;
 use crate::model::ids::UserId;
 use crate::model::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
 use crate::model::payload;
-use crate::model::read::document;
 use crate::model::read::spec::slip as read_slip;
+use crate::model::read::{document, integer};
 use crate::model::spec::RoutingSlip;
 
 /// A frame that could be read, whatever it asks for.
@@ -162,12 +162,13 @@ impl Reader {
     }
 
     fn ttl(&self) -> Result<Option<i64>, Unusable> {
-        let ttl: Option<i64> = self.get(&["ttl"], "a whole number of seconds")?;
-        match ttl {
-            Some(seconds) if seconds < 0 => {
-                Err(Unusable::new("INVALID_FRAME", format!("`ttl` is 0 or more seconds, not {seconds}")))
-            }
-            ttl => Ok(ttl),
+        let Some(given) = self.get::<Value>(&["ttl"], "a whole number of seconds")? else { return Ok(None) };
+        match document(&given, &["ttl"], integer) {
+            Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
+            _ => Err(Unusable::new(
+                "INVALID_FRAME",
+                format!("`ttl` is a whole number of seconds, 0 or more, not {given}"),
+            )),
         }
     }
 

@@ -64,7 +64,10 @@ impl Runner {
                 tracing::warn!(agent = %self.agent.spec.id, reason = words, "an agent refuses its properties");
                 self.fail(format!("configuration: {words}"));
             }
-            Err(StartFault::Missing(refusal)) => self.fail(format!("{}: {refusal}", refusal.code())),
+            Err(StartFault::Missing(refusal)) => {
+                tracing::warn!(agent = %self.agent.spec.id, code = refusal.code(), %refusal, "an agent lacks a grant");
+                self.fail(format!("{}: {refusal}", refusal.code()));
+            }
             Err(StartFault::Broken(fault)) if retry::is_hosts(&fault) => self.no_room(&fault),
             Err(StartFault::Broken(fault)) => {
                 self.fault(&fault, None);

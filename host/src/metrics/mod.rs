@@ -60,6 +60,8 @@ struct Inner {
     capacity: IntGauge,
     guilds: IntGauge,
     by_class: Mutex<HashMap<String, Arc<ClassMetrics>>>,
+    /// Held while somebody reads: what is counted elsewhere is taken over once.
+    reading: Mutex<()>,
 }
 
 /// The counters of one agent class, at hand for each turn.
@@ -134,6 +136,7 @@ impl Metrics {
             capacity: gauge("guildhall_agents_capacity", "Instances that may live at once (host.max_agents)")?,
             guilds: gauge("guildhall_guilds_running", "Guilds that run here")?,
             by_class: Mutex::default(),
+            reading: Mutex::default(),
             registry,
         })))
     }
@@ -169,6 +172,7 @@ impl Metrics {
     /// # Errors
     /// Never but for a mistake in a name.
     pub fn text(&self, present: Present) -> prometheus::Result<String> {
+        let _reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.0.live.set(whole(present.live_agents));
         self.0.capacity.set(present.agent_capacity.into());

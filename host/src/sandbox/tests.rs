@@ -65,7 +65,8 @@ fn build(script: &Script) -> Arc<[u8]> {
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let (package, _) = resolve.push_path(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("base")).unwrap();
+    let world =
+        resolve.select_world(&[package], Some(if functions.contains("#save") { "stateful" } else { "base" })).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap().into()
 }

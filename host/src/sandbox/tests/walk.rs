@@ -22,8 +22,8 @@ enum Crossed {
     Told(String),
     /// The agent declined what it could not do.
     Declined,
-    /// Who crosses it, and the test that has them: `limits.rs`, `life.rs` and
-    /// `uploads.rs` of the tests from outside.
+    /// Who crosses it, and the test that has them: `limits.rs` and `uploads.rs` of the
+    /// tests from outside.
     Elsewhere,
 }
 
@@ -103,18 +103,30 @@ async fn cross(limit: Limit) -> Crossed {
         Limit::Component | Limit::Nesting | Limit::Parts | Limit::Functions | Limit::FunctionSize | Limit::Items => {
             Crossed::Refused(Outline::read(&build(&receive(EMIT)), &fewer(0)).unwrap_err())
         }
+        Limit::Snapshot => {
+            let body = started(&sandbox(), Script { functions: SAVE, ..Script::default() }, fewer(99)).await;
+            let (body, saved) = body.save().await;
+            assert!(body.is_some(), "one that cannot be saved lives on");
+            Crossed::Broke(saved.unwrap_err())
+        }
         Limit::CompileCpu
         | Limit::CompileTime
         | Limit::CompileMemory
         | Limit::CompiledSize
         | Limit::CompileQueue
-        | Limit::Snapshot
         | Limit::AgentLag
         | Limit::Hops => Crossed::Elsewhere,
     }
 }
 
 const GREEDY: &str = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+/// Saves a hundred bytes.
+const SAVE: &str = r#"(func (export "guildhall:agent/snapshot@0.1.0#save") (result i32)
+        (i32.store8 (i32.const 2304) (i32.const 0))
+        (i32.store (i32.const 2308) (i32.const 8192))
+        (i32.store (i32.const 2312) (i32.const 100))
+        (i32.const 2304))
+    (func (export "guildhall:agent/snapshot@0.1.0#restore") (param i32 i32 i32 i32) (result i32) (i32.const 2048))"#;
 const PATCH: &str = "(call $patch (i32.const 530) (i32.const 2) (i32.const 2560))";
 
 #[tokio::test]

@@ -7,16 +7,17 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::{DEADLINE, Rest, within};
 
 /// Compiling the built-in components for the first time takes a while in a
-/// debug build.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+/// debug build, and so does compiling what evaluates expressions.
+const START_DEADLINE: Duration = Duration::from_secs(180);
 const LISTENING: &str = "listening on ";
 const TAIL_BYTES: usize = 8 << 10;
 
@@ -155,6 +156,19 @@ fn tail(file: &Path) -> String {
     String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]).into_owned()
 }
 
+/// Whether a host of this process has evaluated an expression: what the first one waits
+/// for is kept for all that share a cache.
+static EXPRESSIONS: OnceCell<()> = OnceCell::const_new();
+
+async fn evaluate_one(rest: &Rest) {
+    let rule = json!({"agent_type": "a.B", "transformer": {"expression_type": "jsonata", "expression": "("}});
+    let spec = json!({"name": "n", "description": "d", "agents": [], "routes": {"steps": [rule]}});
+    let request = rest.request(reqwest::Method::POST, "/api/guilds").json(&json!({"org_id": "o", "spec": spec}));
+    let answer = within(START_DEADLINE, "the first expression", request.send()).await;
+    let status = answer.expect("the host answers").status();
+    assert!(status.is_client_error(), "an expression that is none is answered with {status}");
+}
+
 async fn start(options: &Options, directory: &Path) -> Running {
     let stderr = std::fs::OpenOptions::new()
         .create(true)
@@ -195,5 +209,6 @@ async fn start(options: &Options, directory: &Path) -> Running {
     }
     let url = lines.borrow().iter().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
     let rest = Rest::new(url.expect("just waited for").trim());
+    EXPRESSIONS.get_or_init(|| evaluate_one(&rest)).await;
     Running { child, rest, lines }
 }

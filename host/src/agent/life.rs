@@ -94,7 +94,10 @@ impl Runner {
     fn live_with(&mut self, body: Body, component: &Component, reason: Started) {
         self.life = Life::Live(body);
         self.idle_since = Instant::now();
-        self.budget.healthy_from(self.agent.clock.now_ms());
+        // One that comes back from being idle was healthy all the while.
+        if reason != Started::Message {
+            self.budget.healthy_from(self.agent.clock.now_ms());
+        }
         self.agent.metrics.started(reason.name());
         self.tell(event::AGENT_STARTED, json!({"reason": reason.name(), "component": component.digest}));
     }
@@ -115,10 +118,17 @@ impl Runner {
             (Some(body), Ok(())) => Ok(body),
             (_, restored) => {
                 let fault = restored.err().unwrap_or_else(|| Fault::new(FaultKind::HostError, "the instance is gone"));
-                self.note(LogLevel::Error, &format!("what it saved cannot be restored and is forgotten: {fault}"));
                 self.fault(&fault, None);
+                if !matches!(fault.kind, FaultKind::Rejected | FaultKind::Trap | FaultKind::Panic) {
+                    // It may be the host's doing: what was saved is tried again.
+                    self.note(LogLevel::Error, &format!("what it saved cannot be restored now: {fault}"));
+                    self.restart_after(&fault);
+                    return Err(());
+                }
+                self.note(LogLevel::Error, &format!("what it saved cannot be restored and is forgotten: {fault}"));
                 if let Err(error) = self.agent.log.forget_snapshot(&self.agent.spec.id).await {
                     tracing::error!(%error, agent = %self.agent.spec.id, "what an agent saved cannot be forgotten");
+                    self.restart_after(&fault);
                 }
                 Err(())
             }
@@ -244,6 +254,13 @@ impl Runner {
             None => None,
         };
         match self.successor(&component).await {
+            // Who asked has been told that it did not happen.
+            Ok(new) if answer.is_closed() => {
+                new.stop(StopReason::Requested).await;
+                if let Some(old) = old {
+                    self.life = Life::Live(old);
+                }
+            }
             Ok(new) => {
                 if let Some(old) = old {
                     old.stop(StopReason::Upgrade).await;

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::journal::{Delivery, GuildLog, Turn};
 use crate::metrics::Outcome;
+use crate::model::expression::together;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::message::Message;
 use crate::model::{event, topic};
@@ -30,10 +31,6 @@ impl Runner {
     pub(super) fn take(&mut self, delivery: Delivery) -> Flow {
         if !self.is_for(&delivery) {
             self.commit(&delivery, Turn::default());
-            return Flow::On;
-        }
-        if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
-            self.give_up(&delivery, &expired);
             return Flow::On;
         }
         let now_ms = self.agent.clock.now_ms();
@@ -58,7 +55,7 @@ impl Runner {
         }
         let (agent, guild) = turn::owners(&spec.id);
         let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
-        turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild })
+        together(|| turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild }))
     }
 
     /// The messages before it that its receiver is given with it, as JSON texts.
@@ -75,6 +72,10 @@ impl Runner {
 
     /// Tries a message once. What is to be tried again is left in `trying`.
     pub(super) async fn attempt(&mut self, delivery: Delivery) -> Flow {
+        if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
+            self.give_up(&delivery, &expired);
+            return Flow::On;
+        }
         let Life::Live(body) = std::mem::replace(&mut self.life, Life::Due(Started::Restart)) else {
             self.trying = Some(delivery);
             return Flow::On;
@@ -118,7 +119,7 @@ impl Runner {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
                 let states = States { agent: &states.0, guild: &states.1 };
-                match turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states) {
+                match together(|| turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states)) {
                     Ok(turn) => self.finish_with(&delivery, Turn { values, ..turn }),
                     Err(fault) => self.give_up(&delivery, &fault),
                 }
@@ -238,7 +239,7 @@ impl Runner {
         }
         let trial = Trial { attempt: delivery.attempt(), is_last: true };
         let view = self.agent.view.borrow().clone();
-        let said = last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial);
+        let said = together(|| last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial));
         let mut emits = said.messages;
         let guild = self.agent.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &self.speaker, trial));

@@ -97,9 +97,13 @@ impl Guilds {
     pub async fn dead_letters(&self, guild: &GuildId, after: MessageId, limit: usize) -> Result<Page, DeadLetterError> {
         let log = self.log_of(guild).await?;
         let (letters, more) = log.history(&[topic::DEAD_LETTERS.to_owned()], after, limit).await?;
-        let shown = letters.iter().map(|letter| Ok(Stored::of(letter)?.shown(letter)));
+        // One that cannot be read does not hide the others.
+        let shown = letters.iter().filter_map(|letter| {
+            let stored = Stored::of(letter).inspect_err(|error| tracing::warn!(%error, %guild, "passed over"));
+            Some(stored.ok()?.shown(letter))
+        });
         let next = letters.last().map(|letter| letter.id).filter(|_| more);
-        Ok(Page { letters: shown.collect::<Result<_, JournalError>>()?, next })
+        Ok(Page { letters: shown.collect(), next })
     }
 
     /// One dead letter.

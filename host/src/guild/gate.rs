@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::journal::{Ingress, Routed};
 use crate::model::draft::UserDraft;
+use crate::model::expression::together;
 use crate::model::fault::Fault;
 use crate::routing::{self, GuildView};
 
@@ -21,7 +22,7 @@ impl Gate {
 impl Ingress for Gate {
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
         let view = self.0.borrow().clone();
-        let entered = routing::enter(draft, &view, guild_state)?;
+        let entered = together(|| routing::enter(draft, &view, guild_state))?;
         Ok(Routed { first: entered.first, others: entered.others, changes: entered.changes })
     }
 }

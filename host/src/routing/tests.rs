@@ -94,6 +94,31 @@ fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
 }
 
 #[test]
+fn an_expression_sends_nothing_to_the_hosts_or_anothers_topics() {
+    crate::sandbox::install_expressions();
+    let rule = |topic: &str| {
+        json!([{
+            "agent_type": format::USER_PROXY_CLASS, "route_times": -1,
+            "transformer": {
+                "style": "content_based_router", "expression_type": "jsonata",
+                "handler": format!("{{'topics': '{topic}'}}"),
+            },
+        }])
+    };
+    for (topic, copies) in [
+        ("somewhere", 1),
+        ("user_notifications:ada", 1),
+        ("user_notifications:bob", 0),
+        (topic::ENDING, 0),
+        (topic::DEAD_LETTERS, 0),
+        (topic::SYSTEM, 0),
+    ] {
+        let guild = guild(rule(topic), vec![agent("e1", "Echo", &[], true)]);
+        assert_eq!(enter(draft(), &guild, "{}").unwrap().others.len(), copies, "{topic}");
+    }
+}
+
+#[test]
 fn without_routes_and_default_listeners_a_user_reaches_all_additional_topics() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false), agent("e2", "E", &["x"], false)]);
     assert_eq!(enter(draft(), &guild, "{}").unwrap().first.topics.as_slice(), ["echo_topic", "x"]);

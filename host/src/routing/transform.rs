@@ -176,6 +176,7 @@ fn payload_of(value: &Value) -> Result<Box<RawValue>, Fault> {
 /// Replaces members; one that is not of its kind drops the message, one that is not
 /// known is passed over.
 fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<Message>, Fault> {
+    let names_topics = members.contains_key("topics");
     for (name, value) in members {
         let is_good = match name.as_str() {
             "payload" => {
@@ -208,8 +209,23 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
         Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
     };
     message.format = format::canonical(message.format);
-    Ok(Some(message))
+    Ok((!names_topics || may_go_to(&message)).then_some(message))
 }
+
+/// Whether a message may go where an expression sends it. Expressions travel in the
+/// slips of users too, so they reach what users may name: not the host's own topics,
+/// nor those of another user.
+fn may_go_to(message: &Message) -> bool {
+    let is_own = |owner: &str| message.user.as_ref().is_some_and(|user| user.as_str() == owner);
+    let names = message.topics.as_slice();
+    let is_good =
+        |name: &String| name.len() <= MAX_NAME && !topic::is_hosts(name) && topic::owner(name).is_none_or(is_own);
+    names.len() <= MAX_TOPICS && names.iter().all(is_good)
+}
+
+/// The most topics that an expression may name, and the longest name in bytes.
+const MAX_TOPICS: usize = 16;
+const MAX_NAME: usize = 256;
 
 /// The most recipients that an expression may name.
 const MAX_TAGS: usize = 256;

@@ -193,6 +193,11 @@ impl Worker {
 }
 
 impl Evaluate for Evaluator {
+    fn get_ready(&self) {
+        // What went wrong is told to whoever evaluates.
+        let _ = self.prepared();
+    }
+
     fn check(&self, language: Language, source: &str) -> Result<(), ExpressionError> {
         self.run(|instance, store| instance.call_check(store, guest(language), source))
     }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::model::dialect::format_in;
 use crate::model::draft::UserDraft;
+use crate::model::expression::together;
 use crate::model::format;
 use crate::model::ids::UserId;
 use crate::model::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
@@ -238,7 +239,7 @@ impl Reader {
             let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
             return Err(Unusable::new("INVALID_FRAME", text));
         }
-        let slip = document(&given, &["routing_slip"], read_slip).map_err(|mistakes| {
+        let slip = together(|| document(&given, &["routing_slip"], read_slip)).map_err(|mistakes| {
             let words: Vec<String> =
                 mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
             Unusable::new("INVALID_FRAME", words.join("; "))

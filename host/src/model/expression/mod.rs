@@ -6,7 +6,9 @@
 //! sandbox's evaluator: expressions come from strangers as components do. What this
 //! does not do: it knows nothing of messages; who calls builds the input.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,7 +37,7 @@ pub enum ExpressionError {
     /// It ran into an error of its own.
     #[error("expression_failed: {0}")]
     Failed(String),
-    #[error("expression_timeout: it ran for more than {MAX_MILLIS} ms")]
+    #[error("expression_timeout: it ran for more than {MAX_MILLIS} ms, or with others for more than {together} ms", together = MAX_TOGETHER.as_millis())]
     Timeout,
     #[error("expression_too_deep: it, or what it gives, is nested too deeply")]
     TooDeep,
@@ -48,6 +50,9 @@ pub enum ExpressionError {
 
 /// Evaluates expressions, bounded.
 pub trait Evaluate: Send + Sync {
+    /// Waits until it can evaluate; the first time that may take seconds.
+    fn get_ready(&self);
+
     /// Checks an expression in its own language.
     ///
     /// # Errors
@@ -72,6 +77,42 @@ fn evaluator() -> Result<&'static Arc<dyn Evaluate>, ExpressionError> {
     EVALUATOR.get().ok_or_else(|| ExpressionError::Unavailable("no evaluator is installed".to_owned()))
 }
 
+thread_local! {
+    /// What is left for the expressions of the work at hand.
+    static LEFT: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+/// How long all expressions of one piece of work may run together: the routing of a
+/// message, of what a turn said.
+pub const MAX_TOGETHER: Duration = Duration::from_millis(200);
+
+/// Has everything that `work` evaluates share [`MAX_TOGETHER`]; what comes after that
+/// is a timeout. `work` runs on one thread to its end.
+pub fn together<T>(work: impl FnOnce() -> T) -> T {
+    struct Back(Option<Duration>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            LEFT.set(self.0);
+        }
+    }
+    let _back = Back(LEFT.replace(Some(MAX_TOGETHER)));
+    work()
+}
+
+/// Calls the evaluator within what is left of the time.
+fn timed<T>(call: impl FnOnce(&dyn Evaluate) -> Result<T, ExpressionError>) -> Result<T, ExpressionError> {
+    let evaluator = evaluator()?;
+    let Some(left) = LEFT.get() else { return call(&**evaluator) };
+    if left.is_zero() {
+        return Err(ExpressionError::Timeout);
+    }
+    evaluator.get_ready();
+    let began = Instant::now();
+    let result = call(&**evaluator);
+    LEFT.set(Some(left.saturating_sub(began.elapsed())));
+    result
+}
+
 /// Checks an expression in its own language.
 ///
 /// # Errors
@@ -80,7 +121,7 @@ pub fn check(language: Language, source: &str) -> Result<(), ExpressionError> {
     if source.len() > MAX_SOURCE_BYTES {
         return Err(ExpressionError::Invalid(format!("it may have {MAX_SOURCE_BYTES} bytes")));
     }
-    evaluator()?.check(language, source)
+    timed(|evaluator| evaluator.check(language, source))
 }
 
 /// Evaluates an expression on a JSON object. `None`: it gives nothing.
@@ -91,7 +132,7 @@ pub fn evaluate(language: Language, source: &str, input: &str) -> Result<Option<
     if source.len() > MAX_SOURCE_BYTES || input.len() > MAX_INPUT_BYTES {
         return Err(ExpressionError::TooLarge("what it is given".to_owned()));
     }
-    let result = evaluator()?.evaluate(language, source, input)?;
+    let result = timed(|evaluator| evaluator.evaluate(language, source, input))?;
     let parsed = result.map(|text| serde_json::from_str(&text)).transpose();
     parsed.map_err(|error| ExpressionError::Failed(error.to_string()))
 }

@@ -69,6 +69,23 @@ fn what_loops_or_explodes_ends_with_a_name_and_soon() {
 }
 
 #[test]
+fn what_is_evaluated_together_shares_its_time() {
+    const FOR_EVER: &str = "($f := function(){ $f() }; $f())";
+    crate::sandbox::install_expressions();
+    let _ = jsonata("1");
+    let began = Instant::now();
+    let last = together(|| {
+        for _ in 0..50 {
+            assert!(jsonata(FOR_EVER).is_err());
+        }
+        jsonata("n")
+    });
+    assert_eq!(last, Err(ExpressionError::Timeout));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(jsonata("n"), Ok(Some(json!(2))), "what comes later has a time of its own");
+}
+
+#[test]
 fn deep_sources_are_refused_and_do_not_break_the_stack() {
     crate::sandbox::install_expressions();
     for language in [Language::Jsonata, Language::Cel] {

@@ -55,22 +55,37 @@ pub fn for_guest(
 /// How many messages the routes may make of what one turn said.
 const MAX_ROUTED: usize = 1_024;
 
+/// The most earlier messages that a receiver is given with one.
+const MAX_HISTORY: usize = 64;
+/// The most bytes that they have together as JSON; of more the newest are given.
+const MAX_HISTORY_BYTES: usize = 256 << 10;
+
 /// The ids of the earlier messages that a message's receiver is to be given with it,
-/// oldest first; `None`: it asks for none.
+/// oldest first, the newest 64 at most; `None`: it asks for none.
 #[must_use]
 pub fn asked_history(message: &Message) -> Option<Vec<MessageId>> {
     if message.enrich_with_history == 0 {
         return None;
     }
-    let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX);
+    let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX).min(MAX_HISTORY);
     let from = message.history.len().saturating_sub(asked);
     Some(message.settled_history()[from..].iter().map(|entry| entry.origin).collect())
 }
 
 /// The messages with these ids as JSON texts, in this order; what is not there is
-/// passed over.
+/// passed over. Only the newest that have 256 KiB together.
 pub fn in_order(ids: &[MessageId], found: &[Message]) -> Vec<String> {
-    ids.iter().filter_map(|id| found.iter().find(|message| message.id == *id)).map(dialect::write_plain).collect()
+    let mut left = MAX_HISTORY_BYTES;
+    let newest_first = ids.iter().rev().filter_map(|id| found.iter().find(|message| message.id == *id));
+    let mut texts: Vec<String> = newest_first
+        .map(dialect::write_plain)
+        .map_while(|text| {
+            left = left.checked_sub(text.len())?;
+            Some(text)
+        })
+        .collect();
+    texts.reverse();
+    texts
 }
 
 /// Adds earlier messages to the session state that a guest is given.
@@ -286,5 +301,14 @@ mod tests {
             message["payload"]["n"].clone()
         };
         assert_eq!((payload(0), payload(1)), (json!(2), json!(1)));
+    }
+
+    #[test]
+    fn only_the_newest_earlier_messages_are_given() {
+        let large = |id| Message { payload: raw_json(&json!({"n": "x".repeat(100 << 10)})), ..message(id) };
+        let found = [large(1), large(2), large(3)];
+        let ids: Vec<_> = found.iter().map(|message| message.id).collect();
+        let texts = in_order(&ids, &found);
+        assert_eq!(texts, [dialect::write_plain(&found[1]), dialect::write_plain(&found[2])]);
     }
 }

@@ -27,6 +27,15 @@ const MAX_TEXT: usize = 500;
 /// More mistakes of one value are not told.
 const MAX_MISTAKES: usize = 20;
 
+impl Mistake {
+    /// One of the whole value.
+    fn of_all(text: String) -> Self {
+        let msg = format!("Value error, {text}");
+        let field = FieldError::new("value_error", Vec::new(), msg, Value::Null).with_ctx(json!({"error": {}}));
+        Self { text, field }
+    }
+}
+
 impl Schema {
     /// # Errors
     /// What is wrong with the schema.
@@ -42,9 +51,15 @@ impl Schema {
         let most = self.size.most_levels();
         if levels(value) > most {
             let text = format!("the value is more than {most} levels deep, too much for a schema that contains itself");
-            let msg = format!("Value error, {text}");
-            let field = FieldError::new("value_error", Vec::new(), msg, Value::Null).with_ctx(json!({"error": {}}));
-            return vec![Mistake { text, field }];
+            return vec![Mistake::of_all(text)];
+        }
+        let (parts, nodes) = (self.size.parts, nodes(value));
+        if parts.saturating_mul(nodes) > MAX_WORK {
+            let text = format!(
+                "this schema and this value need too much work to compare: \
+                 {parts} parts times {nodes}, the limit is {MAX_WORK}"
+            );
+            return vec![Mistake::of_all(text)];
         }
         let mistake = |error: ValidationError<'_>| Mistake { text: words(&error), field: field(&error) };
         self.validator.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
@@ -128,10 +143,16 @@ const ANCHORS: [&str; 2] = ["$anchor", "$dynamicAnchor"];
 /// each level twice as often as at the one above.
 const MAX_LOOKS: f64 = 1_000_000.0;
 
+/// The most parts of a schema times parts of a value: each of many options may be
+/// compared with each of many elements.
+const MAX_WORK: usize = 50_000_000;
+
 /// How large a schema is when its references are unfolded.
 #[derive(Clone, Copy, Debug, Default)]
 struct Size {
     schemas: usize,
+    /// These, their keys and the elements of their lists.
+    parts: usize,
     /// The references by which it contains itself.
     loops: usize,
 }
@@ -139,6 +160,7 @@ struct Size {
 impl Size {
     fn add(&mut self, other: Self) {
         self.schemas = self.schemas.saturating_add(other.schemas);
+        self.parts = self.parts.saturating_add(other.parts);
         self.loops = self.loops.saturating_add(other.loops);
     }
 
@@ -161,6 +183,12 @@ impl Size {
 /// How deep lists and objects stand in one another; what is read has at most 128.
 fn levels(value: &Value) -> usize {
     children(value).map(levels).max().unwrap_or(0) + usize::from(value.is_object() || value.is_array())
+}
+
+/// How many values and keys a value has.
+fn nodes(value: &Value) -> usize {
+    let keys = value.as_object().map_or(0, serde_json::Map::len);
+    1 + keys + children(value).map(nodes).sum::<usize>()
 }
 
 /// Counts how large a schema is when its references are unfolded.
@@ -208,11 +236,11 @@ impl<'s> Unfolding<'s> {
         match self.sizes.get(&std::ptr::from_ref(value)) {
             Some(Some(size)) => return Ok(*size),
             // It contains itself, which the validator follows only as far as a value goes.
-            Some(None) => return Ok(Size { schemas: 1, loops: 1 }),
+            Some(None) => return Ok(Size { schemas: 1, parts: 1, loops: 1 }),
             None => {}
         }
         self.sizes.insert(value, None);
-        let mut size = Size { schemas: 1, loops: 0 };
+        let mut size = Size { schemas: 1, parts: 1 + children(value).count(), loops: 0 };
         for key in REFERENCES {
             if let Some(reference) = value.get(key).and_then(Value::as_str)
                 && let Some(meant) = self.meant(reference)?
@@ -345,6 +373,18 @@ mod tests {
         assert!(schema.mistakes(&nested(100))[0].text.contains("levels deep"));
         let list = Schema::new(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
         assert_eq!(list.mistakes(&nested(100)), []);
+    }
+
+    #[test]
+    fn a_schema_of_many_options_is_compared_with_few_elements_only() {
+        let options: Vec<_> = (0..10_000).collect();
+        let schema = Schema::new(&json!({"items": {"enum": options}})).unwrap();
+        assert_eq!(schema.mistakes(&json!(vec![7; 1_000])), []);
+        let mistakes = schema.mistakes(&json!(vec![7; 10_000]));
+        assert!(mistakes[0].text.starts_with("this schema and this value need too much work"), "{mistakes:?}");
+        let schema = Schema::new(&json!({"propertyNames": {"enum": options}})).unwrap();
+        let value: serde_json::Map<_, _> = (0..5_000).map(|n| (n.to_string(), json!(0))).collect();
+        assert_eq!(schema.mistakes(&Value::Object(value)).len(), 1);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum PathError {
 
 const MAX_BYTES: usize = 1_024;
 const MAX_STEPS: usize = 64;
+/// How many lists and objects one search looks into; what is not found by then is not.
+const MAX_LOOKS: usize = 200_000;
 
 /// A path that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,11 +110,17 @@ impl Path {
 struct Search {
     /// How many steps were left, and where.
     in_vain: HashSet<(usize, *const Value)>,
+    looks: usize,
 }
 
 impl Search {
     fn first<'v>(&mut self, steps: &[Step], value: &'v Value) -> Option<&'v Value> {
         let Some((step, rest)) = steps.split_first() else { return Some(value) };
+        // No step leads on from a scalar.
+        if !(value.is_object() || value.is_array()) || self.looks == MAX_LOOKS {
+            return None;
+        }
+        self.looks += 1;
         match step {
             Step::Name(name) => self.first(rest, value.get(name.as_str())?),
             Step::Index(index) => {
@@ -406,6 +414,20 @@ mod tests {
                 let _ = path.make(&mut value);
             }
         }
+    }
+
+    #[test]
+    fn a_search_looks_only_so_often() {
+        let path = Path::parse(&("$".to_owned() + &"..*".repeat(30) + "..b")).unwrap();
+        let mut search = Search::default();
+        let scalars = json!({"l": vec![0; 100_000]});
+        assert_eq!(search.first(&path.0, &scalars), None);
+        assert!(search.in_vain.len() < 100, "{}", search.in_vain.len());
+        let lists = json!({"l": vec![json!([[]]); 100_000]});
+        let mut search = Search::default();
+        assert_eq!((search.first(&path.0, &lists), search.looks), (None, MAX_LOOKS));
+        let last: Vec<_> = (0..100_000).map(|n| json!({"n": n})).collect();
+        assert_eq!(Path::parse("$..[?n == 99999].n").unwrap().first(&json!(last)), Some(&json!(99_999)));
     }
 
     #[test]

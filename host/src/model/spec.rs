@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::expression::Language;
@@ -205,16 +206,22 @@ pub struct RoutingRule {
     /// How often the rule may fire; -1 means for ever.
     #[serde(default = "once")]
     pub route_times: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_read")]
     pub transformer: Option<Arc<Transformer>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_read")]
     pub agent_state_update: Option<Arc<StateUpdate>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_read")]
     pub guild_state_update: Option<Arc<StateUpdate>>,
     #[serde(default)]
     pub process_status: Option<ProcessStatus>,
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// Reads what older rows hold as their clients wrote it; what cannot be read is none.
+fn if_read<'de, D: Deserializer<'de>, T: DeserializeOwned>(given: D) -> Result<Option<Arc<T>>, D::Error> {
+    let value = Value::deserialize(given)?;
+    Ok(serde_json::from_value(value).ok().map(Arc::new))
 }
 
 const fn once() -> i64 {
@@ -247,14 +254,28 @@ pub struct Destination {
 pub enum Transformer {
     /// Gives a new payload for an old one.
     Payload {
+        #[serde(default)]
         style: TransformerStyle,
         /// `None`: the format stays.
+        #[serde(default = "generic_json")]
         output_format: Option<String>,
+        #[serde(default)]
         expression_type: Language,
         expression: String,
     },
     /// Gives members of what is sent, which replace those that were there.
-    Functional { style: TransformerStyle, expression_type: Language, handler: String },
+    Functional {
+        #[serde(default)]
+        style: TransformerStyle,
+        #[serde(default)]
+        expression_type: Language,
+        handler: String,
+    },
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the default of a field that may be null")]
+fn generic_json() -> Option<String> {
+    Some("generic_json".to_owned())
 }
 
 /// What a transformer is meant for; without effect.
@@ -269,7 +290,9 @@ pub enum TransformerStyle {
 /// Changes a state when a rule sends something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateUpdate {
+    #[serde(default)]
     pub expression_type: Language,
+    #[serde(default)]
     pub update_format: UpdateFormat,
     /// Gives the body of the update.
     pub state_update: String,
@@ -298,4 +321,33 @@ pub enum Predicate {
     /// The message's format must be this one.
     #[serde(rename = "type_equals")]
     TypeEquals { expected_type: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_of_an_older_row_can_be_read() {
+        let rule = |value: Value| serde_json::from_value::<RoutingRule>(value).unwrap();
+        let read = rule(json!({
+            "transformer": {"expression": "$", "expression_type": "cel"},
+            "agent_state_update": {"state_update": "$"},
+            "guild_state_update": {"state_update": null},
+        }));
+        let expected = Transformer::Payload {
+            style: TransformerStyle::Simple,
+            output_format: Some("generic_json".into()),
+            expression_type: Language::Cel,
+            expression: "$".into(),
+        };
+        assert_eq!(read.transformer.as_deref(), Some(&expected));
+        assert_eq!(read.agent_state_update.as_ref().unwrap().update_format, UpdateFormat::MergePatch);
+        assert_eq!(read.guild_state_update, None);
+        assert!(rule(json!({"transformer": {"handler": "$"}})).transformer.is_some());
+        assert_eq!(rule(json!({"transformer": {"style": 7}})).transformer, None);
+        assert_eq!(rule(json!({"transformer": null})), rule(json!({})));
+    }
 }

@@ -40,6 +40,8 @@ impl StateChange {
 pub const MAX_STATE_BYTES: usize = 1 << 20;
 /// The most bytes that the operations of one patch put somewhere.
 const MAX_PATCHED_BYTES: usize = 2 * MAX_STATE_BYTES;
+/// The most elements of lists that the operations of one patch shift.
+const MAX_SHIFTED: usize = 4 << 20;
 
 /// Why a state does not change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,7 +110,7 @@ pub fn text_of(state: &Value) -> Result<String, StateError> {
 /// bound, nothing gets deeper than it can be read, and the work is bounded too.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
     use json_patch::PatchOperation as Operation;
-    let mut left = MAX_PATCHED_BYTES;
+    let (mut left, mut shifts_left) = (MAX_PATCHED_BYTES, MAX_SHIFTED);
     for operation in &patch.0 {
         let (to, moved) = match operation {
             Operation::Add(add) => (&add.path, Some(&add.value)),
@@ -122,10 +124,24 @@ fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), Stat
         if let Some(moved) = moved {
             left = measured(moved, left, depth)?;
         }
+        let shifts = match operation {
+            Operation::Move(moving) => shifted(part, &moving.from) + shifted(part, to),
+            Operation::Add(_) | Operation::Copy(_) | Operation::Remove(_) => shifted(part, to),
+            Operation::Replace(_) | Operation::Test(_) => 0,
+        };
+        let too_much = || StateError::Patch("it moves too much".to_owned());
+        shifts_left = shifts_left.checked_sub(shifts).ok_or_else(too_much)?;
         json_patch::patch(part, std::slice::from_ref(operation))
             .map_err(|error| StateError::Patch(error.to_string()))?;
     }
     Ok(())
+}
+
+/// How many elements of a list move when one comes or goes at a place.
+fn shifted(part: &Value, place: &json_patch::jsonptr::Pointer) -> usize {
+    let Some((parent, last)) = place.split_back() else { return 0 };
+    let Some(Value::Array(items)) = part.pointer(parent.as_str()) else { return 0 };
+    last.decoded().parse().map_or(0, |index: usize| items.len().saturating_sub(index))
 }
 
 /// What is left of so many bytes when a value is taken away, about.
@@ -212,6 +228,27 @@ mod tests {
             let refused = changed(&json!({"l": ["x"], "a": 1}), 0, &change);
             assert!(matches!(refused, Err(StateError::TooLarge { .. } | StateError::TooDeep)), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_patch_shifts_only_so_many_elements() {
+        let state = json!({"l": vec![0; 100_000]});
+        let patched = |operations: Vec<Value>| {
+            let change = StateChange::merge(json!({"operations": operations}));
+            changed(&state, 0, &StateChange { format: UpdateFormat::JsonPatch, ..change })
+        };
+        let too_much = Err(StateError::Patch("it moves too much".into()));
+        for first in [
+            json!({"op": "remove", "path": "/l/0"}),
+            json!({"op": "add", "path": "/l/0", "value": 1}),
+            json!({"op": "copy", "from": "/l/5", "path": "/l/0"}),
+            json!({"op": "move", "from": "/l/0", "path": "/l/-"}),
+        ] {
+            assert!(patched(vec![first.clone(); 40]).is_ok(), "{first}");
+            assert_eq!(patched(vec![first; 50]), too_much);
+        }
+        assert!(patched(vec![json!({"op": "add", "path": "/l/-", "value": 1}); 1_000]).is_ok(), "appended");
+        assert!(patched(vec![json!({"op": "replace", "path": "/l/0", "value": 1}); 1_000]).is_ok(), "replaced");
     }
 
     #[test]

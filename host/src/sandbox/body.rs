@@ -183,6 +183,8 @@ impl Body {
         let Self { live, sandbox } = self;
         let begin = if live.was_slow { Begin::Niced } else { Begin::Here };
         let control = live.control.clone();
+        // Not where the turn begins: a cancel counts while it waits for its lane.
+        control.begin_turn();
         let running = sandbox.ticker.running();
         let turn = Box::pin(async move {
             let _running = running;

@@ -255,6 +255,30 @@ async fn a_cancelled_turn_ends_and_so_does_its_body() {
 }
 
 #[tokio::test]
+async fn a_cancel_counts_while_a_turn_waits_for_its_lane() {
+    let sandbox = sandbox();
+    // Slow once, so that the next turn begins in the other lane; then it never ends.
+    let script = receive(
+        "(if (i32.load8_u (i32.const 4000)) (then (loop $ever (br $ever))))
+        (i32.store8 (i32.const 4000) (i32.const 1))
+        (loop $spin
+            (call $progress (i32.const 520) (i32.const 4) (i32.const 530) (i32.const 2) (i32.const 2560))
+            (br_if $spin (i32.eqz (i32.load8_u (i32.const 2560)))))",
+    );
+    let component = prepare(&sandbox, build(&script)).await.unwrap();
+    let mut setup = setup(Limits::default().with(Limit::Progress, 500).with(Limit::Fuel, u64::MAX));
+    setup.progress = Some(Arc::new(|_| std::thread::sleep(Duration::from_micros(100))));
+    let body = sandbox.start(&component, setup).await.unwrap();
+    let (body, turn) = body.receive(delivery()).await;
+    assert!(turn.usage.lane_slow, "{turn:?}");
+    let body = body.unwrap();
+    let canceller = body.canceller();
+    // Cancelled as soon as the call is made, before a thread of the lane has it.
+    let (_, turn) = tokio::join!(body.receive(delivery()), async { canceller.cancel() }).0;
+    assert!(matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
+}
+
+#[tokio::test]
 async fn a_dropped_turn_gives_everything_back() {
     let sandbox = sandbox();
     let component = prepare(&sandbox, build(&receive(LOOP))).await.unwrap();

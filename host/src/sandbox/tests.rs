@@ -209,6 +209,26 @@ async fn a_trap_is_told_from_a_panic() {
 }
 
 #[tokio::test]
+async fn what_does_not_lie_in_memory_is_the_guests_fault() {
+    let sandbox = sandbox();
+    // `describe` gives a class name, then `receive` an error, that lie outside of it.
+    let describe = "(i32.store (i32.const 1024) (i32.const -8))";
+    let refused = prepare(&sandbox, build(&Script { describe, ..Script::default() })).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), "cannot_describe", "{refused}");
+    let fails = "(i32.store8 (i32.const 2300) (i32.const 1)) (i32.store (i32.const 2308) (i32.const -8))
+        (i32.store (i32.const 2312) (i32.const 6)) (return (i32.const 2300))";
+    let answer = fault(receive(fails), Limits::default()).await;
+    assert_eq!((answer.kind.name(), answer.message.is_empty()), ("trap", false), "{answer}");
+    let unknown = fault(receive("(i32.store8 (i32.const 2048) (i32.const 9))"), Limits::default()).await;
+    assert_eq!(unknown.kind.name(), "trap", "{unknown}");
+    let script = receive("(global.set $free (i32.const -8))");
+    let body = started(&sandbox, script, Limits::default()).await;
+    let (body, _) = body.receive(delivery()).await;
+    let (_, turn) = body.unwrap().receive(delivery()).await;
+    assert!(matches!(&turn.end, TurnEnd::Broken(fault) if fault.kind.name() == "trap"), "{turn:?}");
+}
+
+#[tokio::test]
 async fn a_slow_turn_goes_on_in_the_other_lane() {
     let sandbox = sandbox();
     let script = receive(

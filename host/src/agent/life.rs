@@ -135,10 +135,12 @@ impl Runner {
         }
     }
 
-    /// The host is full or failed: tries again, and asks idle agents for room.
+    /// The host is full or failed: tries again, and asks idle agents for room if it is full.
     fn no_room(&mut self, fault: &Fault) {
         tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
-        self.agent.sandbox.ask_for_room();
+        if fault.kind == FaultKind::HostFull {
+            self.agent.sandbox.ask_for_room();
+        }
         self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
         self.rest_for(HOST_FULL_WAIT);
     }

@@ -261,6 +261,10 @@ impl Guilds {
                 tracing::info!(%digest, class_name, "a component is ready");
                 self.tell(ComponentEvent::Ready { digest, class_name });
             }
+            // Nothing is known against it: it is begun again at the next start.
+            Err(Refusal::Host(reason)) => {
+                tracing::error!(%digest, reason, "a component cannot be compiled now");
+            }
             Err(refusal) => {
                 let (code, reason) = (refusal.code(), refusal.to_string());
                 tracing::info!(%digest, code, reason, "a component is refused");

@@ -172,6 +172,8 @@ impl Manager {
             }
             let effects = running.state.on(event);
             if running.carry_out(effects).await {
+                // Gone before its position is forgotten, so that nothing writes it again.
+                drop(requests);
                 return running.end(Ended::Stopped).await;
             }
         }
@@ -408,7 +410,8 @@ impl Running {
             tracing::error!(guild = %self.log.guild(), "agents did not end in time; they are left behind");
         }
         if ended == Ended::Stopped {
-            for id in self.members.keys() {
+            // A position that stays would keep the log from being trimmed.
+            for id in self.members.keys().chain([&AgentId::manager_of(self.log.guild())]) {
                 self.log.forget_consumer(id);
             }
             let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();

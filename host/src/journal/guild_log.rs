@@ -354,7 +354,7 @@ impl GuildLog {
         Tail { log: self.clone(), subscriber, loading: None }
     }
 
-    pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
+    pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>, tried: (MessageId, Tries)) {
         let mut inner = self.inner();
         for topic in &subscriber.topics {
             if let Some(subscribers) = inner.by_topic.get_mut(topic) {
@@ -367,7 +367,7 @@ impl GuildLog {
         if let Kind::Consumer { name } = &subscriber.kind
             && let Some(known) = inner.cursors.get_mut(name)
         {
-            known.0 = subscriber.cursors();
+            *known = (subscriber.cursors(), tried);
         }
     }
 

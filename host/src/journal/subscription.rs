@@ -276,7 +276,7 @@ impl Gauge {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.log.unsubscribe(&self.subscriber);
+        self.log.unsubscribe(&self.subscriber, self.tried);
     }
 }
 
@@ -327,7 +327,7 @@ impl Tail {
 
 impl Drop for Tail {
     fn drop(&mut self) {
-        self.log.unsubscribe(&self.subscriber);
+        self.log.unsubscribe(&self.subscriber, Default::default());
     }
 }
 

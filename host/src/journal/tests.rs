@@ -93,6 +93,26 @@ async fn a_consumer_goes_on_where_it_stopped() {
     }
 }
 
+#[tokio::test]
+async fn tries_go_on_when_a_consumer_comes_back() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 0}))]);
+    let poison = take(&mut consumer).await;
+    let tries = Tries { broken: 2, declined: 1 };
+    consumer.record_tries(poison.message.id, tries);
+    drop(consumer);
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    let again = take(&mut consumer).await;
+    assert_eq!((again.message.id, again.tries), (poison.message.id, tries));
+    consumer.commit(&again.message, Turn::default()).await.unwrap();
+    drop(consumer);
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 1}))]);
+    assert_eq!(take(&mut consumer).await.tries, Tries::default());
+}
+
 fn keep(key: &str, value: &str) -> ValueWrite {
     ValueWrite { owner: StateOwner::Guild, key: key.into(), change: ValueChange::Set(value.as_bytes().into()) }
 }

@@ -5,7 +5,7 @@
 //! A database that is full, busy or broken for a while is tried again until it
 //! works: nothing that was accepted is dropped.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,21 +193,21 @@ async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch:
 }
 
 /// The last position of each consumer: earlier ones of the batch are overwritten
-/// by it anyway.
+/// by it anyway. One that was forgotten counts from then on only; the batch's
+/// deletes run first.
 fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
-    let mut forgotten = HashSet::new();
     let mut last: HashMap<(i64, &str), &CursorWrite> = HashMap::new();
     for entry in batch {
         for rare in &entry.rare {
             if let Rare::ForgetConsumer { consumer } = rare {
-                forgotten.insert((entry.guild, &**consumer));
+                last.remove(&(entry.guild, &**consumer));
             }
         }
         if let Some(cursor) = &entry.cursor {
             last.insert((entry.guild, &*cursor.consumer), cursor);
         }
     }
-    last.into_iter().filter(|(key, _)| !forgotten.contains(key)).map(|((guild, _), cursor)| (guild, cursor)).collect()
+    last.into_iter().map(|((guild, _), cursor)| (guild, cursor)).collect()
 }
 
 async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Result<(), sqlx::Error> {
@@ -394,4 +394,24 @@ fn batch_sql(rows: usize, cursors: usize, begins: bool) -> String {
         );
     }
     sql + "COMMIT"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_forgotten_and_comes_back_in_one_batch_has_the_new_position() {
+        let cursor = |lanes: &str| Entry {
+            guild: 1,
+            cursor: Some(CursorWrite { consumer: "a".into(), lanes: lanes.into(), tried: Default::default() }),
+            ..Entry::default()
+        };
+        let forget =
+            || Entry { guild: 1, rare: vec![Rare::ForgetConsumer { consumer: "a".into() }], ..Entry::default() };
+        assert!(last_cursors(&[cursor("1"), forget()]).is_empty());
+        let batch = [cursor("1"), forget(), cursor("2")];
+        let last: Vec<_> = last_cursors(&batch).iter().map(|(_, cursor)| cursor.lanes.clone()).collect();
+        assert_eq!(last, ["2"]);
+    }
 }

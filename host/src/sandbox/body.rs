@@ -183,6 +183,8 @@ impl Body {
         let Self { live, sandbox } = self;
         let begin = if live.was_slow { Begin::Niced } else { Begin::Here };
         let control = live.control.clone();
+        // Not where the turn begins: a cancel counts while it waits for its lane.
+        control.begin_turn();
         let running = sandbox.ticker.running();
         let turn = Box::pin(async move {
             let _running = running;
@@ -253,9 +255,11 @@ async fn begin(
         Err(error) => return (None, Err(Broken::Fault(Fault::new(FaultKind::HostError, error.to_string())))),
     };
     let deadline = allowance.grant(&mut store);
+    let mut entered = false;
     let begun = {
         let call = pin!(async {
             let (agent, stateful) = pre.begin(&mut store, stateful.as_deref()).await?;
+            entered = true;
             let answer = first.make(&mut store, &agent, stateful.as_ref()).await?;
             Ok((agent, stateful, answer))
         });
@@ -267,7 +271,7 @@ async fn begin(
             let was_slow = control.is_slow();
             (Some(Box::new(Live { store, agent, stateful, control, was_slow, _room: room })), Ok(answer))
         }
-        Err(error) => (None, Err(allowance.broken(&mut store, &error))),
+        Err(error) => (None, Err(allowance.broken(&mut store, &error, entered))),
     }
 }
 
@@ -293,7 +297,7 @@ impl Live {
                 self.store.data().console().end_turn();
                 (Some(self), Ok(answer), usage)
             }
-            Err(error) => (None, Err(allowance.broken(&mut self.store, &error)), usage),
+            Err(error) => (None, Err(allowance.broken(&mut self.store, &error, true)), usage),
         }
     }
 }
@@ -397,7 +401,7 @@ impl Allowance {
     }
 
     /// Why the call failed. The store is finished.
-    fn broken(self, store: &mut Store<Guest>, error: &wasmtime::Error) -> Broken {
+    fn broken(self, store: &mut Store<Guest>, error: &wasmtime::Error, entered: bool) -> Broken {
         let fuel_used = self.fuel_used(store);
         let guest = store.data();
         let mut console = guest.console();
@@ -409,6 +413,7 @@ impl Allowance {
             peak_memory_bytes: guest.limiter.peak(),
             denied_memory: guest.limiter.denied(),
             stderr: console.stderr_tail(),
+            entered,
         };
         console.end_turn();
         classify(error, about)

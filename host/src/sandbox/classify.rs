@@ -21,6 +21,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) peak_memory_bytes: u64,
     pub(super) denied_memory: Option<Fault>,
     pub(super) stderr: Option<String>,
+    /// Whether an export was called: the instance was there.
+    pub(super) entered: bool,
 }
 
 /// Why a call did not return.
@@ -86,8 +88,11 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
 fn outside_of_wasm(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     match &about.denied_memory {
         Some(denied) => denied.clone(),
-        // Only the guest's frames make an error carry a backtrace.
-        None if error.is::<WasmBacktrace>() => Fault::new(FaultKind::Trap, error.root_cause().to_string()),
+        // Only the guest's frames make an error carry a backtrace. In a call without one,
+        // the guest's memory does not hold what is passed to it or what it returned.
+        None if about.entered || error.is::<WasmBacktrace>() => {
+            Fault::new(FaultKind::Trap, error.root_cause().to_string())
+        }
         None => Fault::new(FaultKind::HostError, format!("{error:#}")),
     }
 }
@@ -159,6 +164,7 @@ mod tests {
             peak_memory_bytes: 8,
             denied_memory: None,
             stderr: None,
+            entered: true,
         };
         let Broken::Fault(fault) = classify(&Trap::OutOfFuel.into(), about) else { panic!("not a fault") };
         assert_eq!(fault.kind, FaultKind::Fuel);

@@ -88,6 +88,8 @@ async fn compile(program: &Path, bytes: &[u8], code: File, limits: &Limits) -> R
         .stdout(code)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
+        // What a terminal sends to the host's group is not meant for it.
+        .process_group(0)
         .spawn()
         .map_err(|error| host("no compiler can be started", error))?;
     let input = compiler.stdin.take();
@@ -131,6 +133,9 @@ fn judge(status: ExitStatus, said: &str, limits: &Limits) -> Result<(), Refusal>
         (Some(Ok(FAILED)), _) => Err(Refusal::Host(format!("the compiler failed: {said}"))),
         (_, Some(libc::SIGXCPU)) => Err(Refusal::compile(Limit::CompileCpu, "seconds of CPU time", limits)),
         (_, Some(libc::SIGXFSZ)) => Err(Refusal::compile(Limit::CompiledSize, "MiB for the code", limits)),
+        (_, Some(libc::SIGINT | libc::SIGTERM | libc::SIGHUP)) => {
+            Err(Refusal::Host("the compiler was told to end".to_owned()))
+        }
         // The allocator aborts; the kernel kills when the machine has no more.
         (_, Some(libc::SIGKILL)) => no_memory(),
         (_, Some(libc::SIGABRT)) if said.contains("memory allocation of") => no_memory(),
@@ -160,6 +165,10 @@ mod tests {
             assert!(judged(raw, said).unwrap().ends_with(setting), "{raw}");
         }
         assert!(judged(i32::from(FAILED) << 8, "no stdin").unwrap().contains("no stdin"));
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            let ended = judge(ExitStatus::from_raw(signal), "", &limits);
+            assert!(matches!(ended, Err(Refusal::Host(_))), "{ended:?}");
+        }
         assert!(judged(libc::SIGSEGV, "").unwrap().contains("breaks the compiler"));
     }
 }

@@ -155,7 +155,6 @@ impl Guest {
         self.http = None;
         self.host_calls.set(0);
         self.limiter.begin_turn();
-        self.control.begin_turn();
     }
 
     pub(super) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {

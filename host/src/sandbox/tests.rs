@@ -209,6 +209,26 @@ async fn a_trap_is_told_from_a_panic() {
 }
 
 #[tokio::test]
+async fn what_does_not_lie_in_memory_is_the_guests_fault() {
+    let sandbox = sandbox();
+    // `describe` gives a class name, then `receive` an error, that lie outside of it.
+    let describe = "(i32.store (i32.const 1024) (i32.const -8))";
+    let refused = prepare(&sandbox, build(&Script { describe, ..Script::default() })).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), "cannot_describe", "{refused}");
+    let fails = "(i32.store8 (i32.const 2300) (i32.const 1)) (i32.store (i32.const 2308) (i32.const -8))
+        (i32.store (i32.const 2312) (i32.const 6)) (return (i32.const 2300))";
+    let answer = fault(receive(fails), Limits::default()).await;
+    assert_eq!((answer.kind.name(), answer.message.is_empty()), ("trap", false), "{answer}");
+    let unknown = fault(receive("(i32.store8 (i32.const 2048) (i32.const 9))"), Limits::default()).await;
+    assert_eq!(unknown.kind.name(), "trap", "{unknown}");
+    let script = receive("(global.set $free (i32.const -8))");
+    let body = started(&sandbox, script, Limits::default()).await;
+    let (body, _) = body.receive(delivery()).await;
+    let (_, turn) = body.unwrap().receive(delivery()).await;
+    assert!(matches!(&turn.end, TurnEnd::Broken(fault) if fault.kind.name() == "trap"), "{turn:?}");
+}
+
+#[tokio::test]
 async fn a_slow_turn_goes_on_in_the_other_lane() {
     let sandbox = sandbox();
     let script = receive(
@@ -252,6 +272,30 @@ async fn a_cancelled_turn_ends_and_so_does_its_body() {
     assert!(body.is_none() && matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
     assert!(began.elapsed() >= Duration::from_millis(10), "only a turn that runs is cancelled");
     assert_eq!(sandbox.live(), 0);
+}
+
+#[tokio::test]
+async fn a_cancel_counts_while_a_turn_waits_for_its_lane() {
+    let sandbox = sandbox();
+    // Slow once, so that the next turn begins in the other lane; then it never ends.
+    let script = receive(
+        "(if (i32.load8_u (i32.const 4000)) (then (loop $ever (br $ever))))
+        (i32.store8 (i32.const 4000) (i32.const 1))
+        (loop $spin
+            (call $progress (i32.const 520) (i32.const 4) (i32.const 530) (i32.const 2) (i32.const 2560))
+            (br_if $spin (i32.eqz (i32.load8_u (i32.const 2560)))))",
+    );
+    let component = prepare(&sandbox, build(&script)).await.unwrap();
+    let mut setup = setup(Limits::default().with(Limit::Progress, 500).with(Limit::Fuel, u64::MAX));
+    setup.progress = Some(Arc::new(|_| std::thread::sleep(Duration::from_micros(100))));
+    let body = sandbox.start(&component, setup).await.unwrap();
+    let (body, turn) = body.receive(delivery()).await;
+    assert!(turn.usage.lane_slow, "{turn:?}");
+    let body = body.unwrap();
+    let canceller = body.canceller();
+    // Cancelled as soon as the call is made, before a thread of the lane has it.
+    let (_, turn) = tokio::join!(body.receive(delivery()), async { canceller.cancel() }).0;
+    assert!(matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
 }
 
 #[tokio::test]

@@ -231,6 +231,7 @@ fn classified(error: &wasmtime::Error, limits: &Limits) -> Fault {
         peak_memory_bytes: 0,
         denied_memory: None,
         stderr: None,
+        entered: true,
     };
     match classify(error, about) {
         Broken::Fault(fault) => fault,

@@ -4,6 +4,7 @@
 mod cel;
 mod jsonata;
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -93,8 +94,44 @@ const STACK_BYTES: usize = 4 << 20;
 /// Calls on a stack whose end is known. On one whose end is not, as a component's is,
 /// the library for JSONata takes a new stack of 8 MiB at every step.
 fn on_a_stack<T>(call: impl FnOnce() -> T) -> T {
+    // What breaks is thrown away with the instance; nobody reads what it prints.
+    std::panic::set_hook(Box::new(|_| ()));
     stacker::grow(STACK_BYTES, call)
 }
+
+/// Ends the instance where there is no memory: the allocator of the standard library
+/// would write about it first, and there is nobody to write to.
+struct OrEnd;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe; this one hands on what it is given")]
+// Safe: each call goes to the system's allocator as it is.
+unsafe impl GlobalAlloc for OrEnd {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        or_end(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        or_end(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        or_end(unsafe { System.realloc(at, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+fn or_end(memory: *mut u8) -> *mut u8 {
+    if memory.is_null() {
+        std::process::abort();
+    }
+    memory
+}
+
+#[global_allocator]
+static ALLOCATOR: OrEnd = OrEnd;
 
 struct Evaluator;
 
@@ -104,8 +141,6 @@ impl Guest for Evaluator {
     }
 
     fn evaluate(language: Language, source: String, input: String) -> Result<Option<String>, Fault> {
-        // What breaks is thrown away with the instance; nobody reads what it prints.
-        std::panic::set_hook(Box::new(|_| ()));
         on_a_stack(|| {
             let program = compiled(language, &source)?;
             Ok(result_of(&program, &input)?.map(|value| value.to_string()))

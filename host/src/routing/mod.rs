@@ -185,7 +185,9 @@ impl<'a> TurnRouter<'a> {
     /// itself, whose topics are given.
     #[must_use]
     pub fn route_error(&mut self, mut message: Message) -> Spoken {
-        let rules = self.take_rules(&message.format);
+        // What is said of too many hops is no hop more, or it would go round as well.
+        let is_over = message.hops >= self.guild.hop_limit;
+        let rules = if is_over { Vec::new() } else { self.take_rules(&message.format) };
         message.routing_slip = self.slip.clone().map(Arc::new);
         let mut copy = message.clone();
         copy.also.clear();

@@ -226,3 +226,21 @@ fn agents_that_answer_each_other_for_ever_are_stopped() {
     let fault = TurnRouter::new(&origin, "t", &echo, &guild).route(said(json!({"r": 1}))).unwrap_err();
     assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::HopLimit, Some(3), Some(4)));
 }
+
+#[test]
+fn what_is_said_of_too_many_hops_goes_no_further() {
+    let rule = json!({"agent": {"name": "Echo"}, "destination": {"topics": "other"}, "route_times": -1});
+    let mut guild = guild(json!([]), Vec::new());
+    guild.hop_limit = 3;
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.routing_slip = Some(Arc::new(serde_json::from_value(json!({"steps": [rule]})).unwrap()));
+    let fault = Fault::new(FaultKind::Rejected, "no");
+    for (hops, copies) in [(1, 1), (2, 0), (3, 0)] {
+        origin.hops = hops;
+        let trial = Trial { attempt: 1, is_last: true };
+        let said = last_words(&fault, &origin, "t", &echo(), &guild, trial).messages;
+        let to_others = said.iter().filter(|message| message.topics.as_slice().contains(&"other".to_owned()));
+        assert_eq!(to_others.count(), copies, "after {hops} hops");
+    }
+}

@@ -7,6 +7,7 @@
 //! of low priority; with a cache once, however many hosts share it.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -174,7 +175,9 @@ impl Evaluator {
         worker.store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX) + 1);
         // Fuel is counted as it is for agents; here the deadline alone decides.
         worker.store.set_fuel(u64::MAX).map_err(|error| ExpressionError::Unavailable(error.to_string()))?;
-        let done = call(&worker.instance, &mut worker.store);
+        // A panic in what it calls of the host is the expression's end, not that of who asked.
+        let done = catch_unwind(AssertUnwindSafe(|| call(&worker.instance, &mut worker.store)))
+            .unwrap_or_else(|_| Err(wasmtime::Error::msg("it called what it may not")));
         drop(running);
         let result = done.map_err(|error| broken(&error, &worker.store.data().memory))?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -53,6 +53,7 @@ fn what_loops_or_explodes_ends_with_a_name_and_soon() {
         "$join(l.('x'), s)",
         "$replace(s, 'x', s)",
         "$pad('x', 300000000)",
+        "$pad('x', 100000000)",
         "$count($distinct(l#$i.$i))",
         "$eval(\"$pad('x', 300000000)\")",
     ] {

@@ -88,9 +88,18 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
     })(value, mistakes)
 }
 
-/// An id of the author's choice; an empty one is none.
+/// The longest id, in bytes.
+const MAX_ID: usize = 256;
+
+/// An id of the author's choice; an empty one is none. It is a part of paths and topics.
 fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
-    trimmed(value, mistakes).map(|id| Some(id).filter(|id| !id.is_empty()))
+    let id = trimmed(value, mistakes)?;
+    let is_no_part = |c: char| c.is_control() || matches!(c, '/' | '\\');
+    if id.len() > MAX_ID || id.contains(is_no_part) || matches!(id.as_str(), "." | "..") {
+        let msg = format!("An id has at most {MAX_ID} bytes, without slashes and control characters");
+        return mistakes.refuse(&msg, value);
+    }
+    Some(Some(id).filter(|id| !id.is_empty()))
 }
 
 fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {

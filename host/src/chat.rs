@@ -2,6 +2,7 @@
 //! other client.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -12,6 +13,9 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::model::format;
+
+/// How long what was asked last may be without an answer when the input has ended.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub struct Chat {
@@ -80,6 +84,9 @@ impl Chat {
                         show(&spoken(&frame));
                         unanswered = unanswered.saturating_sub(1);
                     }
+                }
+                () = tokio::time::sleep(ANSWER_WITHIN), if input_ended => {
+                    bail!("no answer came within {} s", ANSWER_WITHIN.as_secs())
                 }
             }
         }

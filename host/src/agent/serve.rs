@@ -55,7 +55,16 @@ impl Runner {
         }
         let (agent, guild) = turn::owners(&spec.id);
         let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
-        together(|| turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild }))
+        self.told(|| turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild }))
+    }
+
+    /// Evaluates expressions together, and writes what failed into the agent's log.
+    fn told<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (done, failed) = together(work);
+        for words in failed {
+            self.note(LogLevel::Warn, &format!("an expression of a rule or predicate failed: {words}"));
+        }
+        done
     }
 
     /// The messages before it that its receiver is given with it, as JSON texts.
@@ -119,7 +128,7 @@ impl Runner {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
                 let states = States { agent: &states.0, guild: &states.1 };
-                match together(|| turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states)) {
+                match self.told(|| turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states)) {
                     Ok(turn) => self.finish_with(&delivery, Turn { values, ..turn }),
                     Err(fault) => self.give_up(&delivery, &fault),
                 }
@@ -239,7 +248,7 @@ impl Runner {
         }
         let trial = Trial { attempt: delivery.attempt(), is_last: true };
         let view = self.agent.view.borrow().clone();
-        let said = together(|| last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial));
+        let said = self.told(|| last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial));
         let mut emits = said.messages;
         let guild = self.agent.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &self.speaker, trial));

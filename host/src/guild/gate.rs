@@ -22,7 +22,11 @@ impl Gate {
 impl Ingress for Gate {
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
         let view = self.0.borrow().clone();
-        let entered = together(|| routing::enter(draft, &view, guild_state))?;
+        let (entered, failed) = together(|| routing::enter(draft, &view, guild_state));
+        if !failed.is_empty() {
+            tracing::info!(guild = %view.id, ?failed, "expressions failed as a user spoke");
+        }
+        let entered = entered?;
         Ok(Routed { first: entered.first, others: entered.others, changes: entered.changes })
     }
 }

@@ -239,7 +239,7 @@ impl Reader {
             let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
             return Err(Unusable::new("INVALID_FRAME", text));
         }
-        let slip = together(|| document(&given, &["routing_slip"], read_slip)).map_err(|mistakes| {
+        let slip = together(|| document(&given, &["routing_slip"], read_slip)).0.map_err(|mistakes| {
             let words: Vec<String> =
                 mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
             Unusable::new("INVALID_FRAME", words.join("; "))

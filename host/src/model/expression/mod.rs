@@ -6,7 +6,7 @@
 //! sandbox's evaluator: expressions come from strangers as components do. What this
 //! does not do: it knows nothing of messages; who calls builds the input.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -80,15 +80,21 @@ fn evaluator() -> Result<&'static Arc<dyn Evaluate>, ExpressionError> {
 thread_local! {
     /// What is left for the expressions of the work at hand.
     static LEFT: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// What failed of it, in words.
+    static FAILED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
+
+/// So many failures of one piece of work are told.
+const MAX_FAILED: usize = 8;
 
 /// How long all expressions of one piece of work may run together: the routing of a
 /// message, of what a turn said.
 pub const MAX_TOGETHER: Duration = Duration::from_millis(200);
 
 /// Has everything that `work` evaluates share [`MAX_TOGETHER`]; what comes after that
-/// is a timeout. `work` runs on one thread to its end.
-pub fn together<T>(work: impl FnOnce() -> T) -> T {
+/// is a timeout. Gives what failed beside the result, in words. `work` runs on one
+/// thread to its end.
+pub fn together<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
     struct Back(Option<Duration>);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -96,7 +102,8 @@ pub fn together<T>(work: impl FnOnce() -> T) -> T {
         }
     }
     let _back = Back(LEFT.replace(Some(MAX_TOGETHER)));
-    work()
+    FAILED.take();
+    (work(), FAILED.take())
 }
 
 /// Calls the evaluator within what is left of the time.
@@ -104,13 +111,22 @@ fn timed<T>(call: impl FnOnce(&dyn Evaluate) -> Result<T, ExpressionError>) -> R
     let evaluator = evaluator()?;
     let Some(left) = LEFT.get() else { return call(&**evaluator) };
     if left.is_zero() {
-        return Err(ExpressionError::Timeout);
+        return Err(failed(ExpressionError::Timeout));
     }
     evaluator.get_ready();
     let began = Instant::now();
-    let result = call(&**evaluator);
+    let result = call(&**evaluator).map_err(failed);
     LEFT.set(Some(left.saturating_sub(began.elapsed())));
     result
+}
+
+fn failed(error: ExpressionError) -> ExpressionError {
+    FAILED.with_borrow_mut(|failed| {
+        if failed.len() < MAX_FAILED {
+            failed.push(error.to_string());
+        }
+    });
+    error
 }
 
 /// Checks an expression in its own language.

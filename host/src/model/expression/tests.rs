@@ -75,13 +75,15 @@ fn what_is_evaluated_together_shares_its_time() {
     crate::sandbox::install_expressions();
     let _ = jsonata("1");
     let began = Instant::now();
-    let last = together(|| {
+    let (last, failed) = together(|| {
         for _ in 0..50 {
             assert!(jsonata(FOR_EVER).is_err());
         }
         jsonata("n")
     });
     assert_eq!(last, Err(ExpressionError::Timeout));
+    assert_eq!(failed.len(), MAX_FAILED);
+    assert!(failed[MAX_FAILED - 1].starts_with("expression_timeout"), "{failed:?}");
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(jsonata("n"), Ok(Some(json!(2))), "what comes later has a time of its own");
 }

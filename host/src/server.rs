@@ -19,6 +19,7 @@ use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::model::clock::Clock;
+use crate::oci::provide_tls;
 use crate::sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 use crate::store::Store;
 use crate::ws::{self, WsState};
@@ -191,11 +192,9 @@ impl Server {
 fn open_files(config: &Config) -> anyhow::Result<Files> {
     match config.files_url.as_deref() {
         None => Ok(Files::in_folder(&config.data_dir.join("files"), config.file_bytes)?),
-        #[cfg(feature = "s3")]
-        Some(url) if url.starts_with("s3://") => Ok(Files::in_bucket(url, config.file_bytes)?),
-        #[cfg(not(feature = "s3"))]
         Some(url) if url.starts_with("s3://") => {
-            anyhow::bail!("this program was built without S3: build it with `--features s3`")
+            provide_tls();
+            Ok(Files::in_bucket(url, config.file_bytes)?)
         }
         Some(url) => anyhow::bail!("{url} is not s3://BUCKET"),
     }

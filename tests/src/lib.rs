@@ -5,6 +5,7 @@
 //! the words say what was awaited and what came instead. Nothing sleeps for luck.
 
 pub mod blueprint;
+pub mod bucket;
 pub mod chat;
 pub mod document;
 pub mod frame;
@@ -19,6 +20,7 @@ pub mod socket;
 use std::future::Future;
 use std::time::Duration;
 
+pub use bucket::Bucket;
 pub use chat::Chat;
 pub use host::{Host, Options};
 pub use rest::Rest;

@@ -99,7 +99,6 @@ impl Files {
     ///
     /// # Errors
     /// When the URL or the environment is no description of a bucket.
-    #[cfg(feature = "s3")]
     pub fn in_bucket(url: &str, limit: u64) -> Result<Self, FilesError> {
         let bucket = object_store::aws::AmazonS3Builder::from_env().with_url(url).build()?;
         Ok(Self::new(Arc::new(bucket), None, limit))

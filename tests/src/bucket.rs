@@ -1,0 +1,88 @@
+//! An S3 server of the tests' own: in this process, on loopback, with one bucket in a temporary folder, gone with the
+//! value. It checks signatures.
+
+use std::path::PathBuf;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::Options;
+
+const NAME: &str = "guildhall-files";
+const KEY: &str = "the-tests";
+const SECRET: &str = "a secret of the tests";
+
+/// A bucket that can be written to.
+#[derive(Debug)]
+pub struct Bucket {
+    /// `http://127.0.0.1:port`.
+    endpoint: String,
+    folder: TempDir,
+    serving: JoinHandle<()>,
+}
+
+impl Bucket {
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// When no port or folder can be had.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::create_dir(folder.path().join(NAME)).expect("a bucket can be made");
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("the folder is there"));
+        service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port can be had");
+        let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let http = Builder::new(TokioExecutor::new());
+                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { endpoint, folder, serving }
+    }
+
+    /// Lets a host keep its files here, with `secret` in place of the right one when it is given.
+    #[must_use]
+    pub fn options(&self, options: Options, secret: Option<&str>) -> Options {
+        options
+            .argument("--files-url")
+            .argument(format!("s3://{NAME}"))
+            .variable("AWS_ENDPOINT", &self.endpoint)
+            .variable("AWS_ALLOW_HTTP", "true")
+            .variable("AWS_REGION", "eu-central-1")
+            .variable("AWS_ACCESS_KEY_ID", KEY)
+            .variable("AWS_SECRET_ACCESS_KEY", secret.unwrap_or(SECRET))
+    }
+
+    /// The objects of the bucket, as files of this machine.
+    #[must_use]
+    pub fn objects(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder.path().join(NAME)];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() { folders.push(path) } else { found.push(path) }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

@@ -178,21 +178,23 @@ pub(super) fn predicates(value: &Value, mistakes: &mut Mistakes) -> Option<BTree
     entries(predicate)(value, mistakes).map(BTreeMap::from_iter)
 }
 
+/// What a predicate has is told below its kind, as the reference tells it.
 fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
-    object(|f| {
-        let kind = f.or("predicate_type", "jsonata_fn".to_owned(), text)?;
-        let language = match kind.as_str() {
-            "jsonata_fn" => Language::Jsonata,
-            "cel_fn" => Language::Cel,
-            "type_equals" => {
-                return Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? });
-            }
-            _ => {
-                let msg = format!(
-                    "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
-                );
-                return f.mistakes.note("union_tag_invalid", msg, f.whole());
-            }
+    let kind = object(|f| f.or("predicate_type", "jsonata_fn".to_owned(), text))(value, mistakes)?;
+    let language = match kind.as_str() {
+        "jsonata_fn" => Some(Language::Jsonata),
+        "cel_fn" => Some(Language::Cel),
+        "type_equals" => None,
+        _ => {
+            let msg = format!(
+                "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
+            );
+            return mistakes.note("union_tag_invalid", msg, value);
+        }
+    };
+    let read = object(|f| {
+        let Some(language) = language else {
+            return Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? });
         };
         let source = f.required("expression", text)?;
         let at = f.whole().clone();
@@ -201,5 +203,6 @@ fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
             Language::Jsonata => Predicate::Jsonata { expression },
             Language::Cel => Predicate::Cel { expression },
         })
-    })(value, mistakes)
+    });
+    mistakes.inside(kind.as_str().into(), |mistakes| read(value, mistakes))
 }

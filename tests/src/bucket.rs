@@ -16,7 +16,7 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Options;
 
@@ -49,6 +49,7 @@ impl Bucket {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port can be had");
         let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (service, conditional) = (service.clone(), conditional.clone());
                 let answer = service_fn(move |request: Request<Incoming>| {
@@ -63,7 +64,7 @@ impl Bucket {
                         answered
                     }
                 });
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let http = Builder::new(TokioExecutor::new());
                     let _ = http.serve_connection(TokioIo::new(stream), answer).await;
                 });
@@ -83,6 +84,12 @@ impl Bucket {
             .variable("AWS_REGION", "eu-central-1")
             .variable("AWS_ACCESS_KEY_ID", KEY)
             .variable("AWS_SECRET_ACCESS_KEY", secret.unwrap_or(SECRET))
+    }
+
+    /// Ends the server; the connections that hosts have to it end as well.
+    pub async fn stop(mut self) {
+        self.serving.abort();
+        let _ = (&mut self.serving).await;
     }
 
     /// The objects of the bucket, as files of this machine.

@@ -252,12 +252,21 @@ async fn a_bucket_keeps_a_file_once_and_nothing_of_what_is_gone() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_refuses_is_an_error_of_the_storage() {
+async fn a_host_whose_bucket_refuses_does_not_start() {
     let bucket = Bucket::start().await;
-    let host = Host::spawn(bucket.options(super::options(), Some("another secret"))).await;
+    let said = Host::refused(&bucket.options(super::options(), Some("another secret"))).await;
+    assert!(said.contains("--files-url cannot be used") && said.contains("SignatureDoesNotMatch"), "{said}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_gone_is_an_error_of_the_host() {
+    let bucket = Bucket::start().await;
+    let host = Host::spawn(bucket.options(super::options(), None)).await;
     let folder = format!("/api/guilds/{}/files/", guild(host.rest()).await);
-    let (status, body) = keep(host.rest(), &folder, "x", b"x").await;
+    assert_eq!(keep(host.rest(), &folder, "x", b"x").await.0, 200);
+    bucket.stop().await;
+    let (status, body) = keep(host.rest(), &folder, "y", b"y").await;
     assert_eq!((status, &body["code"]), (500, &json!("internal_error")), "{body}");
-    assert!(!body.to_string().contains("SignatureDoesNotMatch"), "what the storage says is for the operator: {body}");
-    assert!(bucket.objects().is_empty());
+    host.rest().get(&format!("{folder}x")).await.expect(&[500]);
+    assert!(host.stderr_tail().contains("Generic S3 error"), "the operator is told");
 }

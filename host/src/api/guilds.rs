@@ -46,7 +46,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     let warnings = spec::admit(&spec, &document)?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
-    spec::fit_properties(&api, &mut spec).await?.map_err(in_body)?;
+    spec::fit(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
     Ok(Created::warned(id.into_string(), warnings))

@@ -6,6 +6,7 @@ use guildhall_tests::{Chat, DEADLINE, Host, Socket, blueprint, chat, eventually,
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::components::{bomb, in_the_cache, variant};
 use super::faults::{PATIENCE, hostile_component};
 
 /// A guild of one hostile agent with these properties and this sandbox.
@@ -286,4 +287,51 @@ async fn events_are_told_to_the_sockets_that_ask_and_to_no_other() {
     let frames = stage.chat.system.close_code_within(Duration::from_secs(10)).await;
     assert!(frames.is_some(), "the system socket ends with the guild");
     assert!(!stage.chat.system.has_seen("guildhall.Event"), "nobody asked for events here");
+}
+
+#[tokio::test]
+async fn a_relaunch_helps_an_agent_whose_component_was_gone() {
+    let mut stage = stage(&json!({}), &json!({})).await;
+    let guild = stage.chat.guild.clone();
+    stage.ask("hello", "ok: hello").await;
+    stage.host.kill().await;
+    let components = stage.host.data_dir().join("components");
+    std::fs::remove_file(components.join(format!("{}.wasm", stage.digest.replace(':', "")))).expect("it was kept");
+    stage.host.start_again().await;
+    stage.host.rest().guild_is(&guild, "error").await;
+    let socket = Socket::connect(&chat::user_url(&stage.host, &guild, "ann", "")).await;
+    socket.send(&json!({"format": "text", "payload": {"text": "are you there"}}));
+    stage.host.rest().upload(hostile_component()).await;
+    let relaunched = stage.host.rest().post(&format!("/api/guilds/{guild}/relaunch"), &json!({})).await;
+    assert_eq!(relaunched.expect(&[200])["is_relaunching"], false, "it runs already");
+    let mut socket = socket;
+    socket.wait_within(PATIENCE, "the answer", |frame| frame::says(frame, "ok: are you there")).await;
+    stage.host.rest().guild_is(&guild, "running").await;
+}
+
+#[tokio::test]
+async fn a_guild_whose_component_waits_for_a_compiler_answers_and_can_be_stopped() {
+    let mut host = super::host().await;
+    let agent = another(hostile_component(), 77);
+    let digest = host.rest().upload(agent.clone()).await;
+    let guild = host.rest().launch_spec(&spec(&digest, &json!({}), &json!({}))).await;
+    host.rest().guild_is(&guild, "running").await;
+    // As many as compile at once: they are begun again before the guild is.
+    let compilers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+    let mut bombs = Vec::new();
+    for number in 0..compilers {
+        let made = host.rest().upload_only("", variant(&bomb(4_000, 300), &format!("slow {number}"))).await;
+        bombs.push(made.expect(&[202])["digest"].as_str().expect("a digest").to_owned());
+    }
+    host.kill().await;
+    in_the_cache(&agent, |path| drop(std::fs::remove_file(path)));
+    host.start_again().await;
+    let mut system = Socket::connect(&chat::system_url(&host, &guild, "ann", "")).await;
+    system.send(&json!({"format": "participantsRequest", "payload": {"guild_id": guild}, "sender": {"id": "ann"}}));
+    system.wait_for("the participants", |frame| frame["payload"]["participants"].is_array()).await;
+    assert_eq!(host.rest().guild(&guild).await["status"], "starting");
+    system.send(&json!({"format": "stopGuildRequest", "payload": {"guild_id": guild}, "sender": {"id": "ann"}}));
+    host.rest().guild_is(&guild, "stopped").await;
+    let bomb = host.rest().get(&format!("/catalog/components/{}", bombs[0])).await.expect(&[200]);
+    assert_eq!(bomb["state"], "compiling", "it was stopped while the compilers were at work");
 }

@@ -31,7 +31,7 @@ pub(super) fn agents_at_work() -> Vec<Op> {
             )
             .takes::<r::ComponentChoice>()
             .gives::<r::ComponentSwapped>(200)
-            .fails([404, 409]),
+            .fails([404, 409, 503]),
         ],
     )
 }

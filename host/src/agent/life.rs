@@ -141,7 +141,7 @@ impl Runner {
     }
 
     /// The host is full or failed: tries again, and asks idle agents for room if it is full.
-    fn no_room(&mut self, fault: &Fault) {
+    pub(super) fn no_room(&mut self, fault: &Fault) {
         tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
         if fault.kind == FaultKind::HostFull {
             self.agent.sandbox.ask_for_room();

@@ -1,5 +1,7 @@
 //! Guilds: made from a spec, seen, started again, and what was said in them.
 
+mod blueprint;
+
 use std::collections::HashSet;
 
 use axum::Json;
@@ -27,12 +29,13 @@ use crate::model::status::{AgentStatus, GuildStatus};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let own = vec![
         ("/api/guilds", get(list).post(create)),
         ("/api/guilds/{id}", get(one)),
         ("/api/guilds/{id}/relaunch", post(relaunch)),
         ("/api/guilds/{id}/{user}/messages", get(history)),
-    ]
+    ];
+    [own, blueprint::routes()].concat()
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {

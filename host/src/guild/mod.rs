@@ -11,6 +11,8 @@ mod requests;
 mod serving;
 mod state;
 mod states;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

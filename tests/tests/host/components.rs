@@ -196,6 +196,23 @@ async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_s
 }
 
 #[tokio::test]
+async fn a_host_that_is_asked_to_stop_ends_its_compiler_and_compiles_after_the_next_start() {
+    let mut host = super::host().await;
+    let made = host.rest().upload_only("", bomb(1_000, 301)).await.expect(&[202]);
+    let compiler = compiler_of(&host).await;
+    let state = std::fs::read_to_string(format!("/proc/{compiler}/stat")).expect("it runs");
+    let group = state.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)).expect("a process has a group");
+    assert_eq!(group, compiler, "what a terminal sends to the host's group does not reach it");
+    host.ask_to_stop().await;
+    assert!(host.ended().await.success());
+    assert!(!is_running(&compiler), "{compiler}");
+    host.start_again().await;
+    let path = format!("/catalog/components/{}", made["digest"].as_str().expect("a digest"));
+    let row = host.rest().get(&path).await.expect(&[200]);
+    assert!(row["state"] == "compiling" || row["refusal"]["code"] == "invalid_component", "{row}");
+}
+
+#[tokio::test]
 async fn uploads_that_wait_for_a_compiler_are_bounded() {
     let host = Host::spawn(super::options().set("host.compile_queue", 1)).await;
     host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);

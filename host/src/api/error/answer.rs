@@ -75,6 +75,21 @@ impl ApiError {
             Self::MayNotLaunch => {
                 (StatusCode::FORBIDDEN, Refusal::new("Insufficient permissions to launch", "may_not_launch"))
             }
+            Self::OtherBlueprint(places) => (
+                StatusCode::CONFLICT,
+                Refusal::new(
+                    format!("The blueprint changes more than components: {}", places.join(", ")),
+                    "other_blueprint",
+                )
+                .hint("launch a guild of it: a running one only follows the components of its agents")
+                .about(json!({"places": places})),
+            ),
+            Self::SwapsFailed { swapped, failed } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::new(format!("{} agents keep the components they have", failed.len()), "swap_failed")
+                    .hint("ask again when the reasons are gone; those that were swapped are not touched again")
+                    .about(json!({"swapped": swapped, "failed": failed})),
+            ),
             Self::GuildStopped => (StatusCode::BAD_REQUEST, Refusal::new("Guild is already stopped", "guild_stopped")),
             Self::Component(error) => component(error),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Refusal::new("Not ready", "not_ready")),

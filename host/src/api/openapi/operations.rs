@@ -10,6 +10,7 @@ use super::schemas as s;
 pub fn all() -> Vec<Op> {
     [
         guilds(),
+        running::versions(),
         running::dead_letters(),
         files(),
         running::agents_at_work(),

@@ -211,11 +211,13 @@ fn this_program() -> std::io::Result<PathBuf> {
 ///
 /// # Errors
 /// One of them is broken.
-pub async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
+pub async fn prepare_built_in(
+    components: &Components,
+) -> anyhow::Result<Vec<(&'static str, Arc<crate::sandbox::Component>)>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.add((*bytes).into()).await;
-        prepared.push(component.with_context(|| format!("the built-in component {name} is broken"))?);
+        prepared.push((*name, component.with_context(|| format!("the built-in component {name} is broken"))?));
     }
     Ok(prepared)
 }

@@ -118,6 +118,12 @@ impl Host {
         self.running.child.id().expect("the process has not been waited for")
     }
 
+    /// Where the host keeps its data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
     /// What the host has printed to its standard output so far.
     #[must_use]
     pub fn printed(&self) -> Arc<Vec<String>> {

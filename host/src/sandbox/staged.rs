@@ -118,11 +118,14 @@ fn checked(outgoing: Outgoing, own_inbox: &str, limits: &Limits) -> Result<Emit,
     let Outgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason } = outgoing;
     check_format(&format)?;
     check_size(&payload, limits)?;
-    let payload = object(payload).map_err(EmitError::InvalidPayload)?;
+    payload::check(&payload).map_err(EmitError::InvalidPayload)?;
+    let payload = raw(payload).map_err(EmitError::InvalidPayload)?;
     let session_state = match session_state {
         Some(state) => {
             check_size(&state, limits)?;
-            Some(object(state).map_err(|wrong| EmitError::InvalidPayload(format!("session-state: {wrong}")))?)
+            let wrong = |wrong| EmitError::InvalidPayload(format!("session-state: {wrong}"));
+            payload::check_object(&state).map_err(wrong)?;
+            Some(raw(state).map_err(wrong)?)
         }
         None => None,
     };
@@ -180,9 +183,8 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     if topic::is_hosts(&topic) || is_users || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
 }
 
-/// The text as JSON, if it is an object that every reader accepts.
-fn object(text: String) -> Result<Box<RawValue>, String> {
-    payload::check_object(&text)?;
+/// The text as JSON.
+fn raw(text: String) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text).map_err(|error| format!("not valid JSON: {error}"))
 }
 
@@ -203,6 +205,9 @@ mod tests {
         }
     }
 
+    /// Seven bytes.
+    const SMALL: &str = r#"{"a":1}"#;
+
     fn emit(outgoing: Outgoing) -> Result<(), EmitError> {
         Staged::default().emit(outgoing, "agent_inbox:me", &Limits::default())
     }
@@ -210,7 +215,7 @@ mod tests {
     #[test]
     fn a_payload_is_a_json_object() {
         assert!(emit(outgoing(r#" {"a": [1, "]}"]}"#)).is_ok());
-        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}"] {
+        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}", "{}", " { } "] {
             assert!(matches!(emit(outgoing(wrong)), Err(EmitError::InvalidPayload(_))), "{wrong}");
         }
         let deep = |levels| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn what_is_said_with_a_payload_is_checked_too() {
         let with = |change: fn(&mut Outgoing)| {
-            let mut message = outgoing("{}");
+            let mut message = outgoing(SMALL);
             change(&mut message);
             emit(message)
         };
@@ -248,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_turn_stages_a_bounded_number_and_a_bounded_amount() {
-        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 10).with(Limit::StatePatches, 2);
+        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 18).with(Limit::StatePatches, 2);
         let mut staged = Staged::default();
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
         assert!(staged.patch(State::Agent, "{}".into(), &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing(r#"{"a":1}"#), "", &limits), Err(EmitError::Other(_))));
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing("{}"), "", &limits), Err(EmitError::TooMany(2))));
+        assert!(matches!(staged.emit(outgoing(r#"{"a":"long"}"#), "", &limits), Err(EmitError::Other(_))));
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
+        assert!(matches!(staged.emit(outgoing(SMALL), "", &limits), Err(EmitError::TooMany(2))));
         assert!(staged.patch(State::Guild, "[]".into(), &limits).is_err());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_ok());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_err());

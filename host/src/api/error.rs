@@ -72,6 +72,12 @@ pub enum ApiError {
     UnknownComponent(String),
     #[error("may not launch")]
     MayNotLaunch,
+    /// A blueprint differs there from the one that a guild runs.
+    #[error("another blueprint: {0:?}")]
+    OtherBlueprint(Vec<String>),
+    /// Not every agent goes on with the component that a blueprint names: ids, and reasons.
+    #[error("swaps failed: {failed:?}")]
+    SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
     #[error("guild was stopped")]
     GuildStopped,
     #[error("{0}")]

@@ -78,8 +78,8 @@ impl Server {
     /// Makes the components of the program known, as a server does when it starts.
     async fn with_built_in(self) -> Self {
         let mut built_in = Vec::new();
-        for (_, bytes) in crate::server::built_in::BUILT_IN {
-            built_in.push(self.components.add((*bytes).into()).await.unwrap());
+        for (name, bytes) in crate::server::built_in::BUILT_IN {
+            built_in.push((*name, self.components.add((*bytes).into()).await.unwrap()));
         }
         self.guilds.add_built_in(built_in).await.unwrap();
         self

@@ -20,17 +20,6 @@ impl JsonBody {
         document(&self.0, &["body"], read).map_err(ApiError::Invalid)
     }
 
-    /// Reads one field of the body, which may hold others or be no object at all.
-    pub fn read_only<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
-    ) -> Result<T, ApiError> {
-        let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
-        let value = self.0.get(key).ok_or_else(missing)?;
-        document(value, &["body", key], read).map_err(ApiError::Invalid)
-    }
-
     /// The body with one of its fields, if it is there, made into another.
     pub fn with(mut self, key: &str, change: impl FnOnce(Value) -> Result<Value, ApiError>) -> Result<Self, ApiError> {
         if let Some(field) = self.0.get_mut(key) {
@@ -48,6 +37,21 @@ impl FromRequest<ApiState> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        let MaybeJsonBody(value) = MaybeJsonBody::from_request(request, state).await?;
+        if value.is_null() {
+            return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
+        }
+        Ok(Self(value))
+    }
+}
+
+/// A body that is a JSON value; null when there is none.
+pub struct MaybeJsonBody(pub Value);
+
+impl FromRequest<ApiState> for MaybeJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         let is_json = media_type(request.headers()).is_some_and(is_json);
         let bytes = bytes(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
         let value = match (bytes.is_empty(), is_json) {
@@ -55,9 +59,6 @@ impl FromRequest<ApiState> for JsonBody {
             (false, true) => json::parse(&bytes).map_err(broken)?,
             (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         };
-        if value.is_null() {
-            return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
-        }
         if has_nul(&value) {
             let mut mistakes = Vec::new();
             find_nul(&value, &mut vec!["body".into()], &mut mistakes);
@@ -65,6 +66,17 @@ impl FromRequest<ApiState> for JsonBody {
         }
         Ok(Self(value))
     }
+}
+
+/// Reads the one field of a body that counts, which may hold others or be no object at all; null is missing.
+pub fn read_only<T>(
+    body: &Value,
+    key: &str,
+    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+) -> Result<T, ApiError> {
+    let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
+    let value = body.get(key).filter(|value| !value.is_null()).ok_or_else(missing)?;
+    document(value, &["body", key], read).map_err(ApiError::Invalid)
 }
 
 /// Whether a text in it, be it a value or a key, has a character that no database keeps.

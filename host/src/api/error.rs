@@ -31,6 +31,9 @@ pub enum ApiError {
     NoRoute,
     #[error("no such method")]
     NoMethod,
+    /// The request names a host that is not this one.
+    #[error("not the host {0}")]
+    ForeignHost(String),
     /// The body is no text, or ended early.
     #[error("unreadable body")]
     Unreadable,
@@ -156,7 +159,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
-            StoreError::Database(error) => Self::Internal(error.to_string()),
+            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
         }
     }
 }

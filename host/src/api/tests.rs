@@ -71,7 +71,11 @@ impl Server {
             ceilings: crate::sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
         };
-        let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));
+        let visitors = Visitors {
+            cors_origin: HeaderValue::from_static("http://localhost:3000"),
+            hosts: Hosts::Local(["guild.example".to_owned()].into()),
+        };
+        let router = router(state, axum::Router::new(), visitors);
         Self { router, store, guilds, components, _dir: dir }
     }
 

@@ -102,8 +102,10 @@ async fn yaml_and_what_it_includes_are_for_files_alone() {
     let answer = post.header("content-type", "application/yaml").body(text).send().await.unwrap();
     assert_eq!(answer.status(), 422);
     let mut spec = blueprint::echo();
-    spec["agents"][0]["properties"] = json!({"prompt": "!code secret.txt", "more": {"!include": "a.yaml"}});
+    spec["properties"] = json!({"prompt": "!code secret.txt", "more": {"!include": "a.yaml"}});
     let guild = host.rest().launch_spec(&spec).await;
     let kept = host.rest().guild(&guild).await;
-    assert_eq!(kept["agents"][0]["properties"], spec["agents"][0]["properties"], "words like any other");
+    for name in ["prompt", "more"] {
+        assert_eq!(kept["properties"][name], spec["properties"][name], "words like any other");
+    }
 }

@@ -38,7 +38,7 @@ async fn an_echo_guild_with_routes_answers_everybody_once() {
     assert_eq!(on_behalf(&question).as_deref(), Some("The ann"), "the question comes before the answer");
     for socket in [&mut ann.socket, &mut bob.socket] {
         let answer = socket.wait_for("the echo", |heard| on_behalf(heard).as_deref() == Some("EchoAgent")).await;
-        assert_eq!(frame::text(&answer), "Hello", "as it came: {answer}");
+        assert_eq!(frame::text(&answer), "Echo: Hello", "{answer}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn an_order_is_split_priced_and_gathered() {
         from_user(
             "orders",
             &json!({"transformer": {
-            "expression": "{'items': [items.$merge([$, {'order': %.id, 'of': $count(%.items)}])]}",
+            "expression": "($o := $; {'items': [items.$merge([$, {'order': $o.id, 'of': $count($o.items)}])]})",
             "output_format": "shop.Order"}}),
         ),
         from("split", "books", json!({"message_format": "shop.Book"})),
@@ -179,7 +179,7 @@ async fn rules_keep_a_tally_that_later_rules_read() {
             EVERYBODY,
             json!({
                 "guild_state_update": {"update_format": "json-merge-patch", "state_update":
-                    "{'votes': {payload.for: ($v := $lookup(guild_state.votes, payload.for); $exists($v) ? $v + 1 : 1)}}"},
+                    "($for := untransformed.payload.for; $old := $lookup(guild_state.votes, $for); {'votes': {$for: $exists($old) ? $old + 1 : 1}})"},
                 "agent_state_update": {"update_format": "json-patch", "state_update":
                     "{'operations': [{'op': 'add', 'path': '/last', 'value': untransformed.payload.for}]}"},
                 "transformer": {"handler": "{'format': 'app.Thanks', 'payload': {'before': $exists(agent_state.last) ? agent_state.last : 'nobody'}}"},
@@ -194,7 +194,7 @@ async fn rules_keep_a_tally_that_later_rules_read() {
     }
     let fetch = json!({"state_owner": "guild", "guild_id": chat.guild});
     let state = ask(&mut chat, "state_topic", &format!("{STATES}.StateFetchRequest"), &fetch).await;
-    assert!(state["payload"]["state"]["votes"].is_object(), "{state}");
+    assert_eq!(state["payload"]["state"]["votes"], json!({"x": 2, "y": 1}), "{state}");
 }
 
 /// A template: the names of agents and topics are variables of the blueprint.

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState};
+use crate::api::{self, ApiLimits, ApiState, BodyRoom};
 use crate::config::Config;
 use crate::demo;
 use crate::files::Files;
@@ -128,6 +128,7 @@ impl Server {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
+                bodies: BodyRoom::new(config.bodies_bytes),
             },
             ws::router(sockets.clone()),
             &cors_origin,

@@ -32,6 +32,8 @@ use crate::model::clock::Clock;
 use crate::model::read::spec::SandboxCeilings;
 use crate::store::Store;
 
+pub use body::BodyRoom;
+
 /// How much a request may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiLimits {
@@ -50,6 +52,7 @@ pub struct ApiState {
     pub clock: Clock,
     pub ceilings: SandboxCeilings,
     pub limits: ApiLimits,
+    pub bodies: BodyRoom,
 }
 
 type Route = (&'static str, MethodRouter<ApiState>);

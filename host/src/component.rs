@@ -67,7 +67,7 @@ pub struct Call {
     #[arg(long)]
     payload: Option<String>,
     /// The message's format.
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "text", value_parser = format_name)]
     format: String,
     /// The topic on which the agent gets it.
     #[arg(long, default_value = "default_topic")]
@@ -94,6 +94,10 @@ pub struct Call {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn format_name(text: &str) -> Result<String, String> {
+    if text.chars().count() < 3 { Err("a format has at least 3 characters".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// The exit code when the component will not do; that of wrong usage is 2.

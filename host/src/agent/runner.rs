@@ -5,17 +5,22 @@
 //! the last is being written, up to [`UNCOMMITTED`] of them. Nobody outside sees
 //! a turn before it is durable.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Consumer, Delivery, GuildLog, Receipt};
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::model::clock::Clock;
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
 use crate::model::ids::{AgentId, Digest};
 use crate::model::message::Message;
@@ -35,13 +40,16 @@ const UNCOMMITTED: usize = 64;
 /// full.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
 
+/// Finds the component that serves an agent, or says why there is none. It may take as
+/// long as a compiler does, and is asked again when the guild is relaunched.
+pub type Find = Arc<dyn Fn(&AgentSpec) -> BoxFuture<'static, Result<Arc<Component>, String>> + Send + Sync>;
+
 /// Everything an agent's task needs.
 pub struct Agent {
     pub spec: AgentSpec,
     pub log: GuildLog,
     pub consumer: Consumer,
-    /// The component to run, or why there is none.
-    pub component: Result<Arc<Component>, String>,
+    pub find: Find,
     pub sandbox: Sandbox,
     pub limits: Limits,
     pub guild_memory: Arc<MemoryBudget>,
@@ -50,8 +58,8 @@ pub struct Agent {
     /// How long it may be idle before its instance is dropped; `None`: for ever.
     pub idle_unload: Option<Duration>,
     pub metrics: Metrics,
-    /// Wakes an agent that has given up.
-    pub revive: Arc<Notify>,
+    /// Changes when agents that have given up are to try again.
+    pub revive: watch::Receiver<()>,
     pub stop: CancellationToken,
     /// Why it stops: the host goes down.
     pub shutdown: CancellationToken,
@@ -121,6 +129,8 @@ impl Drop for LastWord {
 
 pub(super) struct Runner {
     pub(super) agent: Agent,
+    /// What it runs, once that was found.
+    pub(super) component: Option<Arc<Component>>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) logs: LogWriter,
     pub(super) counters: Arc<ClassMetrics>,
@@ -130,6 +140,8 @@ pub(super) struct Runner {
     pub(super) budget: RestartBudget,
     /// The message that is being tried.
     pub(super) trying: Option<Delivery>,
+    /// The same in the middle of a try.
+    pub(super) at_work: Option<Delivery>,
     /// The same, for what the guest says in the middle of it.
     pub(super) served: Arc<Mutex<Option<Arc<Message>>>>,
     pub(super) idle_since: Instant,
@@ -163,7 +175,7 @@ pub(super) enum Flow {
 }
 
 impl Runner {
-    fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
+    pub(super) fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
         let speaker = Speaker {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
@@ -174,6 +186,7 @@ impl Runner {
         Self {
             counters: agent.metrics.class(&agent.spec.class_name),
             agent,
+            component: None,
             pulse,
             logs,
             speaker,
@@ -181,6 +194,7 @@ impl Runner {
             rest: Rest::No,
             budget: RestartBudget::default(),
             trying: None,
+            at_work: None,
             served: Arc::default(),
             idle_since: Instant::now(),
             commands,
@@ -189,7 +203,13 @@ impl Runner {
     }
 
     async fn run(mut self) {
-        while self.step().await == Flow::On {}
+        loop {
+            match AssertUnwindSafe(self.step()).catch_unwind().await {
+                Ok(Flow::On) => {}
+                Ok(Flow::Stop) => break,
+                Err(panic) => self.panicked(&*panic),
+            }
+        }
         // Boxed, as whatever is seldom done: a task is as large as the largest thing
         // that it ever waits for.
         Box::pin(self.finish()).await;
@@ -201,6 +221,25 @@ impl Runner {
         while let Some((receipt, message)) = self.uncommitted.pop_front() {
             let outcome = receipt.await;
             self.settle(outcome, &message);
+        }
+    }
+
+    /// A mistake of the host's own, which no other agent is to feel. It is charged as a
+    /// trap is, so that one that comes again and again ends.
+    pub(super) fn panicked(&mut self, panic: &(dyn Any + Send)) {
+        let words = panic.downcast_ref::<&str>().copied();
+        let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+        let reference = format!("{:08x}", rand::random::<u32>());
+        tracing::error!(words, reference, agent = %self.agent.spec.id, "the task of an agent panicked");
+        let fault = Fault::new(FaultKind::HostError, format!("a mistake of the host's, {reference} in its log"));
+        self.pulse.set_turn(None);
+        self.life = Life::Due(Started::Restart);
+        match self.at_work.take() {
+            Some(delivery) => self.charged(delivery, fault),
+            None => {
+                self.fault(&fault, None);
+                self.restart_after(&fault);
+            }
         }
     }
 
@@ -218,7 +257,12 @@ impl Runner {
                 stop.run_until_cancelled(Box::pin(self.start(reason))).await.unwrap_or(Flow::Stop)
             }
             (Rest::No, Life::Live(_)) => match self.trying.take() {
-                Some(delivery) => self.attempt(delivery).await,
+                Some(delivery) => {
+                    self.at_work = Some(delivery.clone());
+                    let flow = self.attempt(delivery).await;
+                    self.at_work = None;
+                    flow
+                }
                 None => self.wait().await,
             },
             (Rest::No, Life::Unloaded) if self.trying.is_some() => {
@@ -242,12 +286,11 @@ impl Runner {
     }
 
     async fn rest_until_revived(&mut self) -> Flow {
-        let revive = self.agent.revive.clone();
         tokio::select! {
             biased;
             () = self.agent.stop.cancelled() => Flow::Stop,
             Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
-            () = revive.notified() => {
+            Ok(()) = self.agent.revive.changed() => {
                 self.budget = RestartBudget::default();
                 self.rest = Rest::No;
                 Flow::On
@@ -321,7 +364,7 @@ impl Runner {
         loop {
             let is_full = self.uncommitted.len() >= UNCOMMITTED;
             let Some((receipt, message)) = self.uncommitted.front_mut() else { return };
-            let outcome = match futures_util::FutureExt::now_or_never(&mut *receipt) {
+            let outcome = match (&mut *receipt).now_or_never() {
                 Some(outcome) => outcome,
                 None if is_full => receipt.await,
                 None => return,

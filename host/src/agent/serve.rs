@@ -205,6 +205,11 @@ impl Runner {
             self.trying = Some(delivery);
             return self.rest_for(HOST_FULL_WAIT);
         }
+        self.charged(delivery, fault);
+    }
+
+    /// Counts the try against the message and the restart against the agent.
+    pub(super) fn charged(&mut self, delivery: Delivery, fault: Fault) {
         self.fault(&fault, Some(&delivery));
         match retry::broken(&fault, delivery.tries) {
             Verdict::GiveUp(fault) => {

@@ -72,17 +72,6 @@ impl JsonBody {
         document(&self.value, &["body"], read).map_err(ApiError::Invalid)
     }
 
-    /// Reads one field of the body, which may hold others or be no object at all.
-    pub fn read_only<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
-    ) -> Result<T, ApiError> {
-        let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
-        let value = self.value.get(key).ok_or_else(missing)?;
-        document(value, &["body", key], read).map_err(ApiError::Invalid)
-    }
-
     /// The body with one of its fields, if it is there, made into another.
     pub fn with(mut self, key: &str, change: impl FnOnce(Value) -> Result<Value, ApiError>) -> Result<Self, ApiError> {
         if let Some(field) = self.value.get_mut(key) {
@@ -100,23 +89,51 @@ impl FromRequest<ApiState> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
-        let is_json = media_type(request.headers()).is_some_and(is_json);
-        let Held { bytes, room } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
-        let value = match (bytes.is_empty(), is_json) {
-            (true, _) => Value::Null,
-            (false, true) => json::parse(&bytes).map_err(broken)?,
-            (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
-        };
+        let (value, room) = json_of(request, state).await?;
         if value.is_null() {
             return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
         }
-        if has_nul(&value) {
-            let mut mistakes = Vec::new();
-            find_nul(&value, &mut vec!["body".into()], &mut mistakes);
-            return Err(ApiError::Invalid(mistakes));
-        }
         Ok(Self { value, _room: room })
     }
+}
+
+/// A body that is a JSON value; null when there is none.
+pub struct MaybeJsonBody(pub Value);
+
+impl FromRequest<ApiState> for MaybeJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        json_of(request, state).await.map(|(value, _)| Self(value))
+    }
+}
+
+/// The JSON value of a body, null when there is none, and the room that it takes.
+async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<OwnedSemaphorePermit>), ApiError> {
+    let is_json = media_type(request.headers()).is_some_and(is_json);
+    let Held { bytes, room } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
+    let value = match (bytes.is_empty(), is_json) {
+        (true, _) => Value::Null,
+        (false, true) => json::parse(&bytes).map_err(broken)?,
+        (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    if has_nul(&value) {
+        let mut mistakes = Vec::new();
+        find_nul(&value, &mut vec!["body".into()], &mut mistakes);
+        return Err(ApiError::Invalid(mistakes));
+    }
+    Ok((value, room))
+}
+
+/// Reads the one field of a body that counts, which may hold others or be no object at all; null is missing.
+pub fn read_only<T>(
+    body: &Value,
+    key: &str,
+    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+) -> Result<T, ApiError> {
+    let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
+    let value = body.get(key).filter(|value| !value.is_null()).ok_or_else(missing)?;
+    document(value, &["body", key], read).map_err(ApiError::Invalid)
 }
 
 /// Whether a text in it, be it a value or a key, has a character that no database keeps.

@@ -32,6 +32,9 @@ pub enum ApiError {
     NoRoute,
     #[error("no such method")]
     NoMethod,
+    /// The request names a host that is not this one.
+    #[error("not the host {0}")]
+    ForeignHost(String),
     /// The body is no text, or ended early.
     #[error("unreadable body")]
     Unreadable,
@@ -78,6 +81,12 @@ pub enum ApiError {
     UnknownComponent(String),
     #[error("may not launch")]
     MayNotLaunch,
+    /// A blueprint differs there from the one that a guild runs.
+    #[error("another blueprint: {0:?}")]
+    OtherBlueprint(Vec<String>),
+    /// Not every agent goes on with the component that a blueprint names: ids, and reasons.
+    #[error("swaps failed: {failed:?}")]
+    SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
     #[error("guild was stopped")]
     GuildStopped,
     #[error("{0}")]
@@ -156,7 +165,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
-            StoreError::Database(error) => Self::Internal(error.to_string()),
+            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
         }
     }
 }

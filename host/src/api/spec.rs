@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ApiState;
 use super::error::ApiError;
 use crate::guild::ComponentError;
+use crate::guild::TooLittleMemory;
 use crate::model::component::ComponentRef;
 use crate::model::ids::Digest;
 use crate::model::json_schema::{Mistake, Schema};
@@ -150,13 +151,19 @@ pub fn check_pair(document: &Value) -> Result<(), ApiError> {
 
 /// Fits the properties of the agents to what their classes ask for: texts that spell
 /// a number or a flag become one. Agents of classes that nobody describes are not
-/// looked at.
+/// looked at. And no agent may have less memory than its component begins with.
 ///
 /// # Errors
 /// `Err` inside: the mistakes, with paths from the spec.
-pub async fn fit_properties(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
+pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
     let mut mistakes = Vec::new();
     for (index, agent) in spec.agents.iter_mut().enumerate() {
+        if let Some(TooLittleMemory { has_mib, needs_mib }) = api.guilds.too_little_memory(agent).await {
+            let loc = vec!["agents".into(), Step::Index(index), "sandbox".into(), "memory_mib".into()];
+            let words =
+                format!("Value error, the component begins with {needs_mib} MiB of memory, and may have {has_mib}");
+            mistakes.push(FieldError::new("value_error", loc, words, json!(has_mib)).with_ctx(json!({"error": {}})));
+        }
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let Ok(schema) = Schema::new(&described) else { continue };
         let mut properties = Value::Object(std::mem::take(&mut agent.properties));

@@ -73,15 +73,19 @@ impl Server {
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
             bodies: BodyRoom::new(3_000_000),
         };
-        let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));
+        let visitors = Visitors {
+            cors_origin: HeaderValue::from_static("http://localhost:3000"),
+            hosts: Hosts::Local(["guild.example".to_owned()].into()),
+        };
+        let router = router(state, axum::Router::new(), visitors);
         Self { router, store, guilds, components, _dir: dir }
     }
 
     /// Makes the components of the program known, as a server does when it starts.
     async fn with_built_in(self) -> Self {
         let mut built_in = Vec::new();
-        for (_, bytes) in crate::server::built_in::BUILT_IN {
-            built_in.push(self.components.add((*bytes).into()).await.unwrap());
+        for (name, bytes) in crate::server::built_in::BUILT_IN {
+            built_in.push((*name, self.components.add((*bytes).into()).await.unwrap()));
         }
         self.guilds.add_built_in(built_in).await.unwrap();
         self

@@ -218,10 +218,15 @@ pub(super) async fn start(
     }
 }
 
-/// Makes an instance, asks what it is, and drops it.
-pub(super) async fn describe(sandbox: &Inner, pre: BasePre<Guest>, guest: Guest) -> Result<export::Description, Fault> {
+/// Makes an instance, asks what it is, and drops it. Gives the bytes of memory that it
+/// had before it was asked as well.
+pub(super) async fn describe(
+    sandbox: &Inner,
+    pre: BasePre<Guest>,
+    guest: Guest,
+) -> Result<(export::Description, u64), Fault> {
     match sandbox.begin((pre, None), guest, None, Call::Describe).await.1 {
-        Ok(Answer::Description(description)) => Ok(description),
+        Ok(Answer::Description(description, memory_bytes)) => Ok((description, memory_bytes)),
         Ok(_) => unreachable!("a question for the description is answered as one"),
         Err(broken) => Err(broken.into_fault()),
     }
@@ -322,7 +327,8 @@ enum Call {
 
 /// What the export returned.
 enum Answer {
-    Description(export::Description),
+    /// With the bytes of memory that the instance had before.
+    Description(export::Description, u64),
     Started(Result<(), String>),
     Received(Result<(), types::Failure>, Staged, Vec<ValueWrite>),
     Health(export::Health),
@@ -351,7 +357,10 @@ impl Call {
         let agent = agent.guildhall_agent_agent();
         let stateful = stateful.map(Stateful::guildhall_agent_snapshot);
         Ok(match self {
-            Self::Describe => Answer::Description(agent.call_describe(store).await?),
+            Self::Describe => {
+                let memory_bytes = store.data().limiter.peak();
+                Answer::Description(agent.call_describe(store).await?, memory_bytes)
+            }
             Self::Start(properties) => Answer::Started(agent.call_start(store, &properties).await?),
             Self::Receive(Delivery { message, agent_state, guild_state }) => {
                 let guest = store.data_mut();

@@ -1,5 +1,6 @@
 //! Why bytes are not taken as an agent, in words that say what would be right.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::limits::{Limit, Limits};
@@ -16,6 +17,13 @@ pub(super) fn shortened(text: &str, most_bytes: usize) -> String {
         return text.to_owned();
     }
     format!("{}…", &text[..text.floor_char_boundary(most_bytes)])
+}
+
+/// A grant that an import needs and the agent has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingGrant {
+    pub import: String,
+    pub grant: &'static str,
 }
 
 /// Why bytes are not taken as an agent. Names and words that come out of the component are cut to a length
@@ -36,8 +44,8 @@ pub enum Refusal {
     )]
     NotAnAgent { expected: String, exports: Vec<String> },
     /// An agent of it does not start.
-    #[error("the component imports `{import}` and has not the grant `{grant}`")]
-    MissingCapability { import: String, grant: String },
+    #[error("{}", in_words(missing))]
+    MissingCapability { missing: Vec<MissingGrant> },
     #[error("the component imports `{import}`, which this host does not provide: it provides {}", provided.join(", "))]
     UnknownImport { import: String, provided: Vec<String> },
     #[error("the component's {what} is {value} and may be at most {limit} (`{setting}`)")]
@@ -79,7 +87,7 @@ impl Refusal {
             Self::NotAComponent(_) | Self::Invalid(_) | Self::Host(_) => Value::Null,
             Self::UnsupportedContract { found, supported } => json!({"found": found, "supported": supported}),
             Self::NotAnAgent { expected, exports } => json!({"expected": expected, "exports": exports}),
-            Self::MissingCapability { import, grant } => json!({"import": import, "grant": grant}),
+            Self::MissingCapability { missing } => json!({"missing": missing}),
             Self::UnknownImport { import, provided } => json!({"import": import, "provided": provided}),
             Self::TooLarge { what, limit, value, setting } => {
                 json!({"what": what, "limit": limit, "value": value, "setting": setting})
@@ -171,6 +179,11 @@ impl Refusal {
         let setting = limit.row().setting.to_owned();
         Self::CompileLimit { what: what.to_owned(), limit: limits.get(limit), setting }
     }
+}
+
+fn in_words(missing: &[MissingGrant]) -> String {
+    let parts = missing.iter().map(|MissingGrant { import, grant }| format!("`{import}` without the grant `{grant}`"));
+    format!("the component imports {}", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// The most names that a refusal lists.

@@ -37,6 +37,8 @@ pub struct Component {
     pub imports: Vec<String>,
     /// Bytes of the upload.
     pub size: usize,
+    /// Linear memory that an instance of it has before anything is called, in bytes.
+    pub initial_memory_bytes: u64,
     pub(super) pre: BasePre<Guest>,
     /// Where the export that saves and restores is, if it is there.
     pub(super) stateful: Option<Arc<StatefulIndices>>,
@@ -233,11 +235,11 @@ async fn make(
     })
     .await??;
     let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.policy.clone());
-    let described = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
+    let (described, initial_memory_bytes) = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     let description = description(described).map_err(|words| Refusal::invalid(&words))?;
     let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
     let imports = outline.imports;
-    Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, pre, stateful }))
+    Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, initial_memory_bytes, pre, stateful }))
 }
 
 async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {

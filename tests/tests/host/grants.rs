@@ -265,7 +265,9 @@ async fn an_agent_that_lacks_a_grant_does_not_start_and_says_which() {
     let host = Host::spawn(super::options()).await;
     let digest = host.rest().upload(component()).await;
     let nothing = detail(&host, &reaching(&digest, "Nothing", &json!({}))).await;
-    assert!(nothing.contains("missing_capability") && nothing.contains("`sandbox."), "{nothing}");
+    for missing in ["missing_capability", "`sandbox.http`", "`policy.http`", "`sandbox.keyvalue`"] {
+        assert!(nothing.contains(missing), "not {missing}: {nothing}");
+    }
     let all = detail(&host, &reaching(&digest, "All", &everything(&server))).await;
     assert!(all.contains("missing_capability") && all.contains("`policy."), "{all}");
 }

@@ -28,7 +28,8 @@ pub fn routes() -> Vec<Route> {
 async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusCode, ApiError> {
     let entry = body.read(AgentEntry::read)?;
     if let Some(digest) = &entry.component {
-        component(&api, digest.as_str()).await?;
+        let digest = component(&api, digest.as_str()).await?;
+        api.guilds.check_class(&entry.class_name, &digest).await?;
     }
     api.store.register_agent(&entry).await?;
     Ok(StatusCode::CREATED)

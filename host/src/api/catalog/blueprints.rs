@@ -39,7 +39,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     spec::check_classes(&api, &spec).await?;
     let pins = spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::write_pins(&mut blueprint.spec, &spec);
-    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
+    spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     let names = agent_names(&blueprint.spec);
     blueprint.agent_icons.retain(|icon| {
         let is_known = names.contains(&icon.agent_name.as_str());

@@ -80,7 +80,7 @@ async fn launch(
     let warnings = spec::admit(&spec, &whole)?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &blueprint.pins).await?;
-    spec::fit_properties(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
+    spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
     let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
     let guild = api.guilds.launch(launch).await?;
     Ok(Created::warned(guild.into_string(), warnings))

@@ -190,7 +190,8 @@ async fn what_wasi_offers_leads_nowhere_and_costs_the_host_nothing() {
     assert_eq!(ask(chat, "probe").await, "0 arguments, 0 directories, 0 bytes");
     assert_eq!(ask(chat, "file /etc/passwd").await.split(':').next(), Some("refused"));
     for name in ["localhost", "169.254.169.254", "example.com"] {
-        assert!(ask(chat, &format!("lookup {name}")).await.contains("AccessDenied"), "{name}");
+        let refused = ask(chat, &format!("lookup {name}")).await;
+        assert!(refused.contains("access-denied"), "{name}: {refused}");
     }
     let before = descriptors(&granted.host);
     assert_eq!(ask(chat, "sockets 500").await, "got 0");
@@ -208,7 +209,7 @@ async fn an_agent_that_waits_for_ever_or_asks_for_too_much_ends_in_a_name() {
         "reveal": ["OTHER"], "timeout_ms": 300});
     for (order, kind, setting) in [
         ("sleep 3600000", "deadline", Some("sandbox.timeout_ms")),
-        ("sleeps 1000", "deadline", Some("sandbox.timeout_ms")),
+        ("sleeps 400", "deadline", Some("sandbox.timeout_ms")),
         ("sleeps 100000", "trap", Some("host.handles")),
         ("random 1000000000", "trap", None),
         ("zeroes 1000000000000", "trap", None),

@@ -12,10 +12,8 @@ use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec;
 use crate::api::{ApiState, Route};
-use crate::model::configuration::configured;
 use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, UserId};
-use crate::model::read::spec::guild;
-use crate::model::read::{document, object, text};
+use crate::model::read::{object, text};
 use crate::model::spec::{AgentSpec, GuildSpec};
 
 pub fn routes() -> Vec<Route> {
@@ -49,8 +47,7 @@ async fn change(State(api): State<ApiState>, Path(id): Path<GuildId>, body: Json
     if !differences.is_empty() {
         return Err(ApiError::OtherBlueprint(differences));
     }
-    let whole = configured(new.spec, Map::new())?;
-    let mut named = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
+    let (mut named, ..) = spec::configured_spec(&api, new.spec, Map::new(), ApiError::InvalidSpec).await?;
     spec::pin(&api, &mut named, &new.pins).await?;
 
     let mut changed = row.spec;

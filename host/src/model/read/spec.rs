@@ -18,10 +18,9 @@ use crate::model::ids::{AgentId, random_id};
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
-pub use sandbox::SandboxCeilings;
+pub use sandbox::{SandboxCeilings, sandbox};
 
 use rules::predicates;
-use sandbox::sandbox;
 
 /// Longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;

@@ -21,7 +21,7 @@ static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
 });
 
 /// The folder of the built-in components, and they.
-type BuiltIn = (TempDir, Components, Vec<Arc<Component>>);
+type BuiltIn = (TempDir, Components, Vec<(&'static str, Arc<Component>)>);
 
 static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a folder can be made");
@@ -44,6 +44,6 @@ pub fn components() -> &'static Components {
     &BUILT_IN.1
 }
 
-pub fn built_in() -> Vec<Arc<Component>> {
+pub fn built_in() -> Vec<(&'static str, Arc<Component>)> {
     BUILT_IN.2.clone()
 }

@@ -74,7 +74,7 @@ async fn run(
     steps: &[Value],
     expected: &Value,
     components: Components,
-    built_in: Vec<Arc<Component>>,
+    built_in: Vec<(&'static str, Arc<Component>)>,
     patience: Duration,
 ) -> Outcome {
     let dir = tempfile::tempdir().map_err(words)?;
@@ -126,7 +126,7 @@ impl Bench {
         dir: &Path,
         spec: GuildSpec,
         components: Components,
-        built_in: Vec<Arc<Component>>,
+        built_in: Vec<(&'static str, Arc<Component>)>,
         patience: Duration,
     ) -> Result<Self, String> {
         let clock = Clock::system();

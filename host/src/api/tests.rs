@@ -295,8 +295,10 @@ async fn a_body_over_the_limit_is_told_the_limit() {
     let answered = server.post("/catalog/categories/", &json!({"name": "n".repeat(5000)})).await;
     assert_eq!(answered.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answered.body["detail"], "The body is larger than 4096 bytes");
+    assert!(!answered.headers.contains_key(header::CONNECTION), "it was read");
     let wasm = server.call("POST", "/catalog/components", Some("application/wasm"), vec![0; 2_000_001]).await;
     assert_eq!(wasm.body["detail"], "The body is larger than 2000000 bytes");
+    assert_eq!(wasm.headers[header::CONNECTION], "close", "what was not read is no next request");
 }
 
 #[tokio::test]

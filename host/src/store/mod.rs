@@ -131,7 +131,9 @@ fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
 /// Tries a connection once: a pool tries until its time is over and then says only that.
 async fn reach(options: &AnyConnectOptions) -> Result<(), StoreError> {
     let url = &options.database_url;
-    let (host, port) = (url.host_str().unwrap_or("localhost"), url.port().unwrap_or(5432));
+    let socket = url.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
+    let host = socket.as_deref().or(url.host_str()).unwrap_or("localhost");
+    let port = url.port().unwrap_or(5432);
     let unreachable = |cause: String| StoreError::Unreachable { place: format!("{host}:{port}"), cause };
     match tokio::time::timeout(ACQUIRE, AnyConnection::connect_with(options)).await {
         Ok(Ok(connection)) => Ok(connection.close().await?),

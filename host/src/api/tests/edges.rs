@@ -105,7 +105,8 @@ async fn a_preflight_is_told_what_is_disallowed() {
 async fn escaped_letters_are_letters_and_escaped_slashes_are_not() {
     let server = Server::new().await;
     assert_eq!(server.get("/%5F%5Fhealth?a=b").await.body, json!({"message": "All is well"}));
-    for path in ["/catalog/agents/a%2Fb", "/catalog/agents/a%00b", "/%5F%5Fnope"] {
+    let empty_parts = ["/catalog/organizations//blueprints/owned/", "/catalog/guilds//users", "//__health"];
+    for path in ["/catalog/agents/a%2Fb", "/catalog/agents/a%00b", "/%5F%5Fnope"].into_iter().chain(empty_parts) {
         let answered = server.get(path).await;
         assert_eq!((answered.status, &answered.body["detail"]), (StatusCode::NOT_FOUND, &json!("Not Found")), "{path}");
     }

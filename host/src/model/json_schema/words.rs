@@ -23,8 +23,9 @@ type Relevance = (Reverse<usize>, Vec<Step>, bool, bool);
 impl Words<'_> {
     /// The mistake that says most: the one nearest to the top; within an alternative, the one deepest inside of it.
     pub fn best(&self, errors: Vec<ValidationError<'_>>) -> Option<String> {
-        let place = |error: &ValidationError<'_>| (self.relevance(error), Reverse(self.position(error)));
-        let best = errors.into_iter().max_by_key(place)?;
+        let place =
+            |(index, error): &(usize, _)| (self.relevance(error), Reverse(self.position(error)), Reverse(*index));
+        let (_, best) = errors.into_iter().enumerate().max_by_key(place)?;
         Some(self.of(self.inside(&best)))
     }
 
@@ -196,6 +197,7 @@ mod tests {
     fn of_several_mistakes_the_one_that_says_most_is_told() {
         let schema = json!({"required": ["x"], "properties": {"a": {"type": "string"}}});
         assert_eq!(told(&schema, &json!({"a": 1})), "'x' is a required property");
+        assert_eq!(told(&json!({"required": ["x", "y"]}), &json!({})), "'x' is a required property");
         let schema = json!({"properties": {"a": {"pattern": "^x", "minLength": 5}}});
         assert_eq!(told(&schema, &json!({"a": "abc"})), "'abc' does not match '^x'");
         let either = json!({"anyOf": [{"type": "string"}, {"type": "null"}]});

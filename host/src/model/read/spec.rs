@@ -10,11 +10,12 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    FieldError, Fields, Mistakes, document, entries, flag, free, list, nullable, object, sized, text, trimmed, whole,
+    FieldError, Fields, Mistakes, document, entries, flag, free, list, object, sized, text, trimmed, whole,
     whole_or_not,
 };
 use crate::model::component::ComponentRef;
 use crate::model::ids::{AgentId, random_id};
+use crate::model::notation::repr;
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
@@ -103,14 +104,13 @@ fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
 }
 
 fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
-    let class = f.or("class_name", None, nullable(text))?.unwrap_or_default();
-    if class.is_empty() {
-        return f.mistakes.refuse("class_name is required", f.whole());
+    match f.whole().get("class_name") {
+        None | Some(Value::Null) => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.is_empty() => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.contains('.') => Some(class.trim().to_owned()),
+        Some(Value::String(class)) => f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole()),
+        Some(other) => f.mistakes.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
     }
-    if !class.contains('.') {
-        return f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole());
-    }
-    Some(class.trim().to_owned())
 }
 
 fn properties(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {

@@ -155,6 +155,7 @@ fn what_may_be_of_several_kinds_is_told_by_kind() {
     for (path, value, told) in [
         ("/agents/0/class_name", json!(null), format!("{agent} value_error")),
         ("/agents/0/class_name", json!(" "), format!("{agent} value_error")),
+        ("/agents/0/class_name", json!([1]), format!("{agent} value_error")),
         ("/agents/0/properties", json!(null), format!("{agent}.properties model_attributes_type")),
         (
             "/agents/0/resources/num_cpus",

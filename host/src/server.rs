@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
+use crate::api::{self, ApiLimits, ApiState, BodyRoom, Hosts, Visitors};
 use crate::config::Config;
 use crate::demo;
 use crate::files::Files;
@@ -131,6 +131,7 @@ impl Server {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
+                bodies: BodyRoom::new(config.bodies_bytes),
             },
             ws::router(sockets.clone()),
             visitors,

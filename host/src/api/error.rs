@@ -6,6 +6,7 @@ mod answer;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::to_bytes;
@@ -39,6 +40,11 @@ pub enum ApiError {
     Unreadable,
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
+    /// Other bodies have all the room that there is for bodies.
+    #[error("no room for a body: all have {limit} bytes")]
+    NoRoom { limit: usize, setting: &'static str },
+    #[error("a body that took more than {} seconds", within.as_secs())]
+    TooSlow { within: Duration },
     #[error("not WebAssembly")]
     NotWasm,
     /// A form that is none.

@@ -20,10 +20,10 @@ static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     sandbox.expect("a sandbox can be set up")
 });
 
-/// The built-in components, by name.
-pub type BuiltIn = Vec<(&'static str, Arc<Component>)>;
+/// The folder of the built-in components, and they.
+type BuiltIn = (TempDir, Components, Vec<(&'static str, Arc<Component>)>);
 
-static BUILT_IN: LazyLock<(TempDir, Components, BuiltIn)> = LazyLock::new(|| {
+static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a folder can be made");
     let components = Components::new(sandbox().clone(), dir.path().join("components"));
     let prepared = block(prepare_built_in(&components)).expect("the built-in components are sound");
@@ -44,6 +44,6 @@ pub fn components() -> &'static Components {
     &BUILT_IN.1
 }
 
-pub fn built_in() -> BuiltIn {
+pub fn built_in() -> Vec<(&'static str, Arc<Component>)> {
     BUILT_IN.2.clone()
 }

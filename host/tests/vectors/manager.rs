@@ -20,10 +20,10 @@ use guildhall::model::spec::GuildSpec;
 use guildhall::model::topic;
 use guildhall::oci::Registries;
 use guildhall::routing::HOP_LIMIT;
+use guildhall::sandbox::Component;
 use guildhall::store::Store;
 use serde_json::{Value, json};
 
-use super::host::BuiltIn;
 use super::rules::{read, text};
 use super::{Outcome, host, not_here, same};
 
@@ -74,7 +74,7 @@ async fn run(
     steps: &[Value],
     expected: &Value,
     components: Components,
-    built_in: BuiltIn,
+    built_in: Vec<(&'static str, Arc<Component>)>,
     patience: Duration,
 ) -> Outcome {
     let dir = tempfile::tempdir().map_err(words)?;
@@ -126,7 +126,7 @@ impl Bench {
         dir: &Path,
         spec: GuildSpec,
         components: Components,
-        built_in: BuiltIn,
+        built_in: Vec<(&'static str, Arc<Component>)>,
         patience: Duration,
     ) -> Result<Self, String> {
         let clock = Clock::system();

@@ -33,6 +33,16 @@ impl ApiError {
                 Refusal::new(format!("The body is larger than {limit} bytes"), "too_large")
                     .hint(format!("the operator sets the limit with {setting}")),
             ),
+            Self::NoRoom { limit, setting } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
+                    .hint(format!("try again later; the operator sets the limit with {setting}"))
+                    .about(json!({"limit": limit, "setting": setting})),
+            ),
+            Self::TooSlow { within } => (
+                StatusCode::REQUEST_TIMEOUT,
+                Refusal::new(format!("The body took more than {} seconds", within.as_secs()), "too_slow"),
+            ),
             Self::NotWasm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Refusal::new("A component is sent as application/wasm", "not_wasm")

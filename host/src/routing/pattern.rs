@@ -1,9 +1,15 @@
 //! Shell patterns over class names, as rules write them: `*`, `?`, `[a-z]` and `[!a]`.
 //! Dots are nothing special, case matters, and a bracket that is not closed is itself.
 
-/// Whether all of a text fits a pattern. Takes at most the product of their lengths in
-/// steps.
+/// The most that the lengths of a pattern and a text multiply to, in bytes: so many steps
+/// it may take.
+const MAX_STEPS: usize = 1 << 20;
+
+/// Whether all of a text fits a pattern; what is too long together does not.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    if pattern.len().saturating_mul(text.len()) > MAX_STEPS {
+        return false;
+    }
     let (mut pattern, mut text) = (pattern, text);
     // Where to go on when what follows the last `*` does not fit: it takes one more.
     let mut again: Option<(&str, &str)> = None;
@@ -134,5 +140,7 @@ mod tests {
     fn many_stars_take_no_time() {
         assert!(!matches(&"*a".repeat(100), &"a".repeat(99)));
         assert!(!matches(&format!("{}b", "*a".repeat(64)), &"a".repeat(256)));
+        assert!(matches(&"*".repeat(1_024), &"a".repeat(1_024)));
+        assert!(!matches(&"*".repeat(1_025), &"a".repeat(1_024)), "too long together");
     }
 }

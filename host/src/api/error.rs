@@ -6,6 +6,7 @@ mod answer;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::to_bytes;
@@ -31,11 +32,19 @@ pub enum ApiError {
     NoRoute,
     #[error("no such method")]
     NoMethod,
+    /// The request names a host that is not this one.
+    #[error("not the host {0}")]
+    ForeignHost(String),
     /// The body is no text, or ended early.
     #[error("unreadable body")]
     Unreadable,
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
+    /// Other bodies have all the room that there is for bodies.
+    #[error("no room for a body: all have {limit} bytes")]
+    NoRoom { limit: usize, setting: &'static str },
+    #[error("a body that took more than {} seconds", within.as_secs())]
+    TooSlow { within: Duration },
     #[error("not WebAssembly")]
     NotWasm,
     /// A form that is none.
@@ -156,7 +165,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
-            StoreError::Database(error) => Self::Internal(error.to_string()),
+            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
         }
     }
 }

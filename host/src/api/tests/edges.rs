@@ -124,3 +124,20 @@ async fn no_text_holds_nul() {
     let query = server.get("/addons/boards/?guild_id=%00").await;
     assert_eq!(query.body["detail"][0]["loc"], json!(["query", "guild_id"]));
 }
+
+#[tokio::test]
+async fn a_host_on_loopback_is_not_asked_by_a_strangers_name() {
+    let server = Server::new().await;
+    let ask = async |host: &str, path: &str| {
+        let request = Request::get(path).header(header::HOST, host).header(header::ORIGIN, format!("http://{host}"));
+        server.send(request.body(Body::empty()).unwrap()).await
+    };
+    for own in ["localhost:8880", "127.0.0.1:8880", "[::1]", "guild.example"] {
+        assert_eq!(ask(own, "/__health").await.status, StatusCode::OK, "{own}");
+    }
+    for path in ["/__health", "/catalog/categories/", "/nope"] {
+        let refused = ask("evil.example:8880", path).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::MISDIRECTED_REQUEST, &json!("foreign_host")));
+        assert!(refused.body["hint"].as_str().unwrap().contains("http.hosts"), "{}", refused.body);
+    }
+}

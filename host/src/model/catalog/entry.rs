@@ -169,7 +169,7 @@ fn dependency(value: &Value, mistakes: &mut Mistakes) -> Option<Dependency> {
         let required_type = f.optional("required_type", text);
         let (key, variable, guild_level, org_level) = (key?, variable?, guild_level?, org_level?);
         Some(Dependency {
-            variable_name: variable.clone().unwrap_or_else(|| key.clone()),
+            variable_name: variable.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| key.clone()),
             dependency_key: key,
             dependency_var: variable,
             guild_level,
@@ -236,6 +236,14 @@ mod tests {
             "agent_props_schema": {}, "message_handlers": {}, "agent_dependencies": [],
         });
         assert_eq!(document(&references, &["body"], AgentEntry::read).unwrap(), (entry, None));
+    }
+
+    #[test]
+    fn a_dependency_without_a_variable_is_known_by_its_key() {
+        for (variable, name) in [(json!("v"), "v"), (json!(""), "k"), (json!(null), "k")] {
+            let value = json!({"dependency_key": "k", "dependency_var": variable});
+            assert_eq!(document(&value, &[], dependency).unwrap().variable_name, name, "{value}");
+        }
     }
 
     #[test]

@@ -12,11 +12,21 @@
 //! | `buckets` | opens buckets until it dies |
 //! | `config K`, `log TEXT`, `env K`, `file PATH` | what it says |
 //! | `secret NAME`, `reveal NAME` | the placeholder of a secret; the secret |
+//! | `sockets N` | makes N sockets and replies how many it got |
+//! | `lookup NAME` | looks a name up |
+//! | `probe` | replies what it finds of arguments, directories and standard input |
+//! | `sleep MS`, `sleeps N` | sleeps; waits for N clocks at once, each an hour |
+//! | `random N`, `zeroes N` | asks for N random bytes; prints N zeroes in one call |
+//! | `drop N URL` | sends N requests and drops their answers unread |
 
 use guildhall_sdk::prelude::*;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme, http_error_code};
+use wasip2::clocks::monotonic_clock;
+use wasip2::io::poll::poll;
 use wasip2::io::streams::StreamError;
+use wasip2::sockets::network::IpAddressFamily;
+use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
 
 mod bindings {
     wit_bindgen::generate!({
@@ -116,12 +126,58 @@ fn obey(words: &[&str]) -> Result<String, String> {
             let secret = secrets::get(name).map_err(|error| format!("{error:?}"))?;
             Ok(String::from_utf8_lossy(&reveal::reveal(&secret)).into_owned())
         }
+        ["sockets", count] => {
+            let tcp: Vec<_> = (0..number(count)?)
+                .filter_map(|_| tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4).ok())
+                .collect();
+            let udp: Vec<_> = (0..number(count)?)
+                .filter_map(|_| udp_create_socket::create_udp_socket(IpAddressFamily::Ipv4).ok())
+                .collect();
+            Ok(format!("got {}", tcp.len() + udp.len()))
+        }
+        ["lookup", name] => {
+            let found = ip_name_lookup::resolve_addresses(&instance_network::instance_network(), name);
+            found.map(|_| "found".into()).map_err(|error| format!("{error:?}"))
+        }
+        ["probe"] => {
+            let directories = wasip2::filesystem::preopens::get_directories().len();
+            let mut input = Vec::new();
+            let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut input).unwrap_or(0);
+            Ok(format!("{} arguments, {directories} directories, {read} bytes", std::env::args().count()))
+        }
+        ["sleep", ms] => {
+            monotonic_clock::subscribe_duration(number(ms)? * 1_000_000).block();
+            Ok("slept".into())
+        }
+        ["sleeps", count] => {
+            let hour = 3_600_000_000_000;
+            let clocks: Vec<_> = (0..number(count)?).map(|_| monotonic_clock::subscribe_duration(hour)).collect();
+            Ok(format!("{} rang", poll(&clocks.iter().collect::<Vec<_>>()).len()))
+        }
+        ["random", count] => Ok(wasip2::random::random::get_random_bytes(number(count)?).len().to_string()),
+        ["zeroes", count] => {
+            let printed = wasip2::cli::stdout::get_stdout().write_zeroes(number(count)?);
+            printed.map(|()| "printed".into()).map_err(|error| format!("{error:?}"))
+        }
+        ["drop", count, url] => {
+            let sent = (0..number(count)?).filter(|_| begin(url).is_ok()).count();
+            Ok(format!("dropped {sent}"))
+        }
         _ => Ok(format!("ok: {}", words.join(" "))),
     }
 }
 
 fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
+}
+
+/// Sends a request and waits for nothing.
+fn begin(url: &str) -> Result<(), String> {
+    let authority = url.strip_prefix("http://").ok_or("no scheme")?.trim_end_matches('/');
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_scheme(Some(&Scheme::Http)).map_err(|()| "the scheme")?;
+    request.set_authority(Some(authority)).map_err(|()| "the authority")?;
+    outgoing_handler::handle(request, None).map(drop).map_err(|error| format!("{error:?}"))
 }
 
 /// Sends a request; gives the status and the body.

@@ -36,6 +36,12 @@ use super::pulse::{Pulse, Sign};
 
 /// Turns that may wait for the disk at once.
 const UNCOMMITTED: usize = 64;
+/// Messages of such turns. All guilds have one writer: an agent that says much waits
+/// for its own words, so that others do not.
+const UNCOMMITTED_MESSAGES: usize = 256;
+/// How late tokio's timers fire: they round up to the next millisecond, and then wait
+/// in whole ones.
+const TIMER_LATENESS: Duration = Duration::from_millis(1);
 /// An agent that has been idle for so long makes room for another when the host is
 /// full.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
@@ -146,7 +152,18 @@ pub(super) struct Runner {
     pub(super) served: Arc<Mutex<Option<Arc<Message>>>>,
     pub(super) idle_since: Instant,
     commands: mpsc::Receiver<Command>,
-    uncommitted: VecDeque<(Receipt, Arc<Message>)>,
+    uncommitted: VecDeque<Uncommitted>,
+    /// What those turns say, all together.
+    uncommitted_messages: usize,
+}
+
+/// A turn that waits for the disk.
+struct Uncommitted {
+    receipt: Receipt,
+    /// What it served.
+    message: Arc<Message>,
+    /// How many messages it says.
+    messages: usize,
 }
 
 /// Whether there is an instance.
@@ -199,6 +216,7 @@ impl Runner {
             idle_since: Instant::now(),
             commands,
             uncommitted: VecDeque::new(),
+            uncommitted_messages: 0,
         }
     }
 
@@ -218,9 +236,9 @@ impl Runner {
     async fn finish(&mut self) {
         let reason = if self.agent.shutdown.is_cancelled() { StopReason::HostShutdown } else { StopReason::Requested };
         self.end_instance(reason).await;
-        while let Some((receipt, message)) = self.uncommitted.pop_front() {
-            let outcome = receipt.await;
-            self.settle(outcome, &message);
+        while let Some(turn) = self.uncommitted.pop_front() {
+            let outcome = turn.receipt.await;
+            self.settle(outcome, &turn.message);
         }
     }
 
@@ -350,27 +368,29 @@ impl Runner {
     }
 
     pub(super) fn rest_for(&mut self, wait: Duration) {
-        self.rest = Rest::Until(Instant::now() + wait);
+        self.rest = Rest::Until(Instant::now() + wait.saturating_sub(TIMER_LATENESS));
     }
 
     pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Turn) {
+        let messages = turn.emits.len();
         let receipt = self.agent.consumer.commit(&delivery.message, turn);
-        self.uncommitted.push_back((receipt, delivery.message.clone()));
+        self.uncommitted.push_back(Uncommitted { receipt, message: delivery.message.clone(), messages });
+        self.uncommitted_messages += messages;
     }
 
     /// Takes note of the turns that have been written, and waits when too many
     /// have not.
     async fn settle_some(&mut self) {
         loop {
-            let is_full = self.uncommitted.len() >= UNCOMMITTED;
-            let Some((receipt, message)) = self.uncommitted.front_mut() else { return };
-            let outcome = match (&mut *receipt).now_or_never() {
+            let is_full = self.uncommitted.len() >= UNCOMMITTED || self.uncommitted_messages >= UNCOMMITTED_MESSAGES;
+            let Some(first) = self.uncommitted.front_mut() else { return };
+            let outcome = match (&mut first.receipt).now_or_never() {
                 Some(outcome) => outcome,
-                None if is_full => receipt.await,
+                None if is_full => (&mut first.receipt).await,
                 None => return,
             };
-            let message = message.clone();
-            self.uncommitted.pop_front();
+            let Some(Uncommitted { message, messages, .. }) = self.uncommitted.pop_front() else { return };
+            self.uncommitted_messages -= messages;
             self.settle(outcome, &message);
         }
     }

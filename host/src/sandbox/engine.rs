@@ -4,9 +4,7 @@
 
 use std::num::NonZeroUsize;
 
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::limits::{Limit, Limits};
 
@@ -92,11 +90,7 @@ fn pool(agents: u32, ceilings: &Limits) -> PoolingAllocationConfig {
         .max_core_instance_size(10 << 20)
         .max_component_instance_size(10 << 20)
         .max_memory_size(usize::try_from(ceilings.memory_bytes()).unwrap_or(usize::MAX))
-        .linear_memory_keep_resident(64 << 10)
-        .table_keep_resident(16 << 10)
-        .async_stack_keep_resident(16 << 10)
-        .max_unused_warm_slots(stores / 4)
-        .pagemap_scan(Enabled::Auto);
+        .max_unused_warm_slots(stores / 4);
     pool
 }
 

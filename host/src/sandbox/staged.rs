@@ -142,10 +142,13 @@ impl Staged {
 fn checked(outgoing: Outgoing, own_inbox: &str) -> Result<Emit, EmitError> {
     let Outgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason } = outgoing;
     check_format(&format)?;
-    let payload = object(payload).map_err(EmitError::InvalidPayload)?;
+    payload::check(&payload).map_err(EmitError::InvalidPayload)?;
+    let payload = raw(payload).map_err(EmitError::InvalidPayload)?;
     let session_state = match session_state {
         Some(state) => {
-            Some(object(state).map_err(|wrong| EmitError::InvalidPayload(format!("session-state: {wrong}")))?)
+            let wrong = |wrong| EmitError::InvalidPayload(format!("session-state: {wrong}"));
+            payload::check_object(&state).map_err(wrong)?;
+            Some(raw(state).map_err(wrong)?)
         }
         None => None,
     };
@@ -194,9 +197,8 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     if topic::is_hosts(&topic) || is_users || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
 }
 
-/// The text as JSON, if it is an object that every reader accepts.
-fn object(text: String) -> Result<Box<RawValue>, String> {
-    payload::check_object(&text)?;
+/// The text as JSON.
+fn raw(text: String) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text).map_err(|error| format!("not valid JSON: {error}"))
 }
 
@@ -217,6 +219,9 @@ mod tests {
         }
     }
 
+    /// Seven bytes.
+    const SMALL: &str = r#"{"a":1}"#;
+
     fn emit(outgoing: Outgoing) -> Result<(), EmitError> {
         Staged::default().emit(outgoing, "agent_inbox:me", &Limits::default())
     }
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn a_payload_is_a_json_object() {
         assert!(emit(outgoing(r#" {"a": [1, "]}"]}"#)).is_ok());
-        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}"] {
+        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}", "{}", " { } "] {
             assert!(matches!(emit(outgoing(wrong)), Err(EmitError::InvalidPayload(_))), "{wrong}");
         }
         let deep = |levels| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
@@ -237,7 +242,7 @@ mod tests {
     #[test]
     fn what_is_said_with_a_payload_is_checked_too() {
         let with = |change: fn(&mut Outgoing)| {
-            let mut message = outgoing("{}");
+            let mut message = outgoing(SMALL);
             change(&mut message);
             emit(message)
         };
@@ -262,13 +267,13 @@ mod tests {
 
     #[test]
     fn a_turn_stages_a_bounded_number_and_a_bounded_amount() {
-        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 10).with(Limit::StatePatches, 2);
+        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 18).with(Limit::StatePatches, 2);
         let mut staged = Staged::default();
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
         assert!(staged.patch(State::Agent, "{}".into(), &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing(r#"{"a":1}"#), "", &limits), Err(EmitError::Other(_))));
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing("{}"), "", &limits), Err(EmitError::TooMany(2))));
+        assert!(matches!(staged.emit(outgoing(r#"{"a":"long"}"#), "", &limits), Err(EmitError::Other(_))));
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
+        assert!(matches!(staged.emit(outgoing(SMALL), "", &limits), Err(EmitError::TooMany(2))));
         assert_eq!(staged.met, Some(Met { setting: "sandbox.emits", limit: 2, value: 3 }));
         assert!(staged.patch(State::Guild, "[]".into(), &limits).is_err());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_ok());

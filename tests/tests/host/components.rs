@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use guildhall_tests::component::{agent, of as component};
+pub(super) use guildhall_tests::component::{bomb, variant};
 use guildhall_tests::rest::Answer;
 use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
 use serde_json::{Value, json};
@@ -11,53 +13,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::faults::hostile_component;
-
-/// The same component under another digest.
-pub(super) fn variant(component: &[u8], mark: &str) -> Vec<u8> {
-    let length = |length: usize| u8::try_from(length).expect("short");
-    let custom = [&[0, length(mark.len() + 1), length(mark.len())], mark.as_bytes()].concat();
-    [component, &custom].concat()
-}
-
-fn leb128(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(number & 0x7f).expect("seven bits");
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
-fn sized(id: &[u8], content: &[u8]) -> Vec<u8> {
-    [id, &leb128(content.len()), content].concat()
-}
-
-/// A component that looks like an agent, with so many functions of so many branches.
-pub(super) fn bomb(functions: usize, branches: usize) -> Vec<u8> {
-    // `local.get 0`, then `(if (result i32) (local.get 0) …)` and `i32.add`, again and again.
-    let branch = [0x20, 0, 0x04, 0x7f, 0x20, 0, 0x05, 0x20, 0, 0x0b, 0x6a];
-    let body = sized(&[], &[&[0, 0x20, 0][..], &branch.repeat(branches), &[0x0b]].concat());
-    let types = sized(&[1], &[1, 0x60, 1, 0x7f, 1, 0x7f]);
-    let declared = sized(&[3], &[leb128(functions), vec![0; functions]].concat());
-    let code = sized(&[10], &[leb128(functions), body.repeat(functions)].concat());
-    let module = [&b"\0asm\x01\0\0\0"[..], &types, &declared, &code].concat();
-    let agent = agent("");
-    let (header, exports) = agent.split_at(8);
-    [header, &sized(&[1], &module), exports].concat()
-}
-
-/// A component that exports something of the contract's name, after these items.
-fn agent(items: &str) -> Vec<u8> {
-    component(&format!(r#"{items} (instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#))
-}
-
-fn component(items: &str) -> Vec<u8> {
-    wat::parse_str(format!("(component {items})")).expect("WebAssembly text")
-}
 
 fn refused(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.body["code"].as_str().unwrap_or_default())

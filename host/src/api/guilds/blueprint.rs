@@ -121,7 +121,8 @@ fn put_components(spec: &mut GuildSpec, launched: &Value, named: &GuildSpec) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::read::spec::SandboxCeilings;
+    use crate::model::read::document;
+    use crate::model::read::spec::{SandboxCeilings, guild};
 
     #[test]
     fn versions_may_differ_in_components_and_in_what_a_launch_replaces() {

@@ -58,6 +58,11 @@ async fn a_guild_is_kept_whole() {
     let id = launched(&store).await;
     let row = store.guild(&id).await.unwrap();
     assert_eq!((row.status, row.created_ms, row.org.as_str()), (GuildStatus::Requested, 7, "org"));
+    store.set_guild_blueprint(&id, &"bp2".into(), 8).await.unwrap();
+    let row = store.guild(&id).await.unwrap();
+    assert_eq!((row.blueprint, row.updated_ms), (Some("bp2".into()), 8));
+    store.set_guild_blueprint(&id, &"bp".into(), 7).await.unwrap();
+    let row = store.guild(&id).await.unwrap();
     assert_eq!(row.spec, spec(id.as_str()));
     assert_eq!(row.document.to_string(), r#"{"z":1,"a":2}"#, "the order of keys is kept");
     let agents = store.agents(&id).await.unwrap();
@@ -288,3 +293,13 @@ async fn a_database_in_memory_is_one_database() {
 }
 
 mod catalog;
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let error = Store::open(&format!("postgres://u:secret@{addr}/x")).await.unwrap_err().to_string();
+    assert!(error.contains(&addr.to_string()) && error.contains("cannot be reached"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::ApiError;
 use crate::files::FilesError;
 use crate::guild::{AgentError, ComponentError, ComponentRefusal, DeadLetterError, OciError, SwapError};
+use crate::model::notation::repr;
 use crate::model::read::{FieldError, Step};
 use crate::model::refusal::Refusal;
 use crate::model::status::GuildStatus;
@@ -17,6 +18,12 @@ impl ApiError {
             Self::NoMethod => {
                 (StatusCode::METHOD_NOT_ALLOWED, Refusal::new("Method Not Allowed", "method_not_allowed"))
             }
+            Self::ForeignHost(host) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                Refusal::new(format!("This host is not {host}"), "foreign_host").hint(
+                    "ask it by an address or as localhost, or have the operator name the host with --set http.hosts=NAME",
+                ),
+            ),
             Self::Unreadable => (
                 StatusCode::BAD_REQUEST,
                 Refusal::new("There was an error parsing the body", "unreadable_body").hint("send JSON in UTF-8"),
@@ -25,6 +32,16 @@ impl ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::new(format!("The body is larger than {limit} bytes"), "too_large")
                     .hint(format!("the operator sets the limit with {setting}")),
+            ),
+            Self::NoRoom { limit, setting } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
+                    .hint(format!("try again later; the operator sets the limit with {setting}"))
+                    .about(json!({"limit": limit, "setting": setting})),
+            ),
+            Self::TooSlow { within } => (
+                StatusCode::REQUEST_TIMEOUT,
+                Refusal::new(format!("The body took more than {} seconds", within.as_secs()), "too_slow"),
             ),
             Self::NotWasm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -75,6 +92,21 @@ impl ApiError {
             Self::MayNotLaunch => {
                 (StatusCode::FORBIDDEN, Refusal::new("Insufficient permissions to launch", "may_not_launch"))
             }
+            Self::OtherBlueprint(places) => (
+                StatusCode::CONFLICT,
+                Refusal::new(
+                    format!("The blueprint changes more than components: {}", places.join(", ")),
+                    "other_blueprint",
+                )
+                .hint("launch a guild of it: a running one only follows the components of its agents")
+                .about(json!({"places": places})),
+            ),
+            Self::SwapsFailed { swapped, failed } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::new(format!("{} agents keep the components they have", failed.len()), "swap_failed")
+                    .hint("ask again when the reasons are gone; those that were swapped are not touched again")
+                    .about(json!({"swapped": swapped, "failed": failed})),
+            ),
             Self::GuildStopped => (StatusCode::BAD_REQUEST, Refusal::new("Guild is already stopped", "guild_stopped")),
             Self::Component(error) => component(error),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Refusal::new("Not ready", "not_ready")),
@@ -186,6 +218,16 @@ fn component(error: ComponentError) -> (StatusCode, Refusal) {
             let about = json!({"name": name.name, "version": name.version, "digest": holder});
             (StatusCode::CONFLICT, Refusal::new(words, "name_taken").hint("give it another version").about(about))
         }
+        ComponentError::NameReserved(name) => (
+            StatusCode::FORBIDDEN,
+            Refusal::new(format!("{name} is a name that the host alone gives"), "name_reserved")
+                .hint("give it a name of your own"),
+        ),
+        ComponentError::WrongClass { digest, its, wanted } => (
+            StatusCode::CONFLICT,
+            Refusal::new(format!("Component {digest} is of the class {its}, not {wanted}"), "wrong_class")
+                .about(json!({"class_name": its})),
+        ),
         ComponentError::Busy { limit } => {
             let words = format!("{limit} components wait to be compiled, and no more may");
             let answer = Refusal::new(words, "compile_queue_full");
@@ -200,6 +242,11 @@ fn component(error: ComponentError) -> (StatusCode, Refusal) {
         ComponentError::Unusable { component, reason } => (
             StatusCode::BAD_REQUEST,
             Refusal::new(format!("Component {component} was refused: {reason}"), "component_refused"),
+        ),
+        ComponentError::Failed { component, reason } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::new(format!("Component {component} could not be compiled: {reason}"), "component_failed")
+                .hint("upload it again with POST /catalog/components"),
         ),
         ComponentError::Compiling(component) => (
             StatusCode::CONFLICT,
@@ -324,11 +371,8 @@ const LISTED: [GuildStatus; 10] = [
     GuildStatus::PendingLaunch,
 ];
 
-/// In the notation that clients know: lists as Python writes them.
 fn unknown_statuses(given: &[String]) -> Refusal {
-    let list = |names: Vec<&str>| format!("['{}']", names.join("', '"));
-    let given = list(given.iter().map(String::as_str).collect());
-    let valid = list(LISTED.map(GuildStatus::name).into());
+    let (given, valid) = (repr(&json!(given)), repr(&json!(LISTED.map(GuildStatus::name))));
     Refusal::new(format!("Invalid status values: {given}. Valid statuses are: {valid}"), "unknown_status")
 }
 

@@ -1,6 +1,8 @@
 #![no_main]
 
+#[path = "../bounded.rs"]
+mod bounded;
 #[path = "../foreign.rs"]
 mod foreign;
 
-libfuzzer_sys::fuzz_target!(init: guildhall::sandbox::install_expressions(), |bytes: &[u8]| foreign::slips(bytes));
+libfuzzer_sys::fuzz_target!(init: bounded::begin(), |bytes: &[u8]| bounded::run(foreign::slips, bytes));

@@ -1,10 +1,12 @@
-//! What reads foreign bytes, fed with mutations of texts that mean something. The same
-//! functions are targets of `cargo fuzz` in `fuzz/`, which goes deeper.
+//! What reads foreign bytes, fed with mutations of texts that mean something, those of
+//! `fuzz/seeds`. The same functions are targets of `cargo fuzz`, which goes deeper and
+//! begins with the same texts; an input that it finds is kept there.
 
 #[path = "../../fuzz/foreign.rs"]
 mod foreign;
 
 use std::cell::Cell;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -62,12 +64,12 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-fn mutated(seed: &str, other: &str, mutations: &[Mutation]) -> Vec<u8> {
+fn mutated(seed: &[u8], other: &[u8], mutations: &[Mutation]) -> Vec<u8> {
     let range = |from: &Index, to: &Index, length: usize| {
         let (from, to) = (from.index(length + 1), to.index(length + 1));
         from.min(to)..from.max(to)
     };
-    let mut bytes = seed.as_bytes().to_vec();
+    let mut bytes = seed.to_vec();
     for mutation in mutations {
         let length = bytes.len();
         match mutation {
@@ -81,7 +83,7 @@ fn mutated(seed: &str, other: &str, mutations: &[Mutation]) -> Vec<u8> {
             }
             Mutation::Splice(at, from, to) => {
                 let at = at.index(length + 1);
-                bytes.splice(at..at, other.as_bytes()[range(from, to, other.len())].iter().copied());
+                bytes.splice(at..at, other[range(from, to, other.len())].iter().copied());
             }
             Mutation::Insert(at, piece) => {
                 let at = at.index(length + 1);
@@ -92,15 +94,25 @@ fn mutated(seed: &str, other: &str, mutations: &[Mutation]) -> Vec<u8> {
     bytes
 }
 
-/// Calls a target with the seeds and with mutations of them.
-fn run(seeds: &'static [&'static str], target: fn(&[u8])) {
+/// The seeds of a target, in the order of their names.
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{name} has no seeds");
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+}
+
+/// Calls a target with its seeds and with mutations of them.
+fn run(name: &str, target: fn(&[u8])) {
     guildhall::sandbox::install_expressions();
-    for seed in seeds {
-        target(seed.as_bytes());
+    let seeds = seeds(name);
+    for seed in &seeds {
+        target(seed);
     }
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let seed = || proptest::sample::select(seeds);
+    let seed = || proptest::sample::select(seeds.clone());
     let strategy = (seed(), seed(), proptest::collection::vec(mutation(), 0..6));
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let slowest = Cell::new(Duration::ZERO);
@@ -120,68 +132,30 @@ fn run(seeds: &'static [&'static str], target: fn(&[u8])) {
 
 #[test]
 fn frames_are_read_or_refused() {
-    let seeds: &[&str] = &[
-        r#"{"id":"msg123","format":"text","payload":{"text":"Hello @Echo!"},"conversationId":"c","priority":"HIGH"}"#,
-        r#"{"format":"FilesWithTextFormat","data":{"a":[1,2.5,null]},"topics":["t"," u "],"recipientList":[{"id":"e"}],
-            "session_state":{"k":{}},"traceparent":"00-a"}"#,
-        r#"{"format":"x.Y","payload":{"a":1},"routing_slip":{"steps":[{"agent":{"name":"A"},
-            "transformer":{"expression":"payload.a"},"destination":{"topics":"t","priority":2},"route_times":-1}]}}"#,
-    ];
-    run(seeds, foreign::frames);
+    run("frames", foreign::frames);
 }
-
-const SPEC: &str = r#"{"id":"g","name":"{{n}}","description":"d","configuration":{"n":"A","l":[1,2]},
-    "configuration_schema":{"type":"object"},"properties":{"messaging":{}},"agents":[{"name":"{{n}}","description":"d",
-    "class_name":"a.B","additional_topics":["{{#l}}{{.}}{{/l}}"],"predicates":{"h":{"expression":"a=1"}},
-    "qos":{"timeout":5,"retry_count":"2"},"resources":{"num_cpus":1.5},"dependency_map":{"k":{"class_name":"c.D"}},
-    "sandbox":{"fuel":10}}],"routes":{"steps":[]},"gateway":{"input_formats":[],"output_formats":["*"]}}"#;
-
-const RULE: &str = r#"{"agent":{"name":"A"},"agent_type":"a.*","origin_filter":{"origin_sender":{"id":"s"}},
-    "transformer":{"expression_type":"cel","handler":"{'topics': 'x'}"},"guild_state_update":{"state_update":"{'a':1}"},
-    "destination":{"topics":["a"],"recipient_list":[{"id":"r"}],"priority":"LOW"},"process_status":"running"}"#;
 
 #[test]
 fn specs_are_read_or_refused() {
-    run(&[SPEC, RULE, r#"{"name":"G","description":"d"}"#], foreign::specs);
+    run("specs", foreign::specs);
 }
 
 #[test]
 fn slips_are_read_or_refused() {
-    run(&[RULE, r#"{"steps":[{"agent":{"id":"a"}}]}"#, SPEC], foreign::slips);
+    run("slips", foreign::slips);
 }
 
 #[test]
 fn expressions_end() {
-    let seeds: &[&str] = &[
-        "$map(a, function($x) { $x & '!' })\0{\"a\": [1, 2]}",
-        "($f := function($n) { $n < 2 ? 1 : $f($n - 1) + $f($n - 2) }; $f(12))",
-        "a[type = 'x'].{'k': $sum(n), 'l': [1..20]}\0{\"a\": [{\"type\": \"x\", \"n\": 1}]}",
-        "a.filter(x, x > 1).map(x, x * 2) + [size(a)]\0{\"a\": [1, 2]}",
-        "{'a': b == 1 ? 'x' : string(b), 'c': has(d.e)}\0{\"b\": 1, \"d\": {}}",
-        "$match('aaaaaaaaaaaaaaaa', /(a+)+b/)",
-    ];
-    run(seeds, foreign::expressions);
+    run("expressions", foreign::expressions);
 }
 
 #[test]
 fn patches_apply_or_are_refused() {
-    let seeds: &[&str] = &[
-        r#"{"path":"$.a..b[0]['c'][1:2][?x > 1][*]","state":{"a":{"b":[{"c":[1,{"x":2}]}]}},"update":{"k":{"l":null}}}"#,
-        r#"{"state_owner":"agent","agent_id":"a","update_format":"json-patch","state":{"a":{"a":{}},"l":[1]},
-            "update":{"operations":[{"op":"copy","from":"/a","path":"/a/a"},{"op":"move","from":"/l","path":"/a/m"},
-            {"op":"add","path":"/l/-","value":{"x":[]}},{"op":"test","path":"/a","value":1},{"op":"remove","path":"/a"}]}}"#,
-    ];
-    run(seeds, foreign::patches);
+    run("patches", foreign::patches);
 }
 
 #[test]
 fn ids_are_read_or_refused() {
-    let seeds: &[&str] = &[
-        "9338584534570004483",
-        "\" HIGH \"",
-        "-1",
-        "\"sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a\"",
-        r#"{"sender":{"id":"a"},"topics":"t","payload":{"a":1},"format":"text","thread":[1,2],"priority":3}"#,
-    ];
-    run(seeds, foreign::ids);
+    run("ids", foreign::ids);
 }

@@ -259,7 +259,7 @@ impl Running {
             return failure("TOO_MANY", format!("a guild may have {MAX_RULES} rules"));
         }
         let hash = hashid(&rule);
-        self.spec.routes.steps.push(rule);
+        self.spec.routes.steps.push(Arc::new(rule));
         self.refresh().await;
         let status = "Routing rule added successfully";
         reply(RULE_UPDATED, json!({"rule_hashid": hash, "status_code": 201, "status": status, "message": null}))

@@ -174,11 +174,12 @@ pub struct SandboxSpec {
     pub idle_unload_s: Option<u64>,
 }
 
-/// Rules that decide where what an agent says goes.
+/// Rules that decide where what an agent says goes. Each message has a slip; rules that
+/// are not used up are shared by all of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoutingSlip {
     #[serde(default)]
-    pub steps: Vec<RoutingRule>,
+    pub steps: Vec<Arc<RoutingRule>>,
 }
 
 /// One rule of a slip; all conditions given must hold.

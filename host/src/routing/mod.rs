@@ -143,14 +143,14 @@ pub struct TurnRouter<'a> {
     speaker: &'a Speaker,
     guild: &'a GuildView,
     states: States<'a>,
-    slip: Option<RoutingSlip>,
+    slip: Option<Arc<RoutingSlip>>,
     context: Option<serde_json::Value>,
 }
 
 impl<'a> TurnRouter<'a> {
     #[must_use]
     pub fn new(origin: &'a Message, heard_on: &'a str, speaker: &'a Speaker, guild: &'a GuildView) -> Self {
-        let slip = origin.routing_slip.as_deref().cloned();
+        let slip = origin.routing_slip.clone();
         Self { origin, heard_on, speaker, guild, states: States::default(), slip, context: None }
     }
 
@@ -174,7 +174,7 @@ impl<'a> TurnRouter<'a> {
             return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
         }
         let rules = self.take_rules(&base.format);
-        base.routing_slip = self.slip.clone().map(Arc::new);
+        base.routing_slip = self.slip.clone();
         if rules.is_empty() {
             base.topics = self.default_topics();
             return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
@@ -189,7 +189,7 @@ impl<'a> TurnRouter<'a> {
         // What is said of too many hops is no hop more, or it would go round as well.
         let is_over = message.hops >= self.guild.hop_limit;
         let rules = if is_over { Vec::new() } else { self.take_rules(&message.format) };
-        message.routing_slip = self.slip.clone().map(Arc::new);
+        message.routing_slip = self.slip.clone();
         let mut copy = message.clone();
         copy.also.clear();
         let mut spoken = self.by_rules(rules, &copy, None).unwrap_or_default();
@@ -197,7 +197,7 @@ impl<'a> TurnRouter<'a> {
         spoken
     }
 
-    fn take_rules(&mut self, format: &str) -> Vec<RoutingRule> {
+    fn take_rules(&mut self, format: &str) -> Vec<Arc<RoutingRule>> {
         let speaking = Speaking {
             speaker: self.speaker,
             origin_sender: &self.origin.sender,
@@ -208,7 +208,7 @@ impl<'a> TurnRouter<'a> {
         self.slip.as_mut().map(|slip| take_matching(slip, &speaking)).unwrap_or_default()
     }
 
-    fn by_rules(&self, rules: Vec<RoutingRule>, base: &Message, reason: Option<&str>) -> Result<Spoken, Fault> {
+    fn by_rules(&self, rules: Vec<Arc<RoutingRule>>, base: &Message, reason: Option<&str>) -> Result<Spoken, Fault> {
         let mut spoken = Spoken::default();
         let owner = StateOwner::Agent(self.speaker.id.clone());
         for rule in rules {
@@ -219,7 +219,7 @@ impl<'a> TurnRouter<'a> {
                 continue;
             };
             spoken.changes.extend(changes);
-            spoken.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason));
+            spoken.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason.clone()));
         }
         Ok(spoken)
     }

@@ -184,8 +184,10 @@ fn by_rules(
     guild: &GuildView,
     guild_state: &str,
 ) -> Result<Entered, Fault> {
-    let mut slip = RoutingSlip { steps: guild.routes.steps.clone() };
-    slip.steps.extend(given.into_iter().flat_map(|given| given.steps.clone()));
+    let mut slip = guild.routes.clone();
+    if let Some(given) = given {
+        Arc::make_mut(&mut slip).steps.extend(given.steps.iter().cloned());
+    }
     let speaking = Speaking {
         speaker,
         origin_sender: &first.sender,
@@ -198,7 +200,7 @@ fn by_rules(
         let text = format!("{} rules make copies of this message, the limit is {MAX_COPIES}", rules.len());
         return Err(Fault::new(FaultKind::Denied, text));
     }
-    first.routing_slip = Some(Arc::new(slip));
+    first.routing_slip = Some(slip);
     also_to_tagged_users(&mut first, guild);
     let states = States { guild: guild_state, ..States::default() };
     let owner = StateOwner::Agent(speaker.id.clone());

@@ -1,5 +1,7 @@
 //! Routing slips: which rules of a slip apply, and what a rule does to a message.
 
+use std::sync::Arc;
+
 use crate::model::message::{AgentTag, ForwardHeader, Message, Topics};
 use crate::model::spec::{OriginFilter, RoutingRule, RoutingSlip};
 use crate::model::{format, topic};
@@ -19,17 +21,18 @@ pub struct Speaking<'a> {
 
 /// Takes the rules that apply out of a slip, in its order: each counts down once
 /// (-1 never does), and what is used up leaves the slip, whether or not it applied.
-pub fn take_matching(slip: &mut RoutingSlip, speaking: &Speaking<'_>) -> Vec<RoutingRule> {
+pub fn take_matching(slip: &mut Arc<RoutingSlip>, speaking: &Speaking<'_>) -> Vec<Arc<RoutingRule>> {
     let mut taken = Vec::new();
-    for rule in &mut slip.steps {
+    let steps = &mut Arc::make_mut(slip).steps;
+    for rule in &mut *steps {
         if rule.applies(speaking) {
             taken.push(rule.clone());
             if rule.route_times > 0 {
-                rule.route_times -= 1;
+                Arc::make_mut(rule).route_times -= 1;
             }
         }
     }
-    slip.steps.retain(|rule| rule.route_times != 0);
+    steps.retain(|rule| rule.route_times != 0);
     taken
 }
 

@@ -17,7 +17,7 @@ fn agent(id: &str, name: &str, topics: &[&str], default: bool) -> AgentSpec {
 }
 
 fn guild(routes: Value, agents: Vec<AgentSpec>) -> GuildView {
-    let steps: Vec<RoutingRule> = serde_json::from_value(routes).unwrap();
+    let steps: Vec<Arc<RoutingRule>> = serde_json::from_value(routes).unwrap();
     GuildView {
         id: "g".into(),
         name: "G".into(),

@@ -64,13 +64,6 @@ impl Cache {
         Unfinished::new(&self.dir)
     }
 
-    /// Keeps code that this process compiled.
-    pub(super) fn store(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
-        let mut file = self.begin()?;
-        file.file.write_all(code)?;
-        self.keep(digest, file)
-    }
-
     /// Loads what was just kept; if it does not fit this engine it is removed.
     pub(super) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
         load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
@@ -193,6 +186,14 @@ pub(super) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Cache {
+        fn store(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+            let mut file = self.begin()?;
+            file.file.write_all(code)?;
+            self.keep(digest, file)
+        }
+    }
 
     fn compiled(engine: &Engine) -> Vec<u8> {
         engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()

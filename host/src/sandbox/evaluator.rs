@@ -3,25 +3,30 @@
 //! in a store with a deadline and a bound on its memory. An instance that broke or
 //! grew is thrown away.
 //!
-//! The component is compiled when the first expression comes, or before, on a thread
-//! of low priority; with a cache once, however many hosts share it.
+//! The component is compiled when the host starts, or when the first expression comes;
+//! with a cache in a process of its own and once, however many hosts share it.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Engine, ResourceLimiter, Store, Trap};
+use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::SandboxError;
-use super::cache::Cache;
+use super::compiler::{Compiler, CompilerConfig, Outside};
 use super::engine::engine_config;
 use super::lane::be_nice;
+use super::limits::{Limit, Limits};
+use super::refusal::Refusal;
 use super::registry::digest_of;
 use super::ticker::{TICK, Ticker};
 use crate::model::expression::{Evaluate, ExpressionError, Language, MAX_MILLIS};
+use crate::model::ids::Digest;
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../expressions/wit", world: "evaluator" });
@@ -34,6 +39,8 @@ include!(concat!(env!("OUT_DIR"), "/expressions.rs"));
 
 /// Linear memory of one instance, in bytes.
 const MEMORY_BYTES: usize = 64 << 20;
+/// The time of one call: a tick less than an expression may take, since it ends at a tick.
+const TIME: Duration = Duration::from_millis(MAX_MILLIS).saturating_sub(TICK);
 /// Elements of a table of an instance.
 const TABLE_ELEMENTS: usize = 100_000;
 /// An instance that has grown beyond this is not used again.
@@ -44,8 +51,9 @@ const IDLE: usize = 4;
 pub(super) struct Evaluator {
     engine: Engine,
     ticker: Ticker,
-    cache: Option<Cache>,
-    /// Held by the process that compiles.
+    /// Without it this process compiles and keeps nothing.
+    outside: Option<Outside>,
+    /// Held by the host that has it compiled.
     lock: Option<PathBuf>,
     prepared: OnceLock<Result<EvaluatorPre<Scene>, String>>,
     idle: Mutex<Vec<Worker>>,
@@ -54,6 +62,8 @@ pub(super) struct Evaluator {
 /// What a store holds.
 struct Scene {
     memory: Memory,
+    /// When the call is over, done or not.
+    deadline: Instant,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -93,18 +103,18 @@ struct Worker {
 }
 
 impl Evaluator {
-    /// Sets up an evaluator; compiled code is kept below `cache_dir`.
-    pub(super) fn new(cache_dir: Option<&Path>) -> Result<Self, SandboxError> {
+    /// Sets up an evaluator.
+    pub(super) fn new(compiler: Option<&CompilerConfig>) -> Result<Self, SandboxError> {
         let mut config = engine_config();
         // On the thread that compiles, whose priority is low.
         config.parallel_compilation(false);
         let engine = Engine::new(&config).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(SandboxError::Cache)?;
+        let outside = Compiler::new(compiler.cloned(), &engine).map_err(SandboxError::Cache)?.outside;
         Ok(Self {
-            lock: cache_dir.map(|dir| dir.join("evaluator.lock")),
+            lock: compiler.map(|compiler| compiler.cache_dir.join("evaluator.lock")),
             ticker: Ticker::start(&engine).map_err(SandboxError::Thread)?,
             engine,
-            cache,
+            outside,
             prepared: OnceLock::new(),
             idle: Mutex::default(),
         })
@@ -131,21 +141,28 @@ impl Evaluator {
         let lock = self.lock.as_ref().and_then(|path| File::create(path).ok());
         let _held = lock.as_ref().map(File::lock);
         let digest = digest_of(EVALUATOR);
-        let component = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &digest)) {
+        let kept = self.outside.as_ref().and_then(|outside| outside.cache.load(&self.engine, &digest));
+        let component = match kept {
             Some(component) => component,
-            None => {
-                let component = Component::new(&self.engine, EVALUATOR)?;
-                if let Some(cache) = &self.cache
-                    && let Err(error) = cache.store(&digest, &component.serialize()?)
-                {
-                    tracing::warn!(%error, "the compiled evaluator cannot be kept");
-                }
-                component
-            }
+            None => self.compile(&digest)?,
         };
         let mut linker = Linker::new(&self.engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         EvaluatorPre::new(linker.instantiate_pre(&component)?)
+    }
+
+    /// Has the component compiled by a process of its own: here the memory that it
+    /// takes, 150 MiB, would stay, and slow down all other threads as it comes and
+    /// goes. Where that fails it is compiled here.
+    fn compile(&self, digest: &Digest) -> wasmtime::Result<Component> {
+        let Some(outside) = &self.outside else { return Component::new(&self.engine, EVALUATOR) };
+        match compiled(outside, digest) {
+            Ok(()) => outside.cache.load_kept(&self.engine, digest),
+            Err(error) => {
+                tracing::warn!(%error, "the evaluator is compiled by the host itself");
+                Component::new(&self.engine, EVALUATOR)
+            }
+        }
     }
 
     fn worker(&self) -> Result<Worker, ExpressionError> {
@@ -155,10 +172,18 @@ impl Evaluator {
         }
         let unavailable = |error: String| ExpressionError::Unavailable(error);
         let prepared = self.prepared().as_ref().map_err(|error| unavailable(error.clone()))?;
-        let scene = Scene { memory: Memory::default(), wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let scene = Scene {
+            memory: Memory::default(),
+            deadline: Instant::now() + TIME,
+            wasi: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+        };
         let mut store = Store::new(&self.engine, scene);
         store.limiter(|scene| &mut scene.memory);
-        store.set_epoch_deadline(u64::MAX >> 1);
+        store.epoch_deadline_callback(|scene| match scene.data().deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(Trap::Interrupt.into()),
+            _ => Ok(UpdateDeadline::Continue(1)),
+        });
         store.set_fuel(u64::MAX).map_err(|error| unavailable(error.to_string()))?;
         let instance = prepared.instantiate(&mut store).map_err(|error| unavailable(format!("{error:#}")))?;
         Ok(Worker { store, instance })
@@ -171,8 +196,8 @@ impl Evaluator {
     ) -> Result<T, ExpressionError> {
         let mut worker = self.worker()?;
         let running = self.ticker.running();
-        let ticks = u128::from(MAX_MILLIS) / TICK.as_millis().max(1);
-        worker.store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX) + 1);
+        worker.store.data_mut().deadline = Instant::now() + TIME;
+        worker.store.set_epoch_deadline(1);
         // Fuel is counted as it is for agents; here the deadline alone decides.
         worker.store.set_fuel(u64::MAX).map_err(|error| ExpressionError::Unavailable(error.to_string()))?;
         // A panic in what it calls of the host is the expression's end, not that of who asked.
@@ -186,6 +211,26 @@ impl Evaluator {
         }
         result.map_err(named)
     }
+}
+
+/// Keeps what a process makes of the evaluator.
+fn compiled(outside: &Outside, digest: &Digest) -> Result<(), Refusal> {
+    // It is not a stranger's: however busy the machine is, it is to end.
+    let limits = [Limit::CompileCpu, Limit::CompileTime]
+        .into_iter()
+        .fold(Limits::default(), |limits, limit| limits.with(limit, u64::MAX));
+    let not_kept = |error: io::Error| Refusal::Host(format!("the compiled evaluator cannot be kept: {error}"));
+    let code = block_on(outside.compile(EVALUATOR, &limits)).map_err(not_kept)??;
+    outside.cache.keep(digest, code).map_err(not_kept)
+}
+
+/// Waits for something that needs a runtime, on whatever thread this is.
+fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> io::Result<T> {
+    let run = || Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work));
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("compiler".into()).spawn_scoped(scope, run)?;
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 impl Worker {
@@ -221,7 +266,6 @@ fn named(fault: Fault) -> ExpressionError {
     match fault {
         Fault::Invalid(words) => ExpressionError::Invalid(words),
         Fault::Failed(words) => ExpressionError::Failed(words),
-        Fault::Timeout => ExpressionError::Timeout,
         Fault::TooDeep => ExpressionError::TooDeep,
         Fault::TooLarge(what) => ExpressionError::TooLarge(what),
     }
@@ -238,5 +282,43 @@ fn broken(error: &wasmtime::Error, memory: &Memory) -> ExpressionError {
         Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => ExpressionError::TooDeep,
         Some(Trap::UnreachableCodeReached) => ExpressionError::Failed("the evaluator gave up on it".to_owned()),
         _ => ExpressionError::Failed(format!("the evaluator broke: {error:#}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn two(program: PathBuf, dir: &tempfile::TempDir) -> Evaluator {
+        let config = CompilerConfig { program, cache_dir: dir.path().join("cache") };
+        let evaluator = Evaluator::new(Some(&config)).unwrap();
+        let given = evaluator.evaluate(Language::Jsonata, "n + 1", r#"{"n": 1}"#);
+        assert_eq!(given, Ok(Some("2".to_owned())));
+        evaluator
+    }
+
+    #[test]
+    fn what_a_process_compiled_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let (code, program) = (dir.path().join("code"), dir.path().join("compiler"));
+        let engine = Engine::new(&engine_config()).unwrap();
+        std::fs::write(&code, engine.precompile_component(EVALUATOR).unwrap()).unwrap();
+        let script = format!("#!/bin/sh\n/bin/cat > /dev/null; /bin/cat {}", code.display());
+        // Written by another process: a program that this one has open cannot be started.
+        let write = Command::new("/bin/sh")
+            .args(["-c", r#"printf %s "$1" > "$2" && chmod +x "$2""#, "sh", &script])
+            .arg(&program)
+            .status();
+        assert!(write.unwrap().success());
+        let evaluator = two(program, &dir);
+        let cache = &evaluator.outside.as_ref().unwrap().cache;
+        assert!(cache.load(&evaluator.engine, &digest_of(EVALUATOR)).is_some());
+    }
+
+    #[test]
+    fn without_a_process_the_host_compiles() {
+        two("/bin/false".into(), &tempfile::tempdir().unwrap());
     }
 }

@@ -189,9 +189,8 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let SandboxConfig { compiler, max_agents, ceilings, policy } = config;
         let broken = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let cache_dir = compiler.as_ref().map(|compiler| compiler.cache_dir.as_path());
-        let evaluator = Arc::new(evaluator::Evaluator::new(cache_dir)?);
-        if cache_dir.is_some() {
+        let evaluator = Arc::new(evaluator::Evaluator::new(compiler.as_ref())?);
+        if compiler.is_some() {
             evaluator.prepare_early();
         }
         crate::model::expression::install(evaluator);

@@ -17,7 +17,8 @@ use crate::model::spec::{
 
 /// Reads a routing slip.
 pub fn slip(value: &Value, mistakes: &mut Mistakes) -> Option<RoutingSlip> {
-    object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(rule))? }))(value, mistakes)
+    let shared = |value: &Value, mistakes: &mut Mistakes| rule(value, mistakes).map(Arc::new);
+    object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(shared))? }))(value, mistakes)
 }
 
 /// Reads one rule of a slip; its expressions are checked in their own language.

@@ -37,6 +37,8 @@ pub struct Config {
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
     pub body_bytes: usize,
+    /// All bodies of requests that are in memory at once, in bytes.
+    pub bodies_bytes: usize,
     /// The largest file of a guild, in bytes.
     pub file_bytes: u64,
     /// How many agents may live at once.
@@ -68,6 +70,7 @@ impl Default for Config {
             registries: Registries::default(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
+            bodies_bytes: 256 << 20,
             file_bytes: 64 << 20,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
             idle_unload_s: 600,
@@ -81,11 +84,12 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides those of the sandbox.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "limits.socket_lag",
     "limits.window",
     "limits.frame_bytes",
     "limits.body_bytes",
+    "limits.bodies_bytes",
     "limits.file_bytes",
     "host.max_agents",
     "sandbox.idle_unload_s",
@@ -130,6 +134,7 @@ impl Config {
             }
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
+            "limits.bodies_bytes" => self.bodies_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.max_agents" => self.max_agents = small.max(1),

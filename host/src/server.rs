@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
+use crate::api::{self, ApiLimits, ApiState, BodyRoom, Hosts, Visitors};
 use crate::config::Config;
 use crate::demo;
 use crate::files::Files;
@@ -79,7 +79,7 @@ impl Server {
         let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store (--database-url) cannot be opened")?;
-        let files = open_files(&config).context("the files of guilds cannot be kept")?;
+        let files = open_files(&config).await.context("the files of guilds cannot be kept")?;
         files.begin_sweep(std::time::SystemTime::now());
         let journal = Journal::open(
             &dir.join("journal.db"),
@@ -131,6 +131,7 @@ impl Server {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
+                bodies: BodyRoom::new(config.bodies_bytes),
             },
             ws::router(sockets.clone()),
             visitors,
@@ -198,12 +199,14 @@ fn hosts(config: &Config) -> Hosts {
     if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
 }
 
-fn open_files(config: &Config) -> anyhow::Result<Files> {
+async fn open_files(config: &Config) -> anyhow::Result<Files> {
     match config.files_url.as_deref() {
         None => Ok(Files::in_folder(&config.data_dir.join("files"), config.file_bytes)?),
         Some(url) if url.starts_with("s3://") => {
             provide_tls();
-            Ok(Files::in_bucket(url, config.file_bytes)?)
+            Files::in_bucket(url, config.file_bytes)
+                .await
+                .with_context(|| format!("{url} of --files-url cannot be used"))
         }
         Some(url) => anyhow::bail!("{url} is not s3://BUCKET"),
     }
@@ -218,11 +221,13 @@ fn this_program() -> std::io::Result<PathBuf> {
 ///
 /// # Errors
 /// One of them is broken.
-pub async fn prepare_built_in(components: &Components) -> anyhow::Result<Vec<Arc<crate::sandbox::Component>>> {
+pub async fn prepare_built_in(
+    components: &Components,
+) -> anyhow::Result<Vec<(&'static str, Arc<crate::sandbox::Component>)>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.add((*bytes).into()).await;
-        prepared.push(component.with_context(|| format!("the built-in component {name} is broken"))?);
+        prepared.push((*name, component.with_context(|| format!("the built-in component {name} is broken"))?));
     }
     Ok(prepared)
 }

@@ -2,7 +2,12 @@
 //! value. It checks signatures.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::IF_NONE_MATCH;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -10,7 +15,8 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::Mutex;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Options;
 
@@ -38,14 +44,29 @@ impl Bucket {
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("the folder is there"));
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = service.build();
+        // The server looks and writes in two steps; S3 does it in one.
+        let conditional = Arc::new(Mutex::new(()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port can be had");
         let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
+                let (service, conditional) = (service.clone(), conditional.clone());
+                let answer = service_fn(move |request: Request<Incoming>| {
+                    let (service, conditional) = (service.clone(), conditional.clone());
+                    async move {
+                        let one_at_a_time = match request.headers().contains_key(IF_NONE_MATCH) {
+                            true => Some(conditional.lock().await),
+                            false => None,
+                        };
+                        let answered = Service::call(&service, request).await;
+                        drop(one_at_a_time);
+                        answered
+                    }
+                });
+                connections.spawn(async move {
                     let http = Builder::new(TokioExecutor::new());
-                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                    let _ = http.serve_connection(TokioIo::new(stream), answer).await;
                 });
             }
         });
@@ -63,6 +84,12 @@ impl Bucket {
             .variable("AWS_REGION", "eu-central-1")
             .variable("AWS_ACCESS_KEY_ID", KEY)
             .variable("AWS_SECRET_ACCESS_KEY", secret.unwrap_or(SECRET))
+    }
+
+    /// Ends the server; the connections that hosts have to it end as well.
+    pub async fn stop(mut self) {
+        self.serving.abort();
+        let _ = (&mut self.serving).await;
     }
 
     /// The objects of the bucket, as files of this machine.

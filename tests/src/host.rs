@@ -84,6 +84,18 @@ impl Host {
         Self { options, directory, running }
     }
 
+    /// Starts a host that does not come to listen, and gives what it wrote to its standard error.
+    ///
+    /// # Panics
+    /// When it does not end, or ends well.
+    pub async fn refused(options: &Options) -> String {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let ended = within(START_DEADLINE, "the host to end", command(options, directory.path()).status()).await;
+        let errors = tail(&stderr_file(directory.path()));
+        assert!(!ended.expect("the host can be run").success(), "the host ended well: {errors}");
+        errors
+    }
+
     /// Starts the host again on the same data, after [`Host::kill`] or
     /// [`Host::terminate`]. It listens on another port.
     pub async fn start_again(&mut self) {
@@ -104,6 +116,12 @@ impl Host {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.running.child.id().expect("the process has not been waited for")
+    }
+
+    /// Where the host keeps its data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// What the host has printed to its standard output so far.
@@ -169,13 +187,14 @@ async fn evaluate_one(rest: &Rest) {
     assert!(status.is_client_error(), "an expression that is none is answered with {status}");
 }
 
-async fn start(options: &Options, directory: &Path) -> Running {
+fn command(options: &Options, directory: &Path) -> Command {
     let stderr = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(stderr_file(directory))
         .expect("the log file can be opened");
-    let mut child = Command::new(&options.program)
+    let mut command = Command::new(&options.program);
+    command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(directory.join("data"))
         .args(&options.arguments)
@@ -184,7 +203,12 @@ async fn start(options: &Options, directory: &Path) -> Running {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)
-        .kill_on_drop(true)
+        .kill_on_drop(true);
+    command
+}
+
+async fn start(options: &Options, directory: &Path) -> Running {
+    let mut child = command(options, directory)
         .spawn()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", options.program.display()));
 

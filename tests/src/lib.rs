@@ -7,6 +7,7 @@
 pub mod blueprint;
 pub mod bucket;
 pub mod chat;
+pub mod component;
 pub mod document;
 pub mod frame;
 pub mod golden;

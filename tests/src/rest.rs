@@ -123,11 +123,16 @@ impl Rest {
         self.send(request.header("content-type", "application/wasm").body(component)).await
     }
 
+    /// How a component is that was uploaded, once it is compiled or refused, or so many
+    /// seconds have passed.
+    pub async fn component(&self, digest: &str, wait_s: u8) -> Value {
+        self.get(&format!("/catalog/components/{digest}?wait={wait_s}")).await.expect(&[200])
+    }
+
     /// What became of a component that was uploaded, when it is compiled or refused.
     pub async fn compiled(&self, digest: &str) -> Value {
-        let path = format!("/catalog/components/{digest}?wait=5");
         eventually(Duration::from_secs(60), "the component to be compiled or refused", async || {
-            let component = self.get(&path).await.expect(&[200]);
+            let component = self.component(digest, 5).await;
             if component["state"] == "compiling" { Err(component) } else { Ok(component) }
         })
         .await

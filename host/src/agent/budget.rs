@@ -29,7 +29,9 @@ impl RestartBudget {
         }
         let wait = FIRST.saturating_mul(1 << self.used.min(16)).min(LONGEST);
         self.used += 1;
-        Some(wait.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)))
+        let millis = wait.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)).as_millis();
+        // As it is told, in whole milliseconds.
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
     }
 
     /// Notes that the agent lives from now on.

@@ -50,10 +50,15 @@ impl Started {
 impl Runner {
     /// Starts an instance; waits for room, gives up on an agent that refuses.
     pub(super) async fn start(&mut self, reason: Started) -> Flow {
-        let component = match &self.agent.component {
-            Ok(component) => component.clone(),
+        // What is asked from here on is asked of the next failure.
+        self.agent.revive.mark_unchanged();
+        let found = match &self.component {
+            Some(component) => Ok(component.clone()),
+            None => (self.agent.find)(&self.agent.spec).await,
+        };
+        let component = match found {
+            Ok(component) => self.component.insert(component).clone(),
             Err(missing) => {
-                let missing = missing.clone();
                 self.fail(missing);
                 return Flow::On;
             }
@@ -136,7 +141,7 @@ impl Runner {
     }
 
     /// The host is full or failed: tries again, and asks idle agents for room if it is full.
-    fn no_room(&mut self, fault: &Fault) {
+    pub(super) fn no_room(&mut self, fault: &Fault) {
         tracing::error!(%fault, agent = %self.agent.spec.id, "an agent cannot be started now");
         if fault.kind == FaultKind::HostFull {
             self.agent.sandbox.ask_for_room();
@@ -229,7 +234,7 @@ impl Runner {
             Ok(None) => return (body, Ok(())),
             Err(fault) => return (body, Err(fault)),
         };
-        let version = self.agent.component.as_ref().map_or_else(|_| String::new(), |it| it.description.version.clone());
+        let version = self.component.as_ref().map_or_else(String::new, |it| it.description.version.clone());
         let kept = self.agent.log.keep_snapshot(&self.agent.spec.id, Snapshot { version, data }).await;
         (body, kept.map_err(|error| Fault::new(FaultKind::HostError, error.to_string())))
     }
@@ -267,7 +272,7 @@ impl Runner {
                 if let Some(old) = old {
                     old.stop(StopReason::Upgrade).await;
                 }
-                self.agent.component = Ok(component.clone());
+                self.component = Some(component.clone());
                 self.budget = RestartBudget::default();
                 self.rest = Rest::No;
                 self.live_with(new, &component, Started::Swap);

@@ -12,10 +12,12 @@ mod retry;
 mod runner;
 mod serve;
 mod tell;
+#[cfg(test)]
+mod tests;
 pub mod turn;
 
 pub use components::{Components, Resolve};
 pub use handle::{Handle, SwapError};
 pub use logs::{Line, LogReader, Read};
 pub use pulse::{Pulse, Sign};
-pub use runner::{Agent, Confirm, Report, ReportKind, spawn};
+pub use runner::{Agent, Confirm, Find, Report, ReportKind, spawn};

@@ -5,17 +5,22 @@
 //! the last is being written, up to [`UNCOMMITTED`] of them. Nobody outside sees
 //! a turn before it is durable.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Consumer, Delivery, GuildLog, Receipt};
 use crate::metrics::{ClassMetrics, Metrics};
 use crate::model::clock::Clock;
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
 use crate::model::ids::{AgentId, Digest};
 use crate::model::message::Message;
@@ -31,17 +36,26 @@ use super::pulse::{Pulse, Sign};
 
 /// Turns that may wait for the disk at once.
 const UNCOMMITTED: usize = 64;
+/// Messages of such turns. All guilds have one writer: an agent that says much waits
+/// for its own words, so that others do not.
+const UNCOMMITTED_MESSAGES: usize = 256;
+/// How late tokio's timers fire: they round up to the next millisecond, and then wait
+/// in whole ones.
+const TIMER_LATENESS: Duration = Duration::from_millis(1);
 /// An agent that has been idle for so long makes room for another when the host is
 /// full.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
+
+/// Finds the component that serves an agent, or says why there is none. It may take as
+/// long as a compiler does, and is asked again when the guild is relaunched.
+pub type Find = Arc<dyn Fn(&AgentSpec) -> BoxFuture<'static, Result<Arc<Component>, String>> + Send + Sync>;
 
 /// Everything an agent's task needs.
 pub struct Agent {
     pub spec: AgentSpec,
     pub log: GuildLog,
     pub consumer: Consumer,
-    /// The component to run, or why there is none.
-    pub component: Result<Arc<Component>, String>,
+    pub find: Find,
     pub sandbox: Sandbox,
     pub limits: Limits,
     pub guild_memory: Arc<MemoryBudget>,
@@ -50,8 +64,8 @@ pub struct Agent {
     /// How long it may be idle before its instance is dropped; `None`: for ever.
     pub idle_unload: Option<Duration>,
     pub metrics: Metrics,
-    /// Wakes an agent that has given up.
-    pub revive: Arc<Notify>,
+    /// Changes when agents that have given up are to try again.
+    pub revive: watch::Receiver<()>,
     pub stop: CancellationToken,
     /// Why it stops: the host goes down.
     pub shutdown: CancellationToken,
@@ -121,6 +135,8 @@ impl Drop for LastWord {
 
 pub(super) struct Runner {
     pub(super) agent: Agent,
+    /// What it runs, once that was found.
+    pub(super) component: Option<Arc<Component>>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) logs: LogWriter,
     pub(super) counters: Arc<ClassMetrics>,
@@ -130,11 +146,24 @@ pub(super) struct Runner {
     pub(super) budget: RestartBudget,
     /// The message that is being tried.
     pub(super) trying: Option<Delivery>,
+    /// The same in the middle of a try.
+    pub(super) at_work: Option<Delivery>,
     /// The same, for what the guest says in the middle of it.
     pub(super) served: Arc<Mutex<Option<Arc<Message>>>>,
     pub(super) idle_since: Instant,
     commands: mpsc::Receiver<Command>,
-    uncommitted: VecDeque<(Receipt, Arc<Message>)>,
+    uncommitted: VecDeque<Uncommitted>,
+    /// What those turns say, all together.
+    uncommitted_messages: usize,
+}
+
+/// A turn that waits for the disk.
+struct Uncommitted {
+    receipt: Receipt,
+    /// What it served.
+    message: Arc<Message>,
+    /// How many messages it says.
+    messages: usize,
 }
 
 /// Whether there is an instance.
@@ -163,7 +192,7 @@ pub(super) enum Flow {
 }
 
 impl Runner {
-    fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
+    pub(super) fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
         let speaker = Speaker {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
@@ -174,6 +203,7 @@ impl Runner {
         Self {
             counters: agent.metrics.class(&agent.spec.class_name),
             agent,
+            component: None,
             pulse,
             logs,
             speaker,
@@ -181,15 +211,23 @@ impl Runner {
             rest: Rest::No,
             budget: RestartBudget::default(),
             trying: None,
+            at_work: None,
             served: Arc::default(),
             idle_since: Instant::now(),
             commands,
             uncommitted: VecDeque::new(),
+            uncommitted_messages: 0,
         }
     }
 
     async fn run(mut self) {
-        while self.step().await == Flow::On {}
+        loop {
+            match AssertUnwindSafe(self.step()).catch_unwind().await {
+                Ok(Flow::On) => {}
+                Ok(Flow::Stop) => break,
+                Err(panic) => self.panicked(&*panic),
+            }
+        }
         // Boxed, as whatever is seldom done: a task is as large as the largest thing
         // that it ever waits for.
         Box::pin(self.finish()).await;
@@ -198,9 +236,28 @@ impl Runner {
     async fn finish(&mut self) {
         let reason = if self.agent.shutdown.is_cancelled() { StopReason::HostShutdown } else { StopReason::Requested };
         self.end_instance(reason).await;
-        while let Some((receipt, message)) = self.uncommitted.pop_front() {
-            let outcome = receipt.await;
-            self.settle(outcome, &message);
+        while let Some(turn) = self.uncommitted.pop_front() {
+            let outcome = turn.receipt.await;
+            self.settle(outcome, &turn.message);
+        }
+    }
+
+    /// A mistake of the host's own, which no other agent is to feel. It is charged as a
+    /// trap is, so that one that comes again and again ends.
+    pub(super) fn panicked(&mut self, panic: &(dyn Any + Send)) {
+        let words = panic.downcast_ref::<&str>().copied();
+        let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+        let reference = format!("{:08x}", rand::random::<u32>());
+        tracing::error!(words, reference, agent = %self.agent.spec.id, "the task of an agent panicked");
+        let fault = Fault::new(FaultKind::HostError, format!("a mistake of the host's, {reference} in its log"));
+        self.pulse.set_turn(None);
+        self.life = Life::Due(Started::Restart);
+        match self.at_work.take() {
+            Some(delivery) => self.charged(delivery, fault),
+            None => {
+                self.fault(&fault, None);
+                self.restart_after(&fault);
+            }
         }
     }
 
@@ -218,7 +275,12 @@ impl Runner {
                 stop.run_until_cancelled(Box::pin(self.start(reason))).await.unwrap_or(Flow::Stop)
             }
             (Rest::No, Life::Live(_)) => match self.trying.take() {
-                Some(delivery) => self.attempt(delivery).await,
+                Some(delivery) => {
+                    self.at_work = Some(delivery.clone());
+                    let flow = self.attempt(delivery).await;
+                    self.at_work = None;
+                    flow
+                }
                 None => self.wait().await,
             },
             (Rest::No, Life::Unloaded) if self.trying.is_some() => {
@@ -242,12 +304,11 @@ impl Runner {
     }
 
     async fn rest_until_revived(&mut self) -> Flow {
-        let revive = self.agent.revive.clone();
         tokio::select! {
             biased;
             () = self.agent.stop.cancelled() => Flow::Stop,
             Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
-            () = revive.notified() => {
+            Ok(()) = self.agent.revive.changed() => {
                 self.budget = RestartBudget::default();
                 self.rest = Rest::No;
                 Flow::On
@@ -307,27 +368,29 @@ impl Runner {
     }
 
     pub(super) fn rest_for(&mut self, wait: Duration) {
-        self.rest = Rest::Until(Instant::now() + wait);
+        self.rest = Rest::Until(Instant::now() + wait.saturating_sub(TIMER_LATENESS));
     }
 
     pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Turn) {
+        let messages = turn.emits.len();
         let receipt = self.agent.consumer.commit(&delivery.message, turn);
-        self.uncommitted.push_back((receipt, delivery.message.clone()));
+        self.uncommitted.push_back(Uncommitted { receipt, message: delivery.message.clone(), messages });
+        self.uncommitted_messages += messages;
     }
 
     /// Takes note of the turns that have been written, and waits when too many
     /// have not.
     async fn settle_some(&mut self) {
         loop {
-            let is_full = self.uncommitted.len() >= UNCOMMITTED;
-            let Some((receipt, message)) = self.uncommitted.front_mut() else { return };
-            let outcome = match futures_util::FutureExt::now_or_never(&mut *receipt) {
+            let is_full = self.uncommitted.len() >= UNCOMMITTED || self.uncommitted_messages >= UNCOMMITTED_MESSAGES;
+            let Some(first) = self.uncommitted.front_mut() else { return };
+            let outcome = match (&mut first.receipt).now_or_never() {
                 Some(outcome) => outcome,
-                None if is_full => receipt.await,
+                None if is_full => (&mut first.receipt).await,
                 None => return,
             };
-            let message = message.clone();
-            self.uncommitted.pop_front();
+            let Some(Uncommitted { message, messages, .. }) = self.uncommitted.pop_front() else { return };
+            self.uncommitted_messages -= messages;
             self.settle(outcome, &message);
         }
     }

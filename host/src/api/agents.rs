@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::query::Params;
+use super::spec::component;
 use super::{ApiState, Route};
 use crate::guild::{Line, LogLevel};
+use crate::model::component::ComponentRef;
 use crate::model::ids::{AgentId, GuildId};
-use crate::model::read::spec::digest;
 use crate::model::read::{flag, object, one_of, whole};
 
 pub fn routes() -> Vec<Route> {
@@ -80,7 +81,8 @@ async fn swap(
     Path((guild, agent)): Place,
     body: JsonBody,
 ) -> Result<Json<Value>, ApiError> {
-    let component = body.read(object(|f| f.required("component", digest)))?;
+    let named = body.read(object(|f| f.required("component", ComponentRef::read)))?;
+    let component = component(&api, &named).await?;
     api.guilds.swap_component(&guild, &agent, &component).await?;
     Ok(Json(json!({"agent_id": agent, "component": component})))
 }

@@ -6,6 +6,7 @@ mod answer;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, HttpBody, to_bytes};
@@ -39,6 +40,11 @@ pub enum ApiError {
     Unreadable,
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
+    /// Other bodies have all the room that there is for bodies.
+    #[error("no room for a body: all have {limit} bytes")]
+    NoRoom { limit: usize, setting: &'static str },
+    #[error("a body that took more than {} seconds", within.as_secs())]
+    TooSlow { within: Duration },
     #[error("not WebAssembly")]
     NotWasm,
     /// A form that is none.
@@ -75,6 +81,12 @@ pub enum ApiError {
     UnknownComponent(String),
     #[error("may not launch")]
     MayNotLaunch,
+    /// A blueprint differs there from the one that a guild runs.
+    #[error("another blueprint: {0:?}")]
+    OtherBlueprint(Vec<String>),
+    /// Not every agent goes on with the component that a blueprint names: ids, and reasons.
+    #[error("swaps failed: {failed:?}")]
+    SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
     #[error("guild was stopped")]
     GuildStopped,
     #[error("{0}")]

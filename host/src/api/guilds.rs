@@ -1,5 +1,7 @@
 //! Guilds: made from a spec, seen, started again, and what was said in them.
 
+mod blueprint;
+
 use std::collections::HashSet;
 
 use axum::Json;
@@ -27,26 +29,32 @@ use crate::model::status::{AgentStatus, GuildStatus};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let own = vec![
         ("/api/guilds", get(list).post(create)),
         ("/api/guilds/{id}", get(one)),
         ("/api/guilds/{id}/relaunch", post(relaunch)),
         ("/api/guilds/{id}/{user}/messages", get(history)),
-    ]
+    ];
+    [own, blueprint::routes()].concat()
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
-    let (mut spec, org) = body.read(object(|f| {
-        let spec = f.required("spec", guild(&api.ceilings));
-        let org = f.required("org_id", text);
-        Some((spec?, OrgId::from(org?)))
-    }))?;
-    let mut document = body.into_value()["spec"].take();
-    let warnings = spec::admit(&spec, &document)?;
+    let ceilings = api.ceilings;
+    let read = move || {
+        let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
+        let (spec, org) = body.read(object(|f| {
+            let spec = f.required("spec", guild(&ceilings));
+            let org = f.required("org_id", text);
+            Some((spec?, OrgId::from(org?)))
+        }))?;
+        let document = body.into_value()["spec"].take();
+        let warnings = spec::admit(&spec, &document)?;
+        Ok((spec, org, document, warnings))
+    };
+    let (mut spec, org, mut document, warnings) = spec::aside(read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
-    spec::fit_properties(&api, &mut spec).await?.map_err(in_body)?;
+    spec::fit(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
     Ok(Created::warned(id.into_string(), warnings))

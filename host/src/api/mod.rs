@@ -33,6 +33,8 @@ use crate::model::clock::Clock;
 use crate::model::read::spec::SandboxCeilings;
 use crate::store::Store;
 
+pub use body::BodyRoom;
+
 /// How much a request may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiLimits {
@@ -51,6 +53,7 @@ pub struct ApiState {
     pub clock: Clock,
     pub ceilings: SandboxCeilings,
     pub limits: ApiLimits,
+    pub bodies: BodyRoom,
 }
 
 pub use host::{Hosts, SETTING as HOSTS_SETTING};

@@ -3,6 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -70,6 +71,7 @@ impl Server {
             clock,
             ceilings: crate::sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
+            bodies: BodyRoom::new(3_000_000),
         };
         let visitors = Visitors {
             cors_origin: HeaderValue::from_static("http://localhost:3000"),
@@ -82,8 +84,8 @@ impl Server {
     /// Makes the components of the program known, as a server does when it starts.
     async fn with_built_in(self) -> Self {
         let mut built_in = Vec::new();
-        for (_, bytes) in crate::server::built_in::BUILT_IN {
-            built_in.push(self.components.add((*bytes).into()).await.unwrap());
+        for (name, bytes) in crate::server::built_in::BUILT_IN {
+            built_in.push((*name, self.components.add((*bytes).into()).await.unwrap()));
         }
         self.guilds.add_built_in(built_in).await.unwrap();
         self
@@ -297,6 +299,29 @@ async fn a_body_over_the_limit_is_told_the_limit() {
     let wasm = server.call("POST", "/catalog/components", Some("application/wasm"), vec![0; 2_000_001]).await;
     assert_eq!(wasm.body["detail"], "The body is larger than 2000000 bytes");
     assert_eq!(wasm.headers[header::CONNECTION], "close", "what was not read is no next request");
+}
+
+#[tokio::test]
+async fn bodies_that_are_in_memory_at_once_have_a_bounded_room() {
+    let server = Server::new().await;
+    let part = || vec![0; 1_900_000];
+    let first = stream::iter([Ok::<_, std::io::Error>(part())]).chain(stream::pending());
+    let mut slow = std::pin::pin!(server.upload("", Body::from_stream(first)));
+    // As far as it comes without its end.
+    for _ in 0..10 {
+        assert!(futures_util::poll!(slow.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let refused = server.upload("", part()).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
+    assert_eq!(
+        (&refused.body["code"], &refused.body["context"]["setting"]),
+        (&json!("busy"), &json!("limits.bodies_bytes"))
+    );
+    let small = server.post("/catalog/categories/", &json!({"name": "small", "description": "d"})).await;
+    assert_eq!(small.status, StatusCode::CREATED, "small bodies need no room: {}", small.body);
+    slow.set(server.upload("", Body::empty()));
+    assert_eq!(server.upload("", part()).await.body["code"], "not_a_component", "there is room again");
 }
 
 #[tokio::test]

@@ -14,12 +14,14 @@ mod sweep;
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, RetryConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,10 @@ use tokio_util::task::TaskTracker;
 pub use key::Folder;
 pub use name::{BadName, FileName};
 pub use received::Received;
+
+/// How often, and for how long, a bucket is asked again that fails or is not there: a client waits meanwhile.
+const RETRIES: usize = 3;
+const RETRY_TIME: Duration = Duration::from_secs(10);
 
 /// Why a file was not kept, found or read.
 #[derive(Debug, thiserror::Error)]
@@ -98,9 +104,12 @@ impl Files {
     /// tools of S3 know them (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT`, …).
     ///
     /// # Errors
-    /// When the URL or the environment is no description of a bucket.
-    pub fn in_bucket(url: &str, limit: u64) -> Result<Self, FilesError> {
-        let bucket = object_store::aws::AmazonS3Builder::from_env().with_url(url).build()?;
+    /// When the URL or the environment is no description of a bucket, or the bucket cannot be read.
+    pub async fn in_bucket(url: &str, limit: u64) -> Result<Self, FilesError> {
+        let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
+        let bucket = AmazonS3Builder::from_env().with_url(url).with_retry(retry).build()?;
+        // Nothing is there; asking shows that the bucket answers and the keys are right.
+        bucket.list(Some(&Path::from("start"))).try_next().await?;
         Ok(Self::new(Arc::new(bucket), None, limit))
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::manager::limits_of;
 use super::{Guilds, lock};
 use crate::agent::Resolve;
 use crate::model::catalog::AgentEntry;
@@ -18,6 +19,7 @@ use crate::model::component::{ComponentName, ComponentRef};
 use crate::model::event;
 use crate::model::ids::Digest;
 use crate::model::json_schema::Schema;
+use crate::model::spec::AgentSpec;
 use crate::oci::{OciError, Place};
 use crate::sandbox::{self, Component, Limit, Outline, Refusal, digest_of};
 use crate::store::{ComponentRow, ComponentState, StoreError};
@@ -31,6 +33,9 @@ pub enum ComponentError {
     /// The name and version stand for another component.
     #[error("{name} is {holder}")]
     NameTaken { name: ComponentName, holder: Digest },
+    /// The name is one of those that the host gives.
+    #[error("{0} is a name of the host's own")]
+    NameReserved(ComponentName),
     #[error("{limit} components wait to be compiled")]
     Busy { limit: u64 },
     #[error("component {0} is not known")]
@@ -38,8 +43,14 @@ pub enum ComponentError {
     /// It is known and cannot be used, for this reason.
     #[error("component {component} was refused: {reason}")]
     Unusable { component: String, reason: String },
+    /// It is known, and the host could not compile it.
+    #[error("component {component} could not be compiled: {reason}")]
+    Failed { component: String, reason: String },
     #[error("component {0} is being compiled")]
     Compiling(String),
+    /// It describes another class.
+    #[error("component {digest} is of the class {its}, not {wanted}")]
+    WrongClass { digest: Digest, its: String, wanted: String },
     #[error("component {digest} is in use")]
     InUse { digest: Digest, by: Vec<String> },
     #[error(transparent)]
@@ -66,6 +77,11 @@ pub enum ComponentEvent {
         code: String,
         reason: String,
     },
+    /// The host could not compile it.
+    Failed {
+        digest: Digest,
+        reason: String,
+    },
     /// It serves the class from now on.
     Bound {
         digest: Digest,
@@ -87,12 +103,20 @@ impl ComponentEvent {
             Self::Refused { digest, code, reason } => {
                 (event::COMPONENT_REFUSED, json!({"digest": digest, "code": code, "reason": reason}))
             }
+            Self::Failed { digest, reason } => (event::COMPONENT_FAILED, json!({"digest": digest, "reason": reason})),
             Self::Bound { digest, class_name } => {
                 (event::COMPONENT_BOUND, json!({"digest": digest, "class_name": class_name}))
             }
             Self::Deleted { digest } => (event::COMPONENT_DELETED, json!({"digest": digest})),
         }
     }
+}
+
+/// A component begins with more memory than its agent may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLittleMemory {
+    pub has_mib: u64,
+    pub needs_mib: u64,
 }
 
 /// How many events a slow listener may lag.
@@ -137,15 +161,22 @@ impl Guilds {
     }
 
     /// Takes a component: checks it, keeps it, and begins to compile it unless it is
-    /// ready. `name` is given to it beside what it calls itself.
+    /// ready. `name` is given to it beside what it calls itself. Whoever asked may go: what
+    /// was begun is done.
     ///
     /// # Errors
     /// It is refused for what it is, the name is another's, too many are waiting.
     pub async fn upload_component(
         &self,
         bytes: Bytes,
-        name: Option<&ComponentName>,
+        name: Option<ComponentName>,
     ) -> Result<ComponentRow, ComponentError> {
+        let guilds = self.clone();
+        let taken = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref()).await });
+        taken.await.map_err(|error| ComponentError::Host(error.to_string()))?
+    }
+
+    async fn take_component(&self, bytes: Bytes, name: Option<&ComponentName>) -> Result<ComponentRow, ComponentError> {
         let setup = &self.0.setup;
         let (digest, outline) = self.look_at(bytes.clone()).await?;
         let known = setup.store.component(&digest).await?;
@@ -188,6 +219,9 @@ impl Guilds {
 
     async fn name(&self, name: Option<&ComponentName>, digest: &Digest) -> Result<(), ComponentError> {
         let Some(name) = name else { return Ok(()) };
+        if name.is_reserved() {
+            return Err(ComponentError::NameReserved(name.clone()));
+        }
         match self.0.setup.store.name_component(name, digest).await? {
             holder if holder == *digest => Ok(()),
             holder => Err(ComponentError::NameTaken { name: name.clone(), holder }),
@@ -208,7 +242,8 @@ impl Guilds {
         Ok(Some(UnderWay { guilds: self.clone(), digest: digest.clone() }))
     }
 
-    /// Compiles again what was being compiled when the host ended.
+    /// Compiles again what was being compiled when the host ended, and what it could not
+    /// compile before.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -216,7 +251,11 @@ impl Guilds {
         for digest in self.0.setup.store.components_to_compile().await? {
             let Some(row) = self.0.setup.store.component(&digest).await? else { continue };
             match self.begin(&digest) {
-                Ok(Some(under_way)) => self.compile(under_way, row),
+                Ok(Some(under_way)) => {
+                    let row = ComponentRow { state: ComponentState::Compiling, reason: None, ..row };
+                    self.0.setup.store.insert_component(&row).await?;
+                    self.compile(under_way, row);
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%digest, %error, "a component has to be uploaded again"),
             }
@@ -261,9 +300,13 @@ impl Guilds {
                 tracing::info!(%digest, class_name, "a component is ready");
                 self.tell(ComponentEvent::Ready { digest, class_name });
             }
-            // Nothing is known against it: it is begun again at the next start.
+            // Nothing is known against it.
             Err(Refusal::Host(reason)) => {
                 tracing::error!(%digest, reason, "a component cannot be compiled now");
+                let reason = format!("{reason}: upload it again when the host is well, or start the host again");
+                let row = ComponentRow { state: ComponentState::Failed, reason: Some(reason.clone()), ..row };
+                setup.store.insert_component(&row).await?;
+                self.tell(ComponentEvent::Failed { digest, reason });
             }
             Err(refusal) => {
                 let (code, reason) = (refusal.code(), refusal.to_string());
@@ -286,11 +329,24 @@ impl Guilds {
         Ok(())
     }
 
+    pub(super) async fn name_built_in(&self, name: &str, component: &Component) -> Result<(), StoreError> {
+        let name = ComponentName::of_the_host(name);
+        let holder = self.0.setup.store.name_component(&name, &component.digest).await?;
+        if holder != component.digest {
+            // A program that was built again under the same version.
+            tracing::info!(digest = %component.digest, %name, %holder, "the name stays with the component that had it");
+        }
+        Ok(())
+    }
+
     /// A component may call itself what another one is called; then it is known by
     /// its digest alone.
     async fn name_as_described(&self, component: &Component) -> Result<(), StoreError> {
         let description = &component.description;
         let Ok(name) = ComponentName::new(&description.name, &description.version) else { return Ok(()) };
+        if name.is_reserved() {
+            return Ok(());
+        }
         let holder = self.0.setup.store.name_component(&name, &component.digest).await?;
         if holder != component.digest {
             tracing::info!(digest = %component.digest, %name, %holder, "the name belongs to another component");
@@ -318,15 +374,42 @@ impl Guilds {
         Ok(())
     }
 
-    /// Has a component serve a class from now on. Guilds and blueprints that are
-    /// there keep what they have.
+    /// Has a component, which is ready, serve a class from now on. Guilds and blueprints
+    /// that are there keep what they have. It describes this class, or the one that the
+    /// component describes which serves it now: else what is registered of the class would
+    /// not be true.
     ///
     /// # Errors
-    /// The component is not at hand, or the database fails.
-    pub async fn bind_class(&self, class: &str, digest: &Digest) -> Result<(), StoreError> {
+    /// `WrongClass`, the component is not at hand, or the database fails.
+    pub async fn bind_class(&self, entry: &AgentEntry, digest: &Digest) -> Result<(), ComponentError> {
+        let class = &entry.class_name;
+        let its = self.component(digest).await?.class_name.unwrap_or_default();
+        if its != *class {
+            let present = match &entry.component {
+                Some(present) => self.0.setup.store.component(present).await?.and_then(|row| row.class_name),
+                None => None,
+            };
+            if present.as_ref() != Some(&its) {
+                return Err(ComponentError::WrongClass { digest: digest.clone(), its, wanted: class.clone() });
+            }
+        }
         self.0.setup.store.bind_component(class, digest).await?;
-        self.tell(ComponentEvent::Bound { digest: digest.clone(), class_name: class.to_owned() });
+        self.tell(ComponentEvent::Bound { digest: digest.clone(), class_name: class.clone() });
         Ok(())
+    }
+
+    /// The digest that a digest or a name stands for; the component need not be here.
+    ///
+    /// # Errors
+    /// `Unknown`, or the database fails.
+    pub async fn digest_of(&self, named: &str) -> Result<Digest, ComponentError> {
+        let unknown = || ComponentError::Unknown(named.to_owned());
+        match ComponentRef::parse(named).map_err(|_| unknown())? {
+            ComponentRef::Digest(digest) => Ok(digest),
+            ComponentRef::Named(name) | ComponentRef::Registry(name) => {
+                self.0.setup.store.component_named(&name).await?.ok_or_else(unknown)
+            }
+        }
     }
 
     /// A component as it is known.
@@ -385,6 +468,9 @@ impl Guilds {
             ComponentState::Refused => {
                 Err(ComponentError::Unusable { component: shown, reason: row.reason.unwrap_or_default() })
             }
+            ComponentState::Failed => {
+                Err(ComponentError::Failed { component: shown, reason: row.reason.unwrap_or_default() })
+            }
         }
     }
 
@@ -408,6 +494,16 @@ impl Guilds {
         let row = self.upload_component(bytes.into(), None).await?;
         self.name(Some(name), &row.digest).await?;
         Ok(row.digest)
+    }
+
+    /// Whether an agent, whose component is named by its digest, may have less memory than
+    /// that begins with. What is not at hand is not known to.
+    pub async fn too_little_memory(&self, agent: &AgentSpec) -> Option<TooLittleMemory> {
+        let components = &self.0.setup.components;
+        let component = components.get(&Digest::from(agent.component.as_deref()?)).await.ok()?;
+        let has_mib = limits_of(components, agent).ok()?.get(Limit::Memory);
+        let needs_mib = component.initial_memory_bytes.div_ceil(1 << 20);
+        (needs_mib > has_mib).then_some(TooLittleMemory { has_mib, needs_mib })
     }
 
     /// Whether components are being compiled.

@@ -1,20 +1,19 @@
 //! The task that manages one guild. It hears what sockets ask on the system topic
 //! and what the agents report, lets [`GuildState`] decide, and carries out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{self, Agent, Components, Handle, Report, ReportKind, Sign};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
 use crate::metrics::Metrics;
-use crate::model::clock::Clock;
-use crate::model::component::ComponentRef;
+use crate::model::clock::{Clock, read_time};
 use crate::model::health::{HealthStatus, by_latency};
 use crate::model::ids::{AgentId, Digest, UserId};
 use crate::model::message::AgentTag;
@@ -22,12 +21,13 @@ use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::model::status::{AgentStatus, GuildStatus};
 use crate::model::{event, format, topic};
 use crate::routing::GuildView;
-use crate::sandbox::{Component, Limits, MemoryBudget};
+use crate::sandbox::{Limits, MemoryBudget};
 use crate::store::{AgentKind, AgentRow, Store};
 
 use super::agents::Roster;
 use super::lock;
-use super::state::{Asked, Effect, Event, GuildState};
+use super::serving::Serving;
+use super::state::{Asked, Check, Effect, Event, GuildState};
 
 /// How often agents are looked at when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -49,8 +49,7 @@ pub struct Manager {
     pub log: GuildLog,
     pub store: Store,
     pub clock: Clock,
-    pub components: Components,
-    pub built_in: Arc<HashMap<String, Arc<Component>>>,
+    pub serving: Arc<Serving>,
     pub view: watch::Sender<Arc<GuildView>>,
     pub state: GuildState,
     pub tail: Tail,
@@ -62,7 +61,7 @@ pub struct Manager {
     pub consumers: Vec<(AgentSpec, Consumer)>,
     pub guild_memory: Arc<MemoryBudget>,
     /// Tells agents that have given up to try again.
-    pub revive: Arc<Notify>,
+    pub revive: watch::Sender<()>,
     /// Where others find the agents.
     pub roster: Roster,
     pub idle_unload: Option<Duration>,
@@ -90,10 +89,9 @@ pub(super) struct Running {
     pub(super) state: GuildState,
     pub(super) tag: AgentTag,
     pub(super) members: BTreeMap<AgentId, Member>,
-    pub(super) components: Components,
-    built_in: Arc<HashMap<String, Arc<Component>>>,
+    pub(super) serving: Arc<Serving>,
     guild_memory: Arc<MemoryBudget>,
-    revive: Arc<Notify>,
+    revive: watch::Sender<()>,
     roster: Roster,
     idle_unload: Option<Duration>,
     metrics: Metrics,
@@ -120,8 +118,7 @@ impl Manager {
             view: self.view,
             state: self.state,
             members: BTreeMap::new(),
-            components: self.components,
-            built_in: self.built_in,
+            serving: self.serving,
             guild_memory: self.guild_memory,
             revive: self.revive,
             roster: self.roster,
@@ -134,8 +131,7 @@ impl Manager {
         let begun = running.state.on(Event::Begun);
         running.carry_out(begun).await;
         for (spec, consumer) in self.consumers {
-            let component = running.resolve(&spec).await;
-            running.start_agent(spec, consumer, component);
+            running.start_agent(spec, consumer);
         }
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -165,7 +161,7 @@ impl Manager {
                 }
             };
             let Some(event) = event else { continue };
-            if event == Event::Checked {
+            if matches!(event, Event::Checked(_)) {
                 let measured = running.measure();
                 let effects = running.state.on(measured);
                 running.carry_out(effects).await;
@@ -181,70 +177,26 @@ impl Manager {
 }
 
 impl Running {
-    /// The component that serves an agent: the one its entry names, else the one the
-    /// catalog binds its class to, else a built-in one of that class.
-    pub(super) async fn resolve(&self, spec: &AgentSpec) -> Result<Arc<Component>, String> {
-        let named = match &spec.component {
-            Some(named) => Some(self.digest_of(named).await?),
-            None => match self.store.agent_entry(&spec.class_name).await {
-                Ok(entry) => entry.and_then(|entry| entry.component),
-                Err(error) => return Err(format!("the catalog cannot be read: {error}")),
-            },
-        };
-        match named {
-            Some(digest) => match self.built_in.values().find(|component| component.digest == digest) {
-                Some(component) => Ok(component.clone()),
-                None => self.components.get(&digest).await.map_err(|error| error.to_string()),
-            },
-            None => self.built_in.get(&spec.class_name).cloned().ok_or_else(|| {
-                format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
-            }),
-        }
-    }
-
-    /// The digest that a reference stands for; what stands in a registry was pulled before.
-    async fn digest_of(&self, named: &str) -> Result<Digest, String> {
-        let name = match ComponentRef::parse(named)? {
-            ComponentRef::Digest(digest) => return Ok(digest),
-            ComponentRef::Named(name) | ComponentRef::Registry(name) => name,
-        };
-        match self.store.component_named(&name).await {
-            Ok(digest) => digest.ok_or_else(|| format!("the component {name} is not on this host: upload it first")),
-            Err(error) => Err(format!("the components cannot be read: {error}")),
-        }
-    }
-
-    pub(super) fn start_agent(
-        &mut self,
-        spec: AgentSpec,
-        consumer: Consumer,
-        component: Result<Arc<Component>, String>,
-    ) {
-        let asked = spec.sandbox.clone().unwrap_or_default();
-        let idle_unload = match asked.idle_unload_s {
+    pub(super) fn start_agent(&mut self, spec: AgentSpec, consumer: Consumer) {
+        let idle_unload = match spec.sandbox.as_ref().and_then(|asked| asked.idle_unload_s) {
             None => self.idle_unload,
             Some(0) => None,
             Some(seconds) => Some(Duration::from_secs(seconds)),
-        };
-        let timeout = spec.qos.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
-        let sandbox = self.components.sandbox().clone();
-        let (limits, component) = match sandbox.ceilings().for_agent(&asked, timeout) {
-            Ok(limits) => (limits, component),
-            Err(over) => (Limits::default(), Err(over.to_string())),
         };
         let stop = self.agents_stop.child_token();
         let agent = Agent {
             spec: spec.clone(),
             log: self.log.clone(),
-            component,
-            sandbox,
-            limits,
+            find: self.serving.finder(),
+            sandbox: self.serving.components.sandbox().clone(),
+            // An agent that asks for too much finds no component.
+            limits: limits_of(&self.serving.components, &spec).unwrap_or_default(),
             guild_memory: self.guild_memory.clone(),
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             idle_unload,
             metrics: self.metrics.clone(),
-            revive: self.revive.clone(),
+            revive: self.revive.subscribe(),
             stop: stop.clone(),
             shutdown: self.shutdown.clone(),
             clock: self.clock.clone(),
@@ -283,7 +235,7 @@ impl Running {
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager was asked more than it could answer");
                 *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);
-                return Some(Event::Checked);
+                return Some(Event::Checked(None));
             }
             Err(error) => {
                 tracing::error!(%error, "the system topic cannot be read");
@@ -302,7 +254,10 @@ impl Running {
                 let name = payload.get("user_name").and_then(Value::as_str).unwrap_or_default().to_owned();
                 user.map(|user| Event::Joined { user, name })
             }
-            format::HEALTH_CHECK_REQUEST => Some(Event::Checked),
+            format::HEALTH_CHECK_REQUEST => {
+                let time_ms = payload.get("checktime").and_then(read_time);
+                Some(Event::Checked(Some(Check { request: message.id, time_ms })))
+            }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
                 Event::ParticipantsAsked(Asked { user, request: message.id, conversation_id })
@@ -328,8 +283,8 @@ impl Running {
                     }
                 }
                 Effect::Report => reports = true,
-                Effect::AskAgents => {
-                    self.beat();
+                Effect::AskAgents(check) => {
+                    self.beat(check);
                     self.ask_agents();
                 }
                 Effect::AddUser { user, name } => {
@@ -446,6 +401,16 @@ impl Member {
         }
         sign
     }
+}
+
+/// What an agent may take, as its blueprint and the operator have it.
+///
+/// # Errors
+/// It asks for more than the operator allows, in words.
+pub(super) fn limits_of(components: &Components, spec: &AgentSpec) -> Result<Limits, String> {
+    let asked = spec.sandbox.clone().unwrap_or_default();
+    let timeout = spec.qos.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    components.sandbox().ceilings().for_agent(&asked, timeout).map_err(|over| over.to_string())
 }
 
 /// The row of a user's proxy.

@@ -8,8 +8,11 @@ mod gate;
 mod manager;
 mod report;
 mod requests;
+mod serving;
 mod state;
 mod states;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +21,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,12 +45,13 @@ pub use crate::oci::OciError;
 pub use crate::sandbox::LogLevel;
 pub use crate::sandbox::Refusal as ComponentRefusal;
 pub use agents::AgentError;
-pub use component::{ComponentError, ComponentEvent, grants_of};
+pub use component::{ComponentError, ComponentEvent, TooLittleMemory, grants_of};
 pub use dead_letters::{DeadLetterError, Page};
 
 use agents::Roster;
 use gate::Gate;
 use manager::Manager;
+use serving::Serving;
 use state::GuildState;
 
 /// A guild to launch: a spec that was read and admitted.
@@ -133,7 +137,7 @@ struct Inner {
 #[derive(Clone, Default)]
 struct Seat {
     /// Wakes the agents that have given up.
-    revive: Arc<Notify>,
+    revive: watch::Sender<()>,
     agents: Roster,
     /// Set as soon as it is open.
     log: Arc<OnceLock<GuildLog>>,
@@ -182,18 +186,20 @@ impl Guilds {
         }))
     }
 
-    /// Makes components of this program available to every guild.
+    /// Makes components of this program available to every guild. Each is called
+    /// `guildhall:NAME@VERSION`, with the version of the program.
     ///
     /// # Errors
     /// When the store does not take them.
-    pub async fn add_built_in(&self, components: Vec<Arc<Component>>) -> Result<(), StoreError> {
-        for component in &components {
+    pub async fn add_built_in(&self, components: Vec<(&'static str, Arc<Component>)>) -> Result<(), StoreError> {
+        for (name, component) in &components {
             let row = component::row_of(component, self.0.setup.clock.now_ms());
             self.0.setup.store.insert_component(&row).await?;
+            self.name_built_in(name, component).await?;
         }
         let mut held = lock(&self.0.built_in);
         let mut all = HashMap::clone(&held);
-        all.extend(components.into_iter().map(|component| (component.description.class_name.clone(), component)));
+        all.extend(components.into_iter().map(|(_, component)| (component.description.class_name.clone(), component)));
         *held = Arc::new(all);
         Ok(())
     }
@@ -276,7 +282,7 @@ impl Guilds {
 
     async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
         if let Some(seat) = lock(&self.0.running).get(id) {
-            seat.revive.notify_waiters();
+            seat.revive.send_replace(());
             return Ok(false);
         }
         let store = &self.0.setup.store;
@@ -338,8 +344,11 @@ impl Guilds {
             log,
             store: setup.store.clone(),
             clock: setup.clock.clone(),
-            components: setup.components.clone(),
-            built_in: lock(&self.0.built_in).clone(),
+            serving: Arc::new(Serving {
+                store: setup.store.clone(),
+                components: setup.components.clone(),
+                built_in: lock(&self.0.built_in).clone(),
+            }),
             view,
             state,
             consumers,

@@ -199,7 +199,7 @@ impl Running {
     }
 
     fn ceilings(&self) -> SandboxCeilings {
-        self.components.sandbox().ceilings().ceilings()
+        self.serving.components.sandbox().ceilings().ceilings()
     }
 
     async fn launch(&mut self, mut spec: AgentSpec) -> Answer {
@@ -211,12 +211,12 @@ impl Running {
         if self.members.len() >= MAX_AGENTS {
             return failure("TOO_MANY", format!("a guild may have {MAX_AGENTS} agents"));
         }
-        let component = match self.resolve(&spec).await {
-            Ok(component) => component,
+        let digest = match self.serving.digest_at_hand(&spec).await {
+            Ok(digest) => digest,
             Err(reason) => return failure("AGENT_NOT_LAUNCHED", reason),
         };
         // It keeps this one, whatever serves its class later.
-        spec.component = Some(component.digest.to_string());
+        spec.component = Some(digest.into_string());
         let consumer = match self.log.consume(&id, subscriptions(&spec)).await {
             Ok(consumer) => consumer,
             Err(error) => return failure(FaultKind::HostError.name(), error.to_string()),
@@ -228,7 +228,7 @@ impl Running {
             tracing::error!(%error, agent = %id, "an agent cannot be stored");
         }
         self.refresh().await;
-        self.start_agent(spec, consumer, Ok(component));
+        self.start_agent(spec, consumer);
         reply(LAUNCHED, launched)
     }
 

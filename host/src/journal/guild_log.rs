@@ -371,11 +371,15 @@ impl GuildLog {
         }
     }
 
-    /// Forgets a consumer and its position.
+    /// Forgets a consumer: its position, what it saved, its state and its values, in
+    /// one step.
     pub fn forget_consumer(&self, agent: &AgentId) {
-        let consumer: Arc<str> = agent.as_str().into();
-        self.inner().cursors.remove(&consumer);
-        let rare = vec![Rare::ForgetConsumer { consumer }];
+        let owner = StateOwner::Agent(agent.clone());
+        let rare = vec![Rare::ForgetConsumer { consumer: agent.as_str().into(), owner: owner_column(&owner) }];
+        let mut inner = self.inner();
+        inner.cursors.remove(agent.as_str());
+        inner.states.remove(&owner);
+        self.0.values.forget(&owner);
         self.enqueue(Entry { guild: self.0.key, rare, ..Entry::default() });
     }
 

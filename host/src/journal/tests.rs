@@ -160,6 +160,33 @@ async fn a_snapshot_is_kept_until_its_consumer_is_forgotten() {
 }
 
 #[tokio::test]
+async fn who_is_forgotten_leaves_no_state_and_no_values() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(vec![message("t", json!({"n": 0}))]);
+    let delivery = take(&mut consumer).await;
+    let owner = StateOwner::Agent(agent());
+    let turn = Turn {
+        changes: [&owner, &StateOwner::Guild].map(|owner| (owner.clone(), StateChange::merge(json!({"x": 1})))).into(),
+        values: vec![keep("k", "1"), ValueWrite { owner: owner.clone(), ..keep("k", "2") }],
+        ..Turn::default()
+    };
+    consumer.commit(&delivery.message, turn).await.unwrap();
+    drop(consumer);
+    log.forget_consumer(&agent());
+    let left = |log: &GuildLog| {
+        let of = |owner: &StateOwner| (log.state(owner).to_string(), log.values().keys(owner).len());
+        (of(&owner), of(&StateOwner::Guild))
+    };
+    let wanted = (("{}".to_owned(), 0), (r#"{"x":1}"#.to_owned(), 1));
+    assert_eq!(left(&log), wanted);
+    drop(log);
+    let bench = bench.reopen(Limits::default()).await;
+    assert_eq!(left(&bench.log().await), wanted, "nor in the database");
+}
+
+#[tokio::test]
 async fn a_message_is_replaced_in_one_step() {
     let bench = Bench::new(Limits::default()).await;
     let log = bench.log().await;

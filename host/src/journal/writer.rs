@@ -64,8 +64,10 @@ pub enum Rare {
         client_id: String,
         id: MessageId,
     },
+    /// With its state and values, which are under `owner`.
     ForgetConsumer {
         consumer: Arc<str>,
+        owner: String,
     },
     /// Without data: forgotten.
     Snapshot {
@@ -199,7 +201,7 @@ fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
     let mut last: HashMap<(i64, &str), &CursorWrite> = HashMap::new();
     for entry in batch {
         for rare in &entry.rare {
-            if let Rare::ForgetConsumer { consumer } = rare {
+            if let Rare::ForgetConsumer { consumer, .. } = rare {
                 last.remove(&(entry.guild, &**consumer));
             }
         }
@@ -265,12 +267,14 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::ForgetConsumer { consumer } => {
-            for sql in [
-                "DELETE FROM cursors WHERE guild = ? AND consumer = ?",
-                "DELETE FROM snapshots WHERE guild = ? AND consumer = ?",
+        Rare::ForgetConsumer { consumer, owner } => {
+            for (sql, whose) in [
+                ("DELETE FROM cursors WHERE guild = ? AND consumer = ?", &**consumer),
+                ("DELETE FROM snapshots WHERE guild = ? AND consumer = ?", &**consumer),
+                ("DELETE FROM states WHERE guild = ? AND owner = ?", owner),
+                ("DELETE FROM keyvalues WHERE guild = ? AND owner = ?", owner),
             ] {
-                sqlx::query(sql).bind(guild).bind(&**consumer).execute(&mut *db).await?;
+                sqlx::query(sql).bind(guild).bind(whose).execute(&mut *db).await?;
             }
         }
         Rare::Snapshot { consumer, version, data: Some(data) } => {
@@ -407,8 +411,10 @@ mod tests {
             cursor: Some(CursorWrite { consumer: "a".into(), lanes: lanes.into(), tried: Default::default() }),
             ..Entry::default()
         };
-        let forget =
-            || Entry { guild: 1, rare: vec![Rare::ForgetConsumer { consumer: "a".into() }], ..Entry::default() };
+        let forget = || {
+            let rare = vec![Rare::ForgetConsumer { consumer: "a".into(), owner: "agent:a".into() }];
+            Entry { guild: 1, rare, ..Entry::default() }
+        };
         assert!(last_cursors(&[cursor("1"), forget()]).is_empty());
         let batch = [cursor("1"), forget(), cursor("2")];
         let last: Vec<_> = last_cursors(&batch).iter().map(|(_, cursor)| cursor.lanes.clone()).collect();

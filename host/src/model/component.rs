@@ -11,6 +11,8 @@ use super::read::{Mistakes, trimmed};
 /// Longest name and longest version, in bytes.
 const MAX_NAME: usize = 128;
 const MAX_VERSION: usize = 64;
+/// How the names of the host's own components begin.
+const OF_THE_HOST: &str = "guildhall:";
 /// Longest place in a registry, in bytes.
 const MAX_PLACE: usize = 512;
 
@@ -44,6 +46,18 @@ impl ComponentName {
             ));
         }
         Ok(Self { name: name.to_owned(), version: version.to_owned() })
+    }
+
+    /// What a component of the host's own is called.
+    #[must_use]
+    pub fn of_the_host(name: &str) -> Self {
+        Self { name: format!("{OF_THE_HOST}{name}"), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    /// Whether only the host may give it.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.name.get(..OF_THE_HOST.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(OF_THE_HOST))
     }
 }
 
@@ -116,5 +130,9 @@ mod tests {
         assert_eq!((named.to_string(), named.version), (place, digest));
         assert!(ComponentRef::parse("oci://ghcr.io/acme/greeter:1").unwrap_err().contains("a tag may move"));
         assert!(ComponentName::new(&"n".repeat(129), "1").unwrap_err().contains("1 to 128"));
+        let own = ComponentName::of_the_host("echo");
+        assert_eq!(ComponentName::new(&own.name, &own.version), Ok(own.clone()), "it can be written in a blueprint");
+        assert!(own.is_reserved() && ComponentName::new("GuildHall:x", "1").unwrap().is_reserved());
+        assert!(!ComponentName::new("guildhall", "1").unwrap().is_reserved());
     }
 }

@@ -22,6 +22,7 @@ pub const AGENT_SWAP_FAILED: &str = "agent.swap_failed";
 pub const COMPONENT_COMPILING: &str = "component.compiling";
 pub const COMPONENT_READY: &str = "component.ready";
 pub const COMPONENT_REFUSED: &str = "component.refused";
+pub const COMPONENT_FAILED: &str = "component.failed";
 pub const COMPONENT_BOUND: &str = "component.bound";
 pub const COMPONENT_DELETED: &str = "component.deleted";
 

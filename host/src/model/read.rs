@@ -111,7 +111,8 @@ impl Mistakes {
         self.found.extend(found.into_iter().map(placed));
     }
 
-    fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    /// Reads below a step: its mistakes are noted there.
+    pub fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.at.push(step);
         let result = read(self);
         self.at.pop();

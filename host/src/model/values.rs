@@ -93,6 +93,12 @@ impl Values {
         self.inner().put(owner, key, Some(value));
     }
 
+    /// Empties a bucket.
+    pub fn forget(&self, owner: &StateOwner) {
+        let mut inner = self.inner();
+        inner.bytes -= inner.buckets.remove(owner).map_or(0, |bucket| bucket.bytes);
+    }
+
     /// Applies the changes of a turn, in order; gives what is to be stored. A number
     /// that is none, or would be too large, stays as it is.
     pub fn apply(&self, writes: Vec<ValueWrite>) -> Vec<Written> {
@@ -164,6 +170,8 @@ mod tests {
         assert_eq!(values.held(&StateOwner::Guild), Held { keys: 1, bytes: 1 });
         assert_eq!((values.total_bytes(), values.keys(&StateOwner::Guild)), (1, vec!["b".to_owned()]));
         assert_eq!(values.held(&StateOwner::Agent("a".into())), Held::default());
+        values.forget(&StateOwner::Guild);
+        assert_eq!((values.total_bytes(), values.held(&StateOwner::Guild)), (0, Held::default()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::guest::{Guest, Phase};
 use super::lane::Begin;
 use super::limits::Limit;
 use super::registry::Component;
-use super::staged::{Emit, Staged};
+use super::staged::{Emit, Met, Staged};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
 use crate::model::values::ValueWrite;
@@ -49,6 +49,8 @@ pub struct Delivery {
 pub struct Turn {
     pub end: TurnEnd,
     pub usage: Usage,
+    /// The limit that a turn which was declined had met last.
+    pub met: Option<Met>,
 }
 
 /// How a turn ended.
@@ -115,14 +117,18 @@ impl Body {
         let began = Instant::now();
         let (body, answer, mut usage) = self.call(Call::Receive(delivery)).await;
         usage.wall = began.elapsed();
+        let mut met = None;
         let end = match answer {
             Ok(Answer::Received(Ok(()), staged, values)) => done(staged, values),
-            Ok(Answer::Received(Err(failure), ..)) => TurnEnd::Declined(failure.into()),
+            Ok(Answer::Received(Err(failure), staged, _)) => {
+                met = staged.met;
+                TurnEnd::Declined(failure.into())
+            }
             Ok(_) => unreachable!("a delivery is answered as one"),
             Err(Broken::Cancelled) => TurnEnd::Cancelled,
             Err(Broken::Fault(fault)) => TurnEnd::Broken(fault),
         };
-        (body, Turn { end, usage })
+        (body, Turn { end, usage, met })
     }
 
     /// Asks the agent how it is; only while it is idle. Has `host.stop_timeout_ms`.
@@ -212,10 +218,15 @@ pub(super) async fn start(
     }
 }
 
-/// Makes an instance, asks what it is, and drops it.
-pub(super) async fn describe(sandbox: &Inner, pre: BasePre<Guest>, guest: Guest) -> Result<export::Description, Fault> {
+/// Makes an instance, asks what it is, and drops it. Gives the bytes of memory that it
+/// had before it was asked as well.
+pub(super) async fn describe(
+    sandbox: &Inner,
+    pre: BasePre<Guest>,
+    guest: Guest,
+) -> Result<(export::Description, u64), Fault> {
     match sandbox.begin((pre, None), guest, None, Call::Describe).await.1 {
-        Ok(Answer::Description(description)) => Ok(description),
+        Ok(Answer::Description(description, memory_bytes)) => Ok((description, memory_bytes)),
         Ok(_) => unreachable!("a question for the description is answered as one"),
         Err(broken) => Err(broken.into_fault()),
     }
@@ -316,7 +327,8 @@ enum Call {
 
 /// What the export returned.
 enum Answer {
-    Description(export::Description),
+    /// With the bytes of memory that the instance had before.
+    Description(export::Description, u64),
     Started(Result<(), String>),
     Received(Result<(), types::Failure>, Staged, Vec<ValueWrite>),
     Health(export::Health),
@@ -345,7 +357,10 @@ impl Call {
         let agent = agent.guildhall_agent_agent();
         let stateful = stateful.map(Stateful::guildhall_agent_snapshot);
         Ok(match self {
-            Self::Describe => Answer::Description(agent.call_describe(store).await?),
+            Self::Describe => {
+                let memory_bytes = store.data().limiter.peak();
+                Answer::Description(agent.call_describe(store).await?, memory_bytes)
+            }
             Self::Start(properties) => Answer::Started(agent.call_start(store, &properties).await?),
             Self::Receive(Delivery { message, agent_state, guild_state }) => {
                 let guest = store.data_mut();

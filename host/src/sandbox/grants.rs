@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::imports::{self, Capability};
 use super::policy::Policy;
-use super::refusal::Refusal;
+use super::refusal::{MissingGrant, Refusal};
 use super::stdio::{LogLevel, LogLine, LogSink};
 use crate::model::origin::Origin;
 use crate::model::spec::SandboxSpec;
@@ -31,20 +31,39 @@ impl Grants {
     /// its wishes it does not get.
     ///
     /// # Errors
-    /// It imports what it may not use at all.
+    /// It imports what it may not use at all: every grant that is missing, each once.
     pub(super) fn check(&self, imported: &[String]) -> Result<(), Refusal> {
+        let mut missing: Vec<MissingGrant> = Vec::new();
         for import in imported {
             let Some(capability) = imports::capability(import) else { continue };
-            let missing = |grant: &str| Refusal::MissingCapability { import: import.clone(), grant: grant.to_owned() };
-            if !self.is_asked(capability) {
-                return Err(missing(capability.asked()));
+            let (is_asked, is_granted) = match self.is_asked(capability) {
+                true => (true, self.is_granted(capability)),
+                false => (false, self.is_grantable(capability)),
+            };
+            for (is_there, grant) in [(is_asked, capability.asked()), (is_granted, capability.granted())] {
+                if !is_there && missing.iter().all(|known| known.grant != grant) {
+                    missing.push(MissingGrant { import: import.clone(), grant });
+                }
             }
-            if !self.is_granted(capability) {
-                return Err(missing(capability.granted()));
-            }
+        }
+        if !missing.is_empty() {
+            return Err(Refusal::MissingCapability { missing });
         }
         self.tell_the_unfulfilled();
         Ok(())
+    }
+
+    /// Whether an agent that asked might be granted anything of it.
+    fn is_grantable(&self, capability: Capability) -> bool {
+        let policy = &self.policy;
+        match capability {
+            Capability::Http => !policy.http.is_empty(),
+            Capability::KeyValue => policy.keyvalue,
+            Capability::Config => policy.config,
+            Capability::Logging => policy.logging,
+            Capability::Secrets => !policy.secrets.is_empty(),
+            Capability::Reveal => !policy.reveal.is_empty(),
+        }
     }
 
     fn is_asked(&self, capability: Capability) -> bool {
@@ -177,12 +196,32 @@ mod tests {
         SandboxSpec { http: origins.iter().map(|text| text.parse().unwrap()).collect(), ..SandboxSpec::default() }
     }
 
-    fn missing(asked: SandboxSpec, settings: &[(&str, &str)], import: &str) -> Option<String> {
-        match grants(asked, settings).0.check(&[import.to_owned()]) {
-            Ok(()) => None,
-            Err(Refusal::MissingCapability { grant, .. }) => Some(grant),
+    fn all_missing(asked: SandboxSpec, settings: &[(&str, &str)], imports: &[&str]) -> Vec<&'static str> {
+        let imports: Vec<String> = imports.iter().map(|import| (*import).to_owned()).collect();
+        match grants(asked, settings).0.check(&imports) {
+            Ok(()) => Vec::new(),
+            Err(Refusal::MissingCapability { missing }) => missing.iter().map(|missing| missing.grant).collect(),
             Err(other) => panic!("{other}"),
         }
+    }
+
+    fn missing(asked: SandboxSpec, settings: &[(&str, &str)], import: &str) -> Option<String> {
+        all_missing(asked, settings, &[import]).first().map(|grant| (*grant).to_owned())
+    }
+
+    #[test]
+    fn what_is_missing_is_told_all_at_once() {
+        let imports = [
+            "wasi:http/types@0.2.6",
+            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "guildhall:agent/secrets@0.1.0",
+        ];
+        let none = all_missing(SandboxSpec::default(), &[], &imports);
+        assert_eq!(none, ["sandbox.http", "policy.http", "sandbox.keyvalue", "sandbox.secrets", "policy.secrets"]);
+        let asked = SandboxSpec { keyvalue: true, ..asking(&["https://a.example"]) };
+        let granted = [("policy.http", "https://a.example"), ("policy.keyvalue", "false")];
+        assert_eq!(all_missing(asked, &granted, &imports), ["policy.keyvalue", "sandbox.secrets", "policy.secrets"]);
     }
 
     #[test]

@@ -41,8 +41,9 @@ mod ticker;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 
 pub use bindings::export::StopReason;
@@ -58,7 +59,7 @@ pub use memory::MemoryBudget;
 pub use policy::{Policy, SecretGrant};
 pub use refusal::Refusal;
 pub use registry::{Component, Description, Format, digest_of};
-pub use staged::Emit;
+pub use staged::{Emit, Met};
 pub use stdio::{LogLevel, LogLine, LogSink};
 
 use crate::model::fault::Fault;
@@ -68,6 +69,9 @@ use crate::model::values::Values;
 
 /// How many agents a host has room for unless it is told otherwise.
 pub const DEFAULT_MAX_AGENTS: u32 = 8_000;
+
+/// How long an agent that starts waits for the room of an idle one.
+const ROOM_WITHIN: Duration = Duration::from_millis(500);
 
 /// What an operator says about the sandbox.
 #[derive(Clone, Debug)]
@@ -244,13 +248,14 @@ impl Sandbox {
         self.0.registry.forget(digest);
     }
 
-    /// Makes an instance and starts it with its properties. Must be awaited in a
-    /// tokio runtime with time. Dropping the future ends the start within a tick.
+    /// Makes an instance and starts it with its properties; in a full host once an
+    /// idle agent has made room, which is waited for half a second. Must be awaited in
+    /// a tokio runtime with time. Dropping the future ends the start within a tick.
     ///
     /// # Errors
     /// The agent refused, or broke, or lacks a grant, or the host is full.
     pub async fn start(&self, component: &Arc<Component>, mut setup: Setup) -> Result<Body, StartFault> {
-        let Ok(room) = self.0.room.clone().try_acquire_owned() else {
+        let Some(room) = self.room().await else {
             let full = classify::host_full().over(self.0.capacity.into(), None, "host.max_agents");
             return Err(StartFault::Broken(full));
         };
@@ -262,6 +267,14 @@ impl Sandbox {
             Ok(Err(refused)) => Err(StartFault::Refused(refused)),
             Err(fault) => Err(StartFault::Broken(fault)),
         }
+    }
+
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(room) = self.0.room.clone().try_acquire_owned() {
+            return Some(room);
+        }
+        self.ask_for_room();
+        tokio::time::timeout(ROOM_WITHIN, self.0.room.clone().acquire_owned()).await.ok()?.ok()
     }
 
     /// How many agents may live at once.

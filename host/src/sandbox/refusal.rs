@@ -1,11 +1,33 @@
 //! Why bytes are not taken as an agent, in words that say what would be right.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::limits::{Limit, Limits};
 use crate::model::fault::Fault;
 
-/// Why bytes are not taken as an agent.
+/// The most of what was said about a component that is told.
+pub(super) const MAX_WORDS_BYTES: usize = 4 << 10;
+/// The most of a name out of a component that is told.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The beginning of a text, with an ellipsis when there is more.
+pub(super) fn shortened(text: &str, most_bytes: usize) -> String {
+    if text.len() <= most_bytes {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(most_bytes)])
+}
+
+/// A grant that an import needs and the agent has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingGrant {
+    pub import: String,
+    pub grant: &'static str,
+}
+
+/// Why bytes are not taken as an agent. Names and words that come out of the component are cut to a length
+/// that can be told.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     #[error("{0}")]
@@ -22,8 +44,8 @@ pub enum Refusal {
     )]
     NotAnAgent { expected: String, exports: Vec<String> },
     /// An agent of it does not start.
-    #[error("the component imports `{import}` and has not the grant `{grant}`")]
-    MissingCapability { import: String, grant: String },
+    #[error("{}", in_words(missing))]
+    MissingCapability { missing: Vec<MissingGrant> },
     #[error("the component imports `{import}`, which this host does not provide: it provides {}", provided.join(", "))]
     UnknownImport { import: String, provided: Vec<String> },
     #[error("the component's {what} is {value} and may be at most {limit} (`{setting}`)")]
@@ -65,7 +87,7 @@ impl Refusal {
             Self::NotAComponent(_) | Self::Invalid(_) | Self::Host(_) => Value::Null,
             Self::UnsupportedContract { found, supported } => json!({"found": found, "supported": supported}),
             Self::NotAnAgent { expected, exports } => json!({"expected": expected, "exports": exports}),
-            Self::MissingCapability { import, grant } => json!({"import": import, "grant": grant}),
+            Self::MissingCapability { missing } => json!({"missing": missing}),
             Self::UnknownImport { import, provided } => json!({"import": import, "provided": provided}),
             Self::TooLarge { what, limit, value, setting } => {
                 json!({"what": what, "limit": limit, "value": value, "setting": setting})
@@ -73,6 +95,32 @@ impl Refusal {
             Self::CompileLimit { what, limit, setting } => json!({"what": what, "limit": limit, "setting": setting}),
             Self::Undescribed(fault) => json!(fault),
         }
+    }
+
+    /// It was built for `found`, not for what is `supported` here.
+    pub(super) fn unsupported(found: &str, supported: &str) -> Self {
+        Self::UnsupportedContract {
+            found: shortened(found, MAX_NAME_BYTES),
+            supported: shortened(supported, MAX_NAME_BYTES),
+        }
+    }
+
+    /// It exports these, and not what is `expected`.
+    pub(super) fn not_an_agent(expected: &str, exports: &[String]) -> Self {
+        let mut told: Vec<_> = exports.iter().take(MAX_LISTED).map(|name| shortened(name, MAX_NAME_BYTES)).collect();
+        if exports.len() > MAX_LISTED {
+            told.push("…".to_owned());
+        }
+        Self::NotAnAgent { expected: expected.to_owned(), exports: told }
+    }
+
+    pub(super) fn unknown_import(import: &str, provided: Vec<String>) -> Self {
+        Self::UnknownImport { import: shortened(import, MAX_NAME_BYTES), provided }
+    }
+
+    /// It does not compile, link or describe itself.
+    pub(super) fn invalid(words: &str) -> Self {
+        Self::Invalid(shortened(words, MAX_WORDS_BYTES))
     }
 
     /// Something is more than this limit allows.
@@ -102,6 +150,14 @@ impl Refusal {
                 return Self::over(limit, what, limits.get(limit), value);
             }
         }
+        for (limit, mark, what) in [
+            (Limit::Memories, "defined memories count of", "number of memories of one module"),
+            (Limit::Tables, "defined tables count of", "number of tables of one module"),
+        ] {
+            if let Some(value) = number(mark, 0) {
+                return Self::over(limit, what, limits.get(limit), value);
+            }
+        }
         if let Some(bytes) = number("minimum byte size of", 0) {
             return Self::over(
                 Limit::Memory,
@@ -114,7 +170,7 @@ impl Refusal {
             let most = limits.get(Limit::TableElements);
             return Self::over(Limit::TableElements, "least table in elements", most, elements);
         }
-        Self::Invalid(format!("the component does not fit this host: {words}"))
+        Self::invalid(&format!("the component does not fit this host: {words}"))
     }
 
     /// Compiling met this limit.
@@ -125,15 +181,14 @@ impl Refusal {
     }
 }
 
+fn in_words(missing: &[MissingGrant]) -> String {
+    let parts = missing.iter().map(|MissingGrant { import, grant }| format!("`{import}` without the grant `{grant}`"));
+    format!("the component imports {}", parts.collect::<Vec<_>>().join(", "))
+}
+
 /// The most names that a refusal lists.
 const MAX_LISTED: usize = 8;
 
 fn listed(names: &[String]) -> String {
-    match names {
-        [] => "nothing".to_owned(),
-        names => {
-            let more = if names.len() > MAX_LISTED { ", …" } else { "" };
-            format!("{}{more}", names[..names.len().min(MAX_LISTED)].join(", "))
-        }
-    }
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

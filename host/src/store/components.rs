@@ -15,6 +15,8 @@ pub enum ComponentState {
     Ready,
     /// It cannot be run; the row says why.
     Refused,
+    /// The host could not compile it, which is not the component's fault; the row says why.
+    Failed,
 }
 
 impl ComponentState {
@@ -24,12 +26,13 @@ impl ComponentState {
             Self::Compiling => "compiling",
             Self::Ready => "ready",
             Self::Refused => "refused",
+            Self::Failed => "failed",
         }
     }
 
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Compiling, Self::Ready, Self::Refused].into_iter().find(|state| state.name() == text)
+        [Self::Compiling, Self::Ready, Self::Refused, Self::Failed].into_iter().find(|state| state.name() == text)
     }
 }
 
@@ -49,7 +52,7 @@ pub struct ComponentRow {
     pub description: Value,
     /// The interfaces it wants from the host.
     pub imports: Vec<String>,
-    /// Why it was refused.
+    /// Why it was refused, or why compiling it failed.
     pub reason: Option<String>,
     /// The same for programs: `{"code", "context"}`.
     pub refusal: Option<Value>,
@@ -155,15 +158,17 @@ impl Store {
         rows.into_iter().map(Columns::read).collect()
     }
 
-    /// The digests of the components that are still to be compiled.
+    /// The digests of the components that are still to be compiled, and of those that the
+    /// host could not compile.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn components_to_compile(&self) -> Result<Vec<Digest>, StoreError> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT digest FROM components WHERE state = 'compiling' ORDER BY position, digest")
-                .fetch_all(&self.readers)
-                .await?;
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT digest FROM components WHERE state IN ('compiling', 'failed') ORDER BY position, digest",
+        )
+        .fetch_all(&self.readers)
+        .await?;
         Ok(rows.into_iter().map(|(digest,)| digest.into()).collect())
     }
 

@@ -142,6 +142,25 @@ impl Store {
         Ok(())
     }
 
+    /// The guild is one of another blueprint now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_guild_blueprint(
+        &self,
+        id: &GuildId,
+        blueprint: &BlueprintId,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE guilds SET blueprint_id = $2, updated_ms = $3 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(blueprint.as_str())
+            .bind(to_i64(now_ms))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn guild(&self, id: &GuildId) -> Result<GuildRow, StoreError> {

@@ -58,6 +58,11 @@ async fn a_guild_is_kept_whole() {
     let id = launched(&store).await;
     let row = store.guild(&id).await.unwrap();
     assert_eq!((row.status, row.created_ms, row.org.as_str()), (GuildStatus::Requested, 7, "org"));
+    store.set_guild_blueprint(&id, &"bp2".into(), 8).await.unwrap();
+    let row = store.guild(&id).await.unwrap();
+    assert_eq!((row.blueprint, row.updated_ms), (Some("bp2".into()), 8));
+    store.set_guild_blueprint(&id, &"bp".into(), 7).await.unwrap();
+    let row = store.guild(&id).await.unwrap();
     assert_eq!(row.spec, spec(id.as_str()));
     assert_eq!(row.document.to_string(), r#"{"z":1,"a":2}"#, "the order of keys is kept");
     let agents = store.agents(&id).await.unwrap();

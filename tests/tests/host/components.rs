@@ -1,58 +1,18 @@
 //! Components from strangers: each is ready or refused by name, the compiler keeps
 //! to its limits, and names and digests stay what they were.
 
+use std::path::Path;
+use std::time::Duration;
+
+use guildhall_tests::component::{agent, of as component};
+pub(super) use guildhall_tests::component::{bomb, variant};
 use guildhall_tests::rest::Answer;
 use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::faults::hostile_component;
-
-/// The same component under another digest.
-fn variant(component: &[u8], mark: &str) -> Vec<u8> {
-    let length = |length: usize| u8::try_from(length).expect("short");
-    let custom = [&[0, length(mark.len() + 1), length(mark.len())], mark.as_bytes()].concat();
-    [component, &custom].concat()
-}
-
-fn leb128(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(number & 0x7f).expect("seven bits");
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
-fn sized(id: &[u8], content: &[u8]) -> Vec<u8> {
-    [id, &leb128(content.len()), content].concat()
-}
-
-/// A component that looks like an agent, with so many functions of so many branches.
-fn bomb(functions: usize, branches: usize) -> Vec<u8> {
-    // `local.get 0`, then `(if (result i32) (local.get 0) …)` and `i32.add`, again and again.
-    let branch = [0x20, 0, 0x04, 0x7f, 0x20, 0, 0x05, 0x20, 0, 0x0b, 0x6a];
-    let body = sized(&[], &[&[0, 0x20, 0][..], &branch.repeat(branches), &[0x0b]].concat());
-    let types = sized(&[1], &[1, 0x60, 1, 0x7f, 1, 0x7f]);
-    let declared = sized(&[3], &[leb128(functions), vec![0; functions]].concat());
-    let code = sized(&[10], &[leb128(functions), body.repeat(functions)].concat());
-    let module = [&b"\0asm\x01\0\0\0"[..], &types, &declared, &code].concat();
-    let agent = agent("");
-    let (header, exports) = agent.split_at(8);
-    [header, &sized(&[1], &module), exports].concat()
-}
-
-/// A component that exports something of the contract's name, after these items.
-fn agent(items: &str) -> Vec<u8> {
-    component(&format!(r#"{items} (instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#))
-}
-
-fn component(items: &str) -> Vec<u8> {
-    wat::parse_str(format!("(component {items})")).expect("WebAssembly text")
-}
 
 fn refused(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.body["code"].as_str().unwrap_or_default())
@@ -191,6 +151,30 @@ async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_s
 }
 
 #[tokio::test]
+async fn a_host_that_is_asked_to_stop_ends_its_compiler_and_compiles_after_the_next_start() {
+    let mut host = super::host().await;
+    let made = host.rest().upload_only("", bomb(1_000, 301)).await.expect(&[202]);
+    let compiler = compiler_of(&host).await;
+    // What a terminal sends to the host's group does not reach it, as soon as it has begun.
+    eventually(DEADLINE, "the compiler to have a group of its own", async || {
+        let state = std::fs::read_to_string(format!("/proc/{compiler}/stat")).expect("it runs");
+        let group = state.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)).unwrap_or_default();
+        if group == compiler { Ok(()) } else { Err(group.to_owned()) }
+    })
+    .await;
+    host.ask_to_stop().await;
+    assert!(host.ended().await.success());
+    eventually(DEADLINE, "the compiler to end with its host", async || {
+        if is_running(&compiler) { Err(compiler.clone()) } else { Ok(()) }
+    })
+    .await;
+    host.start_again().await;
+    let path = format!("/catalog/components/{}", made["digest"].as_str().expect("a digest"));
+    let row = host.rest().get(&path).await.expect(&[200]);
+    assert!(row["state"] == "compiling" || row["refusal"]["code"] == "invalid_component", "{row}");
+}
+
+#[tokio::test]
 async fn uploads_that_wait_for_a_compiler_are_bounded() {
     let host = Host::spawn(super::options().set("host.compile_queue", 1)).await;
     host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
@@ -295,6 +279,115 @@ async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
     host.start_again().await;
     assert!(users(&host, &one).await.contains(&format!("guild {guild}")), "it is so after a restart");
     host.rest().guild_is(&guild, "running").await;
+}
+
+/// Does something at each place where compiled code of a component is or would be kept.
+pub(super) fn in_the_cache(component: &[u8], what: impl Fn(&Path)) {
+    let file = guildhall::sandbox::digest_of(component).as_str().replace("sha256:", "") + ".cwasm";
+    let folders = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).expect("hosts have been started").flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("components");
+    let engines = folders(&cache).into_iter().flat_map(|version| folders(&version));
+    engines.for_each(|engine| what(&engine.join(&file)));
+}
+
+#[tokio::test]
+async fn a_component_that_the_host_cannot_compile_has_failed_and_may_be_uploaded_again() {
+    let host = super::host().await;
+    let agent = variant(&hostile_component(), &format!("failing {}", std::process::id() % 8));
+    // Code cannot be put where a directory is.
+    in_the_cache(&agent, |path| {
+        let _ = std::fs::remove_file(path);
+        std::fs::create_dir_all(path.join("in the way")).expect("a directory");
+    });
+    let made = host.rest().upload_only("", agent.clone()).await.expect(&[202]);
+    let digest = made["digest"].as_str().expect("a digest").to_owned();
+    let failed = host.rest().compiled(&digest).await;
+    assert_eq!((&failed["state"], &failed["refusal"]), (&json!("failed"), &Value::Null), "{failed}");
+    assert!(failed["reason"].as_str().is_some_and(|words| words.contains("upload it again")), "{failed}");
+    let spec = blueprint::of(&blueprint::hostile(&digest, &json!({})), "none");
+    let answer = host.rest().post("/catalog/blueprints/", &spec).await;
+    assert_eq!(refused(&answer), (503, "component_failed"), "{}", answer.body);
+    in_the_cache(&agent, |path| std::fs::remove_dir_all(path).expect("it was made above"));
+    assert_eq!(host.rest().upload(agent).await, digest);
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_in_an_upload_leaves_no_component_that_is_compiled_for_ever() {
+    const UPLOADS: usize = 20;
+    let host = super::host().await;
+    for number in 0..UPLOADS {
+        let bytes = variant(&agent(""), &format!("hung up {number}"));
+        let mut socket = TcpStream::connect(host.rest().authority()).await.expect("the host listens");
+        let head = format!(
+            "POST /catalog/components HTTP/1.1\r\nhost: x\r\ncontent-type: application/wasm\r\ncontent-length: {}\r\n\r\n",
+            bytes.len()
+        );
+        socket.write_all(&[head.as_bytes(), &bytes].concat()).await.expect("the host reads");
+        socket.flush().await.expect("it is sent");
+        tokio::time::sleep(Duration::from_micros(200 * number as u64)).await;
+    }
+    // What is sent after them is served after them.
+    host.rest().upload_only("", variant(&agent(""), "the last")).await.expect(&[202]);
+    let rows = eventually(DEADLINE, "all to be compiled", async || {
+        let rows = host.rest().get("/catalog/components").await.expect(&[200]);
+        let is_over = rows.as_array().expect("a list").iter().all(|row| row["state"] != "compiling");
+        if is_over { Ok(rows) } else { Err(rows) }
+    })
+    .await;
+    assert!(rows.as_array().is_some_and(|rows| rows.iter().any(|row| row["state"] == "refused")), "{rows}");
+}
+
+#[tokio::test]
+async fn what_the_host_brings_along_has_names_and_a_name_will_do_wherever_a_digest_does() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let rows = rest.get("/catalog/components").await.expect(&[200]);
+    let echo = rows.as_array().expect("a list").iter().find(|row| row["class_name"] == blueprint::ECHO_CLASS);
+    let (echo, digest) = (echo.expect("an echo"), echo.expect("an echo")["digest"].clone());
+    let name = format!("guildhall:echo@{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(echo["names"], json!([name]));
+    let path = format!("/catalog/components/{name}");
+    assert_eq!(rest.get(&path).await.expect(&[200])["digest"], digest);
+    assert_eq!(rest.get(&format!("{path}/wasm")).await.status, 200);
+    rest.get("/catalog/components/guildhall:echo@0").await.expect(&[404]);
+    assert_eq!(rest.delete(&path).await.status, 409);
+    let taken = rest.upload_only("?name=guildhall:echo&version=9", hostile_component()).await;
+    assert_eq!(refused(&taken), (403, "name_reserved"), "{}", taken.body);
+
+    let hostile = rest.upload(hostile_component()).await;
+    let mut spec = blueprint::hostile(&name, &json!({}));
+    spec["agents"][0]["id"] = json!("changing");
+    let guild = rest.launch_spec(&spec).await;
+    rest.guild_is(&guild, "running").await;
+    assert_eq!(rest.guild(&guild).await["agents"][0]["component"], digest);
+    let swap = format!("/api/guilds/{guild}/agents/changing/component");
+    rest.put(&swap, &json!({"component": hostile})).await.expect(&[200]);
+    let back = rest.put(&swap, &json!({"component": name})).await.expect(&[200]);
+    assert_eq!(back["component"], digest);
+
+    let class = format!("/catalog/agents/{}/component", blueprint::HOSTILE_CLASS);
+    let answer = rest.put(&class, &json!({"component": name})).await;
+    assert_eq!(refused(&answer), (409, "wrong_class"), "{}", answer.body);
+    assert_eq!(answer.body["context"]["class_name"], blueprint::ECHO_CLASS);
+}
+
+#[tokio::test]
+async fn an_agent_with_less_memory_than_its_component_begins_with_is_refused_with_both_numbers() {
+    let host = super::host().await;
+    let digest = host.rest().upload(hostile_component()).await;
+    let category = host.rest().category().await;
+    let made = async |memory_mib: u64| {
+        let spec = blueprint::hostile(&digest, &json!({"memory_mib": memory_mib}));
+        host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, &category)).await
+    };
+    let answer = made(1).await;
+    assert_eq!(refused(&answer), (400, "invalid_spec"), "{}", answer.body);
+    let words = "begins with 2 MiB of memory, and may have 1";
+    assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{}", answer.body);
+    made(2).await.created();
 }
 
 /// A generator of numbers that says the same in each run (xorshift).

@@ -6,6 +6,7 @@ use guildhall_tests::{Chat, DEADLINE, Host, Socket, blueprint, chat, eventually,
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::components::{bomb, in_the_cache, variant};
 use super::faults::{PATIENCE, hostile_component};
 
 /// A guild of one hostile agent with these properties and this sandbox.
@@ -118,6 +119,18 @@ async fn a_restart_of_the_host_restores_and_what_cannot_be_restored_is_forgotten
     broken.ask("recall", "recalled: ").await;
     let lines = broken.host.rest().get(&broken.path("logs?level=error")).await.expect(&[200]);
     assert!(lines.to_string().contains("cannot be restored and is forgotten"), "{lines}");
+}
+
+#[tokio::test]
+async fn what_was_saved_outlives_a_limit_that_was_met_when_it_was_restored() {
+    let sandbox = json!({"idle_unload_s": 1});
+    let mut stage = stage(&json!({"restore": "loop"}), &sandbox).await;
+    stage.ask("remember tea", "ok: remembered").await;
+    stage.event("agent.unloaded").await;
+    stage.chat.say("recall");
+    stage.event("agent.restarting").await;
+    let lines = stage.host.rest().get(&stage.path("logs?level=error")).await.expect(&[200]).to_string();
+    assert!(lines.contains("cannot be restored now") && !lines.contains("is forgotten"), "{lines}");
 }
 
 #[tokio::test]
@@ -286,4 +299,112 @@ async fn events_are_told_to_the_sockets_that_ask_and_to_no_other() {
     let frames = stage.chat.system.close_code_within(Duration::from_secs(10)).await;
     assert!(frames.is_some(), "the system socket ends with the guild");
     assert!(!stage.chat.system.has_seen("guildhall.Event"), "nobody asked for events here");
+}
+
+#[tokio::test]
+async fn a_running_guild_follows_the_components_of_a_new_version_of_its_blueprint() {
+    const SAID: usize = 200;
+    let host = super::host().await;
+    let rest = host.rest();
+    let (one, two) = (rest.upload(hostile_component()).await, rest.upload(another(hostile_component(), 4)).await);
+    // The first agent has no id of its own; the second one is not changed.
+    let version = |component: &str| {
+        let mut spec = spec(component, &json!({}), &json!({}));
+        let mut still = blueprint::echo()["agents"][0].clone();
+        still["id"] = json!("still");
+        spec["agents"][0].as_object_mut().expect("an agent").remove("id");
+        spec["agents"].as_array_mut().expect("a list").push(still);
+        spec
+    };
+    let (old, new) = (rest.blueprint(&version(&one)).await, rest.blueprint(&version(&two)).await);
+    let mut other = version(&two);
+    other["agents"][0]["properties"] = json!({"sick": "warning"});
+    let other = rest.blueprint(&other).await;
+    let guild = rest.launch(&old).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    let say = async |chat: &mut Chat, text: &str, answer: &str| {
+        chat.say(text);
+        chat.socket.wait_within(PATIENCE, answer, |frame| frame::says(frame, answer)).await;
+    };
+    say(&mut chat, "remember tea", "ok: remembered").await;
+    let place = format!("/api/guilds/{guild}/blueprint");
+    let change = async |blueprint: &str| {
+        let body = json!({"blueprint_id": blueprint, "user_id": "testuser123"});
+        host.rest().put(&place, &body).await
+    };
+    for number in 0..SAID / 2 {
+        chat.say(&format!("n {number}"));
+    }
+    let answer = change(&new).await.expect(&[200]);
+    let swapped = answer["swapped"].as_array().expect("a list");
+    assert_eq!((swapped.len(), &swapped[0]["component"]), (1, &json!(two)), "{answer}");
+    for number in SAID / 2..SAID {
+        chat.say(&format!("n {number}"));
+    }
+    let last = format!("ok: n {}", SAID - 1);
+    let heard = chat.socket.collect_until(&last, |frame| frame::says(frame, &last)).await;
+    let heard: Vec<_> = heard.iter().map(frame::text).filter(|text| text.starts_with("ok: n")).collect();
+    assert_eq!(heard, (0..SAID).map(|number| format!("ok: n {number}")).collect::<Vec<_>>());
+    say(&mut chat, "recall", "recalled: tea").await;
+
+    let shown = rest.get(&format!("/catalog/guilds/{guild}/blueprints/")).await.expect(&[200]);
+    assert_eq!(shown["id"], new);
+    assert_eq!(change(&new).await.expect(&[200])["swapped"], json!([]), "there is nothing left to do");
+    let refused = change(&other).await;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("other_blueprint")), "{}", refused.body);
+    assert_eq!(refused.body["context"]["places"], json!(["agents.0.properties"]));
+    assert_eq!(change("nowhere").await.status, 404);
+    let stranger = json!({"blueprint_id": new, "user_id": "u"});
+    assert_eq!(rest.put("/api/guilds/nowhere/blueprint", &stranger).await.status, 404);
+    assert_eq!(change(&old).await.expect(&[200])["swapped"][0]["component"], one);
+    chat.stop_guild();
+    rest.guild_is(&guild, "stopped").await;
+    assert_eq!(change(&new).await.body["code"], "guild_stopped");
+}
+
+#[tokio::test]
+async fn a_relaunch_helps_an_agent_whose_component_was_gone() {
+    let mut stage = stage(&json!({}), &json!({})).await;
+    let guild = stage.chat.guild.clone();
+    stage.ask("hello", "ok: hello").await;
+    stage.host.kill().await;
+    let components = stage.host.data_dir().join("components");
+    std::fs::remove_file(components.join(format!("{}.wasm", stage.digest.replace(':', "")))).expect("it was kept");
+    stage.host.start_again().await;
+    stage.host.rest().guild_is(&guild, "error").await;
+    let socket = Socket::connect(&chat::user_url(&stage.host, &guild, "ann", "")).await;
+    socket.send(&json!({"format": "text", "payload": {"text": "are you there"}}));
+    stage.host.rest().upload(hostile_component()).await;
+    let relaunched = stage.host.rest().post(&format!("/api/guilds/{guild}/relaunch"), &json!({})).await;
+    assert_eq!(relaunched.expect(&[200])["is_relaunching"], false, "it runs already");
+    let mut socket = socket;
+    socket.wait_within(PATIENCE, "the answer", |frame| frame::says(frame, "ok: are you there")).await;
+    stage.host.rest().guild_is(&guild, "running").await;
+}
+
+#[tokio::test]
+async fn a_guild_whose_component_waits_for_a_compiler_answers_and_can_be_stopped() {
+    let mut host = super::host().await;
+    let agent = another(hostile_component(), 77);
+    let digest = host.rest().upload(agent.clone()).await;
+    let guild = host.rest().launch_spec(&spec(&digest, &json!({}), &json!({}))).await;
+    host.rest().guild_is(&guild, "running").await;
+    // As many as compile at once: they are begun again before the guild is.
+    let compilers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+    let mut bombs = Vec::new();
+    for number in 0..compilers {
+        let made = host.rest().upload_only("", variant(&bomb(4_000, 300), &format!("slow {number}"))).await;
+        bombs.push(made.expect(&[202])["digest"].as_str().expect("a digest").to_owned());
+    }
+    host.kill().await;
+    in_the_cache(&agent, |path| drop(std::fs::remove_file(path)));
+    host.start_again().await;
+    let mut system = Socket::connect(&chat::system_url(&host, &guild, "ann", "")).await;
+    system.send(&json!({"format": "participantsRequest", "payload": {"guild_id": guild}, "sender": {"id": "ann"}}));
+    system.wait_for("the participants", |frame| frame["payload"]["participants"].is_array()).await;
+    assert_eq!(host.rest().guild(&guild).await["status"], "starting");
+    system.send(&json!({"format": "stopGuildRequest", "payload": {"guild_id": guild}, "sender": {"id": "ann"}}));
+    host.rest().guild_is(&guild, "stopped").await;
+    let bomb = host.rest().get(&format!("/catalog/components/{}", bombs[0])).await.expect(&[200]);
+    assert_eq!(bomb["state"], "compiling", "it was stopped while the compilers were at work");
 }

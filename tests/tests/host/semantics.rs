@@ -2,6 +2,9 @@
 
 mod agents;
 mod lives;
+mod manager;
+mod messages;
+mod showcase;
 
 use guildhall_tests::{Chat, Host, blueprint, chat, frame};
 use serde_json::{Value, json};
@@ -130,6 +133,10 @@ async fn agents_and_rules_come_and_go_and_outlive_the_host() {
     let remove = json!({"agent_id": "p"});
     let removed = ask(&mut chat, "system_topic", &format!("{MODELS}.RemoveAgentRequest"), &remove).await;
     assert_eq!(removed["payload"]["status_code"], 200);
+    ask(&mut chat, "system_topic", &format!("{MODELS}.AgentLaunchRequest"), &launch).await;
+    let own = json!({"state_owner": "agent", "agent_id": "p", "guild_id": id});
+    let state = ask(&mut chat, "state_topic", &format!("{STATES}.StateFetchRequest"), &own).await;
+    assert_eq!(state["payload"]["state"], json!({}), "one that comes back begins anew: {state}");
     let gone = json!({"rule_hashid": added["payload"]["rule_hashid"]});
     let format = format!("{MODELS}.RemoveRoutingRuleRequest");
     assert_eq!(ask(&mut chat, "system_topic", &format, &gone).await["payload"]["status_code"], 200);

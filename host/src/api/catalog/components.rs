@@ -52,7 +52,7 @@ struct Component {
     imports: Vec<String>,
     /// What a blueprint that uses it has to ask for, and the operator to allow.
     grants: Vec<&'static str>,
-    /// Why it was refused.
+    /// Why it was refused, or why compiling it failed.
     reason: Option<String>,
     /// The same for programs: the code, and what the words speak of.
     refusal: Option<Value>,
@@ -89,13 +89,13 @@ async fn shown(api: &ApiState, row: ComponentRow) -> Result<Component, ApiError>
 async fn upload(
     State(api): State<ApiState>,
     params: Params,
-    WasmBody(bytes): WasmBody,
+    body: WasmBody,
 ) -> Result<(StatusCode, Json<Component>), ApiError> {
     let name = name(&params)?;
-    let row = api.guilds.upload_component(bytes, name.as_ref()).await?;
+    let row = api.guilds.upload_component(body.bytes.clone(), name).await?;
     let status = match row.state {
         ComponentState::Compiling => StatusCode::ACCEPTED,
-        ComponentState::Ready | ComponentState::Refused => StatusCode::OK,
+        ComponentState::Ready | ComponentState::Refused | ComponentState::Failed => StatusCode::OK,
     };
     Ok((status, Json(shown(&api, row).await?)))
 }
@@ -133,7 +133,7 @@ async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Component>>, ApiEr
 /// they are over.
 async fn one(
     State(api): State<ApiState>,
-    Path(digest): Path<Digest>,
+    Path(named): Path<String>,
     params: Params,
 ) -> Result<Json<Component>, ApiError> {
     let wait = match params.one("wait").map(str::parse) {
@@ -145,12 +145,12 @@ async fn one(
             return Err(ApiError::Invalid(vec![FieldError::new("value_error", loc, words, json!(params.one("wait")))]));
         }
     };
-    let row = api.guilds.settled_component(&digest, wait).await?;
+    let row = api.guilds.settled_component(&api.guilds.digest_of(&named).await?, wait).await?;
     Ok(Json(shown(&api, row).await?))
 }
 
-async fn wasm(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result<Response, ApiError> {
-    let row = api.guilds.component(&digest).await?;
+async fn wasm(State(api): State<ApiState>, Path(named): Path<String>) -> Result<Response, ApiError> {
+    let row = api.guilds.component(&api.guilds.digest_of(&named).await?).await?;
     let file = api.guilds.component_bytes(&row.digest).await?;
     let kind = [(header::CONTENT_TYPE, "application/wasm".to_owned()), (header::CONTENT_LENGTH, row.size.to_string())];
     let parts = stream::try_unfold(file, async |mut file| {
@@ -164,7 +164,7 @@ async fn wasm(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result
 /// How much of a component is in memory while it is sent.
 const PART_BYTES: usize = 64 << 10;
 
-async fn delete(State(api): State<ApiState>, Path(digest): Path<Digest>) -> Result<StatusCode, ApiError> {
-    api.guilds.delete_component(&digest).await?;
+async fn delete(State(api): State<ApiState>, Path(named): Path<String>) -> Result<StatusCode, ApiError> {
+    api.guilds.delete_component(&api.guilds.digest_of(&named).await?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -33,6 +33,16 @@ impl ApiError {
                 Refusal::new(format!("The body is larger than {limit} bytes"), "too_large")
                     .hint(format!("the operator sets the limit with {setting}")),
             ),
+            Self::NoRoom { limit, setting } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
+                    .hint(format!("try again later; the operator sets the limit with {setting}"))
+                    .about(json!({"limit": limit, "setting": setting})),
+            ),
+            Self::TooSlow { within } => (
+                StatusCode::REQUEST_TIMEOUT,
+                Refusal::new(format!("The body took more than {} seconds", within.as_secs()), "too_slow"),
+            ),
             Self::NotWasm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Refusal::new("A component is sent as application/wasm", "not_wasm")
@@ -82,6 +92,21 @@ impl ApiError {
             Self::MayNotLaunch => {
                 (StatusCode::FORBIDDEN, Refusal::new("Insufficient permissions to launch", "may_not_launch"))
             }
+            Self::OtherBlueprint(places) => (
+                StatusCode::CONFLICT,
+                Refusal::new(
+                    format!("The blueprint changes more than components: {}", places.join(", ")),
+                    "other_blueprint",
+                )
+                .hint("launch a guild of it: a running one only follows the components of its agents")
+                .about(json!({"places": places})),
+            ),
+            Self::SwapsFailed { swapped, failed } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::new(format!("{} agents keep the components they have", failed.len()), "swap_failed")
+                    .hint("ask again when the reasons are gone; those that were swapped are not touched again")
+                    .about(json!({"swapped": swapped, "failed": failed})),
+            ),
             Self::GuildStopped => (StatusCode::BAD_REQUEST, Refusal::new("Guild is already stopped", "guild_stopped")),
             Self::Component(error) => component(error),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, Refusal::new("Not ready", "not_ready")),
@@ -193,6 +218,16 @@ fn component(error: ComponentError) -> (StatusCode, Refusal) {
             let about = json!({"name": name.name, "version": name.version, "digest": holder});
             (StatusCode::CONFLICT, Refusal::new(words, "name_taken").hint("give it another version").about(about))
         }
+        ComponentError::NameReserved(name) => (
+            StatusCode::FORBIDDEN,
+            Refusal::new(format!("{name} is a name that the host alone gives"), "name_reserved")
+                .hint("give it a name of your own"),
+        ),
+        ComponentError::WrongClass { digest, its, wanted } => (
+            StatusCode::CONFLICT,
+            Refusal::new(format!("Component {digest} is of the class {its}, not {wanted}"), "wrong_class")
+                .about(json!({"class_name": its})),
+        ),
         ComponentError::Busy { limit } => {
             let words = format!("{limit} components wait to be compiled, and no more may");
             let answer = Refusal::new(words, "compile_queue_full");
@@ -207,6 +242,11 @@ fn component(error: ComponentError) -> (StatusCode, Refusal) {
         ComponentError::Unusable { component, reason } => (
             StatusCode::BAD_REQUEST,
             Refusal::new(format!("Component {component} was refused: {reason}"), "component_refused"),
+        ),
+        ComponentError::Failed { component, reason } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::new(format!("Component {component} could not be compiled: {reason}"), "component_failed")
+                .hint("upload it again with POST /catalog/components"),
         ),
         ComponentError::Compiling(component) => (
             StatusCode::CONFLICT,

@@ -10,6 +10,7 @@ use super::schemas as s;
 pub fn all() -> Vec<Op> {
     [
         guilds(),
+        running::versions(),
         running::dead_letters(),
         files(),
         running::agents_at_work(),
@@ -37,7 +38,7 @@ fn guilds() -> Vec<Op> {
             post("/api/guilds", "createGuild", "Launch a guild of a spec")
                 .takes::<s::LaunchGuildReq>()
                 .gives::<s::IdInfo>(201)
-                .fails([409]),
+                .fails([409, 503]),
             get("/api/guilds", "listGuilds", "All guilds, oldest first").gives_list::<s::GuildListed>(200),
             get(
                 "/api/guilds/{guild_id}",
@@ -63,7 +64,7 @@ fn guilds() -> Vec<Op> {
             )
             .takes::<s::LaunchGuildFromBlueprintRequest>()
             .gives::<s::IdInfo>(201)
-            .fails([403, 404, 409]),
+            .fails([403, 404, 409, 503]),
         ],
     )
 }
@@ -111,7 +112,7 @@ fn agents() -> Vec<Op> {
             post("/catalog/agents", "registerAgent", "Register an agent class")
                 .takes::<s::AgentEntryInput>()
                 .gives_nothing(201)
-                .fails([409]),
+                .fails([409, 503]),
             get("/catalog/agents", "getAgents", "Agent classes by name")
                 .optional("class_names", texts(), "Only these")
                 .gives_map_of::<s::AgentEntryOutput>(200),
@@ -140,7 +141,7 @@ fn components() -> Vec<Op> {
                 .takes_bytes("application/wasm")
                 .gives::<s::Component>(200)
                 .gives::<s::Component>(202)
-                .fails([409, 413, 415, 422, 503]),
+                .fails([403, 409, 413, 415, 422, 503]),
             get("/catalog/components", "listComponents", "All components").gives_list::<s::Component>(200),
             get("/catalog/components/{digest}", "getComponent", "A component")
                 .optional("wait", number(), "Seconds, at most 30, to wait while it is compiled")
@@ -159,7 +160,7 @@ fn components() -> Vec<Op> {
             )
             .takes::<s::ComponentBinding>()
             .gives_nothing(204)
-            .fails([404, 409]),
+            .fails([404, 409, 503]),
         ],
     )
 }
@@ -193,7 +194,8 @@ fn blueprints() -> Vec<Op> {
         [
             post("/catalog/blueprints/", "createBlueprint", "Make a blueprint")
                 .takes::<s::BlueprintCreate>()
-                .gives::<s::IdInfo>(201),
+                .gives::<s::IdInfo>(201)
+                .fails([409, 503]),
             get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "A blueprint")
                 .gives::<s::BlueprintDetailsResponse>(200)
                 .fails([404]),

@@ -273,7 +273,7 @@ pub struct AgentEntryShort {
     properties_schema: Option<BTreeMap<String, Value>>,
     #[schema(nullable = false)]
     dependencies: Option<Vec<AgentDependencyInput>>,
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    /// A digest, or `name@version`.
     component: Option<String>,
 }
 
@@ -352,7 +352,7 @@ pub struct Component {
     imports: Vec<String>,
     /// What a blueprint that uses it has to ask for, and the operator to allow.
     grants: Vec<String>,
-    /// Why it was refused.
+    /// Why it was refused, or why compiling it failed.
     #[schema(required = true)]
     reason: Option<String>,
     /// The same for programs.
@@ -382,6 +382,7 @@ enum ComponentState {
     Compiling,
     Ready,
     Refused,
+    Failed,
 }
 
 // Boards

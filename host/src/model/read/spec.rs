@@ -14,15 +14,14 @@ use super::{
     whole_or_not,
 };
 use crate::model::component::ComponentRef;
-use crate::model::ids::{AgentId, Digest, random_id};
+use crate::model::ids::{AgentId, random_id};
 use crate::model::notation::repr;
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
-pub use sandbox::SandboxCeilings;
+pub use sandbox::{SandboxCeilings, sandbox};
 
 use rules::predicates;
-use sandbox::sandbox;
 
 /// Longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
@@ -116,14 +115,6 @@ fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
 
 fn properties(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
     if value.is_null() { object(|_| None)(value, mistakes) } else { free(value, mistakes) }
-}
-
-/// `sha256:` and 64 lower-case hex digits.
-pub fn digest(value: &Value, mistakes: &mut Mistakes) -> Option<Digest> {
-    match ComponentRef::parse(&trimmed(value, mistakes)?) {
-        Ok(ComponentRef::Digest(digest)) => Some(digest),
-        Ok(_) | Err(_) => mistakes.refuse("a component is named by its digest, sha256: and 64 hex digits", value),
-    }
 }
 
 fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {

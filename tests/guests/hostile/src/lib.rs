@@ -49,7 +49,7 @@ pub struct Props {
     sick: Option<String>,
     /// What it does when it is to be saved: `loop`, `fail` or `big`.
     save: Option<String>,
-    /// What it does when it is to be restored: `trap` or `fail`.
+    /// What it does when it is to be restored: `trap`, `loop` or `fail`.
     restore: Option<String>,
 }
 
@@ -232,6 +232,7 @@ impl Stateful for Hostile {
     fn restore(&mut self, _version: &str, data: &[u8]) -> Result<(), String> {
         match self.restore.as_deref() {
             Some("trap") => panic!("told to trap at restore"),
+            Some("loop") => spin(),
             Some("fail") => Err("told not to restore".into()),
             _ => {
                 self.remembered = String::from_utf8(data.into()).map_err(|error| error.to_string())?;

@@ -45,6 +45,20 @@ impl Server {
         self.status("VmRSS:")
     }
 
+    /// Resident memory once it has stopped to shrink; waits half a minute at most.
+    pub async fn settled(self) -> u64 {
+        let mut least = self.rss();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let now = self.rss();
+            if now + now / 100 > least {
+                break;
+            }
+            least = now;
+        }
+        self.rss()
+    }
+
     pub fn report_memory(self, report: &mut Report) {
         report.number("server_rss", self.rss() as f64 / f64::from(1 << 20), "MiB");
         report.number("server_rss_peak", self.status("VmHWM:") as f64 / f64::from(1 << 20), "MiB");

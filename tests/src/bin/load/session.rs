@@ -78,6 +78,11 @@ fn system_url(authority: &str, guild: &str, user: &str) -> String {
     format!("ws://{authority}/ws/guilds/{guild}/syscomms/{user}")
 }
 
+/// A system socket that also gets what happens.
+pub async fn events(authority: &str, guild: &str) -> anyhow::Result<Socket> {
+    connect(&format!("{}?events=1", system_url(authority, guild, "monitor"))).await
+}
+
 async fn connect(url: &str) -> anyhow::Result<Socket> {
     let (socket, _) =
         tokio_tungstenite::connect_async_with_config(url, None, true).await.with_context(|| url.to_owned())?;

@@ -10,11 +10,13 @@ use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::report::Report;
 use crate::session::Session;
 
-/// What stands before the number of a message, and before that of its echo.
+/// What stands before the number of a message, and before that of its echo, which is
+/// `Echo: ~~…` or `ok: ~~…`.
 const HEAD: &str = r#"{"format":"text","payload":{"text":"~~"#;
-const MARK: &str = "Echo: ~~";
+const MARK: &str = ": ~~";
 const DIGITS: usize = 10;
 const TAIL: &str = r#""}}"#;
 /// How long to wait for the last echoes.
@@ -28,6 +30,8 @@ pub struct Plan {
     pub until: Instant,
     pub in_flight: usize,
     pub bytes: usize,
+    /// How long to wait between messages.
+    pub pause: Duration,
 }
 
 /// An empty histogram of microseconds, up to ten minutes, of three digits.
@@ -65,6 +69,15 @@ impl Outcome {
         self.duplicated += other.duplicated;
         self.out_of_order += other.out_of_order;
         self.errors += other.errors;
+    }
+
+    pub fn report(&self, report: &mut Report) {
+        report.count("sent", self.sent);
+        report.count("received", self.received);
+        report.count("lost", self.sent - self.received);
+        report.count("duplicated", self.duplicated);
+        report.count("out_of_order", self.out_of_order);
+        report.count("errors", self.errors);
     }
 }
 
@@ -138,17 +151,20 @@ fn number(text: &str) -> Option<usize> {
 }
 
 /// Chats by the plan, then waits for the last echoes.
-pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<Outcome> {
+pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<(Session, Outcome)> {
     let mut book = Book::new(plan);
     let socket = &mut session.socket;
     let mut end = std::pin::pin!(sleep_until(plan.until));
+    let mut next_at = plan.start;
     loop {
-        while book.in_flight() < plan.in_flight {
+        while book.in_flight() < plan.in_flight && (plan.pause.is_zero() || Instant::now() >= next_at) {
             let message = book.next_message();
             socket.feed(message).await?;
+            next_at = Instant::now() + plan.pause;
         }
         socket.flush().await?;
         tokio::select! {
+            () = sleep_until(next_at), if book.in_flight() < plan.in_flight => {}
             message = socket.next() => match message {
                 Some(message) => book.take(&message?),
                 None => bail!("the host has closed a user's socket"),
@@ -175,13 +191,14 @@ pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<Outcome> {
     while let Ok(Some(message)) = timeout(Duration::from_millis(200), socket.next()).await {
         book.take(&message?);
     }
-    Ok(book.outcome)
+    Ok((session, book.outcome))
 }
 
-/// Says one thing and waits for its echo.
-pub async fn echo_once(mut session: Session) -> anyhow::Result<Session> {
+/// Says one thing and waits for its echo; gives how long it took.
+pub async fn echo_once(mut session: Session) -> anyhow::Result<(Session, Duration)> {
     let now = Instant::now();
-    let mut book = Book::new(Plan { start: now, measure_from: now, until: now, in_flight: 1, bytes: 300 });
+    let plan = Plan { start: now, measure_from: now, until: now, in_flight: 1, bytes: 300, pause: Duration::ZERO };
+    let mut book = Book::new(plan);
     let message = book.next_message();
     session.socket.send(message).await?;
     let echo = async {
@@ -194,7 +211,27 @@ pub async fn echo_once(mut session: Session) -> anyhow::Result<Session> {
         Ok(())
     };
     timeout(PATIENCE, echo).await??;
-    Ok(session)
+    Ok((session, now.elapsed()))
+}
+
+/// Says one thing to so many agents; gives how many of them did not echo it in time.
+pub async fn echoes_of_one(mut session: Session, agents: usize) -> anyhow::Result<u64> {
+    let frame = format!("{HEAD}{:0DIGITS$} {TAIL}", 0);
+    session.socket.send(Message::text(frame)).await?;
+    let mut unanswered = agents as u64;
+    let echoes = async {
+        while unanswered > 0 {
+            match session.socket.next().await {
+                Some(message) => unanswered -= u64::from(message?.to_text().is_ok_and(|text| number(text).is_some())),
+                None => bail!("the host has closed a user's socket"),
+            }
+        }
+        Ok(())
+    };
+    if let Ok(ended) = timeout(PATIENCE, echoes).await {
+        ended?;
+    }
+    Ok(unanswered)
 }
 
 #[cfg(test)]
@@ -203,11 +240,12 @@ mod tests {
 
     fn book() -> Book {
         let start = Instant::now();
-        Book::new(Plan { start, measure_from: start, until: start + PATIENCE, in_flight: 8, bytes: 300 })
+        let pause = Duration::ZERO;
+        Book::new(Plan { start, measure_from: start, until: start + PATIENCE, in_flight: 8, bytes: 300, pause })
     }
 
     fn echo(message: &Message) -> Message {
-        Message::text(message.to_text().unwrap().replace("~~", MARK))
+        Message::text(message.to_text().unwrap().replace("~~", "Echo: ~~"))
     }
 
     #[test]

@@ -31,8 +31,22 @@ pub(super) fn agents_at_work() -> Vec<Op> {
             )
             .takes::<r::ComponentChoice>()
             .gives::<r::ComponentSwapped>(200)
-            .fails([404, 409]),
+            .fails([404, 409, 503]),
         ],
+    )
+}
+
+pub(super) fn versions() -> Vec<Op> {
+    tagged(
+        "guilds",
+        [put(
+            "/api/guilds/{guild_id}/blueprint",
+            "changeGuildBlueprint",
+            "Have a running guild go on with the components of another version of its blueprint",
+        )
+        .takes::<r::BlueprintChoice>()
+        .gives::<r::BlueprintChanged>(200)
+        .fails([403, 404, 409, 503])],
     )
 }
 

@@ -44,7 +44,7 @@ pub struct MessageRef {
 
 #[derive(ToSchema)]
 pub struct ComponentChoice {
-    /// Its digest, `sha256:…`.
+    /// A digest, `sha256:…`, or `name@version`.
     component: String,
 }
 
@@ -52,6 +52,21 @@ pub struct ComponentChoice {
 pub struct ComponentSwapped {
     agent_id: String,
     component: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintChoice {
+    blueprint_id: String,
+    /// Who may launch it.
+    user_id: String,
+}
+
+#[derive(ToSchema)]
+pub struct BlueprintChanged {
+    guild_id: String,
+    blueprint_id: String,
+    /// The agents that had another component.
+    swapped: Vec<ComponentSwapped>,
 }
 
 #[derive(ToSchema)]

@@ -230,14 +230,10 @@ fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
         }
         Some(other) => repr(other),
     };
-    let found = match kind.as_str() {
-        "jsonata_fn" => document(value, &[], object(|f| expression(f, Language::Jsonata))),
-        "cel_fn" => document(value, &[], object(|f| expression(f, Language::Cel))),
-        "type_equals" => document(
-            value,
-            &[],
-            object(|f| Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? })),
-        ),
+    let language = match kind.as_str() {
+        "jsonata_fn" => Some(Language::Jsonata),
+        "cel_fn" => Some(Language::Cel),
+        "type_equals" => None,
         _ => {
             let msg =
                 format!("Input tag '{kind}' found using {WHO_SAYS} does not match any of the expected tags: {KINDS}");
@@ -245,13 +241,11 @@ fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
             return mistakes.note_with("union_tag_invalid", msg, value, ctx);
         }
     };
-    match found {
-        Ok(predicate) => Some(predicate),
-        Err(found) => {
-            mistakes.note_all(&kind, found);
-            None
-        }
-    }
+    let read = object(|f| match language {
+        Some(language) => expression(f, language),
+        None => Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? }),
+    });
+    mistakes.inside(kind.as_str().into(), |mistakes| read(value, mistakes))
 }
 
 fn expression(f: &mut Fields<'_, '_>, language: Language) -> Option<Predicate> {

@@ -1,0 +1,244 @@
+//! An agent's task with what it may meet of the host's own mistakes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::handle::Handle;
+use super::life::Started;
+use super::logs::LogWriter;
+use super::runner::{Agent, Find, Flow, Life, Rest, Runner};
+use super::*;
+use crate::journal::{Delivery, Durability, GuildLog, Journal, Limits as JournalLimits, Retention, Tries};
+use crate::metrics::Metrics;
+use crate::model::clock::Clock;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::health::HealthStatus;
+use crate::model::ids::{GuildId, MessageId};
+use crate::model::message::{AgentTag, Message, Topics, raw_json};
+use crate::model::read::document;
+use crate::model::read::spec::agent;
+use crate::model::spec::RoutingSlip;
+use crate::model::topic;
+use crate::routing::{GuildView, subscriptions};
+use crate::sandbox::{Component, Limits, MemoryBudget, Sandbox, SandboxConfig, digest_of};
+
+struct Bench {
+    sandbox: Sandbox,
+    log: GuildLog,
+    clock: Clock,
+    revive: watch::Sender<()>,
+    stop: CancellationToken,
+    _dir: TempDir,
+}
+
+/// What a test holds of a runner that has no task.
+struct Held {
+    runner: Runner,
+    _handle: Handle,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::at(Clock::system()).await
+    }
+
+    async fn at(clock: Clock) -> Self {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("journal.db");
+        let limits = JournalLimits::default();
+        let journal =
+            Journal::open(&file, Durability::None, limits, Retention::default(), clock.clone()).await.unwrap();
+        let sandbox = Sandbox::new(SandboxConfig { max_agents: 2, ..SandboxConfig::default() }).unwrap();
+        let log = journal.guild(&GuildId::from("g")).await.unwrap();
+        Self { sandbox, log, clock, revive: watch::Sender::default(), stop: CancellationToken::new(), _dir: dir }
+    }
+
+    async fn runner(&self, find: Find) -> Held {
+        let (writer, reader) = LogWriter::new(self.clock.clone());
+        let (handle, commands) = Handle::new(reader);
+        let runner = Runner::new(self.agent(find).await, commands, handle.pulse.clone(), writer);
+        Held { runner, _handle: handle }
+    }
+
+    /// Has something said to the agent, which takes it.
+    async fn said(&self, runner: &mut Runner, ttl: Option<i64>) -> Delivery {
+        let (sender, topics) = (AgentTag::new("s", "S"), Topics::One("t".into()));
+        let said = Message { ttl, ..Message::draft(sender, topics, "text", raw_json(&json!({}))) };
+        self.log.publish(vec![said]).await.unwrap();
+        runner.agent.consumer.next().await.unwrap()
+    }
+
+    /// The only dead letter.
+    async fn letter(&self) -> String {
+        let letters = [topic::DEAD_LETTERS.to_owned()];
+        let (letters, _) = self.log.history(&letters, MessageId::default(), 10).await.unwrap();
+        assert_eq!(letters.len(), 1);
+        letters[0].payload.get().to_owned()
+    }
+
+    async fn echo(&self) -> Arc<Component> {
+        let (_, bytes) = crate::server::built_in::BUILT_IN.iter().find(|(name, _)| *name == "echo").unwrap();
+        let bytes: Arc<[u8]> = (*bytes).into();
+        self.sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await.unwrap()
+    }
+
+    async fn agent(&self, find: Find) -> Agent {
+        let spec = json!({"id": "a", "name": "A", "description": "d", "class_name": "c.C", "additional_topics": ["t"]});
+        let ceilings = Limits::default().ceilings();
+        let spec = document(&spec, &[], |value, mistakes| agent(value, mistakes, &ceilings)).unwrap();
+        let view = GuildView {
+            id: GuildId::from("g"),
+            name: "G".to_owned(),
+            routes: Arc::new(RoutingSlip::default()),
+            agents: vec![spec.clone()],
+            users: Vec::new(),
+            hop_limit: 10,
+            conversation_history: 0,
+        };
+        Agent {
+            log: self.log.clone(),
+            consumer: self.log.consume(&spec.id, subscriptions(&spec)).await.unwrap(),
+            find,
+            sandbox: self.sandbox.clone(),
+            limits: Limits::default(),
+            guild_memory: MemoryBudget::new(1 << 30),
+            view: watch::channel(Arc::new(view)).1,
+            reports: mpsc::unbounded_channel().0,
+            idle_unload: None,
+            metrics: Metrics::new().unwrap(),
+            revive: self.revive.subscribe(),
+            stop: self.stop.clone(),
+            shutdown: CancellationToken::new(),
+            clock: self.clock.clone(),
+            spec,
+        }
+    }
+}
+
+async fn until(handle: &Handle, status: HealthStatus) {
+    let is_it = async {
+        while handle.pulse().sign().status != status {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), is_it)
+        .await
+        .unwrap_or_else(|_| panic!("{:?}", handle.pulse().sign()));
+}
+
+/// Finds no component.
+fn nobody() -> Find {
+    Arc::new(|_| Box::pin(std::future::ready(Err("none".to_owned()))))
+}
+
+#[tokio::test]
+async fn an_agent_whose_task_panics_is_restarted_and_one_that_finds_nothing_asks_again_when_revived() {
+    let bench = Bench::new().await;
+    let (echo, asked) = (bench.echo().await, Arc::new(AtomicUsize::new(0)));
+    let find: Find = Arc::new(move |_| {
+        let (echo, asked) = (echo.clone(), asked.fetch_add(1, Ordering::SeqCst));
+        Box::pin(async move {
+            match asked {
+                0 => panic!("a mistake"),
+                1 => Err("not here".to_owned()),
+                _ => Ok(echo),
+            }
+        })
+    });
+    let tasks = TaskTracker::new();
+    let handle = spawn(bench.agent(find).await, &tasks);
+    until(&handle, HealthStatus::Error).await;
+    assert_eq!(handle.pulse().sign().detail.as_deref(), Some("not here"), "the second time, after a restart");
+    bench.revive.send_replace(());
+    until(&handle, HealthStatus::Ok).await;
+    bench.stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+#[tokio::test]
+async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() {
+    let bench = Bench::new().await;
+    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let mut delivery = bench.said(&mut runner, None).await;
+    for broken in 1..=2 {
+        runner.at_work = Some(delivery);
+        runner.panicked(&"what it was");
+        delivery = runner.trying.take().expect("it is tried again");
+        assert_eq!(delivery.tries.broken, broken);
+        assert!(
+            matches!((runner.rest, &runner.life), (Rest::Until(_), Life::Due(_))),
+            "after a pause, with a new instance"
+        );
+    }
+    runner.at_work = Some(delivery);
+    runner.panicked(&"what it was");
+    assert!(runner.trying.is_none());
+    let letter = bench.letter().await;
+    assert!(
+        letter.contains("host_error") && !letter.contains("what it was"),
+        "its words are for the host's log: {letter}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_whose_time_is_over_when_it_is_tried_again_is_a_dead_letter() {
+    let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
+    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let delivery = bench.said(&mut runner, Some(5)).await;
+    let again = Delivery { tries: Tries { broken: 0, declined: 1 }, ..delivery };
+    bench.clock.set(1_800_000_006_000);
+    assert!(runner.attempt(again).await == Flow::On);
+    let letter = bench.letter().await;
+    assert!(letter.contains("expired") && letter.contains("5000"), "{letter}");
+}
+
+#[tokio::test]
+async fn only_a_full_host_asks_for_room() {
+    let bench = Bench::new().await;
+    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let is_asked = async || tokio::time::timeout(Duration::from_millis(20), bench.sandbox.wants_room()).await.is_ok();
+    runner.no_room(&Fault::new(FaultKind::HostError, "out of order"));
+    assert!(!is_asked().await);
+    runner.no_room(&Fault::new(FaultKind::HostFull, "full"));
+    assert!(is_asked().await);
+}
+
+#[tokio::test]
+async fn a_swap_for_which_nobody_waits_any_more_does_not_happen() {
+    let bench = Bench::new().await;
+    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let (answer, answered) = oneshot::channel();
+    drop(answered);
+    runner.swap(bench.echo().await, answer).await;
+    assert!(runner.component.is_none() && matches!(runner.life, Life::Due(_)));
+    let (answer, answered) = oneshot::channel();
+    runner.swap(bench.echo().await, answer).await;
+    drop(answered);
+    assert!(runner.component.is_some() && matches!(runner.life, Life::Live(_)));
+}
+
+#[tokio::test]
+async fn an_agent_that_comes_back_from_being_idle_was_healthy_all_the_while() {
+    let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
+    let echo = bench.echo().await;
+    let find: Find = Arc::new(move |_| Box::pin(std::future::ready(Ok(echo.clone()))));
+    let Held { mut runner, _handle } = bench.runner(find).await;
+    for _ in 0..3 {
+        runner.budget.charge(bench.clock.now_ms(), 0.5);
+    }
+    runner.start(Started::Restart).await;
+    bench.clock.set(1_800_000_059_000);
+    runner.unload().await;
+    assert!(matches!(runner.life, Life::Unloaded));
+    runner.start(Started::Message).await;
+    bench.clock.set(1_800_000_061_000);
+    assert_eq!(runner.budget.charge(bench.clock.now_ms(), 0.5), Some(Duration::from_secs(1)), "it is full again");
+}

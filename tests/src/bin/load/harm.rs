@@ -1,0 +1,238 @@
+//! Bad neighbours: guilds of the hostile guest and uploads that are costly to
+//! compile, beside users who chat. Quiet and hostile rounds take turns in one run,
+//! so that what else the machine does falls on both.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::bail;
+use futures_util::{SinkExt, StreamExt};
+use guildhall_tests::{Rest, blueprint, component};
+use hdrhistogram::Histogram;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::Arguments;
+use crate::chat::{Crowd, Round};
+use crate::process::Server;
+use crate::report::Report;
+use crate::session::{self, Session};
+use crate::user;
+
+/// What a bad neighbour does, again and again.
+#[derive(Clone, Debug)]
+pub enum Harm {
+    /// What the hostile guest is told.
+    Order(String),
+    /// Uploads a component that is like others.
+    Upload,
+    /// Uploads a component that takes long to compile.
+    Bomb,
+}
+
+impl FromStr for Harm {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "upload" => Self::Upload,
+            "bomb" => Self::Bomb,
+            order => Self::Order(order.to_owned()),
+        })
+    }
+}
+
+/// Chats by turns alone and beside bad neighbours.
+pub async fn alternate(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow::Result<Report> {
+    let echo = rest.blueprint(&blueprint::echo()).await;
+    let mut crowd = Crowd::gather(rest, &echo, arguments.guilds, arguments.users, arguments.in_flight).await?;
+    let mut hogs = Hogs::gather(arguments, rest).await?;
+    // What is paid once: code, pools, buffers of the database.
+    crowd.round(arguments, Some(server)).await?;
+    let (mut quiet, mut hostile, mut ratios) = (Side::new(), Side::new(), Vec::new());
+    let mut weights = Vec::new();
+    for number in 1..=arguments.rounds {
+        let alone = crowd.round(arguments, Some(server)).await?;
+        weights.push(server.rss());
+        hogs.begin();
+        let beside = crowd.round(arguments, Some(server)).await?;
+        hogs.end().await?;
+        let (before, after) = (p99(&alone), p99(&beside));
+        ratios.push(after / before);
+        eprintln!(
+            "round {number}: p99 {before} and {after} ms, {} and {} echoes, {} MiB",
+            alone.outcome.echoes,
+            beside.outcome.echoes,
+            server.rss() >> 20,
+        );
+        quiet.add(&alone);
+        hostile.add(&beside);
+    }
+    let after = server.settled().await;
+
+    let seconds = arguments.seconds * arguments.rounds as f64;
+    let mut report = Report::default();
+    report.count("guilds", crowd.guilds.len() as u64);
+    report.count("users", arguments.users as u64);
+    report.count("hogs", arguments.hogs as u64);
+    report.count("rounds", arguments.rounds as u64);
+    report.number("quiet_echoes_per_s", quiet.echoes as f64 / seconds, "/s");
+    report.number("hostile_echoes_per_s", hostile.echoes as f64 / seconds, "/s");
+    report.percentiles("quiet_echo", &quiet.latencies);
+    report.percentiles("hostile_echo", &hostile.latencies);
+    report.number("p99_ratio", quantile(&hostile.latencies) / quantile(&quiet.latencies), "");
+    report.number("p99_ratio_median_of_rounds", median(&mut ratios), "");
+    report.number("throughput_ratio", hostile.echoes as f64 / quiet.echoes.max(1) as f64, "");
+    report.count("lost", quiet.lost + hostile.lost);
+    report.count("harm_done", hogs.done());
+    report.number("rss_before", weights.first().copied().unwrap_or_default() as f64 / f64::from(1 << 20), "MiB");
+    report.number("rss_after", after as f64 / f64::from(1 << 20), "MiB");
+    Ok(report)
+}
+
+fn quantile(latencies: &Histogram<u64>) -> f64 {
+    latencies.value_at_quantile(0.99).max(1) as f64 / 1e3
+}
+
+fn p99(round: &Round) -> f64 {
+    quantile(&round.outcome.latencies)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// All rounds of one kind.
+struct Side {
+    latencies: Histogram<u64>,
+    echoes: u64,
+    lost: u64,
+}
+
+impl Side {
+    fn new() -> Self {
+        Self { latencies: user::latencies(), echoes: 0, lost: 0 }
+    }
+
+    fn add(&mut self, round: &Round) {
+        self.latencies.add(&round.outcome.latencies).expect("all have the same bounds");
+        self.echoes += round.outcome.echoes;
+        self.lost += round.outcome.sent - round.outcome.received;
+    }
+}
+
+/// The bad neighbours.
+struct Hogs {
+    hogs: Vec<Hog>,
+    rest: Rest,
+    running: JoinSet<anyhow::Result<Hog>>,
+    go: watch::Sender<bool>,
+}
+
+/// One of them.
+struct Hog {
+    kind: Kind,
+    done: u64,
+}
+
+enum Kind {
+    Guest { order: String, guild: String, session: Box<Session> },
+    Uploader { component: Arc<Vec<u8>>, name: String },
+}
+
+impl Hogs {
+    async fn gather(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Self> {
+        let digest = rest.upload(component::hostile()).await;
+        let mut hogs = Vec::new();
+        for (number, harm) in arguments.harm.iter().cycle().take(arguments.hogs).enumerate() {
+            let name = format!("hog{number}");
+            let kind = match harm {
+                Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
+                Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
+                Harm::Order(order) => {
+                    // What loops is ended by hand; everybody else meets the usual limits.
+                    let sandbox = match order.as_str() {
+                        "loop" => json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 600_000}),
+                        _ => json!({}),
+                    };
+                    let mut spec = blueprint::hostile(&digest, &sandbox);
+                    spec["agents"][0]["id"] = "hostile".into();
+                    let guild = rest.launch_spec(&spec).await;
+                    let session = Box::new(session::join(rest.authority(), &guild, &name).await?);
+                    Kind::Guest { order: order.clone(), guild, session }
+                }
+            };
+            hogs.push(Hog { kind, done: 0 });
+        }
+        Ok(Self { hogs, rest: rest.clone(), running: JoinSet::new(), go: watch::Sender::new(false) })
+    }
+
+    /// They do harm from now on.
+    fn begin(&mut self) {
+        self.go.send_replace(true);
+        for hog in self.hogs.drain(..) {
+            self.running.spawn(hog.run(self.rest.clone(), self.go.subscribe()));
+        }
+    }
+
+    /// Returns when the last harm is done.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        self.go.send_replace(false);
+        while let Some(ended) = self.running.join_next().await {
+            self.hogs.push(ended??);
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> u64 {
+        self.hogs.iter().map(|hog| hog.done).sum()
+    }
+}
+
+impl Hog {
+    async fn run(mut self, rest: Rest, go: watch::Receiver<bool>) -> anyhow::Result<Self> {
+        while *go.borrow() {
+            self.done += 1;
+            match &mut self.kind {
+                Kind::Guest { order, guild, session } => {
+                    say(session, order).await?;
+                    if order == "loop" {
+                        go.clone().wait_for(|go| !go).await?;
+                        rest.post(&format!("/api/guilds/{guild}/agents/hostile/cancel"), &json!({})).await;
+                    }
+                    // Served when all that the order leads to is over.
+                    let mark = format!("done {}", self.done);
+                    say(session, &mark).await?;
+                    hear(session, &mark).await?;
+                }
+                Kind::Uploader { component, name } => {
+                    let bytes = component::variant(component, &format!("{name} {}", self.done));
+                    let made = rest.upload_only("", bytes).await;
+                    let Some(digest) = made.body["digest"].as_str() else { continue };
+                    while *go.borrow() && rest.component(digest, 1).await["state"] == "compiling" {}
+                    rest.delete(&format!("/catalog/components/{digest}")).await;
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+async fn say(session: &mut Session, text: &str) -> anyhow::Result<()> {
+    let frame = json!({"format": "text", "payload": {"text": text}});
+    Ok(session.socket.send(Message::text(frame.to_string())).await?)
+}
+
+/// Reads until the hostile guest has answered this.
+async fn hear(session: &mut Session, text: &str) -> anyhow::Result<()> {
+    let answer = format!("ok: {text}\"");
+    while let Some(frame) = session.socket.next().await {
+        if frame?.to_text().is_ok_and(|frame| frame.contains(&answer)) {
+            return Ok(());
+        }
+    }
+    bail!("the host has closed the socket of a bad neighbour")
+}

@@ -1,0 +1,66 @@
+//! Components that tests upload.
+
+/// The hostile agent of `tests/guests`.
+///
+/// # Panics
+/// This crate's build script has not built it.
+#[must_use]
+pub fn hostile() -> Vec<u8> {
+    let path = env!("HOSTILE_WASM");
+    std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The same component under another digest.
+#[must_use]
+pub fn variant(component: &[u8], mark: &str) -> Vec<u8> {
+    let name = sized(&[], mark.as_bytes());
+    [component, &sized(&[0], &name)].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).expect("seven bits");
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+fn sized(id: &[u8], content: &[u8]) -> Vec<u8> {
+    [id, &leb128(content.len()), content].concat()
+}
+
+/// A component that looks like an agent, with so many functions of so many branches.
+#[must_use]
+pub fn bomb(functions: usize, branches: usize) -> Vec<u8> {
+    // `local.get 0`, then `(if (result i32) (local.get 0) …)` and `i32.add`, again and again.
+    let branch = [0x20, 0, 0x04, 0x7f, 0x20, 0, 0x05, 0x20, 0, 0x0b, 0x6a];
+    let body = sized(&[], &[&[0, 0x20, 0][..], &branch.repeat(branches), &[0x0b]].concat());
+    let types = sized(&[1], &[1, 0x60, 1, 0x7f, 1, 0x7f]);
+    let declared = sized(&[3], &[leb128(functions), vec![0; functions]].concat());
+    let code = sized(&[10], &[leb128(functions), body.repeat(functions)].concat());
+    let module = [&b"\0asm\x01\0\0\0"[..], &types, &declared, &code].concat();
+    let agent = agent("");
+    let (header, exports) = agent.split_at(8);
+    [header, &sized(&[1], &module), exports].concat()
+}
+
+/// A component that exports something of the contract's name, after these items of
+/// WebAssembly text.
+#[must_use]
+pub fn agent(items: &str) -> Vec<u8> {
+    of(&format!(r#"{items} (instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#))
+}
+
+/// A component of these items of WebAssembly text.
+///
+/// # Panics
+/// They are none.
+#[must_use]
+pub fn of(items: &str) -> Vec<u8> {
+    wat::parse_str(format!("(component {items})")).expect("WebAssembly text")
+}

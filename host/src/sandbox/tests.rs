@@ -59,11 +59,11 @@ fn build(script: &Script) -> Arc<[u8]> {
             (func (export "guildhall:agent/agent@0.1.0#heartbeat") (result i32) {heartbeat} (i32.const 2048))
             (func (export "guildhall:agent/agent@0.1.0#stop") (param i32) {stop})
             {functions}
-            (data (i32.const 512) "Script  text      {{}}")
+            (data (i32.const 512) "Script  text      {{}}        {{\22a\22:1}}")
             ;; A description: the class name, and nothing else.
             (data (i32.const 1024) "\00\02\00\00\06\00\00\00")
             ;; A message: the format, the payload, and nothing else.
-            (data (i32.const 3072) "\08\02\00\00\04\00\00\00\12\02\00\00\02\00\00\00"))"#
+            (data (i32.const 3072) "\08\02\00\00\04\00\00\00\1c\02\00\00\07\00\00\00"))"#
     );
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
@@ -159,7 +159,7 @@ async fn a_turn_gives_what_it_staged_and_the_body_back() {
         body = back.unwrap();
         let TurnEnd::Done { emits, .. } = turn.end else { panic!("{turn:?}") };
         assert_eq!(emits.len(), 1);
-        assert_eq!((emits[0].format.as_str(), emits[0].payload.get()), ("text", "{}"));
+        assert_eq!((emits[0].format.as_str(), emits[0].payload.get()), ("text", r#"{"a":1}"#));
         assert!(turn.usage.fuel_used > 0 && turn.usage.peak_memory_bytes == 65_536);
     }
     let (body, health) = body.heartbeat().await;

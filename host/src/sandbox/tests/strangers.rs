@@ -90,7 +90,7 @@ async fn arguments_that_are_no_values_are_the_guests_fault() {
         // A payload of 4 GiB, one that begins outside of the memory, one that is no UTF-8.
         ("(i32.store (i32.const 3084) (i32.const -1))", "trap"),
         ("(i32.store (i32.const 3080) (i32.const -4))", "trap"),
-        ("(i32.store8 (i32.const 530) (i32.const 0xff))", "trap"),
+        ("(i32.store8 (i32.const 540) (i32.const 0xff))", "trap"),
         // More topics than there can be, more than the host copies, and an option that is neither.
         ("(i32.store (i32.const 3092) (i32.const 0x0fffffff))", "trap"),
         ("(drop (memory.grow (i32.const 100))) (i32.store (i32.const 3092) (i32.const 600000))", "copy_limit"),

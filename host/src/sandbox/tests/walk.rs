@@ -87,7 +87,7 @@ async fn cross(limit: Limit) -> Crossed {
                 (i32.store (i32.const 3084) (i32.const 300000))";
             declined(&[large, EMIT, DECLINE_IF_REFUSED], Limits::default()).await
         }
-        Limit::StagedBytes => declined(&[EMIT, EMIT, DECLINE_IF_REFUSED], fewer(3)).await,
+        Limit::StagedBytes => declined(&[EMIT, EMIT, DECLINE_IF_REFUSED], fewer(8)).await,
         Limit::Progress => declined(&[PROGRESS, PROGRESS, DECLINE_IF_REFUSED], fewer(1)).await,
         Limit::StatePatches => declined(&[PATCH, PATCH, DECLINE_IF_REFUSED], fewer(1)).await,
         Limit::LogLines => logged(fewer(2), "1\n2\n3"),

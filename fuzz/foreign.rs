@@ -2,12 +2,13 @@
 //! panic, no more than 100 ms, no more than 64 MiB. The targets of `cargo fuzz` call
 //! them, and so does a test with seeds (`host/tests/foreign.rs`).
 
+use guildhall::model::component::ComponentRef;
 use guildhall::model::expression::{self, Language};
 use guildhall::model::ids::MessageId;
 use guildhall::model::message::{Message, Priority};
 use guildhall::model::path::Path;
 use guildhall::model::read::document;
-use guildhall::model::read::spec::{SandboxCeilings, digest, guild, rule, slip};
+use guildhall::model::read::spec::{SandboxCeilings, guild, rule, slip};
 use guildhall::model::request::Request;
 use guildhall::model::spec::UpdateFormat;
 use guildhall::model::state::{StateChange, changed, fetched};
@@ -91,7 +92,7 @@ pub fn patches(bytes: &[u8]) {
 pub fn ids(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let _ = Priority::read(&whole);
-    let _ = document(&whole, &[], digest);
+    let _ = document(&whole, &[], ComponentRef::read);
     if let Ok(id) = serde_json::from_value::<MessageId>(whole.clone()) {
         assert_eq!(id.to_string().parse(), Ok(id.get()));
         let _ = (id.timestamp_ms(), id.before(u64::MAX), id.as_i64());

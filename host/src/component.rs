@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 
 use crate::model::clock::Clock;
 use crate::model::payload;
+use crate::model::read::document;
+use crate::model::read::spec::sandbox as sandbox_spec;
 use crate::model::spec::SandboxSpec;
 use crate::model::values::Values;
 use crate::oci::{self, Place};
 use crate::sandbox::{
     Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
-    MemoryBudget, Outline, Progress, Refusal, Sandbox, SandboxConfig, Setup, StartFault, Turn, TurnEnd, digest_of,
-    grants,
+    MemoryBudget, Outline, Policy, Progress, Refusal, Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, Turn,
+    TurnEnd, digest_of, grants,
 };
 
 /// Look at a component's file and try it.
@@ -65,7 +67,7 @@ pub struct Call {
     #[arg(long)]
     payload: Option<String>,
     /// The message's format.
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "text", value_parser = format_name)]
     format: String,
     /// The topic on which the agent gets it.
     #[arg(long, default_value = "default_topic")]
@@ -74,17 +76,28 @@ pub struct Call {
     #[arg(long, default_value = "{}")]
     properties: String,
     /// Fuel of the turn (`sandbox.fuel`).
-    #[arg(long, default_value_t = Limit::Fuel.row().default)]
-    fuel: u64,
+    #[arg(long)]
+    fuel: Option<u64>,
     /// Linear memory in MiB (`sandbox.memory_mib`).
-    #[arg(long, default_value_t = Limit::Memory.row().default)]
-    memory_mib: u64,
+    #[arg(long)]
+    memory_mib: Option<u64>,
     /// Wall time of the turn in milliseconds (`sandbox.timeout_ms`).
-    #[arg(long, default_value_t = Limit::Timeout.row().default)]
-    timeout_ms: u64,
+    #[arg(long)]
+    timeout_ms: Option<u64>,
+    /// What the agent asks for, as a blueprint's `sandbox` has it, such as {"http": ["https://api.example.com"]};
+    /// all of it is granted here. The three options above come first where both say something.
+    #[arg(long, default_value = "{}")]
+    sandbox: String,
+    /// The directory of its secrets, a file each (`policy.secrets_dir`).
+    #[arg(long)]
+    secrets_dir: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn format_name(text: &str) -> Result<String, String> {
+    if text.chars().count() < 3 { Err("a format has at least 3 characters".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// The exit code when the component will not do; that of wrong usage is 2.
@@ -115,14 +128,14 @@ impl Inspect {
             Ok(outline) => outline,
             Err(refusal) => return Ok(self.refused(&refusal)),
         };
-        let prepared = prepare(&sandbox()?, bytes.clone()).await;
+        let prepared = prepare(&sandbox(Policy::default())?, bytes.clone()).await;
         let fits = prepared.as_ref().map(|component| &component.description);
         print(&if self.json { pretty(&inspected(&bytes, &outline, fits)) } else { shown(&bytes, &outline, fits) });
         Ok(ExitCode::SUCCESS)
     }
 
     async fn check(&self) -> anyhow::Result<ExitCode> {
-        let prepared = prepare(&sandbox()?, read(&self.file)?).await;
+        let prepared = prepare(&sandbox(Policy::default())?, read(&self.file)?).await;
         let component = match prepared {
             Ok(component) => component,
             Err(refusal) => return Ok(self.refused(&refusal)),
@@ -178,8 +191,8 @@ impl Exchange {
     }
 }
 
-fn sandbox() -> anyhow::Result<Sandbox> {
-    Ok(Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() })?)
+fn sandbox(policy: Policy) -> anyhow::Result<Sandbox> {
+    Ok(Sandbox::new(SandboxConfig { max_agents: 1, policy, ..SandboxConfig::default() })?)
 }
 
 fn read(file: &Path) -> anyhow::Result<Arc<[u8]>> {
@@ -262,16 +275,18 @@ fn put(list: &Mutex<Vec<Value>>, value: Value) {
 impl Call {
     async fn run(&self) -> anyhow::Result<ExitCode> {
         let bytes = read(&self.file)?;
-        let limits = self.limits()?;
+        let asked = self.asked()?;
+        let limits = Limits::allowed().for_agent(&asked, None)?;
         let payload = self.payload()?;
         payload::check_object(&self.properties).map_err(|words| anyhow::anyhow!("--properties: {words}"))?;
-        let sandbox = sandbox()?;
+        let sandbox = sandbox(self.policy(&asked)?)?;
         let component = match prepare(&sandbox, bytes).await {
             Ok(component) => component,
             Err(refusal) => return Ok(self.say("refused", refused(&refusal), &refusal.to_string())),
         };
         let heard = Arc::new(Heard::default());
-        let setup = self.setup(&component, limits, &heard);
+        let budget_ms = u32::try_from(limits.get(Limit::Timeout)).unwrap_or(u32::MAX);
+        let setup = self.setup(&component, asked, limits, &heard);
         let body = match sandbox.start(&component, setup).await {
             Ok(body) => body,
             Err(StartFault::Refused(reason)) => return Ok(self.say("not_started", json!(reason), &reason)),
@@ -280,7 +295,7 @@ impl Call {
             }
             Err(StartFault::Broken(fault)) => return Ok(self.say("not_started", json!(fault), &fault.to_string())),
         };
-        let (_, turn) = body.receive(self.delivery(payload)).await;
+        let (_, turn) = body.receive(self.delivery(payload, budget_ms)).await;
         let is_served = matches!(turn.end, TurnEnd::Done { .. });
         let told = told(turn, &heard);
         print(&if self.json { pretty(&told) } else { in_lines(&told) });
@@ -293,14 +308,40 @@ impl Call {
         ExitCode::from(NO)
     }
 
-    fn limits(&self) -> anyhow::Result<Limits> {
-        let asked = SandboxSpec {
-            fuel: Some(self.fuel),
-            memory_mib: Some(self.memory_mib),
-            timeout_ms: Some(self.timeout_ms),
-            ..Default::default()
-        };
-        Ok(Limits::allowed().for_agent(&asked, None)?)
+    /// What the agent asks for: beside what it is given here, what a host grants by itself.
+    fn asked(&self) -> anyhow::Result<SandboxSpec> {
+        let text: Value = serde_json::from_str(&self.sandbox).context("--sandbox is no JSON")?;
+        let ceilings = Limits::allowed().ceilings();
+        let asked = document(&text, &["sandbox"], |value, mistakes| sandbox_spec(value, mistakes, &ceilings));
+        let asked = asked.map_err(|mistakes| {
+            let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            anyhow::Error::msg(lines.join("\n"))
+        })?;
+        Ok(SandboxSpec {
+            fuel: self.fuel.or(asked.fuel),
+            memory_mib: self.memory_mib.or(asked.memory_mib),
+            timeout_ms: self.timeout_ms.or(asked.timeout_ms),
+            keyvalue: true,
+            config: asked.config.or(Some(BTreeMap::new())),
+            ..asked
+        })
+    }
+
+    /// Grants what is asked for, to an agent of the caller's own.
+    fn policy(&self, asked: &SandboxSpec) -> anyhow::Result<Policy> {
+        let secret = |name: &String| SecretGrant { name: name.clone(), to: None };
+        let secrets_dir = self.secrets_dir.clone();
+        anyhow::ensure!(
+            secrets_dir.is_some() || asked.secrets.is_empty() && asked.reveal.is_empty(),
+            "secrets are read from a directory: --secrets-dir DIR"
+        );
+        let mut policy = Policy::default();
+        policy.secrets_dir = secrets_dir;
+        policy.http.clone_from(&asked.http);
+        policy.secrets = asked.secrets.iter().map(secret).collect();
+        policy.reveal.clone_from(&asked.reveal);
+        policy.env.clone_from(&asked.env);
+        Ok(policy)
     }
 
     fn payload(&self) -> anyhow::Result<String> {
@@ -326,7 +367,7 @@ impl Call {
         Ok(payload)
     }
 
-    fn setup(&self, component: &Component, limits: Limits, heard: &Arc<Heard>) -> Setup {
+    fn setup(&self, component: &Component, asked: SandboxSpec, limits: Limits, heard: &Arc<Heard>) -> Setup {
         let (log, progress) = (heard.clone(), heard.clone());
         let empty: Arc<str> = Arc::from("{}");
         Setup {
@@ -340,8 +381,7 @@ impl Call {
             properties: self.properties.clone(),
             guild_memory: MemoryBudget::new(limits.memory_bytes()),
             limits,
-            // What a host grants by itself; what leads outside is refused here.
-            asked: SandboxSpec { keyvalue: true, config: Some(BTreeMap::new()), ..SandboxSpec::default() },
+            asked,
             values: Values::default(),
             progress: Some(Arc::new(move |said: Progress| {
                 put(&progress.progress, json!({"format": said.format, "payload": json_of(&said.payload)}));
@@ -352,7 +392,7 @@ impl Call {
         }
     }
 
-    fn delivery(&self, payload: String) -> Delivery {
+    fn delivery(&self, payload: String, budget_ms: u32) -> Delivery {
         let now_ms = Clock::system().now_ms();
         let message = GuestMessage {
             id: 1,
@@ -370,7 +410,7 @@ impl Call {
             session_state: None,
             traceparent: None,
             attempt: 1,
-            budget_ms: u32::try_from(self.timeout_ms).unwrap_or(u32::MAX),
+            budget_ms,
         };
         Delivery { message, agent_state: Arc::from("{}"), guild_state: Arc::from("{}") }
     }

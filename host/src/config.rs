@@ -4,8 +4,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::api::HOSTS_SETTING;
 use crate::journal::{Durability, Limits as JournalLimits, Retention};
 use crate::model::dialect::Dialect;
+use crate::model::origin::{Origin, is_host};
 use crate::oci::{self, Registries};
 use crate::sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
 
@@ -27,12 +29,16 @@ pub struct Config {
     pub journal: JournalLimits,
     pub dialect: Dialect,
     pub cors_origin: String,
+    /// Names by which a host on loopback may be asked besides its own; `*`: by every name.
+    pub hosts: Vec<String>,
     /// The registries from which blueprints may have components pulled.
     pub registries: Registries,
     /// The largest frame a client may send, in bytes.
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
     pub body_bytes: usize,
+    /// All bodies of requests that are in memory at once, in bytes.
+    pub bodies_bytes: usize,
     /// The largest file of a guild, in bytes.
     pub file_bytes: u64,
     /// How many agents may live at once.
@@ -60,9 +66,11 @@ impl Default for Config {
             journal: JournalLimits::default(),
             dialect: Dialect::default(),
             cors_origin: "http://localhost:3000".to_owned(),
+            hosts: Vec::new(),
             registries: Registries::default(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
+            bodies_bytes: 256 << 20,
             file_bytes: 64 << 20,
             max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
             idle_unload_s: 600,
@@ -76,17 +84,19 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings that `--set NAME=VALUE` takes besides those of the sandbox.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "limits.socket_lag",
     "limits.window",
     "limits.frame_bytes",
     "limits.body_bytes",
+    "limits.bodies_bytes",
     "limits.file_bytes",
     "host.max_agents",
     "sandbox.idle_unload_s",
     "retention.age_s",
     "retention.guild_bytes",
     "cors.origin",
+    HOSTS_SETTING,
     oci::SETTING,
 ];
 
@@ -99,14 +109,18 @@ impl Config {
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
         if name == "cors.origin" {
-            value.clone_into(&mut self.cors_origin);
+            self.cors_origin = origin(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
+            return Ok(());
+        }
+        if name == HOSTS_SETTING {
+            self.hosts = host_names(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
             return Ok(());
         }
         if Policy::NAMES.contains(&name) {
             return self.policy.set(name, value);
         }
         if name == oci::SETTING {
-            self.registries = Registries::read(value);
+            self.registries = Registries::read(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
             return Ok(());
         }
         let number: u64 = value.parse().map_err(|_| format!("`{name}` is a whole number, not `{value}`"))?;
@@ -120,6 +134,7 @@ impl Config {
             }
             "limits.frame_bytes" => self.frame_bytes = size,
             "limits.body_bytes" => self.body_bytes = size,
+            "limits.bodies_bytes" => self.bodies_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.max_agents" => self.max_agents = small.max(1),
@@ -151,6 +166,22 @@ impl Config {
     }
 }
 
+/// An origin as browsers spell it: in lower case, without the port that its scheme has anyway.
+fn origin(value: &str) -> Result<String, String> {
+    if value.contains('*') {
+        return Err(format!("`{value}` is no origin: it is one origin, without `*`"));
+    }
+    value.parse().map(|origin: Origin| origin.to_string())
+}
+
+/// Names of hosts with commas between them, in lower case.
+fn host_names(value: &str) -> Result<Vec<String>, String> {
+    let wrong =
+        |name: &str| format!("`{name}` is no host: write names with commas between them, without ports, or `*`");
+    let read = |name: &str| if is_host(name) { Ok(name.to_ascii_lowercase()) } else { Err(wrong(name)) };
+    value.split(',').map(str::trim).map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +191,11 @@ mod tests {
         let mut config = Config::default();
         config.set("limits.agent_lag=5").unwrap();
         config.set("sandbox.fuel=1000000").unwrap();
+        config.set("cors.origin=HTTPS://Ui.Example:443").unwrap();
+        config.set("http.hosts=Guild.example, other.example").unwrap();
+        config.set("oci.registries=ghcr.io/acme/,localhost:5000").unwrap();
+        assert_eq!(config.cors_origin, "https://ui.example");
+        assert_eq!(config.hosts, ["guild.example", "other.example"]);
         assert_eq!(config.journal_limits().agent_lag, 5);
         assert_eq!(config.ceilings.get(Limit::Fuel), 1_000_000);
     }
@@ -171,5 +207,14 @@ mod tests {
         assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
+        for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
+            assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is no origin"), "{value}");
+        }
+        for value in ["", ",", "http://a.example", "a.example:80", "a b"] {
+            assert!(config.set(&format!("http.hosts={value}")).unwrap_err().contains("is no host"), "{value}");
+        }
+        for value in ["", ",", "ghcr", "https://ghcr.io", "ghcr.io,,a.example", "ghcr.io/a b"] {
+            assert!(config.set(&format!("oci.registries={value}")).unwrap_err().contains("is no registry"), "{value}");
+        }
     }
 }

@@ -54,10 +54,23 @@ pub struct Registries(Vec<String>);
 
 impl Registries {
     /// Reads a list with commas.
-    #[must_use]
-    pub fn read(list: &str) -> Self {
-        let entries = list.split(',').map(|entry| entry.trim().trim_end_matches('/').to_owned());
-        Self(entries.filter(|entry| !entry.is_empty()).collect())
+    ///
+    /// # Errors
+    /// One of them is no registry, in words.
+    pub fn read(list: &str) -> Result<Self, String> {
+        let read = |entry: &str| {
+            let entry = entry.trim().trim_end_matches('/');
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+            let (registry, path) = entry.split_once('/').unwrap_or((entry, "x"));
+            let is_whole = path.split('/').all(|part| !part.is_empty() && part.chars().all(is_part));
+            if is_registry(registry) && registry.chars().all(is_part) && is_whole {
+                return Ok(entry.to_owned());
+            }
+            Err(format!(
+                "`{entry}` is no registry: write `ghcr.io`, `ghcr.io/acme` or `localhost:5000`, with commas between"
+            ))
+        };
+        list.split(',').map(read).collect::<Result<_, _>>().map(Self)
     }
 
     fn allows(&self, place: &Place) -> bool {
@@ -94,6 +107,11 @@ pub fn provide_tls() {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(Reference);
 
+/// Otherwise it would be the first part of a name in a registry that nobody named.
+fn is_registry(host: &str) -> bool {
+    host.contains(['.', ':']) || host == "localhost"
+}
+
 impl Place {
     /// Reads `[oci://]registry/repository[:tag][@sha256:…]`.
     ///
@@ -103,8 +121,7 @@ impl Place {
         let wrong = |why: &str| OciError::Reference { reference: text.to_owned(), why: why.to_owned() };
         let bare = text.strip_prefix("oci://").unwrap_or(text);
         let first = bare.split('/').next().unwrap_or_default();
-        // Otherwise a name without a registry would mean one that nobody named.
-        if !bare.contains('/') || !(first.contains(['.', ':']) || first == "localhost") {
+        if !bare.contains('/') || !is_registry(first) {
             return Err(wrong("it begins with a registry, such as ghcr.io/acme/greeter:1.0"));
         }
         bare.parse().map(Self).map_err(|error| wrong(&format!("{error}")))
@@ -245,10 +262,10 @@ mod tests {
             denied.to_string().contains("localhost:1") && denied.to_string().contains("oci.registries"),
             "{denied}"
         );
-        let allows = |list: &str| Registries::read(list).allows(&place);
+        let allows = |list: &str| Registries::read(list).unwrap().allows(&place);
         assert!(allows("ghcr.io, localhost:1") && allows("localhost:1/acme/") && allows("localhost:1/acme/greeter"));
-        assert!(!allows("localhost") && !allows("localhost:1/ac") && !allows("localhost:12") && !allows(""));
-        let failed = Registries::read("localhost:1").pull(&place, 1).await.unwrap_err();
+        assert!(!allows("localhost") && !allows("localhost:1/ac") && !allows("localhost:12"));
+        let failed = Registries::read("localhost:1").unwrap().pull(&place, 1).await.unwrap_err();
         assert!(matches!(failed, OciError::Registry { .. }), "{failed}");
     }
 }

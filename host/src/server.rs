@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState};
+use crate::api::{self, ApiLimits, ApiState, BodyRoom, Hosts, Visitors};
 use crate::config::Config;
 use crate::demo;
 use crate::files::Files;
@@ -78,7 +78,7 @@ impl Server {
         })?;
         let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
-        let store = Store::open(&store_url).await.context("the store cannot be opened")?;
+        let store = Store::open(&store_url).await.context("the store (--database-url) cannot be opened")?;
         let files = open_files(&config).await.context("the files of guilds cannot be kept")?;
         files.begin_sweep(std::time::SystemTime::now());
         let journal = Journal::open(
@@ -108,7 +108,10 @@ impl Server {
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         tracing::info!(resumed, %addr, "ready");
 
-        let cors_origin = HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?;
+        let visitors = Visitors {
+            cors_origin: HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?,
+            hosts: hosts(&config),
+        };
         let sockets = WsState::new(
             store.clone(),
             journal.clone(),
@@ -128,9 +131,10 @@ impl Server {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
                 },
+                bodies: BodyRoom::new(config.bodies_bytes),
             },
             ws::router(sockets.clone()),
-            &cors_origin,
+            visitors,
         );
         let accepting = CancellationToken::new();
         let until = accepting.clone();
@@ -187,6 +191,12 @@ impl Server {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A host that other machines reach is asked by names that it cannot know.
+fn hosts(config: &Config) -> Hosts {
+    let is_local = config.listen.ip().is_loopback() && !config.hosts.iter().any(|name| name == "*");
+    if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
 }
 
 async fn open_files(config: &Config) -> anyhow::Result<Files> {

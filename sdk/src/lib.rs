@@ -61,6 +61,8 @@
 extern crate self as guildhall_sdk;
 
 mod agent;
+#[cfg(feature = "capabilities")]
+pub mod capabilities;
 mod ctx;
 mod describe;
 mod failure;

@@ -14,7 +14,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::message::Message;
 use crate::model::{event, topic};
 use crate::routing::{States, Trial, dead_letter, error_message, last_words};
-use crate::sandbox::{LogLevel, TurnEnd, Usage};
+use crate::sandbox::{LogLevel, Met, TurnEnd, Usage};
 
 use super::life::Started;
 use super::retry::{self, Verdict};
@@ -139,7 +139,7 @@ impl Runner {
                         self.again(Delivery { tries, ..delivery });
                         self.rest_for(after);
                     }
-                    Verdict::GiveUp(fault) => self.give_up(&delivery, &fault),
+                    Verdict::GiveUp(fault) => self.give_up(&delivery, &naming(fault, done.met)),
                 }
             }
             TurnEnd::Cancelled if self.agent.stop.is_cancelled() => return Flow::Stop,
@@ -272,5 +272,15 @@ impl Runner {
             let trial = Trial { attempt: 1, is_last: false };
             drop(self.agent.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
         }
+    }
+}
+
+/// A fault in the agent's own words, with the limit that its turn had met.
+fn naming(fault: Fault, met: Option<Met>) -> Fault {
+    match met {
+        Some(met) if fault.setting.is_none() => {
+            Fault { limit: Some(met.limit), value: Some(met.value), setting: Some(met.setting.to_owned()), ..fault }
+        }
+        _ => fault,
     }
 }

@@ -215,7 +215,9 @@ async fn only_a_full_host_asks_for_room() {
 async fn a_swap_for_which_nobody_waits_any_more_does_not_happen() {
     let bench = Bench::new().await;
     let Held { mut runner, _handle } = bench.runner(nobody()).await;
-    runner.swap(bench.echo().await, oneshot::channel().0).await;
+    let (answer, answered) = oneshot::channel();
+    drop(answered);
+    runner.swap(bench.echo().await, answer).await;
     assert!(runner.component.is_none() && matches!(runner.life, Life::Due(_)));
     let (answer, answered) = oneshot::channel();
     runner.swap(bench.echo().await, answer).await;

@@ -1,46 +1,87 @@
-//! Reading bodies: JSON in any Unicode encoding, of limited size.
+//! Reading bodies: JSON in any Unicode encoding, of limited size, and of all that are
+//! read at once no more than there is room for.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiState;
 use super::error::ApiError;
 use crate::model::json::{self, JsonError};
 use crate::model::read::{FieldError, Mistakes, Step, document};
 
+/// How long a client may take to send a body.
+const BODY_WITHIN: Duration = Duration::from_secs(300);
+/// What is read of a body without asking for room: most bodies are smaller.
+const FREE_BYTES: usize = 16 << 10;
+
+/// Room for the bodies that are in memory at once, of all connections.
+#[derive(Clone)]
+pub struct BodyRoom {
+    kib: Arc<Semaphore>,
+    limit: usize,
+}
+
+/// Its setting, in bytes.
+pub const BODY_ROOM: &str = "limits.bodies_bytes";
+
+impl BodyRoom {
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { kib: Arc::new(Semaphore::new((limit >> 10).min(Semaphore::MAX_PERMITS))), limit }
+    }
+
+    /// Takes room for so many bytes more.
+    ///
+    /// # Errors
+    /// `NoRoom`: others have all of it.
+    fn take(&self, bytes: usize, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), ApiError> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let more = self.kib.clone().try_acquire_many_owned(kib);
+        let more = more.map_err(|_| ApiError::NoRoom { limit: self.limit, setting: BODY_ROOM })?;
+        match held {
+            Some(held) => held.merge(more),
+            None => *held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a body, and the room that they take until this is dropped.
+struct Held {
+    bytes: Bytes,
+    room: Option<OwnedSemaphorePermit>,
+}
+
 /// A body that is a JSON value other than null.
-pub struct JsonBody(Value);
+pub struct JsonBody {
+    value: Value,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 impl JsonBody {
     /// Reads the body as what the handler wants.
     pub fn read<T>(&self, read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>) -> Result<T, ApiError> {
-        document(&self.0, &["body"], read).map_err(ApiError::Invalid)
-    }
-
-    /// Reads one field of the body, which may hold others or be no object at all.
-    pub fn read_only<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
-    ) -> Result<T, ApiError> {
-        let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
-        let value = self.0.get(key).ok_or_else(missing)?;
-        document(value, &["body", key], read).map_err(ApiError::Invalid)
+        document(&self.value, &["body"], read).map_err(ApiError::Invalid)
     }
 
     /// The body with one of its fields, if it is there, made into another.
     pub fn with(mut self, key: &str, change: impl FnOnce(Value) -> Result<Value, ApiError>) -> Result<Self, ApiError> {
-        if let Some(field) = self.0.get_mut(key) {
+        if let Some(field) = self.value.get_mut(key) {
             *field = change(field.take())?;
         }
         Ok(self)
     }
 
     pub fn into_value(self) -> Value {
-        self.0
+        self.value
     }
 }
 
@@ -48,23 +89,51 @@ impl FromRequest<ApiState> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
-        let is_json = media_type(request.headers()).is_some_and(is_json);
-        let bytes = bytes(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
-        let value = match (bytes.is_empty(), is_json) {
-            (true, _) => Value::Null,
-            (false, true) => json::parse(&bytes).map_err(broken)?,
-            (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
-        };
+        let (value, room) = json_of(request, state).await?;
         if value.is_null() {
             return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
         }
-        if has_nul(&value) {
-            let mut mistakes = Vec::new();
-            find_nul(&value, &mut vec!["body".into()], &mut mistakes);
-            return Err(ApiError::Invalid(mistakes));
-        }
-        Ok(Self(value))
+        Ok(Self { value, _room: room })
     }
+}
+
+/// A body that is a JSON value; null when there is none.
+pub struct MaybeJsonBody(pub Value);
+
+impl FromRequest<ApiState> for MaybeJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        json_of(request, state).await.map(|(value, _)| Self(value))
+    }
+}
+
+/// The JSON value of a body, null when there is none, and the room that it takes.
+async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<OwnedSemaphorePermit>), ApiError> {
+    let is_json = media_type(request.headers()).is_some_and(is_json);
+    let Held { bytes, room } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
+    let value = match (bytes.is_empty(), is_json) {
+        (true, _) => Value::Null,
+        (false, true) => json::parse(&bytes).map_err(broken)?,
+        (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    if has_nul(&value) {
+        let mut mistakes = Vec::new();
+        find_nul(&value, &mut vec!["body".into()], &mut mistakes);
+        return Err(ApiError::Invalid(mistakes));
+    }
+    Ok((value, room))
+}
+
+/// Reads the one field of a body that counts, which may hold others or be no object at all; null is missing.
+pub fn read_only<T>(
+    body: &Value,
+    key: &str,
+    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+) -> Result<T, ApiError> {
+    let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
+    let value = body.get(key).filter(|value| !value.is_null()).ok_or_else(missing)?;
+    document(value, &["body", key], read).map_err(ApiError::Invalid)
 }
 
 /// Whether a text in it, be it a value or a key, has a character that no database keeps.
@@ -102,7 +171,10 @@ fn find_nul(value: &Value, at: &mut Vec<Step>, found: &mut Vec<FieldError>) {
 }
 
 /// The bytes of a component.
-pub struct WasmBody(pub Bytes);
+pub struct WasmBody {
+    pub bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 impl FromRequest<ApiState> for WasmBody {
     type Rejection = ApiError;
@@ -110,18 +182,45 @@ impl FromRequest<ApiState> for WasmBody {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         match media_type(request.headers()) {
             None | Some("application/wasm" | "application/octet-stream") => {
-                bytes(request, state, state.limits.component_bytes, "host.component_mib").await.map(Self)
+                let Held { bytes, room } =
+                    read(request, state, state.limits.component_bytes, "host.component_mib").await?;
+                Ok(Self { bytes, _room: room })
             }
             Some(_) => Err(ApiError::NotWasm),
         }
     }
 }
 
-async fn bytes(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge { limit, setting },
-        _ => ApiError::Unreadable,
-    })
+/// Reads a body to its end, as far as its limit and the room for all bodies go.
+async fn read(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Held, ApiError> {
+    let too_large = || ApiError::TooLarge { limit, setting };
+    let size = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if size.is_some_and(|size: usize| size > limit) {
+        return Err(too_large());
+    }
+    let mut parts = request.into_body().into_data_stream();
+    let all = async {
+        let (mut whole, mut room, mut taken) = (BytesMut::new(), None, FREE_BYTES);
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|_| ApiError::Unreadable)?;
+            let read = whole.len() + part.len();
+            if read > limit {
+                return Err(too_large());
+            }
+            if read > taken {
+                // What the buffer may grow to, so that few parts ask.
+                let wanted = (2 * read).min(limit);
+                state.bodies.take(wanted - taken, &mut room)?;
+                taken = wanted;
+            }
+            if whole.is_empty() && size == Some(part.len()) {
+                return Ok(Held { bytes: part, room });
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(Held { bytes: whole.freeze(), room })
+    };
+    tokio::time::timeout(BODY_WITHIN, all).await.unwrap_or(Err(ApiError::TooSlow { within: BODY_WITHIN }))
 }
 
 fn media_type(headers: &HeaderMap) -> Option<&str> {

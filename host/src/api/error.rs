@@ -6,11 +6,12 @@ mod answer;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::to_bytes;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -31,11 +32,19 @@ pub enum ApiError {
     NoRoute,
     #[error("no such method")]
     NoMethod,
+    /// The request names a host that is not this one.
+    #[error("not the host {0}")]
+    ForeignHost(String),
     /// The body is no text, or ended early.
     #[error("unreadable body")]
     Unreadable,
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
+    /// Other bodies have all the room that there is for bodies.
+    #[error("no room for a body: all have {limit} bytes")]
+    NoRoom { limit: usize, setting: &'static str },
+    #[error("a body that took more than {} seconds", within.as_secs())]
+    TooSlow { within: Duration },
     #[error("not WebAssembly")]
     NotWasm,
     /// A form that is none.
@@ -156,7 +165,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
-            StoreError::Database(error) => Self::Internal(error.to_string()),
+            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -250,14 +259,22 @@ impl IntoResponse for ApiError {
 #[derive(Clone)]
 struct Cause(Arc<str>);
 
+/// A body of at most this length is read before anything is decided, in bytes. A connection on which a body was not read
+/// has to end, and after a longer one it does.
+const READ_BYTES: usize = 64 << 10;
+
 /// Longest words of the framework that are told, in bytes.
 const MAX_WORDS: usize = 1024;
 
 /// Gives every error its trace id and its body; also those which the framework
 /// raised in words of its own.
 pub async fn finish(request: Request, next: Next) -> Response {
+    let is_long = request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64);
     let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
-    let mut response = next.run(request).await;
+    let mut response = match if is_long { Ok(request) } else { read_first(request).await } {
+        Ok(request) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
@@ -276,12 +293,24 @@ pub async fn finish(request: Request, next: Next) -> Response {
     };
     refusal.trace_id = trace_id;
     let mut finished = (status, Json(refusal)).into_response();
+    if is_long {
+        finished.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     for name in [header::ALLOW, header::CONTENT_RANGE] {
         if let Some(value) = response.headers_mut().remove(&name) {
             finished.headers_mut().insert(name, value);
         }
     }
     finished
+}
+
+async fn read_first(request: Request) -> Result<Request, ApiError> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, READ_BYTES).await.map_err(|_| ApiError::Unreadable)?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 /// The trace id of a W3C `traceparent`.

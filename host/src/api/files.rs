@@ -213,9 +213,16 @@ fn has_this(headers: &HeaderMap, etag: &str) -> bool {
         .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
+/// Types that clients expect, where the usual list has others.
+const OTHER_TYPES: [(&str, &str); 4] =
+    [("py", "text/x-python"), ("mjs", "text/javascript"), ("ico", "image/vnd.microsoft.icon"), ("wav", "audio/x-wav")];
+
 /// Guessed from the name, as clients of this API expect, and not what the sender said.
 fn media_type(entry: &Entry, is_download: bool) -> String {
     let guessed = mime_guess::from_path(entry.name.as_str()).first();
+    let extension = entry.name.as_str().rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let other = OTHER_TYPES.iter().find(|(of, _)| Some(*of) == extension.as_deref());
+    let guessed = other.and_then(|(_, media_type)| media_type.parse().ok()).or(guessed);
     match guessed.filter(|_| !is_download) {
         None => "application/octet-stream".to_owned(),
         Some(text) if text.type_() == "text" => format!("{text}; charset=utf-8"),

@@ -39,14 +39,19 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
-    let (mut spec, org) = body.read(object(|f| {
-        let spec = f.required("spec", guild(&api.ceilings));
-        let org = f.required("org_id", text);
-        Some((spec?, OrgId::from(org?)))
-    }))?;
-    let mut document = body.into_value()["spec"].take();
-    let warnings = spec::admit(&spec, &document)?;
+    let ceilings = api.ceilings;
+    let read = move || {
+        let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
+        let (spec, org) = body.read(object(|f| {
+            let spec = f.required("spec", guild(&ceilings));
+            let org = f.required("org_id", text);
+            Some((spec?, OrgId::from(org?)))
+        }))?;
+        let document = body.into_value()["spec"].take();
+        let warnings = spec::admit(&spec, &document)?;
+        Ok((spec, org, document, warnings))
+    };
+    let (mut spec, org, mut document, warnings) = spec::aside(read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;

@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod guilds;
 mod health;
+mod host;
 mod metrics;
 mod openapi;
 mod path;
@@ -32,6 +33,8 @@ use crate::model::clock::Clock;
 use crate::model::read::spec::SandboxCeilings;
 use crate::store::Store;
 
+pub use body::BodyRoom;
+
 /// How much a request may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiLimits {
@@ -50,13 +53,24 @@ pub struct ApiState {
     pub clock: Clock,
     pub ceilings: SandboxCeilings,
     pub limits: ApiLimits,
+    pub bodies: BodyRoom,
+}
+
+pub use host::{Hosts, SETTING as HOSTS_SETTING};
+
+/// From where browsers are let in.
+#[derive(Clone, Debug)]
+pub struct Visitors {
+    /// The one foreign origin whose pages may read answers.
+    pub cors_origin: HeaderValue,
+    pub hosts: Hosts,
 }
 
 type Route = (&'static str, MethodRouter<ApiState>);
 
-/// The whole REST API, and `sockets` beside it: what they refuse is told as everything else is. Browsers are let in from
-/// `cors_origin` alone; other clients send no origin and are not asked.
-pub fn router(state: ApiState, sockets: Router, cors_origin: &HeaderValue) -> Router {
+/// The whole REST API, and `sockets` beside it: what they refuse is told as everything else is. Programs that are no
+/// browsers are not asked where they come from.
+pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let limits = state.limits;
     let router = all_routes(limits)
         .into_iter()
@@ -68,8 +82,9 @@ pub fn router(state: ApiState, sockets: Router, cors_origin: &HeaderValue) -> Ro
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(path::refuse_odd))
+        .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn(error::finish))
-        .layer(from_fn_with_state(cors_origin.clone(), cors::cors));
+        .layer(from_fn_with_state(visitors.cors_origin, cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {
         if let Some(uri) = path::respelled(request.uri()) {

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 
-/// Refuses paths with an escaped slash, which would be another path, or with NUL,
-/// which no name has.
+/// Refuses paths with an empty part, which names nothing, with an escaped slash, which would be another path, or with
+/// NUL, which no name has.
 pub async fn refuse_odd(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_odd = |at: usize| path[at..].get(..3).is_some_and(|code| matches!(code, "%2F" | "%2f" | "%00"));
-    if path.match_indices('%').any(|(at, _)| is_odd(at)) {
+    if path.contains("//") || path.match_indices('%').any(|(at, _)| is_odd(at)) {
         return ApiError::NoRoute.into_response();
     }
     next.run(request).await

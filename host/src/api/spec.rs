@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::ApiState;
@@ -14,10 +14,11 @@ use super::error::ApiError;
 use crate::guild::ComponentError;
 use crate::guild::TooLittleMemory;
 use crate::model::component::ComponentRef;
+use crate::model::configuration::configured;
 use crate::model::ids::Digest;
 use crate::model::json_schema::{Mistake, Schema};
-use crate::model::read::spec::{duplicate_agent, foreign_back_ends, unsupported};
-use crate::model::read::{FieldError, Step};
+use crate::model::read::spec::{duplicate_agent, foreign_back_ends, guild, unsupported};
+use crate::model::read::{FieldError, Step, document};
 use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::store::Pins;
 
@@ -39,6 +40,36 @@ impl Created {
     pub fn warned(id: impl Into<String>, warnings: Vec<String>) -> (StatusCode, Json<Self>) {
         (StatusCode::CREATED, Json(Self { id: id.into(), warnings }))
     }
+}
+
+/// Reads what strangers wrote, on a thread that may take its time: templates, schemas
+/// and expressions take more of it than a thread of the server has.
+///
+/// # Errors
+/// Those of `read`.
+pub async fn aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let panicked = |error: tokio::task::JoinError| Err(ApiError::Internal(error.to_string()));
+    tokio::task::spawn_blocking(read).await.unwrap_or_else(panicked)
+}
+
+/// The spec that a document and its configuration mean, the two as one document, and
+/// warnings; `wrong` is what mistakes are.
+pub async fn configured_spec(
+    api: &ApiState,
+    whole: Value,
+    given: Map<String, Value>,
+    wrong: fn(Vec<FieldError>) -> ApiError,
+) -> Result<(GuildSpec, Value, Vec<String>), ApiError> {
+    let ceilings = api.ceilings;
+    aside(move || {
+        let whole = configured(whole, given)?;
+        let spec = document(&whole, &[], guild(&ceilings)).map_err(wrong)?;
+        let warnings = admit(&spec, &whole)?;
+        Ok((spec, whole, warnings))
+    })
+    .await
 }
 
 /// Refuses what this host cannot do, and gives warnings for what it does in its
@@ -165,10 +196,9 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
             mistakes.push(FieldError::new("value_error", loc, words, json!(has_mib)).with_ctx(json!({"error": {}})));
         }
         let Some(described) = properties_schema(api, agent).await? else { continue };
-        let Ok(schema) = Schema::new(&described) else { continue };
-        let mut properties = Value::Object(std::mem::take(&mut agent.properties));
-        coerce(&described, &mut properties);
-        for Mistake { field, .. } in schema.mistakes(&properties) {
+        let properties = Value::Object(std::mem::take(&mut agent.properties));
+        let (properties, found) = aside(move || Ok(fitted(&described, properties))).await?;
+        for Mistake { field, .. } in found {
             let at = [Step::from("agents"), Step::Index(index), "properties".into()];
             mistakes.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
@@ -177,6 +207,14 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
         }
     }
     Ok(if mistakes.is_empty() { Ok(()) } else { Err(mistakes) })
+}
+
+/// Properties as a schema has them, and where they do not fit it.
+fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<Mistake>) {
+    let Ok(compiled) = Schema::new(schema) else { return (properties, Vec::new()) };
+    coerce(schema, &mut properties);
+    let mistakes = compiled.mistakes(&properties);
+    (properties, mistakes)
 }
 
 /// What the component of an agent says of its properties; without one, what the class

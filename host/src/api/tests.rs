@@ -3,6 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -70,8 +71,13 @@ impl Server {
             clock,
             ceilings: crate::sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
+            bodies: BodyRoom::new(3_000_000),
         };
-        let router = router(state, axum::Router::new(), &HeaderValue::from_static("http://localhost:3000"));
+        let visitors = Visitors {
+            cors_origin: HeaderValue::from_static("http://localhost:3000"),
+            hosts: Hosts::Local(["guild.example".to_owned()].into()),
+        };
+        let router = router(state, axum::Router::new(), visitors);
         Self { router, store, guilds, components, _dir: dir }
     }
 
@@ -289,8 +295,33 @@ async fn a_body_over_the_limit_is_told_the_limit() {
     let answered = server.post("/catalog/categories/", &json!({"name": "n".repeat(5000)})).await;
     assert_eq!(answered.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answered.body["detail"], "The body is larger than 4096 bytes");
+    assert!(!answered.headers.contains_key(header::CONNECTION), "it was read");
     let wasm = server.call("POST", "/catalog/components", Some("application/wasm"), vec![0; 2_000_001]).await;
     assert_eq!(wasm.body["detail"], "The body is larger than 2000000 bytes");
+    assert_eq!(wasm.headers[header::CONNECTION], "close", "what was not read is no next request");
+}
+
+#[tokio::test]
+async fn bodies_that_are_in_memory_at_once_have_a_bounded_room() {
+    let server = Server::new().await;
+    let part = || vec![0; 1_900_000];
+    let first = stream::iter([Ok::<_, std::io::Error>(part())]).chain(stream::pending());
+    let mut slow = std::pin::pin!(server.upload("", Body::from_stream(first)));
+    // As far as it comes without its end.
+    for _ in 0..10 {
+        assert!(futures_util::poll!(slow.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let refused = server.upload("", part()).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
+    assert_eq!(
+        (&refused.body["code"], &refused.body["context"]["setting"]),
+        (&json!("busy"), &json!("limits.bodies_bytes"))
+    );
+    let small = server.post("/catalog/categories/", &json!({"name": "small", "description": "d"})).await;
+    assert_eq!(small.status, StatusCode::CREATED, "small bodies need no room: {}", small.body);
+    slow.set(server.upload("", Body::empty()));
+    assert_eq!(server.upload("", part()).await.body["code"], "not_a_component", "there is room again");
 }
 
 #[tokio::test]

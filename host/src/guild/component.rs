@@ -374,28 +374,27 @@ impl Guilds {
         Ok(())
     }
 
-    /// That a component, which is ready, is one of a class.
+    /// Has a component, which is ready, serve a class from now on. Guilds and blueprints
+    /// that are there keep what they have. It describes this class, or the one that the
+    /// component describes which serves it now: else what is registered of the class would
+    /// not be true.
     ///
     /// # Errors
-    /// `WrongClass`, `Unknown`, or the database fails.
-    pub async fn check_class(&self, class: &str, digest: &Digest) -> Result<(), ComponentError> {
-        match self.component(digest).await?.class_name {
-            Some(its) if its != class => {
-                Err(ComponentError::WrongClass { digest: digest.clone(), its, wanted: class.to_owned() })
+    /// `WrongClass`, the component is not at hand, or the database fails.
+    pub async fn bind_class(&self, entry: &AgentEntry, digest: &Digest) -> Result<(), ComponentError> {
+        let class = &entry.class_name;
+        let its = self.component(digest).await?.class_name.unwrap_or_default();
+        if its != *class {
+            let present = match &entry.component {
+                Some(present) => self.0.setup.store.component(present).await?.and_then(|row| row.class_name),
+                None => None,
+            };
+            if present.as_ref() != Some(&its) {
+                return Err(ComponentError::WrongClass { digest: digest.clone(), its, wanted: class.clone() });
             }
-            _ => Ok(()),
         }
-    }
-
-    /// Has a component serve a class from now on. Guilds and blueprints that are
-    /// there keep what they have.
-    ///
-    /// # Errors
-    /// The component is not at hand or of another class, or the database fails.
-    pub async fn bind_class(&self, class: &str, digest: &Digest) -> Result<(), ComponentError> {
-        self.check_class(class, digest).await?;
         self.0.setup.store.bind_component(class, digest).await?;
-        self.tell(ComponentEvent::Bound { digest: digest.clone(), class_name: class.to_owned() });
+        self.tell(ComponentEvent::Bound { digest: digest.clone(), class_name: class.clone() });
         Ok(())
     }
 

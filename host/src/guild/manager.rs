@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::agent::{self, Agent, Components, Handle, Report, ReportKind, Sign};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
 use crate::metrics::Metrics;
-use crate::model::clock::Clock;
+use crate::model::clock::{Clock, read_time};
 use crate::model::health::{HealthStatus, by_latency};
 use crate::model::ids::{AgentId, Digest, UserId};
 use crate::model::message::AgentTag;
@@ -27,7 +27,7 @@ use crate::store::{AgentKind, AgentRow, Store};
 use super::agents::Roster;
 use super::lock;
 use super::serving::Serving;
-use super::state::{Asked, Effect, Event, GuildState};
+use super::state::{Asked, Check, Effect, Event, GuildState};
 
 /// How often agents are looked at when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -161,7 +161,7 @@ impl Manager {
                 }
             };
             let Some(event) = event else { continue };
-            if event == Event::Checked {
+            if matches!(event, Event::Checked(_)) {
                 let measured = running.measure();
                 let effects = running.state.on(measured);
                 running.carry_out(effects).await;
@@ -235,7 +235,7 @@ impl Running {
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager was asked more than it could answer");
                 *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);
-                return Some(Event::Checked);
+                return Some(Event::Checked(None));
             }
             Err(error) => {
                 tracing::error!(%error, "the system topic cannot be read");
@@ -254,7 +254,10 @@ impl Running {
                 let name = payload.get("user_name").and_then(Value::as_str).unwrap_or_default().to_owned();
                 user.map(|user| Event::Joined { user, name })
             }
-            format::HEALTH_CHECK_REQUEST => Some(Event::Checked),
+            format::HEALTH_CHECK_REQUEST => {
+                let time_ms = payload.get("checktime").and_then(read_time);
+                Some(Event::Checked(Some(Check { request: message.id, time_ms })))
+            }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
                 Event::ParticipantsAsked(Asked { user, request: message.id, conversation_id })
@@ -280,8 +283,8 @@ impl Running {
                     }
                 }
                 Effect::Report => reports = true,
-                Effect::AskAgents => {
-                    self.beat();
+                Effect::AskAgents(check) => {
+                    self.beat(check);
                     self.ask_agents();
                 }
                 Effect::AddUser { user, name } => {

@@ -16,7 +16,7 @@ use crate::model::state::StateOwner;
 use crate::model::topic;
 
 use super::manager::{Member, Running};
-use super::state::Asked;
+use super::state::{Asked, Check};
 
 impl Running {
     /// Tells everybody who listens, and whoever will, how the guild is.
@@ -27,10 +27,10 @@ impl Running {
             .state
             .signs()
             .iter()
-            .map(|(id, sign)| (id.clone(), heartbeat(sign, self.members.get(id), now_ms)))
+            .map(|(id, sign)| (id.clone(), heartbeat(sign, self.members.get(id), now_ms, now_ms)))
             .collect();
         for (user, _) in &users {
-            agents.insert(AgentId::proxy_of(user), heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms));
+            agents.insert(AgentId::proxy_of(user), heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms, now_ms));
         }
         let report = HealthReport { agents, guild_health: self.state.health() };
         self.log.retain(self.say(topic::GUILD_STATUS, format::HEALTH_REPORT, &json!(report)));
@@ -64,19 +64,23 @@ impl Running {
     }
 
     /// The manager's own heartbeat and each agent's, in answer to a check.
-    pub(super) fn beat(&self) {
+    pub(super) fn beat(&self, check: Option<Check>) {
         let now_ms = self.clock.now_ms();
-        self.tell_beat(self.tag.clone(), &heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms));
+        let checked_ms = check.and_then(|check| check.time_ms).unwrap_or(now_ms);
+        let own = heartbeat(&Sign::of(HealthStatus::Ok), None, checked_ms, now_ms);
+        self.tell_beat(self.tag.clone(), &own, check);
         for (id, sign) in self.state.signs() {
             let Some(member) = self.members.get(id) else { continue };
-            self.tell_beat(member.spec.tag(), &heartbeat(sign, Some(member), now_ms));
+            self.tell_beat(member.spec.tag(), &heartbeat(sign, Some(member), checked_ms, now_ms), check);
         }
     }
 
-    fn tell_beat(&self, sender: AgentTag, beat: &Heartbeat) {
+    fn tell_beat(&self, sender: AgentTag, beat: &Heartbeat, check: Option<Check>) {
         let mut message = self.say(topic::GUILD_STATUS, format::HEARTBEAT, &json!(beat));
         message.sender = sender;
         message.priority = Priority::HIGH;
+        message.in_response_to = check.map(|check| check.request);
+        message.thread = message.in_response_to.into_iter().collect();
         self.log.signal(message);
     }
 
@@ -93,7 +97,8 @@ impl Running {
     }
 }
 
-fn heartbeat(sign: &Sign, member: Option<&Member>, now_ms: u64) -> Heartbeat {
+/// `checked_ms` is the time of the check that it answers.
+fn heartbeat(sign: &Sign, member: Option<&Member>, checked_ms: u64, now_ms: u64) -> Heartbeat {
     let mut checkmeta = Map::new();
     let latency = member.and_then(|member| member.spec.qos.latency);
     checkmeta.insert("qos_latency".into(), json!(latency));
@@ -104,6 +109,6 @@ fn heartbeat(sign: &Sign, member: Option<&Member>, now_ms: u64) -> Heartbeat {
     if let Some(detail) = &sign.detail {
         checkmeta.insert("detail".into(), json!(detail));
     }
-    let time = rfc3339_ms(now_ms);
-    Heartbeat { checktime: time.clone(), checkstatus: sign.status, responsetime: time, checkmeta }
+    let (checktime, responsetime) = (rfc3339_ms(checked_ms), rfc3339_ms(now_ms));
+    Heartbeat { checktime, checkstatus: sign.status, responsetime, checkmeta }
 }

@@ -19,8 +19,8 @@ pub enum Event {
     Measured(BTreeMap<AgentId, Sign>),
     /// A user opened a socket.
     Joined { user: UserId, name: String },
-    /// Somebody wants to know how the guild is.
-    Checked,
+    /// Somebody wants to know how the guild is; `None`: the manager itself.
+    Checked(Option<Check>),
     /// Somebody wants to know who is there.
     ParticipantsAsked(Asked),
     /// A user wants the guild to end; with a guild id, it must be this one's.
@@ -35,6 +35,14 @@ pub struct Asked {
     pub conversation_id: Option<Value>,
 }
 
+/// A check that is answered with heartbeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub request: MessageId,
+    /// When it was made, as its sender says.
+    pub time_ms: Option<u64>,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -45,7 +53,7 @@ pub enum Effect {
     /// Tell everybody how the guild is.
     Report,
     /// Ask the agents that are idle how they are.
-    AskAgents,
+    AskAgents(Option<Check>),
     /// Make a proxy for a user.
     AddUser { user: UserId, name: String },
     /// Tell one user who is there.
@@ -101,7 +109,7 @@ impl GuildState {
             Event::Begun => self.begin(),
             Event::Measured(signs) => self.measured(signs),
             Event::Joined { user, name } => self.joined(user, name),
-            Event::Checked => vec![Effect::Report, Effect::AskAgents],
+            Event::Checked(check) => vec![Effect::Report, Effect::AskAgents(check)],
             Event::ParticipantsAsked(asked) => vec![Effect::TellParticipants(asked)],
             Event::StopAsked { user, guild } => self.stop_asked(user, guild),
         }
@@ -229,7 +237,7 @@ mod tests {
         let stop = |guild: Option<&str>| Event::StopAsked { user: "u".into(), guild: guild.map(str::to_owned) };
         assert_eq!(state.on(stop(Some("other"))), []);
         assert_eq!(state.on(stop(None)).len(), 2);
-        assert_eq!(state.on(Event::Checked), []);
+        assert_eq!(state.on(Event::Checked(None)), []);
         assert_eq!(state.on(measured(&[("a", HealthStatus::Ok)])), []);
     }
 }

@@ -48,6 +48,29 @@ pub fn rfc3339_ms(ms: u64) -> String {
     stamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
+/// A time as clients write it, in milliseconds since 1970: a date, or a date and a time with
+/// or without its zone (without: UTC), or seconds since 1970 as a number.
+#[must_use]
+pub fn read_time(value: &serde_json::Value) -> Option<u64> {
+    let text = match value {
+        serde_json::Value::Number(seconds) => {
+            let seconds = seconds.as_f64().filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within its range")]
+            return Some((seconds * 1_000.0).round() as u64);
+        }
+        serde_json::Value::String(text) => text.trim(),
+        _ => return None,
+    };
+    let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let naive: jiff::civil::DateTime = text.parse().ok()?;
+        jiff::tz::TimeZone::UTC.to_timestamp(naive).ok()
+    });
+    u64::try_from(stamp?.as_millisecond()).ok()
+}
+
+/// The year 9999.
+const MAX_SECONDS: f64 = 253_402_300_799.0;
+
 /// Milliseconds since 1970 in the spelling of REST answers: UTC without a zone,
 /// six digits, `2026-11-23T02:07:11.738000`.
 #[must_use]
@@ -59,11 +82,31 @@ pub fn naive_utc(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn times_are_spelled_as_the_document_and_the_rest_api_do() {
         assert_eq!(rfc3339_ms(1_736_935_200_005), "2025-01-15T10:00:00.005Z");
         assert_eq!(naive_utc(1_736_935_200_005), "2025-01-15T10:00:00.005000");
+    }
+
+    #[test]
+    fn times_are_read_as_clients_write_them() {
+        for (time, ms) in [
+            (json!("2025-01-15T10:00:00.005Z"), Some(1_736_935_200_005)),
+            (json!("2025-01-15T11:00:00.005+01:00"), Some(1_736_935_200_005)),
+            (json!("2025-01-15T10:00:00.005000"), Some(1_736_935_200_005)),
+            (json!("2025-01-15"), Some(1_736_899_200_000)),
+            (json!(1_736_935_200.005), Some(1_736_935_200_005)),
+            (json!("1960-01-01"), None),
+            (json!("soon"), None),
+            (json!(-1), None),
+            (json!(1e300), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(read_time(&time), ms, "{time}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::json_schema::{Mistake, Schema};
+use super::json_schema::Schema;
+use super::notation::repr;
 use super::template::{self, TemplateError};
 
 /// Why a document and its configuration make no spec.
@@ -28,13 +29,13 @@ pub fn configured(mut document: Value, given: Map<String, Value>) -> Result<Valu
     let mut configuration = match fields.shift_remove("configuration") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(configuration)) => configuration,
-        Some(other) => return Err(ConfigurationError::Unfit(format!("{other} is not of type 'object'"))),
+        Some(other) => return Err(ConfigurationError::Unfit(format!("{} is not of type 'object'", repr(&other)))),
     };
     configuration.extend(given);
     if let Some(schema) = schema {
         let schema = Schema::new(&schema).map_err(ConfigurationError::Unfit)?;
         let whole = Value::Object(configuration.clone());
-        if let Some(Mistake { text, .. }) = schema.mistakes(&whole).into_iter().next() {
+        if let Some(text) = schema.mistake(&whole) {
             return Err(ConfigurationError::Unfit(text));
         }
     }

@@ -1,6 +1,8 @@
 //! JSON Schemas that clients and components bring: nothing is fetched for them, and
 //! their patterns are matched in linear time.
 
+mod words;
+
 use std::collections::HashMap;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -8,10 +10,12 @@ use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use super::read::{FieldError, Step};
+use words::Words;
 
 /// A schema that is one.
 pub struct Schema {
     validator: Validator,
+    document: Value,
     size: Size,
 }
 
@@ -26,6 +30,8 @@ pub struct Mistake {
 const MAX_TEXT: usize = 500;
 /// More mistakes of one value are not told.
 const MAX_MISTAKES: usize = 20;
+/// Among how many the one to tell is looked for.
+const MAX_COMPARED: usize = 100;
 
 impl Mistake {
     /// One of the whole value.
@@ -42,27 +48,45 @@ impl Schema {
     pub fn new(schema: &Value) -> Result<Self, String> {
         let size = Unfolding::check(schema)?;
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-        let validator = options.build(schema).map_err(|error| words(&error))?;
-        Ok(Self { validator, size })
+        let validator = options.build(schema).map_err(|error| Words { schema, value: schema }.of(&error))?;
+        Ok(Self { validator, document: schema.clone(), size })
     }
 
     /// The first mistakes of a value, at most twenty.
     pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
+        if let Some(text) = self.too_much(value) {
+            return vec![Mistake::of_all(text)];
+        }
+        let words = self.words(value);
+        let mistake = |error: ValidationError<'_>| Mistake { text: words.of(&error), field: field(&error, &words) };
+        self.validator.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
+    }
+
+    /// The one mistake to tell, of the first hundred: the one that clients would be told by the validator they know.
+    pub fn mistake(&self, value: &Value) -> Option<String> {
+        let too_much = self.too_much(value);
+        too_much.or_else(|| self.words(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))
+    }
+
+    fn words<'s>(&'s self, value: &'s Value) -> Words<'s> {
+        Words { schema: &self.document, value }
+    }
+
+    /// Why a value is not compared with the schema at all.
+    fn too_much(&self, value: &Value) -> Option<String> {
         let most = self.size.most_levels();
         if levels(value) > most {
-            let text = format!("the value is more than {most} levels deep, too much for a schema that contains itself");
-            return vec![Mistake::of_all(text)];
+            return Some(format!(
+                "the value is more than {most} levels deep, too much for a schema that contains itself"
+            ));
         }
         let (parts, nodes) = (self.size.parts, nodes(value));
-        if parts.saturating_mul(nodes) > MAX_WORK {
-            let text = format!(
+        (parts.saturating_mul(nodes) > MAX_WORK).then(|| {
+            format!(
                 "this schema and this value need too much work to compare: \
                  {parts} parts times {nodes}, the limit is {MAX_WORK}"
-            );
-            return vec![Mistake::of_all(text)];
-        }
-        let mistake = |error: ValidationError<'_>| Mistake { text: words(&error), field: field(&error) };
-        self.validator.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
+            )
+        })
     }
 }
 
@@ -78,7 +102,7 @@ fn path(error: &ValidationError<'_>) -> Vec<Step> {
 }
 
 /// The mistake as one of a field of a body is told.
-fn field(error: &ValidationError<'_>) -> FieldError {
+fn field(error: &ValidationError<'_>, words: &Words<'_>) -> FieldError {
     let (mut loc, input) = (path(error), error.instance().as_ref());
     let (kind, msg) = match (error.kind(), input) {
         (ValidationErrorKind::Required { property }, _) => {
@@ -107,27 +131,11 @@ fn field(error: &ValidationError<'_>) -> FieldError {
             (JsonType::Null, _) => ("none_required", "Input should be None"),
         },
         _ => {
-            let msg = format!("Value error, {}", words(error));
+            let msg = format!("Value error, {}", words.of(error));
             return FieldError::new("value_error", loc, msg, input.clone()).with_ctx(json!({"error": {}}));
         }
     };
     FieldError::new(kind, loc, msg, input.clone())
-}
-
-/// In the words that clients know where there are such.
-fn words(error: &ValidationError<'_>) -> String {
-    let text = match error.kind() {
-        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => {
-            format!("{} is not of type '{kind}'", quoted(error.instance()))
-        }
-        ValidationErrorKind::Required { property } => format!("{} is a required property", quoted(property)),
-        _ => error.to_string(),
-    };
-    text.chars().take(MAX_TEXT).collect()
-}
-
-fn quoted(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"))
 }
 
 /// The most schemas that a schema may consist of when each reference is replaced by
@@ -369,7 +377,7 @@ mod tests {
         let step = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
         let schema = Schema::new(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
         let nested = |depth| (0..depth).fold(json!({}), |inner, _| json!({"a": inner}));
-        assert!(schema.mistakes(&nested(5))[0].text.contains("anyOf"), "{:?}", schema.mistakes(&nested(5)));
+        assert!(schema.mistakes(&nested(5))[0].text.contains("the given schemas"), "{:?}", schema.mistakes(&nested(5)));
         assert!(schema.mistakes(&nested(100))[0].text.contains("levels deep"));
         let list = Schema::new(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
         assert_eq!(list.mistakes(&nested(100)), []);

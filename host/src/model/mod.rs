@@ -16,6 +16,7 @@ pub mod ids;
 pub mod json;
 pub mod json_schema;
 pub mod message;
+pub mod notation;
 pub mod origin;
 pub mod participant;
 pub mod path;

@@ -209,6 +209,12 @@ impl From<Origin> for String {
     }
 }
 
+/// Whether a text is the name of a host, an address, or `*` for every host.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    Host::read(text).is_ok_and(|host| !matches!(host, Host::Below(_)))
+}
+
 /// Whether a text may name a secret or a variable: it can be no path.
 #[must_use]
 pub fn is_name(text: &str) -> bool {

@@ -25,9 +25,17 @@ pub fn check_object(text: &str) -> Result<(), String> {
     }
 }
 
+/// Checks the payload of a message: an object with at least one member.
+///
+/// # Errors
+/// Words that say what is wrong.
+pub fn check(text: &str) -> Result<(), String> {
+    check_object(text)?;
+    if is_empty(text) { Err("it has no members, and a payload has at least one".to_owned()) } else { Ok(()) }
+}
+
 /// Whether an object has no members.
-#[must_use]
-pub fn is_empty(object: &str) -> bool {
+fn is_empty(object: &str) -> bool {
     object.trim_ascii().strip_prefix('{').is_some_and(|inside| inside.trim_ascii_start() == "}")
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// One step into a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Step {
     Key(String),
@@ -104,7 +104,15 @@ impl Mistakes {
         self.note_with("value_error", format!("Value error, {msg}"), input, json!({"error": {}}))
     }
 
-    fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    /// Notes mistakes of a reading of the same value, below a step that names how it was read.
+    pub fn note_all(&mut self, step: &str, found: Vec<FieldError>) {
+        let below: Vec<Step> = self.at.iter().cloned().chain([step.into()]).collect();
+        let placed = |error: FieldError| FieldError { loc: below.iter().cloned().chain(error.loc).collect(), ..error };
+        self.found.extend(found.into_iter().map(placed));
+    }
+
+    /// Reads below a step: its mistakes are noted there.
+    pub fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.at.push(step);
         let result = read(self);
         self.at.pop();
@@ -371,6 +379,18 @@ pub fn number(value: &Value, mistakes: &mut Mistakes) -> Option<f64> {
             ),
         },
         other => mistakes.note("float_type", "Input should be a valid number", other),
+    }
+}
+
+/// A number that may be whole; the mistakes of both kinds are noted, each below its name.
+pub fn whole_or_not(value: &Value, mistakes: &mut Mistakes) -> Option<f64> {
+    match (document(value, &[], integer), document(value, &[], number)) {
+        (_, Ok(number)) => Some(number),
+        (whole, Err(not)) => {
+            mistakes.note_all("int", whole.err().unwrap_or_default());
+            mistakes.note_all("float", not);
+            None
+        }
     }
 }
 

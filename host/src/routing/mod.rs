@@ -9,6 +9,7 @@
 mod fault;
 pub mod hashid;
 pub mod mentions;
+mod pattern;
 mod predicate;
 mod proxy;
 mod slip;

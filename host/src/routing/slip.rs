@@ -4,7 +4,7 @@ use crate::model::message::{AgentTag, ForwardHeader, Message, Topics};
 use crate::model::spec::{OriginFilter, RoutingRule, RoutingSlip};
 use crate::model::{format, topic};
 
-use super::Speaker;
+use super::{Speaker, pattern};
 
 /// Who says what, in answer to what: all that a rule's conditions look at.
 #[derive(Clone, Copy, Debug)]
@@ -91,5 +91,5 @@ fn matches_class(pattern: &str, class_name: &str) -> bool {
     if pattern.is_empty() || pattern == class_name {
         return true;
     }
-    pattern.contains(['*', '?', '[']) && glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(class_name))
+    pattern.contains(['*', '?', '[']) && pattern::matches(pattern, class_name)
 }

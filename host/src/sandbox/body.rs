@@ -16,7 +16,7 @@ use super::guest::{Guest, Phase};
 use super::lane::Begin;
 use super::limits::Limit;
 use super::registry::Component;
-use super::staged::{Emit, Staged};
+use super::staged::{Emit, Met, Staged};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
 use crate::model::values::ValueWrite;
@@ -49,6 +49,8 @@ pub struct Delivery {
 pub struct Turn {
     pub end: TurnEnd,
     pub usage: Usage,
+    /// The limit that a turn which was declined had met last.
+    pub met: Option<Met>,
 }
 
 /// How a turn ended.
@@ -115,14 +117,18 @@ impl Body {
         let began = Instant::now();
         let (body, answer, mut usage) = self.call(Call::Receive(delivery)).await;
         usage.wall = began.elapsed();
+        let mut met = None;
         let end = match answer {
             Ok(Answer::Received(Ok(()), staged, values)) => done(staged, values),
-            Ok(Answer::Received(Err(failure), ..)) => TurnEnd::Declined(failure.into()),
+            Ok(Answer::Received(Err(failure), staged, _)) => {
+                met = staged.met;
+                TurnEnd::Declined(failure.into())
+            }
             Ok(_) => unreachable!("a delivery is answered as one"),
             Err(Broken::Cancelled) => TurnEnd::Cancelled,
             Err(Broken::Fault(fault)) => TurnEnd::Broken(fault),
         };
-        (body, Turn { end, usage })
+        (body, Turn { end, usage, met })
     }
 
     /// Asks the agent how it is; only while it is idle. Has `host.stop_timeout_ms`.

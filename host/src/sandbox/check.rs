@@ -135,16 +135,16 @@ impl Outline {
         match self.exports.iter().find(of_agent) {
             Some(found) if found.split_once('@').is_some_and(|(_, v)| v.starts_with(imports::CONTRACT_SERIES)) => {}
             Some(found) => {
-                return Err(Refusal::UnsupportedContract { found: found.clone(), supported: CONTRACT.into() });
+                return Err(Refusal::unsupported(found, CONTRACT));
             }
-            None => return Err(Refusal::NotAnAgent { expected: CONTRACT.into(), exports: self.exports.clone() }),
+            None => return Err(Refusal::not_an_agent(CONTRACT, &self.exports)),
         }
         self.imports.iter().try_for_each(|import| imports::check(import))
     }
 }
 
 fn malformed(error: BinaryReaderError) -> Refusal {
-    Refusal::Invalid(format!("the component is malformed: {error}"))
+    Refusal::invalid(&format!("the component is malformed: {error}"))
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {

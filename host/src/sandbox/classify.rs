@@ -8,6 +8,7 @@ use wasmtime_wasi::I32Exit;
 use super::control::Stopped;
 use super::guest::Sealed;
 use super::limits::{Limit, Limits};
+use super::refusal::{MAX_WORDS_BYTES, shortened};
 use super::secrets::NotRevealed;
 use crate::model::fault::{Fault, FaultKind};
 
@@ -91,9 +92,9 @@ fn outside_of_wasm(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault 
         // Only the guest's frames make an error carry a backtrace. In a call without one,
         // the guest's memory does not hold what is passed to it or what it returned.
         None if about.entered || error.is::<WasmBacktrace>() => {
-            Fault::new(FaultKind::Trap, error.root_cause().to_string())
+            Fault::new(FaultKind::Trap, shortened(&error.root_cause().to_string(), MAX_WORDS_BYTES))
         }
-        None => Fault::new(FaultKind::HostError, format!("{error:#}")),
+        None => Fault::new(FaultKind::HostError, shortened(&format!("{error:#}"), MAX_WORDS_BYTES)),
     }
 }
 
@@ -136,10 +137,21 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let frames = trace.frames().iter();
     frames
         .map(|frame| match frame.func_name() {
-            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
-            None => format!("{}[{}]", frame.module().name().unwrap_or("wasm"), frame.func_index()),
+            // A short name may still unfold to a long one.
+            Some(name) if name.len() <= MAX_MANGLED_BYTES => cut(&format!("{:#}", rustc_demangle::demangle(name))),
+            Some(name) => cut(name),
+            None => format!("{}[{}]", cut(frame.module().name().unwrap_or("wasm")), frame.func_index()),
         })
         .collect()
+}
+
+/// The most of a name that stands in a backtrace: names may be as long as a component.
+const MAX_FRAME_BYTES: usize = 256;
+/// The longest name that is made readable.
+const MAX_MANGLED_BYTES: usize = 1 << 10;
+
+fn cut(name: &str) -> String {
+    shortened(name, MAX_FRAME_BYTES)
 }
 
 #[cfg(test)]

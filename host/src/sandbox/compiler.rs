@@ -129,7 +129,7 @@ fn judge(status: ExitStatus, said: &str, limits: &Limits) -> Result<(), Refusal>
     match (status.code().map(u8::try_from), status.signal()) {
         (Some(Ok(0)), _) => Ok(()),
         (Some(Ok(REFUSED)), _) if said.starts_with(NO_MEMORY) => no_memory(),
-        (Some(Ok(REFUSED)), _) => Err(Refusal::Invalid(format!("the component does not compile: {said}"))),
+        (Some(Ok(REFUSED)), _) => Err(Refusal::invalid(&format!("the component does not compile: {said}"))),
         (Some(Ok(FAILED)), _) => Err(Refusal::Host(format!("the compiler failed: {said}"))),
         (_, Some(libc::SIGXCPU)) => Err(Refusal::compile(Limit::CompileCpu, "seconds of CPU time", limits)),
         (_, Some(libc::SIGXFSZ)) => Err(Refusal::compile(Limit::CompiledSize, "MiB for the code", limits)),
@@ -139,7 +139,7 @@ fn judge(status: ExitStatus, said: &str, limits: &Limits) -> Result<(), Refusal>
         // The allocator aborts; the kernel kills when the machine has no more.
         (_, Some(libc::SIGKILL)) => no_memory(),
         (_, Some(libc::SIGABRT)) if said.contains("memory allocation of") => no_memory(),
-        _ => Err(Refusal::Invalid(format!("the component breaks the compiler ({status}): {said}"))),
+        _ => Err(Refusal::invalid(&format!("the component breaks the compiler ({status}): {said}"))),
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn engine_config() -> Config {
         // Stacks are handed from tenant to tenant.
         .async_stack_zeroing(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(64))
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        // Names of functions suffice: lines would be read from debug information that strangers wrote.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .cranelift_opt_level(OptLevel::Speed)
         .parallel_compilation(true)
         .memory_init_cow(true)
@@ -83,8 +84,8 @@ fn pool(agents: u32, ceilings: &Limits) -> PoolingAllocationConfig {
         .max_core_instances_per_component(in_pool(Limit::Instances))
         .max_memories_per_component(in_pool(Limit::Memories))
         .max_tables_per_component(in_pool(Limit::Tables))
-        .max_memories_per_module(1)
-        .max_tables_per_module(2)
+        .max_memories_per_module(in_pool(Limit::Memories))
+        .max_tables_per_module(in_pool(Limit::Tables))
         .table_elements(ceilings.size(Limit::TableElements))
         .max_core_instance_size(10 << 20)
         .max_component_instance_size(10 << 20)

@@ -144,7 +144,8 @@ impl Guest {
     /// What `wasi:http` works on. It counts what this call of an export sends.
     pub(super) fn http_and_table(&mut self) -> (&mut Http, &mut ResourceTable) {
         let (grants, limits, phase, deadline) = (&self.grants, &self.limits, self.phase, self.deadline);
-        let http = self.http.get_or_insert_with(|| Box::new(Http::new(grants.clone(), limits, phase, deadline)));
+        let guild = &self.identity.guild_id;
+        let http = self.http.get_or_insert_with(|| Box::new(Http::new(guild, grants.clone(), limits, phase, deadline)));
         (http, &mut self.table)
     }
 
@@ -191,7 +192,12 @@ impl types::Host for Guest {}
 impl messaging::Host for Guest {
     fn emit(&mut self, message: Outgoing) -> wasmtime::Result<Result<(), EmitError>> {
         let allowed = self.in_turn("messaging.emit")?.map_err(EmitError::Other);
-        Ok(allowed.and_then(|()| self.staged.emit(message, &self.own_inbox, &self.limits)))
+        let emitted = allowed.and_then(|()| self.staged.emit(message, &self.own_inbox, &self.limits));
+        // A guest that does not look at the answer has lost a message: its log says why.
+        if let (Err(EmitError::TooMany(_) | EmitError::PayloadTooLarge(_)), Some(met)) = (&emitted, self.staged.met) {
+            self.grants.tell(format!("a message was not emitted: `{}` is {}", met.setting, met.limit));
+        }
+        Ok(emitted)
     }
 
     fn progress(&mut self, format: String, payload: String) -> wasmtime::Result<Result<(), EmitError>> {
@@ -247,6 +253,9 @@ impl WasiView for Guest {
                     .stdout(pipe(Output::Out))
                     .stderr(pipe(Output::Err))
                     .max_random_size(MAX_RANDOM_BYTES)
+                    // A socket that may go nowhere is still one of the host's descriptors.
+                    .allow_tcp(false)
+                    .allow_udp(false)
                     .allow_blocking_current_thread(false)
                     .build(),
             )

@@ -2,11 +2,14 @@
 //! nowhere else: where it may go, to which address, how much of it there is and for
 //! how long. Nothing is followed, retried or kept open.
 
+mod lookup;
+pub(super) mod tls;
+
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,17 +21,17 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostOutgoingRequest as _, Method as GuestMethod};
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
+use self::lookup::look_up;
 use super::addresses::not_public;
 use super::grants::Grants;
 use super::guest::{Guest, Phase};
@@ -40,8 +43,6 @@ use crate::model::origin::{Origin, Scheme};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a response may pause.
 const BETWEEN_BYTES: Duration = Duration::from_secs(30);
-/// Names that are looked up at once, by all agents of the host.
-const MAX_RESOLVERS: usize = 32;
 /// What the head of a response may have.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 128;
@@ -51,6 +52,8 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 const MAX_CHUNK_BYTES: usize = 16 << 10;
 /// The longest method and authority.
 const MAX_NAME_BYTES: usize = 300;
+/// The longest path with its query.
+const MAX_PATH_BYTES: usize = 8 << 10;
 
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
@@ -61,6 +64,8 @@ pub(super) struct Http {
 }
 
 struct Hooks {
+    /// Whose agent asks.
+    guild: String,
     grants: Arc<Grants>,
     is_sealed: bool,
     calls: u64,
@@ -103,10 +108,11 @@ impl Meter {
 }
 
 impl Http {
-    pub(super) fn new(grants: Arc<Grants>, limits: &Limits, phase: Phase, deadline: Instant) -> Self {
+    pub(super) fn new(guild: &str, grants: Arc<Grants>, limits: &Limits, phase: Phase, deadline: Instant) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(MAX_FIELD_BYTES);
         let hooks = Hooks {
+            guild: guild.to_owned(),
             is_sealed: phase == Phase::Sealed,
             calls: 0,
             max_calls: limits.get(Limit::HttpCalls),
@@ -126,8 +132,8 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Links `wasi:http`. The library takes methods and authorities of any length and
-/// keeps them; here they are short.
+/// Links `wasi:http`. The library takes methods, authorities and paths of any length
+/// and keeps them; here they are short.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     linker.allow_shadowing(true);
@@ -150,6 +156,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             Ok((store.data_mut().http().set_authority(request, authority)?,))
         },
     )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-path-with-query",
+        |mut store, (request, path): (Resource<HostOutgoingRequest>, Option<String>)| {
+            if path.as_ref().is_some_and(|path| path.len() > MAX_PATH_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((store.data_mut().http().set_path_with_query(request, path)?,))
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -166,14 +181,15 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let admitted = self.admit(request);
         let (grants, received, deadline) = (self.grants.clone(), self.received.clone(), self.deadline);
+        let guild = self.guild.clone();
         Box::new(async move {
             let (request, origin) = admitted?;
             let wait = Wait::new(options.unwrap_or_default(), deadline);
-            let stream = connect(&origin, &grants, wait).await?;
+            let stream = connect(&guild, &origin, &grants, wait).await?;
             match origin.scheme() {
                 Scheme::Http => exchange(stream, request, received, wait).await,
                 Scheme::Https => {
-                    let stream = timeout_at(wait.connected.into(), encrypted(stream, &origin)).await;
+                    let stream = timeout_at(wait.connected.into(), encrypted(stream, &origin, &grants)).await;
                     exchange(stream.map_err(|_| Error::ConnectionTimeout)??, request, received, wait).await
                 }
             }
@@ -292,9 +308,9 @@ impl Wait {
 
 /// Looks a host up, judges every address it has, and connects to one of those and to
 /// nothing else.
-async fn connect(origin: &Origin, grants: &Grants, wait: Wait) -> Result<TcpStream, Error> {
+async fn connect(guild: &str, origin: &Origin, grants: &Grants, wait: Wait) -> Result<TcpStream, Error> {
     let host = origin.host();
-    let looked_up = timeout_at(wait.connected.into(), look_up(&host, origin.port()));
+    let looked_up = timeout_at(wait.connected.into(), look_up(guild, &host, origin.port()));
     let addresses = looked_up.await.map_err(|_| Error::DnsTimeout)?.map_err(|error| {
         grants.tell(format!("`{host}` cannot be looked up: {error}"));
         Error::DnsError { rcode: None, info_code: None }
@@ -317,23 +333,6 @@ async fn connect(origin: &Origin, grants: &Grants, wait: Wait) -> Result<TcpStre
     Err(failed)
 }
 
-/// Looking a name up takes a thread, also of a request that waits no more.
-static RESOLVERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_RESOLVERS)));
-
-async fn look_up(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-    #[cfg(test)]
-    if let Some(addresses) = tests::answers(host) {
-        return Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect());
-    }
-    let room = RESOLVERS.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let host = host.to_owned();
-    let looked_up = tokio::task::spawn_blocking(move || {
-        let _room = room;
-        (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
-    });
-    looked_up.await?
-}
-
 fn judge(address: IpAddr, origin: &Origin, grants: &Grants) -> Result<(), Error> {
     match not_public(address) {
         Some(what) if !grants.policy.names(address, origin) => {
@@ -354,20 +353,13 @@ fn refuse_this_machine(stream: &TcpStream, origin: &Origin, grants: &Grants) -> 
     Ok(())
 }
 
-static TLS: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> = LazyLock::new(|| {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-});
-
-async fn encrypted(stream: TcpStream, origin: &Origin) -> Result<impl Stream, Error> {
-    let config = TLS.as_ref().map_err(|error| Error::InternalError(Some(error.to_string())))?;
+async fn encrypted(stream: TcpStream, origin: &Origin, grants: &Grants) -> Result<impl Stream, Error> {
+    let config = grants.policy.tls().map_err(|error| Error::InternalError(Some(error)))?;
     let name = match origin.address() {
         Some(address) => ServerName::from(address),
         None => ServerName::try_from(origin.host()).map_err(|_| Error::HttpRequestUriInvalid)?,
     };
-    TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|error| {
+    TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
             _ => Error::Tls(error),

@@ -115,11 +115,11 @@ fn provision(import: &str) -> Result<Provision, Refusal> {
         IMPORTS.iter().filter(|row| row.package == package && (row.interface.is_empty() || row.interface == interface));
     let Some(row) = rows.next() else {
         let provided = IMPORTS.iter().map(Import::name).collect();
-        return Err(Refusal::UnknownImport { import: import.into(), provided });
+        return Err(Refusal::unknown_import(import, provided));
     };
     if !version.starts_with(row.series) {
         let supported = format!("{path}@{}", row.series.trim_end_matches(['.', '-']));
-        return Err(Refusal::UnsupportedContract { found: import.into(), supported });
+        return Err(Refusal::unsupported(import, &supported));
     }
     Ok(row.provision)
 }

@@ -298,6 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_limits_says_what_the_table_says() {
+        let page = include_str!("../../../docs/limits.md");
+        let lines: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(lines.len(), TABLE.len());
+        for (row, line) in TABLE.iter().zip(lines) {
+            let cells: Vec<_> = line.split('|').map(|cell| cell.trim().replace([',', '`'], "")).collect();
+            let wanted =
+                [row.setting.to_owned(), row.default.to_string(), row.ceiling.to_string(), row.kind.name().to_owned()];
+            assert_eq!(cells[1..5], wanted, "{line}");
+        }
+    }
+
+    #[test]
     fn a_blueprint_gets_what_it_asks_for_up_to_the_ceiling() {
         let ceilings = Limits::allowed().with(Limit::Memory, 128).with(Limit::Emits, 10);
         let asked = SandboxSpec { memory_mib: Some(100), ..SandboxSpec::default() };

@@ -59,7 +59,7 @@ pub use memory::MemoryBudget;
 pub use policy::{Policy, SecretGrant};
 pub use refusal::Refusal;
 pub use registry::{Component, Description, Format, digest_of};
-pub use staged::Emit;
+pub use staged::{Emit, Met};
 pub use stdio::{LogLevel, LogLine, LogSink};
 
 use crate::model::fault::Fault;

@@ -3,9 +3,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use super::http::tls;
 use crate::model::origin::{Origin, is_name};
 
 /// The most bytes that a secret may have.
@@ -30,6 +34,10 @@ pub struct Policy {
     pub logging: bool,
     /// The directory of the secrets, a file each (`policy.secrets_dir`).
     pub secrets_dir: Option<PathBuf>,
+    /// Authorities that are trusted beside those of Mozilla (`policy.ca_file`).
+    authorities: Vec<CertificateDer<'static>>,
+    /// Made of them when the first request needs it.
+    tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
 /// A secret that requests may carry.
@@ -52,13 +60,15 @@ impl Default for Policy {
             config: true,
             logging: true,
             secrets_dir: None,
+            authorities: Vec::new(),
+            tls: OnceLock::new(),
         }
     }
 }
 
 impl Policy {
     /// The settings of a policy.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "policy.http",
         "policy.addresses",
         "policy.secrets",
@@ -68,6 +78,7 @@ impl Policy {
         "policy.keyvalue",
         "policy.config",
         "policy.logging",
+        "policy.ca_file",
     ];
 
     /// Sets one setting. Lists are separated by commas, and an empty value is an
@@ -91,6 +102,11 @@ impl Policy {
             "policy.keyvalue" => self.keyvalue = flag()?,
             "policy.config" => self.config = flag()?,
             "policy.logging" => self.logging = flag()?,
+            "policy.ca_file" => {
+                let authorities = if value.is_empty() { Vec::new() } else { tls::authorities(value)? };
+                tls::config(&authorities).map_err(|error| format!("`{value}`: {error}"))?;
+                (self.authorities, self.tls) = (authorities, OnceLock::new());
+            }
             _ => return Err(format!("there is no setting `{setting}`; there are {}", Self::NAMES.join(", "))),
         }
         Ok(())
@@ -101,6 +117,12 @@ impl Policy {
     pub(super) fn names(&self, address: IpAddr, origin: &Origin) -> bool {
         let named = |granted: &Origin| granted == origin && granted.address() == Some(address);
         self.addresses.iter().any(|network| network.contains(&address)) || self.http.iter().any(named)
+    }
+
+    /// How requests speak TLS.
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+        let make = || tls::config(&self.authorities).map_err(|error| error.to_string());
+        self.tls.get_or_init(make).clone()
     }
 
     /// Whether the secret may go there.

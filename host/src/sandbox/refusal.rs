@@ -6,6 +6,19 @@ use serde_json::{Value, json};
 use super::limits::{Limit, Limits};
 use crate::model::fault::Fault;
 
+/// The most of what was said about a component that is told.
+pub(super) const MAX_WORDS_BYTES: usize = 4 << 10;
+/// The most of a name out of a component that is told.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The beginning of a text, with an ellipsis when there is more.
+pub(super) fn shortened(text: &str, most_bytes: usize) -> String {
+    if text.len() <= most_bytes {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(most_bytes)])
+}
+
 /// A grant that an import needs and the agent has not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MissingGrant {
@@ -13,7 +26,8 @@ pub struct MissingGrant {
     pub grant: &'static str,
 }
 
-/// Why bytes are not taken as an agent.
+/// Why bytes are not taken as an agent. Names and words that come out of the component are cut to a length
+/// that can be told.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     #[error("{0}")]
@@ -83,6 +97,32 @@ impl Refusal {
         }
     }
 
+    /// It was built for `found`, not for what is `supported` here.
+    pub(super) fn unsupported(found: &str, supported: &str) -> Self {
+        Self::UnsupportedContract {
+            found: shortened(found, MAX_NAME_BYTES),
+            supported: shortened(supported, MAX_NAME_BYTES),
+        }
+    }
+
+    /// It exports these, and not what is `expected`.
+    pub(super) fn not_an_agent(expected: &str, exports: &[String]) -> Self {
+        let mut told: Vec<_> = exports.iter().take(MAX_LISTED).map(|name| shortened(name, MAX_NAME_BYTES)).collect();
+        if exports.len() > MAX_LISTED {
+            told.push("…".to_owned());
+        }
+        Self::NotAnAgent { expected: expected.to_owned(), exports: told }
+    }
+
+    pub(super) fn unknown_import(import: &str, provided: Vec<String>) -> Self {
+        Self::UnknownImport { import: shortened(import, MAX_NAME_BYTES), provided }
+    }
+
+    /// It does not compile, link or describe itself.
+    pub(super) fn invalid(words: &str) -> Self {
+        Self::Invalid(shortened(words, MAX_WORDS_BYTES))
+    }
+
     /// Something is more than this limit allows.
     pub(super) fn over(limit: Limit, what: &str, most: u64, value: u64) -> Self {
         limit.note();
@@ -110,6 +150,14 @@ impl Refusal {
                 return Self::over(limit, what, limits.get(limit), value);
             }
         }
+        for (limit, mark, what) in [
+            (Limit::Memories, "defined memories count of", "number of memories of one module"),
+            (Limit::Tables, "defined tables count of", "number of tables of one module"),
+        ] {
+            if let Some(value) = number(mark, 0) {
+                return Self::over(limit, what, limits.get(limit), value);
+            }
+        }
         if let Some(bytes) = number("minimum byte size of", 0) {
             return Self::over(
                 Limit::Memory,
@@ -122,7 +170,7 @@ impl Refusal {
             let most = limits.get(Limit::TableElements);
             return Self::over(Limit::TableElements, "least table in elements", most, elements);
         }
-        Self::Invalid(format!("the component does not fit this host: {words}"))
+        Self::invalid(&format!("the component does not fit this host: {words}"))
     }
 
     /// Compiling met this limit.
@@ -142,11 +190,5 @@ fn in_words(missing: &[MissingGrant]) -> String {
 const MAX_LISTED: usize = 8;
 
 fn listed(names: &[String]) -> String {
-    match names {
-        [] => "nothing".to_owned(),
-        names => {
-            let more = if names.len() > MAX_LISTED { ", …" } else { "" };
-            format!("{}{more}", names[..names.len().min(MAX_LISTED)].join(", "))
-        }
-    }
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

@@ -2,17 +2,18 @@
 //! the cache, linked, and asked once what they are. Each digest is prepared once,
 //! however many ask for it at the same time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{AcquireError, OnceCell, Semaphore};
 use wasmtime::component::{Component as Compiled, Linker};
 
 use super::bindings::{BasePre, StatefulIndices, export};
+use super::cache::Cache;
 use super::check::Outline;
 use super::compiler::Compiler;
 use super::guest::{Guest, Phase};
@@ -75,15 +76,56 @@ pub struct Format {
 type Slot = Arc<OnceCell<Arc<Component>>>;
 
 pub(super) struct Registry {
-    slots: Mutex<HashMap<Digest, Slot>>,
+    slots: Mutex<Slots>,
     linker: Linker<Guest>,
     compiler: Compiler,
-    /// How many uploads are in memory at once.
+    /// Components in memory at once whose code is in the cache; the compiler's room
+    /// bounds the others.
     readers: Semaphore,
+    /// Components that say what they are at once: each may have the most memory that
+    /// a blueprint may ask for.
+    describers: Semaphore,
 }
 
-/// How many uploads are in memory at once, to be looked at or compiled.
 const READERS: usize = 4;
+const DESCRIBERS: usize = 2;
+
+/// How many components stay ready that no agent uses; others come back from the cache.
+const MAX_UNUSED: usize = 8;
+
+#[derive(Default)]
+struct Slots {
+    by_digest: HashMap<Digest, Slot>,
+    /// The digests in the order in which they were last asked for.
+    asked: VecDeque<Digest>,
+}
+
+impl Slots {
+    /// Gives or makes the slot of a digest, as the one that was asked for last.
+    fn slot(&mut self, digest: &Digest) -> Slot {
+        self.asked.retain(|other| other != digest);
+        self.asked.push_back(digest.clone());
+        self.by_digest.entry(digest.clone()).or_default().clone()
+    }
+
+    fn remove(&mut self, digest: &Digest) {
+        self.asked.retain(|other| other != digest);
+        self.by_digest.remove(digest);
+    }
+
+    fn is_unused(&self, digest: &Digest) -> bool {
+        let slot = self.by_digest.get(digest).filter(|slot| Arc::strong_count(slot) == 1);
+        slot.and_then(|slot| slot.get()).is_some_and(|component| Arc::strong_count(component) == 1)
+    }
+
+    /// Forgets components that nobody uses, but for those asked for last.
+    fn forget_unused(&mut self) {
+        let unused: Vec<_> = self.asked.iter().filter(|digest| self.is_unused(digest)).cloned().collect();
+        for digest in unused.iter().take(unused.len().saturating_sub(MAX_UNUSED)) {
+            self.remove(digest);
+        }
+    }
+}
 
 /// The name of a component's bytes.
 #[must_use]
@@ -97,11 +139,12 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 
 impl Registry {
     pub(super) fn new(linker: Linker<Guest>, compiler: Compiler) -> Self {
-        Self { slots: Mutex::default(), linker, compiler, readers: Semaphore::new(READERS) }
+        let (readers, describers) = (Semaphore::new(READERS), Semaphore::new(DESCRIBERS));
+        Self { slots: Mutex::default(), linker, compiler, readers, describers }
     }
 
     pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
-        self.slots().get(digest)?.get().cloned()
+        self.slots().by_digest.get(digest)?.get().cloned()
     }
 
     pub(super) fn forget(&self, digest: &Digest) {
@@ -111,19 +154,20 @@ impl Registry {
         }
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Slot>> {
+    fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slot(&self, digest: &Digest) -> Slot {
-        self.slots().entry(digest.clone()).or_default().clone()
+    /// Where compiled code is kept, if it is.
+    pub(super) fn cache(&self) -> Option<&Cache> {
+        self.compiler.cache()
     }
 
     /// Forgets a component that was refused, unless somebody else is at it.
     fn abandon(&self, digest: &Digest, slot: Slot) {
         drop(slot);
         let mut slots = self.slots();
-        if slots.get(digest).is_some_and(|slot| slot.get().is_none() && Arc::strong_count(slot) == 1) {
+        if slots.by_digest.get(digest).is_some_and(|slot| slot.get().is_none() && Arc::strong_count(slot) == 1) {
             slots.remove(digest);
         }
     }
@@ -131,7 +175,7 @@ impl Registry {
     fn link(&self, compiled: &Compiled) -> Result<BasePre<Guest>, Refusal> {
         compiled.initialize_copy_on_write_image().map_err(|error| Refusal::Host(error.to_string()))?;
         let linked = self.linker.instantiate_pre(compiled).and_then(BasePre::new);
-        linked.map_err(|error| Refusal::Invalid(format!("the component does not fit the agent WIT: {error:#}")))
+        linked.map_err(|error| Refusal::invalid(&format!("the component does not fit the agent WIT: {error:#}")))
     }
 }
 
@@ -141,10 +185,14 @@ pub(super) async fn prepare(
     digest: &Digest,
     read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
 ) -> Result<Arc<Component>, Refusal> {
-    let slot = sandbox.registry.slot(digest);
+    let registry = &sandbox.registry;
+    let slot = registry.slots().slot(digest);
     let prepared = slot.get_or_try_init(|| make(sandbox, digest, read)).await.cloned();
-    if prepared.is_err() {
-        sandbox.registry.abandon(digest, slot);
+    match &prepared {
+        Err(_) => registry.abandon(digest, slot),
+        // What is forgotten is found in the cache; without one it would be compiled again.
+        Ok(_) if registry.cache().is_some() => registry.slots().forget_unused(),
+        Ok(_) => {}
     }
     prepared
 }
@@ -155,8 +203,13 @@ async fn make(
     read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
 ) -> Result<Arc<Component>, Refusal> {
     let cached = from_cache(sandbox, digest).await?;
-    let room = if cached.is_none() { Some(sandbox.registry.compiler.room().await?) } else { None };
-    let reader = sandbox.registry.readers.acquire().await.map_err(|error| Refusal::Host(error.to_string()))?;
+    let registry = &sandbox.registry;
+    let closed = |error: AcquireError| Refusal::Host(error.to_string());
+    // A component that is only loaded does not wait for those that are compiled.
+    let (room, reader) = match cached {
+        None => (Some(registry.compiler.room().await?), None),
+        Some(_) => (None, Some(registry.readers.acquire().await.map_err(closed)?)),
+    };
     let bytes = read.await.map_err(|error| Refusal::Host(format!("the component cannot be read: {error}")))?;
     let size = bytes.len();
     let outline = blocking({
@@ -175,6 +228,7 @@ async fn make(
         None => compile(sandbox, digest, bytes).await?,
     };
     drop((reader, room));
+    let _describer = registry.describers.acquire().await.map_err(closed)?;
     let pre = blocking({
         let sandbox = sandbox.clone();
         move || sandbox.registry.link(&compiled)
@@ -182,7 +236,7 @@ async fn make(
     .await??;
     let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.policy.clone());
     let (described, initial_memory_bytes) = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
-    let description = description(described).map_err(Refusal::Invalid)?;
+    let description = description(described).map_err(|words| Refusal::invalid(&words))?;
     let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
     let imports = outline.imports;
     Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, initial_memory_bytes, pre, stateful }))
@@ -190,7 +244,7 @@ async fn make(
 
 async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {
     let (sandbox, digest) = (sandbox.clone(), digest.clone());
-    blocking(move || sandbox.registry.compiler.cache()?.load(&sandbox.engine, &digest)).await
+    blocking(move || sandbox.registry.cache()?.load(&sandbox.engine, &digest)).await
 }
 
 async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
@@ -202,8 +256,7 @@ async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Res
     let code = outside.compile(&bytes, &sandbox.ceilings).await?;
     let digest = digest.clone();
     blocking(move || {
-        let Registry { compiler, .. } = &here.registry;
-        let cache = compiler.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+        let cache = here.registry.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
         let kept = cache.keep(&digest, code);
         kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
         cache.load_kept(&here.engine, &digest).map_err(|error| Refusal::misfit(&error, &here.ceilings))

@@ -31,9 +31,19 @@ pub struct Emit {
     pub reason: Option<String>,
 }
 
+/// A limit that a turn met with what it wanted to stage; it was refused that and went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    pub setting: &'static str,
+    pub limit: u64,
+    pub value: u64,
+}
+
 /// What one turn has staged so far.
 #[derive(Default)]
 pub(super) struct Staged {
+    /// The limit that was met last.
+    pub(super) met: Option<Met>,
     pub(super) emits: Vec<Emit>,
     /// JSON merge patches, each an object.
     pub(super) agent_patches: Vec<String>,
@@ -55,11 +65,13 @@ impl Staged {
     pub(super) fn emit(&mut self, outgoing: Outgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Emits);
         if self.emits.len() as u64 >= most {
-            Limit::Emits.note();
+            self.meet(Limit::Emits, limits, most + 1);
             return Err(EmitError::TooMany(u32::try_from(most).unwrap_or(u32::MAX)));
         }
-        let size = outgoing.payload.len() + outgoing.session_state.as_ref().map_or(0, String::len);
-        let emit = checked(outgoing, own_inbox, limits)?;
+        let state_bytes = outgoing.session_state.as_ref().map_or(0, String::len);
+        self.check_size(outgoing.payload.len().max(state_bytes), limits)?;
+        let size = outgoing.payload.len() + state_bytes;
+        let emit = checked(outgoing, own_inbox)?;
         self.hold(size, limits).map_err(EmitError::Other)?;
         self.emits.push(emit);
         Ok(())
@@ -70,11 +82,10 @@ impl Staged {
         let row = Limit::StatePatches.row();
         let most = limits.get(Limit::StatePatches);
         if (self.agent_patches.len() + self.guild_patches.len()) as u64 >= most {
-            Limit::StatePatches.note();
+            self.meet(Limit::StatePatches, limits, most + 1);
             return Err(format!("a turn may change state {most} times (`{}`)", row.setting));
         }
-        if patch.len() > limits.size(Limit::PayloadBytes) {
-            Limit::PayloadBytes.note();
+        if self.check_size(patch.len(), limits).is_err() {
             let most = limits.get(Limit::PayloadBytes);
             return Err(format!("a patch may have {most} bytes (`{}`)", Limit::PayloadBytes.row().setting));
         }
@@ -91,11 +102,11 @@ impl Staged {
     pub(super) fn progress(&mut self, format: &str, payload: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Progress);
         if self.progress >= most {
-            Limit::Progress.note();
+            self.meet(Limit::Progress, limits, most + 1);
             return Err(EmitError::TooMany(u32::try_from(most).unwrap_or(u32::MAX)));
         }
         check_format(format)?;
-        check_size(payload, limits)?;
+        self.check_size(payload.len(), limits)?;
         payload::check_object(payload).map_err(EmitError::InvalidPayload)?;
         self.hold(payload.len(), limits).map_err(EmitError::Other)?;
         self.progress += 1;
@@ -106,23 +117,38 @@ impl Staged {
     pub(super) fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), String> {
         let (total, most) = (self.bytes + bytes as u64, limits.get(Limit::StagedBytes));
         if total > most {
-            Limit::StagedBytes.note();
+            self.meet(Limit::StagedBytes, limits, total);
             return Err(format!("a turn may stage {most} bytes (`{}`)", Limit::StagedBytes.row().setting));
         }
         self.bytes = total;
         Ok(())
     }
+
+    fn check_size(&mut self, bytes: usize, limits: &Limits) -> Result<(), EmitError> {
+        let most = limits.get(Limit::PayloadBytes);
+        if bytes as u64 <= most {
+            return Ok(());
+        }
+        self.meet(Limit::PayloadBytes, limits, bytes as u64);
+        Err(EmitError::PayloadTooLarge(most))
+    }
+
+    fn meet(&mut self, limit: Limit, limits: &Limits, value: u64) {
+        limit.note();
+        self.met = Some(Met { setting: limit.row().setting, limit: limits.get(limit), value });
+    }
 }
 
-fn checked(outgoing: Outgoing, own_inbox: &str, limits: &Limits) -> Result<Emit, EmitError> {
+fn checked(outgoing: Outgoing, own_inbox: &str) -> Result<Emit, EmitError> {
     let Outgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason } = outgoing;
     check_format(&format)?;
-    check_size(&payload, limits)?;
-    let payload = object(payload).map_err(EmitError::InvalidPayload)?;
+    payload::check(&payload).map_err(EmitError::InvalidPayload)?;
+    let payload = raw(payload).map_err(EmitError::InvalidPayload)?;
     let session_state = match session_state {
         Some(state) => {
-            check_size(&state, limits)?;
-            Some(object(state).map_err(|wrong| EmitError::InvalidPayload(format!("session-state: {wrong}")))?)
+            let wrong = |wrong| EmitError::InvalidPayload(format!("session-state: {wrong}"));
+            payload::check_object(&state).map_err(wrong)?;
+            Some(raw(state).map_err(wrong)?)
         }
         None => None,
     };
@@ -155,15 +181,6 @@ fn check_format(format: &str) -> Result<(), EmitError> {
     Ok(())
 }
 
-fn check_size(text: &str, limits: &Limits) -> Result<(), EmitError> {
-    let most = limits.get(Limit::PayloadBytes);
-    if text.len() as u64 <= most {
-        return Ok(());
-    }
-    Limit::PayloadBytes.note();
-    Err(EmitError::PayloadTooLarge(most))
-}
-
 /// The topic in the host's spelling, if an agent may write to it: not what the
 /// host itself says, not what users say, and no inbox but its own and the one where
 /// it writes to itself.
@@ -180,9 +197,8 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     if topic::is_hosts(&topic) || is_users || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
 }
 
-/// The text as JSON, if it is an object that every reader accepts.
-fn object(text: String) -> Result<Box<RawValue>, String> {
-    payload::check_object(&text)?;
+/// The text as JSON.
+fn raw(text: String) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text).map_err(|error| format!("not valid JSON: {error}"))
 }
 
@@ -203,6 +219,9 @@ mod tests {
         }
     }
 
+    /// Seven bytes.
+    const SMALL: &str = r#"{"a":1}"#;
+
     fn emit(outgoing: Outgoing) -> Result<(), EmitError> {
         Staged::default().emit(outgoing, "agent_inbox:me", &Limits::default())
     }
@@ -210,7 +229,7 @@ mod tests {
     #[test]
     fn a_payload_is_a_json_object() {
         assert!(emit(outgoing(r#" {"a": [1, "]}"]}"#)).is_ok());
-        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}"] {
+        for wrong in ["", "[]", "1", "{", r#"{"a":}"#, "{}{}", "{}", " { } "] {
             assert!(matches!(emit(outgoing(wrong)), Err(EmitError::InvalidPayload(_))), "{wrong}");
         }
         let deep = |levels| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
@@ -223,7 +242,7 @@ mod tests {
     #[test]
     fn what_is_said_with_a_payload_is_checked_too() {
         let with = |change: fn(&mut Outgoing)| {
-            let mut message = outgoing("{}");
+            let mut message = outgoing(SMALL);
             change(&mut message);
             emit(message)
         };
@@ -248,13 +267,14 @@ mod tests {
 
     #[test]
     fn a_turn_stages_a_bounded_number_and_a_bounded_amount() {
-        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 10).with(Limit::StatePatches, 2);
+        let limits = Limits::default().with(Limit::Emits, 2).with(Limit::StagedBytes, 18).with(Limit::StatePatches, 2);
         let mut staged = Staged::default();
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
         assert!(staged.patch(State::Agent, "{}".into(), &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing(r#"{"a":1}"#), "", &limits), Err(EmitError::Other(_))));
-        assert!(staged.emit(outgoing("{}"), "", &limits).is_ok());
-        assert!(matches!(staged.emit(outgoing("{}"), "", &limits), Err(EmitError::TooMany(2))));
+        assert!(matches!(staged.emit(outgoing(r#"{"a":"long"}"#), "", &limits), Err(EmitError::Other(_))));
+        assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
+        assert!(matches!(staged.emit(outgoing(SMALL), "", &limits), Err(EmitError::TooMany(2))));
+        assert_eq!(staged.met, Some(Met { setting: "sandbox.emits", limit: 2, value: 3 }));
         assert!(staged.patch(State::Guild, "[]".into(), &limits).is_err());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_ok());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_err());

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+mod strangers;
 mod walk;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -23,6 +24,8 @@ struct Script {
     heartbeat: &'static str,
     stop: &'static str,
     functions: &'static str,
+    /// What it does whenever the host asks it for memory.
+    realloc: &'static str,
 }
 
 fn receive(receive: &'static str) -> Script {
@@ -34,7 +37,7 @@ const PROGRESS: &str = "(call $progress (i32.const 520) (i32.const 4) (i32.const
 const LOOP: &str = "(loop $again (br $again))";
 
 fn build(script: &Script) -> Arc<[u8]> {
-    let Script { describe, start, receive, heartbeat, stop, functions } = script;
+    let Script { describe, start, receive, heartbeat, stop, functions, realloc } = script;
     let module = format!(
         r#"(module
             (import "guildhall:agent/messaging@0.1.0" "emit" (func $emit (param i32 i32)))
@@ -43,6 +46,7 @@ fn build(script: &Script) -> Arc<[u8]> {
             (memory (export "memory") 1)
             (global $free (mut i32) (i32.const 8192))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+                {realloc}
                 (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
                 (global.set $free (i32.add (local.get $at) (local.get 3)))
                 (local.get $at))

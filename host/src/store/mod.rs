@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, ConnectOptions, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Transaction};
 
 pub use blueprints::{BlueprintRow, LaunchableBlueprint, Pins};
 pub use components::{ComponentRow, ComponentState};
@@ -39,6 +39,8 @@ pub enum StoreError {
     Conflict { what: &'static str, id: String },
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("the database at {place} cannot be reached: {cause}")]
+    Unreachable { place: String, cause: String },
 }
 
 impl StoreError {
@@ -102,8 +104,9 @@ impl Store {
     }
 
     async fn postgres(url: &str) -> Result<Self, StoreError> {
-        let pool =
-            AnyPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).connect_with(options(url)?).await?;
+        let options = options(url)?;
+        reach(&options).await?;
+        let pool = AnyPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).connect_with(options).await?;
         Ok(Self { readers: pool.clone(), writer: pool, begin: "BEGIN" })
     }
 
@@ -123,6 +126,20 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 
 fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     Ok(AnyConnectOptions::from_str(url)?.disable_statement_logging())
+}
+
+/// Tries a connection once: a pool tries until its time is over and then says only that.
+async fn reach(options: &AnyConnectOptions) -> Result<(), StoreError> {
+    let url = &options.database_url;
+    let socket = url.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
+    let host = socket.as_deref().or(url.host_str()).unwrap_or("localhost");
+    let port = url.port().unwrap_or(5432);
+    let unreachable = |cause: String| StoreError::Unreachable { place: format!("{host}:{port}"), cause };
+    match tokio::time::timeout(ACQUIRE, AnyConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => Ok(connection.close().await?),
+        Ok(Err(error)) => Err(unreachable(error.to_string())),
+        Err(_) => Err(unreachable(format!("no answer in {} s", ACQUIRE.as_secs()))),
+    }
 }
 
 fn sqlite_pool(connections: u32) -> AnyPoolOptions {

@@ -293,3 +293,13 @@ async fn a_database_in_memory_is_one_database() {
 }
 
 mod catalog;
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let error = Store::open(&format!("postgres://u:secret@{addr}/x")).await.unwrap_err().to_string();
+    assert!(error.contains(&addr.to_string()) && error.contains("cannot be reached"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}

@@ -254,11 +254,7 @@ fn check_payload(text: &str) -> Result<(), Unusable> {
         let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
         return Err(Unusable::new("PAYLOAD_TOO_LARGE", text));
     }
-    payload::check_object(text).map_err(|wrong| Unusable::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))?;
-    if payload::is_empty(text) {
-        return Err(Unusable::new("INVALID_PAYLOAD", "`payload` has at least one member"));
-    }
-    Ok(())
+    payload::check(text).map_err(|wrong| Unusable::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))
 }
 
 impl Frame {

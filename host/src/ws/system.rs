@@ -210,8 +210,13 @@ impl SystemSocket {
         let given: Value =
             frame.payload.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| json!({}));
         match frame.format.as_str() {
-            format::PARTICIPANT_LIST_REQUEST | format::HEALTH_CHECK_REQUEST => {
+            format::PARTICIPANT_LIST_REQUEST => {
                 let payload = json!({"guild_id": self.log.guild()});
+                self.ask(&frame.format, &payload, frame.conversation_id);
+                Ok(())
+            }
+            format::HEALTH_CHECK_REQUEST => {
+                let payload = json!({"checktime": given.get("checktime")});
                 self.ask(&frame.format, &payload, frame.conversation_id);
                 Ok(())
             }

@@ -1,7 +1,6 @@
 //! The journal: who hears what, and in which order.
 
 use std::collections::HashMap;
-use std::future::Future;
 
 use guildhall::agent::turn;
 use guildhall::journal::{Consumer, Durability, GuildLog, Journal, Limits, Retention, Turn};
@@ -11,12 +10,9 @@ use guildhall::model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::host::block;
 use super::rules::text;
 use super::{Outcome, check, not_here};
-
-fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Runtime::new().expect("a runtime starts").block_on(future)
-}
 
 async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;

@@ -73,7 +73,26 @@ pub fn yaml_load(input: &Value, expected: &Value) -> Outcome {
 /// is filled in.
 pub fn ui_format(input: &Value, expected: &Value) -> Outcome {
     let name = format!("rustic_ai.core.ui_protocol.types.{}", text(&input["type"]));
-    fits(schemas::built_in(&name).map(|schema| schema.get()), &input["payload"], expected)
+    fits(schemas::built_in(&name).map(|schema| schema.get()), &camel(&input["payload"]), expected)
+}
+
+/// Members in the spelling of the schemas; `data_key` and `dataKey` are one.
+fn camel(value: &Value) -> Value {
+    let spelled = |name: &str| {
+        let mut words = name.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| {
+            let (initial, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+            name + &initial.to_uppercase() + rest
+        })
+    };
+    match value {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (spelled(name), camel(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(camel).collect(),
+        other => other.clone(),
+    }
 }
 
 /// A link of a file that travels with a text.

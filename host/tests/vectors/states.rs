@@ -10,7 +10,7 @@ use guildhall::model::state::{StateOwner, changed, fetched};
 use serde_json::{Value, json};
 
 use super::rules::text;
-use super::{Outcome, check};
+use super::{Outcome, check, in_pairs};
 
 const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
 
@@ -73,8 +73,7 @@ pub fn state(input: &Value, expected: &Value) -> Outcome {
         let version = input["initial_version"].as_i64().unwrap_or(0);
         keeper.0.insert(StateOwner::Guild, (version, input["initial_guild_state"].clone()));
     }
-    let operations = input["operations"].as_array().into_iter().flatten();
-    for (operation, expected) in operations.zip(expected.as_array().into_iter().flatten()) {
+    for (operation, expected) in in_pairs(&input["operations"], expected)? {
         let found = keeper.serve(operation);
         if expected["ok"] != true {
             check(&found["ok"], &expected["ok"])?;

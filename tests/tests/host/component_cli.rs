@@ -92,6 +92,35 @@ fn call_runs_one_message_and_says_what_came_of_it() {
     let broken = component(&["call", HOSTILE, "--payload", "[1]"], "");
     assert_eq!(broken.code, Some(2), "{}", broken.out);
     assert!(broken.errors.contains("payload"), "{}", broken.errors);
+    let sandboxed = component(&["call", HOSTILE, "--json", "--sandbox", r#"{"fuel": 100000}"#], r#"{"text": "loop"}"#);
+    assert_eq!(sandboxed.json()["fault"]["limit"], json!(100_000), "{}", sandboxed.out);
     let greedy = component(&["call", HOSTILE, "--memory-mib", "99999", "--payload", "{}"], "");
     assert!(greedy.errors.contains("`sandbox.memory_mib` is 99999"), "{}", greedy.errors);
+}
+
+#[test]
+fn call_grants_what_the_sandbox_asks_for() {
+    let secrets = tempfile::tempdir().expect("a directory");
+    std::fs::write(secrets.path().join("KEY"), "hush").expect("a secret");
+    let dir = secrets.path().to_str().expect("UTF-8");
+    let reaching = env!("REACHING_WASM");
+    // It imports all that can be granted, so it starts only when it has something of each.
+    let sandbox = r#"{"http": ["http://127.0.0.1:9"], "config": {"greeting": "good day"}, "secrets": ["KEY"],
+        "reveal": ["KEY"], "env": ["PATH"]}"#;
+    let ask = |order: &str| {
+        let order = json!({"text": order}).to_string();
+        component(&["call", reaching, "--json", "--sandbox", sandbox, "--secrets-dir", dir], &order).json()
+    };
+    assert_eq!(ask("config greeting")["emits"][0]["payload"]["text"], "good day");
+    assert_eq!(ask("reveal KEY")["emits"][0]["payload"]["text"], "hush");
+    let refused = ask("get http://127.0.0.1:10/");
+    assert_eq!(refused["emits"][0]["payload"]["text"], "refused: ErrorCode::HttpRequestDenied", "{refused}");
+
+    let bare = component(&["call", reaching, "--json"], "{}");
+    assert_eq!((bare.code, &bare.json()["reason"]["code"]), (Some(1), &json!("missing_capability")));
+    let wrong = component(&["call", reaching, "--sandbox", r#"{"htp": []}"#], "{}");
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.errors.contains("sandbox.htp"), "{}", wrong.errors);
+    let nowhere = component(&["call", reaching, "--sandbox", r#"{"secrets": ["KEY"]}"#], "{}");
+    assert!(nowhere.errors.contains("--secrets-dir"), "{}", nowhere.errors);
 }

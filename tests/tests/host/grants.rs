@@ -177,6 +177,57 @@ async fn floods_end_in_the_name_of_their_limit() {
     chat.socket.wait_within(Duration::from_secs(60), "the next message to be served", still_here).await;
 }
 
+/// How many files and sockets the host has open.
+fn descriptors(host: &Host) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", host.pid())).expect("Linux has it").count()
+}
+
+#[tokio::test]
+async fn what_wasi_offers_leads_nowhere_and_costs_the_host_nothing() {
+    let granted = granted().await;
+    let (_, mut chat) = granted.chat().await;
+    let chat = &mut chat;
+    assert_eq!(ask(chat, "probe").await, "0 arguments, 0 directories, 0 bytes");
+    assert_eq!(ask(chat, "file /etc/passwd").await.split(':').next(), Some("refused"));
+    for name in ["localhost", "169.254.169.254", "example.com"] {
+        let refused = ask(chat, &format!("lookup {name}")).await;
+        assert!(refused.contains("permanent-resolver-failure"), "{name}: {refused}");
+    }
+    let before = descriptors(&granted.host);
+    assert_eq!(ask(chat, "sockets 500").await, "got 0");
+    assert!(descriptors(&granted.host) <= before + 2, "{} and {before} before", descriptors(&granted.host));
+    let dropped = ask(chat, &format!("drop 10 {}/", granted.server.origin)).await;
+    assert_eq!(dropped, "dropped 10", "that it may send three is told to whoever waits for an answer");
+    assert!(granted.server.heard.lock().expect("a lock").len() <= 3);
+    assert_eq!(ask(chat, "after").await, "ok: after");
+}
+
+#[tokio::test]
+async fn an_agent_that_waits_for_ever_or_asks_for_too_much_ends_in_a_name() {
+    let granted = granted().await;
+    let sandbox = json!({"http": [granted.server.origin], "keyvalue": true, "config": {}, "secrets": ["KEY"],
+        "reveal": ["OTHER"], "timeout_ms": 300});
+    for (order, kind, setting) in [
+        ("sleep 3600000", "deadline", Some("sandbox.timeout_ms")),
+        ("sleeps 400", "deadline", Some("sandbox.timeout_ms")),
+        ("sleeps 100000", "trap", Some("host.handles")),
+        ("random 1000000000", "trap", None),
+        ("zeroes 1000000000000", "trap", None),
+    ] {
+        let spec = json!({"name": "Reaching", "description": "Reaches",
+            "agents": [reaching(&granted.digest, "Reaching", &sandbox)]});
+        let guild = granted.host.rest().launch_spec(&spec).await;
+        let mut chat = chat::join(&granted.host, &guild, "ann").await;
+        chat.say(order);
+        let what = format!("the end of `{order}`");
+        let error = chat.socket.wait_within(Duration::from_secs(30), &what, frame::is_error).await;
+        let fault = &error["payload"];
+        assert_eq!((fault["kind"].as_str(), fault["setting"].as_str()), (Some(kind), setting), "`{order}`: {fault}");
+    }
+    let (_, mut neighbour) = granted.chat().await;
+    assert_eq!(ask(&mut neighbour, "hello").await, "ok: hello");
+}
+
 #[tokio::test]
 async fn what_a_turn_keeps_is_there_after_a_crash_and_what_it_lost_is_not() {
     let mut granted = granted().await;

@@ -2,6 +2,9 @@
 
 mod agents;
 mod lives;
+mod manager;
+mod messages;
+mod showcase;
 
 use guildhall_tests::{Chat, Host, blueprint, chat, frame};
 use serde_json::{Value, json};

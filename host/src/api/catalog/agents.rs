@@ -26,10 +26,9 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusCode, ApiError> {
-    let entry = body.read(AgentEntry::read)?;
-    if let Some(digest) = &entry.component {
-        let digest = component(&api, digest.as_str()).await?;
-        api.guilds.check_class(&entry.class_name, &digest).await?;
+    let (mut entry, named) = body.read(AgentEntry::read)?;
+    if let Some(named) = named {
+        entry.component = Some(component(&api, &named).await?);
     }
     api.store.register_agent(&entry).await?;
     Ok(StatusCode::CREATED)
@@ -39,11 +38,11 @@ async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusC
 /// and guilds that are there keep what they have.
 async fn bind(State(api): State<ApiState>, Path(class): Path<String>, body: JsonBody) -> Result<StatusCode, ApiError> {
     let named = body.read(object(|f| f.required("component", ComponentRef::read)))?;
-    if api.store.agent_entry(&class).await?.is_none() {
+    let Some(entry) = api.store.agent_entry(&class).await? else {
         return Err(ApiError::NotFound { what: "agent class", id: class });
-    }
+    };
     let digest = component(&api, &named).await?;
-    api.guilds.bind_class(&class, &digest).await?;
+    api.guilds.bind_class(&entry, &digest).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

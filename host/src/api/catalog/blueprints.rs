@@ -19,10 +19,7 @@ use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
 use crate::model::catalog::{Blueprint, agent_names};
 use crate::model::clock::naive_utc;
-use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId, random_id};
-use crate::model::read::document;
-use crate::model::read::spec::guild;
 use crate::store::{BlueprintInfo, BlueprintRow, Pins};
 
 pub fn routes() -> Vec<Route> {
@@ -33,9 +30,8 @@ pub fn routes() -> Vec<Route> {
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
     let mut blueprint = body.read(Blueprint::read(random_id().into()))?;
     spec::check_pair(&blueprint.spec)?;
-    let configured = configured(blueprint.spec.clone(), Map::new())?;
-    let mut spec = document(&configured, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
-    let mut warnings = spec::admit(&spec, &configured)?;
+    let read = spec::configured_spec(&api, blueprint.spec.clone(), Map::new(), ApiError::InvalidSpec);
+    let (mut spec, _, mut warnings) = read.await?;
     spec::check_classes(&api, &spec).await?;
     let pins = spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::write_pins(&mut blueprint.spec, &spec);

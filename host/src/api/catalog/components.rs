@@ -89,10 +89,10 @@ async fn shown(api: &ApiState, row: ComponentRow) -> Result<Component, ApiError>
 async fn upload(
     State(api): State<ApiState>,
     params: Params,
-    WasmBody(bytes): WasmBody,
+    body: WasmBody,
 ) -> Result<(StatusCode, Json<Component>), ApiError> {
     let name = name(&params)?;
-    let row = api.guilds.upload_component(bytes, name).await?;
+    let row = api.guilds.upload_component(body.bytes.clone(), name).await?;
     let status = match row.state {
         ComponentState::Compiling => StatusCode::ACCEPTED,
         ComponentState::Ready | ComponentState::Refused | ComponentState::Failed => StatusCode::OK,

@@ -24,6 +24,11 @@ async fn owned(State(api): State<ApiState>, Path(user): Path<UserId>) -> Result<
     Ok(Json(Info::list(api.store.blueprints_by_author(&user).await?)))
 }
 
+/// The organisation that is asked for; a blank text asks for none.
+fn organization(params: &Params) -> Option<OrgId> {
+    params.one("org_id").filter(|org| !org.trim().is_empty()).map(OrgId::from)
+}
+
 /// A blueprint that a user may see, and through which organisation.
 #[derive(Serialize)]
 struct Accessible {
@@ -37,7 +42,7 @@ async fn accessible(
     Path(user): Path<UserId>,
     params: Params,
 ) -> Result<Json<Vec<Accessible>>, ApiError> {
-    let org = params.one("org_id").filter(|org| !org.trim().is_empty()).map(OrgId::from);
+    let org = organization(&params);
     let blueprints = api.store.accessible_blueprints(&user, org.as_ref()).await?;
     let shown = blueprints.into_iter().map(|(info, is_through_organization)| Accessible {
         info: info.into(),
@@ -51,7 +56,7 @@ async fn guilds(
     Path(user): Path<UserId>,
     params: Params,
 ) -> Result<Json<Vec<Listed>>, ApiError> {
-    let org = params.one("org_id").map(OrgId::from);
+    let org = organization(&params);
     let guilds = api.store.guilds_of_user(&user, org.as_ref(), &statuses(&params)?).await?;
     Ok(Json(guilds.into_iter().map(Listed::from).collect()))
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::ApiError;
 use crate::files::FilesError;
 use crate::guild::{AgentError, ComponentError, ComponentRefusal, DeadLetterError, OciError, SwapError};
+use crate::model::notation::repr;
 use crate::model::read::{FieldError, Step};
 use crate::model::refusal::Refusal;
 use crate::model::status::GuildStatus;
@@ -17,6 +18,12 @@ impl ApiError {
             Self::NoMethod => {
                 (StatusCode::METHOD_NOT_ALLOWED, Refusal::new("Method Not Allowed", "method_not_allowed"))
             }
+            Self::ForeignHost(host) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                Refusal::new(format!("This host is not {host}"), "foreign_host").hint(
+                    "ask it by an address or as localhost, or have the operator name the host with --set http.hosts=NAME",
+                ),
+            ),
             Self::Unreadable => (
                 StatusCode::BAD_REQUEST,
                 Refusal::new("There was an error parsing the body", "unreadable_body").hint("send JSON in UTF-8"),
@@ -25,6 +32,16 @@ impl ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::new(format!("The body is larger than {limit} bytes"), "too_large")
                     .hint(format!("the operator sets the limit with {setting}")),
+            ),
+            Self::NoRoom { limit, setting } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
+                    .hint(format!("try again later; the operator sets the limit with {setting}"))
+                    .about(json!({"limit": limit, "setting": setting})),
+            ),
+            Self::TooSlow { within } => (
+                StatusCode::REQUEST_TIMEOUT,
+                Refusal::new(format!("The body took more than {} seconds", within.as_secs()), "too_slow"),
             ),
             Self::NotWasm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -354,11 +371,8 @@ const LISTED: [GuildStatus; 10] = [
     GuildStatus::PendingLaunch,
 ];
 
-/// In the notation that clients know: lists as Python writes them.
 fn unknown_statuses(given: &[String]) -> Refusal {
-    let list = |names: Vec<&str>| format!("['{}']", names.join("', '"));
-    let given = list(given.iter().map(String::as_str).collect());
-    let valid = list(LISTED.map(GuildStatus::name).into());
+    let (given, valid) = (repr(&json!(given)), repr(&json!(LISTED.map(GuildStatus::name))));
     Refusal::new(format!("Invalid status values: {given}. Valid statuses are: {valid}"), "unknown_status")
 }
 

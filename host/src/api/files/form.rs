@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{HeaderMap, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use percent_encoding::percent_decode_str;
@@ -41,6 +41,9 @@ pub async fn read(api: &ApiState, folder: &Folder, headers: &HeaderMap, body: Bo
         Err(multer::Error::NoBoundary) => return Err(ApiError::Multipart("Missing boundary in multipart.")),
         Err(_) => return Err(without_file(api, content_type, body).await),
     };
+    if body.size_hint().exact() == Some(0) {
+        return Err(missing());
+    }
     let metadata_bytes = api.limits.body_bytes as u64;
     let whole = api.files.limit().saturating_add(metadata_bytes).saturating_add(FRAME_BYTES);
     let limits = SizeLimit::new().whole_stream(whole).for_field("file_meta", metadata_bytes);

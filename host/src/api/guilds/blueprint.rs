@@ -12,10 +12,8 @@ use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec;
 use crate::api::{ApiState, Route};
-use crate::model::configuration::configured;
 use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, UserId};
-use crate::model::read::spec::guild;
-use crate::model::read::{document, object, text};
+use crate::model::read::{object, text};
 use crate::model::spec::{AgentSpec, GuildSpec};
 
 pub fn routes() -> Vec<Route> {
@@ -49,8 +47,7 @@ async fn change(State(api): State<ApiState>, Path(id): Path<GuildId>, body: Json
     if !differences.is_empty() {
         return Err(ApiError::OtherBlueprint(differences));
     }
-    let whole = configured(new.spec, Map::new())?;
-    let mut named = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidSpec)?;
+    let (mut named, ..) = spec::configured_spec(&api, new.spec, Map::new(), ApiError::InvalidSpec).await?;
     spec::pin(&api, &mut named, &new.pins).await?;
 
     let mut changed = row.spec;
@@ -124,7 +121,8 @@ fn put_components(spec: &mut GuildSpec, launched: &Value, named: &GuildSpec) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::read::spec::SandboxCeilings;
+    use crate::model::read::document;
+    use crate::model::read::spec::{SandboxCeilings, guild};
 
     #[test]
     fn versions_may_differ_in_components_and_in_what_a_launch_replaces() {

@@ -273,7 +273,7 @@ pub struct AgentEntryShort {
     properties_schema: Option<BTreeMap<String, Value>>,
     #[schema(nullable = false)]
     dependencies: Option<Vec<AgentDependencyInput>>,
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    /// A digest, or `name@version`.
     component: Option<String>,
 }
 

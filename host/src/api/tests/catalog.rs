@@ -155,6 +155,24 @@ async fn agents_have_icons() {
 }
 
 #[tokio::test]
+async fn an_icon_that_is_not_given_is_told_before_anything_else() {
+    let server = Server::new().await;
+    let icons = "/catalog/blueprints/nope/icons/";
+    assert_eq!(
+        details(&server.post(icons, &json!({"agent_icons": []})).await),
+        (400, "No agent icons provided".into())
+    );
+    let one = format!("{icons}EchoAgent");
+    assert_eq!(details(&server.post(&one, &json!({"agent_icon": ""})).await), (400, "No agent icon provided".into()));
+    for body in ["", "null", "5", "[]", "{}", r#"{"agent_icon": null}"#] {
+        let missing = server.call("POST", &one, Some("application/json"), body).await.body["detail"][0].take();
+        assert_eq!((&missing["type"], &missing["loc"]), (&json!("missing"), &json!(["body", "agent_icon"])), "{body}");
+    }
+    let whole = server.call("POST", icons, Some("application/json"), "null").await;
+    assert_eq!(whole.body["detail"][0]["loc"], json!(["body"]));
+}
+
+#[tokio::test]
 async fn guilds_have_users_and_users_have_guilds() {
     let server = Server::new().await;
     let blueprint = server.blueprint("public").await;
@@ -181,6 +199,7 @@ async fn guilds_have_users_and_users_have_guilds() {
         ("/catalog/users/ada/guilds/", vec!["mine"]),
         ("/catalog/users/ada/guilds/?org_id=o&statuses=stopped", vec!["mine"]),
         ("/catalog/users/ada/guilds/?org_id=zzz", vec![]),
+        ("/catalog/users/ada/guilds/?org_id=", vec!["mine"]),
         ("/catalog/users/ada/guilds/?statuses=not_launched", vec![]),
     ] {
         assert_eq!(ids(&server.get(path).await), expected, "{path}");
@@ -190,6 +209,8 @@ async fn guilds_have_users_and_users_have_guilds() {
                  'not_launched'";
     let expected = format!("Invalid status values: ['RUNNING', 'x']. Valid statuses are: [{valid}]");
     assert_eq!(details(&bad), (400, expected));
+    let quoted = server.get("/catalog/users/ada/guilds/?statuses=it's").await.body["detail"].take();
+    assert!(quoted.as_str().unwrap().starts_with("Invalid status values: [\"it's\"]. "), "{quoted}");
 }
 
 fn template() -> Value {

@@ -105,7 +105,8 @@ async fn a_preflight_is_told_what_is_disallowed() {
 async fn escaped_letters_are_letters_and_escaped_slashes_are_not() {
     let server = Server::new().await;
     assert_eq!(server.get("/%5F%5Fhealth?a=b").await.body, json!({"message": "All is well"}));
-    for path in ["/catalog/agents/a%2Fb", "/catalog/agents/a%00b", "/%5F%5Fnope"] {
+    let empty_parts = ["/catalog/organizations//blueprints/owned/", "/catalog/guilds//users", "//__health"];
+    for path in ["/catalog/agents/a%2Fb", "/catalog/agents/a%00b", "/%5F%5Fnope"].into_iter().chain(empty_parts) {
         let answered = server.get(path).await;
         assert_eq!((answered.status, &answered.body["detail"]), (StatusCode::NOT_FOUND, &json!("Not Found")), "{path}");
     }
@@ -123,4 +124,21 @@ async fn no_text_holds_nul() {
     }
     let query = server.get("/addons/boards/?guild_id=%00").await;
     assert_eq!(query.body["detail"][0]["loc"], json!(["query", "guild_id"]));
+}
+
+#[tokio::test]
+async fn a_host_on_loopback_is_not_asked_by_a_strangers_name() {
+    let server = Server::new().await;
+    let ask = async |host: &str, path: &str| {
+        let request = Request::get(path).header(header::HOST, host).header(header::ORIGIN, format!("http://{host}"));
+        server.send(request.body(Body::empty()).unwrap()).await
+    };
+    for own in ["localhost:8880", "127.0.0.1:8880", "[::1]", "guild.example"] {
+        assert_eq!(ask(own, "/__health").await.status, StatusCode::OK, "{own}");
+    }
+    for path in ["/__health", "/catalog/categories/", "/nope"] {
+        let refused = ask("evil.example:8880", path).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::MISDIRECTED_REQUEST, &json!("foreign_host")));
+        assert!(refused.body["hint"].as_str().unwrap().contains("http.hosts"), "{}", refused.body);
+    }
 }

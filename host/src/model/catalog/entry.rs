@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::model::component::ComponentRef;
 use crate::model::format::short_name;
 use crate::model::ids::Digest;
-use crate::model::read::spec::digest;
 use crate::model::read::{Fields, Mistakes, entries, flag, free, list, nullable, object, text};
 
 /// An agent class that blueprints may name.
@@ -74,12 +74,18 @@ impl AgentEntry {
     }
 
     /// Reads an entry in the reference's words, or in the document's when one of
-    /// those is there (section 1.1: class, description, schema, dependencies).
-    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+    /// those is there (section 1.1: class, description, schema, dependencies). With it comes
+    /// what is named as its component, if anything.
+    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<(Self, Option<String>)> {
         object(|f| {
             let in_documents_words =
                 ["description", "properties_schema", "dependencies", "component"].iter().any(|key| f.has(key));
-            if in_documents_words { Self::read_document(f) } else { Self::read_reference(f) }
+            if !in_documents_words {
+                return Some((Self::read_reference(f)?, None));
+            }
+            let entry = Self::read_document(f);
+            let component = f.optional("component", ComponentRef::read);
+            Some((entry?, component?))
         })(value, mistakes)
     }
 
@@ -115,7 +121,6 @@ impl AgentEntry {
         let properties_schema = f.optional(schema_key, free);
         let handlers = f.or("message_handlers", Map::new(), handlers);
         let dependencies = f.or(dependencies_key, Vec::new(), dependencies);
-        let component = f.optional("component", digest);
         let class_name = class_name?;
         Some(Self {
             name: name?.unwrap_or_else(|| short_name(&class_name).to_owned()),
@@ -124,7 +129,7 @@ impl AgentEntry {
             properties_schema: properties_schema?.unwrap_or_default(),
             handlers: handlers?,
             dependencies: dependencies?,
-            component: component?,
+            component: None,
         })
     }
 }
@@ -164,7 +169,7 @@ fn dependency(value: &Value, mistakes: &mut Mistakes) -> Option<Dependency> {
         let required_type = f.optional("required_type", text);
         let (key, variable, guild_level, org_level) = (key?, variable?, guild_level?, org_level?);
         Some(Dependency {
-            variable_name: variable.clone().unwrap_or_else(|| key.clone()),
+            variable_name: variable.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| key.clone()),
             dependency_key: key,
             dependency_var: variable,
             guild_level,
@@ -221,14 +226,24 @@ mod tests {
         let class = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
         let documents = json!({
             "qualified_class_name": class, "description": "Echoes", "properties_schema": {}, "dependencies": [],
+            "component": "echo@1",
         });
-        let entry = document(&documents, &["body"], AgentEntry::read).unwrap();
+        let (entry, component) = document(&documents, &["body"], AgentEntry::read).unwrap();
+        assert_eq!(component.as_deref(), Some("echo@1"));
         assert_eq!((entry.name.as_str(), entry.doc.as_str()), ("EchoAgent", "Echoes"));
         let references = json!({
             "agent_name": "EchoAgent", "qualified_class_name": class, "agent_doc": "Echoes",
             "agent_props_schema": {}, "message_handlers": {}, "agent_dependencies": [],
         });
-        assert_eq!(document(&references, &["body"], AgentEntry::read).unwrap(), entry);
+        assert_eq!(document(&references, &["body"], AgentEntry::read).unwrap(), (entry, None));
+    }
+
+    #[test]
+    fn a_dependency_without_a_variable_is_known_by_its_key() {
+        for (variable, name) in [(json!("v"), "v"), (json!(""), "k"), (json!(null), "k")] {
+            let value = json!({"dependency_key": "k", "dependency_var": variable});
+            assert_eq!(document(&value, &[], dependency).unwrap().variable_name, name, "{value}");
+        }
     }
 
     #[test]

@@ -10,17 +10,18 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    FieldError, Fields, Mistakes, document, entries, flag, free, list, number, object, sized, text, trimmed, whole,
+    FieldError, Fields, Mistakes, document, entries, flag, free, list, object, sized, text, trimmed, whole,
+    whole_or_not,
 };
 use crate::model::component::ComponentRef;
-use crate::model::ids::{AgentId, Digest, random_id};
+use crate::model::ids::{AgentId, random_id};
+use crate::model::notation::repr;
 use crate::model::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
-pub use sandbox::SandboxCeilings;
+pub use sandbox::{SandboxCeilings, sandbox};
 
 use rules::predicates;
-use sandbox::sandbox;
 
 /// Longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
@@ -57,7 +58,7 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings)
         let name = f.required("name", sized(1, MAX_NAME));
         let description = f.required("description", sized(1, usize::MAX));
         let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
-        let properties = f.or("properties", Map::new(), free);
+        let properties = f.or("properties", Map::new(), properties);
         let listen_to_default_topic = f.or("listen_to_default_topic", true, flag);
         let act_only_when_tagged = f.or("act_only_when_tagged", false, flag);
         let predicates = f.or("predicates", BTreeMap::new(), predicates);
@@ -103,22 +104,17 @@ fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
 }
 
 fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
-    let class = f.or("class_name", String::new(), trimmed)?;
-    if class.is_empty() {
-        return f.mistakes.refuse("class_name is required", f.whole());
+    match f.whole().get("class_name") {
+        None | Some(Value::Null) => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.is_empty() => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.contains('.') => Some(class.trim().to_owned()),
+        Some(Value::String(class)) => f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole()),
+        Some(other) => f.mistakes.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
     }
-    if !class.contains('.') {
-        return f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole());
-    }
-    Some(class)
 }
 
-/// `sha256:` and 64 lower-case hex digits.
-pub fn digest(value: &Value, mistakes: &mut Mistakes) -> Option<Digest> {
-    match ComponentRef::parse(&trimmed(value, mistakes)?) {
-        Ok(ComponentRef::Digest(digest)) => Some(digest),
-        Ok(_) | Err(_) => mistakes.refuse("a component is named by its digest, sha256: and 64 hex digits", value),
-    }
+fn properties(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    if value.is_null() { object(|_| None)(value, mistakes) } else { free(value, mistakes) }
 }
 
 fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
@@ -134,9 +130,9 @@ fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Va
 
 fn resources(value: &Value, mistakes: &mut Mistakes) -> Option<ResourceSpec> {
     object(|f| {
-        let num_cpus = f.optional("num_cpus", number);
-        let num_gpus = f.optional("num_gpus", number);
-        let custom_resources = f.or("custom_resources", Vec::new(), entries(number));
+        let num_cpus = f.optional("num_cpus", whole_or_not);
+        let num_gpus = f.optional("num_gpus", whole_or_not);
+        let custom_resources = f.or("custom_resources", Vec::new(), entries(whole_or_not));
         Some(ResourceSpec {
             num_cpus: num_cpus?,
             num_gpus: num_gpus?,

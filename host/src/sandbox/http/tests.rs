@@ -5,6 +5,9 @@ use std::sync::Mutex;
 use http_body_util::{Empty, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::super::policy::Policy;
 use super::*;
@@ -33,30 +36,47 @@ struct Server {
 }
 
 async fn server(reply: impl Into<Vec<u8>>) -> Server {
+    serve(reply, None).await
+}
+
+/// The same; with an acceptor it speaks TLS.
+async fn serve(reply: impl Into<Vec<u8>>, tls: Option<TlsAcceptor>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (reply, heard) = (reply.into(), Arc::<Mutex<Vec<String>>>::default());
     let all = heard.clone();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (reply, heard) = (reply.clone(), all.clone());
+        while let Ok((stream, _)) = listener.accept().await {
+            let (reply, heard, tls) = (reply.clone(), all.clone(), tls.clone());
             tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                    if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
-                        return;
+                match tls {
+                    None => answer(stream, &reply, &heard).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            answer(stream, &reply, &heard).await;
+                        }
                     }
-                }
-                heard.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
-                let _ = stream.write_all(&reply).await;
-                // Stays open until the other end closes.
-                while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
-                    head.clear();
                 }
             });
         }
     });
     Server { port, heard }
+}
+
+async fn answer(mut stream: impl Stream, reply: &[u8], heard: &Mutex<Vec<String>>) {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    heard.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+    let _ = stream.write_all(reply).await;
+    let _ = stream.flush().await;
+    // Stays open until the other end closes.
+    while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
+        head.clear();
+    }
 }
 
 impl Server {
@@ -87,7 +107,7 @@ impl Sender {
         let told: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = told.clone();
         let grants = Grants::new(asked, Arc::new(policy), Arc::new(move |line| sink.lock().unwrap().push(line.text)));
-        let http = Http::new(Arc::new(grants), limits, Phase::Turn, Instant::now() + wait);
+        let http = Http::new("guild", Arc::new(grants), limits, Phase::Turn, Instant::now() + wait);
         Self { hooks: http.hooks, told }
     }
 
@@ -292,6 +312,52 @@ async fn https_is_spoken_with_those_who_can() {
     let mut sender = Sender::new(&[&origin], &[("policy.http", &origin)], &Limits::default(), SHORT);
     let (error, _) = sender.refusal(&origin).await;
     assert!(error.starts_with("Tls") || error == "ConnectionTimeout", "{error}");
+}
+
+/// A server at `name`, with a certificate of an authority of its own, and that
+/// authority's certificate in PEM.
+async fn encrypted_server(name: &str) -> (Server, String) {
+    let authority = rcgen::KeyPair::generate().unwrap();
+    let mut about = rcgen::CertificateParams::new([]).unwrap();
+    about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = about.self_signed(&authority).unwrap().pem();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &rcgen::Issuer::new(about, authority)).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
+    (serve(ok("hello"), Some(Arc::new(config).into())).await, root)
+}
+
+#[tokio::test]
+async fn the_operator_adds_authorities_that_certificates_are_trusted_by() {
+    let (server, root) = encrypted_server("own.test").await;
+    for host in ["own.test", "other.test"] {
+        name(host, &[&["127.0.0.1"]]);
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), root).unwrap();
+    let (own, other) = (format!("https://own.test:{}", server.port), format!("https://other.test:{}", server.port));
+    let http = format!("{own},{other}");
+    let policy = [("policy.http", http.as_str()), ("policy.addresses", "127.0.0.1")];
+    let ask = async |settings: &[(&str, &str)], url: &str| {
+        let mut sender = Sender::new(&[&own, &other], settings, &Limits::default(), LONG);
+        sender.get(url).await.map(|answer| answer.into_body()).map_err(|error| format!("{error:?}"))
+    };
+    let refused = Err("TlsCertificateError".to_owned());
+    assert_eq!(ask(&policy, &own).await, refused, "nobody trusts it yet");
+    let file = file.path().display().to_string();
+    let trusting = [policy.as_slice(), &[("policy.ca_file", &file)]].concat();
+    assert_eq!(ask(&trusting, &own).await, Ok(Bytes::from("hello")));
+    assert_eq!(ask(&trusting, &other).await, refused, "the certificate is another's");
+    assert_eq!(server.heard().len(), 1);
+
+    let mut policy = Policy::default();
+    assert!(policy.set("policy.ca_file", "/none").unwrap_err().contains("`/none`"));
+    std::fs::write(&file, "no PEM").unwrap();
+    assert!(policy.set("policy.ca_file", &file).unwrap_err().contains("it has none"));
 }
 
 #[tokio::test]

@@ -27,10 +27,18 @@ async fn a_message_that_waits_longer_than_it_lives_is_given_up_and_its_user_told
 #[tokio::test]
 async fn a_check_is_answered_with_the_heartbeat_of_each_agent() {
     let host = super::super::host().await;
-    let mut chat = guild(&host, &[agent("w", WIRING, "in")], &[]).await;
-    chat.system.send(&json!({"format": "HealthCheckRequest", "payload": {"checktime": "2026-01-01T00:00:00Z"}}));
-    let beat = chat.system.wait_for("a heartbeat", |heard| frame::format(heard) == "Heartbeat").await;
+    let mut slow = agent("w", WIRING, "in");
+    slow["qos"] = json!({"latency": 60_000});
+    let mut chat = guild(&host, &[slow], &[]).await;
+    chat.system.send(&json!({"format": "HealthCheckRequest", "payload": {"checktime": "2026-01-01T00:00:00"}}));
+    let is_answer = |heard: &serde_json::Value| {
+        frame::format(heard) == "Heartbeat" && heard["payload"]["checktime"] == "2026-01-01T00:00:00.000Z"
+    };
+    let beat = chat.system.wait_for("the heartbeat that answers", is_answer).await;
     assert_eq!((&beat["sender"]["id"], &beat["payload"]["checkstatus"]), (&json!("w"), &json!("ok")), "{beat}");
+    assert_eq!(beat["payload"]["checkmeta"]["qos_latency"], 60_000);
+    assert!(beat["payload"]["responsetime"].as_str() > beat["payload"]["checktime"].as_str(), "{beat}");
+    assert_eq!((beat["in_response_to"].is_u64(), &beat["priority"]), (true, &json!(2)));
 }
 
 #[tokio::test]

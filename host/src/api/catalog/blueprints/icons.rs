@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use crate::api::body::JsonBody;
+use crate::api::body::{JsonBody, MaybeJsonBody, read_only};
 use crate::api::error::ApiError;
 use crate::api::{ApiState, Route};
 use crate::model::catalog::{AgentIcon, agent_names};
@@ -24,10 +24,10 @@ pub fn routes() -> Vec<Route> {
 
 async fn put(State(api): State<ApiState>, Path(id): Path<BlueprintId>, body: JsonBody) -> Result<StatusCode, ApiError> {
     let mut icons = body.read(object(|f| f.required("agent_icons", list(AgentIcon::read))))?;
-    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
     if icons.is_empty() {
         return Err(ApiError::NothingGiven("agent icons"));
     }
+    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
     let mut seen = HashSet::new();
     icons.retain(|icon| seen.insert(icon.agent_name.clone()));
     keep(&api, &id, &spec, &icons).await
@@ -36,13 +36,13 @@ async fn put(State(api): State<ApiState>, Path(id): Path<BlueprintId>, body: Jso
 async fn put_one(
     State(api): State<ApiState>,
     Path((id, agent_name)): Path<(BlueprintId, String)>,
-    body: JsonBody,
+    MaybeJsonBody(body): MaybeJsonBody,
 ) -> Result<StatusCode, ApiError> {
-    let icon = body.read_only("agent_icon", text)?;
-    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
+    let icon = read_only(&body, "agent_icon", text)?;
     if icon.is_empty() {
         return Err(ApiError::NothingGiven("agent icon"));
     }
+    let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
     keep(&api, &id, &spec, &[AgentIcon { agent_name, icon }]).await
 }
 

@@ -11,10 +11,9 @@ use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
 use crate::api::{ApiState, Route};
 use crate::guild::Launch;
-use crate::model::configuration::configured;
 use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
-use crate::model::read::spec::{check_messaging, guild};
-use crate::model::read::{Mistakes, document, free, object, text};
+use crate::model::read::spec::check_messaging;
+use crate::model::read::{Mistakes, free, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![("/catalog/blueprints/{id}/guilds", post(launch))]
@@ -75,9 +74,9 @@ async fn launch(
         return Err(ApiError::MayNotLaunch);
     }
     let configuration = std::mem::take(&mut request.configuration);
-    let whole = configured(request.applied_to(blueprint.spec), configuration)?;
-    let mut spec = document(&whole, &[], guild(&api.ceilings)).map_err(ApiError::InvalidLaunch)?;
-    let warnings = spec::admit(&spec, &whole)?;
+    let asked = request.applied_to(blueprint.spec);
+    let read = spec::configured_spec(&api, asked, configuration, ApiError::InvalidLaunch);
+    let (mut spec, whole, warnings) = read.await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &blueprint.pins).await?;
     spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;

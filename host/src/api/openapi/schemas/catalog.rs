@@ -50,74 +50,48 @@ pub struct BlueprintCreate {
     agent_icons: Option<BTreeMap<String, String>>,
 }
 
-#[derive(ToSchema)]
-pub struct BlueprintInfoResponse {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    /// UTC, without a zone.
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
+/// A blueprint as it is shown, with what a list or a page of its own shows besides.
+macro_rules! shown_blueprint {
+    ($name:ident { $($more:tt)* }) => {
+        #[derive(ToSchema)]
+        pub struct $name {
+            id: String,
+            name: String,
+            description: String,
+            version: String,
+            exposure: BlueprintExposure,
+            author_id: String,
+            /// UTC, without a zone.
+            created_at: String,
+            updated_at: String,
+            #[schema(required = true)]
+            icon: Option<String>,
+            #[schema(required = true)]
+            organization_id: Option<String>,
+            #[schema(required = true)]
+            category_id: Option<String>,
+            #[schema(required = true)]
+            category_name: Option<String>,
+            $($more)*
+        }
+    };
 }
 
-#[derive(ToSchema)]
-pub struct BlueprintResponseWithAccessReason {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
+shown_blueprint!(BlueprintInfoResponse {});
+
+shown_blueprint!(BlueprintResponseWithAccessReason {
     /// The organisation through which the user may.
     access_organization_id: Option<String>,
-}
+});
 
-#[derive(ToSchema)]
-pub struct BlueprintDetailsResponse {
-    id: String,
-    name: String,
-    description: String,
-    version: String,
-    exposure: BlueprintExposure,
-    author_id: String,
-    created_at: String,
-    updated_at: String,
-    #[schema(required = true)]
-    icon: Option<String>,
-    #[schema(required = true)]
-    organization_id: Option<String>,
-    #[schema(required = true)]
-    category_id: Option<String>,
-    #[schema(required = true)]
-    category_name: Option<String>,
+shown_blueprint!(BlueprintDetailsResponse {
     spec: BTreeMap<String, Value>,
     tags: Vec<String>,
     commands: Vec<String>,
     starter_prompts: Vec<String>,
     #[schema(required = true)]
     intro_msg: Option<String>,
-}
+});
 
 #[derive(ToSchema)]
 pub struct ShareWithOrgRequest {

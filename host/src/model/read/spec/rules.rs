@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::model::expression::{self, Language};
 use crate::model::message::{AgentTag, Priority, ProcessStatus, Topics};
-use crate::model::read::{Mistakes, entries, flag, integer, list, nullable, object, one_of, text};
+use crate::model::notation::repr;
+use crate::model::read::{Fields, Mistakes, document, entries, flag, integer, list, nullable, object, one_of, text};
 use crate::model::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
     UpdateFormat,
@@ -92,16 +93,23 @@ fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
     })(value, mistakes)
 }
 
+/// One topic, or a list of them; the mistakes of both are noted, each below its name.
 fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
-    match value {
-        Value::Array(_) => list(text)(value, mistakes).map(Topics::Many),
-        other => text(other, mistakes).map(Topics::One),
+    match (document(value, &[], text), document(value, &[], list(text))) {
+        (Ok(topic), _) => Some(Topics::One(topic)),
+        (_, Ok(topics)) => Some(Topics::Many(topics)),
+        (Err(one), Err(many)) => {
+            mistakes.note_all("str", one);
+            mistakes.note_all("list[str]", many);
+            None
+        }
     }
 }
 
 fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
     const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
-    match Priority::read(value) {
+    let number = || u8::try_from(document(value, &[], integer).ok()?).ok();
+    match Priority::read(value).or_else(|| Priority::new(number()?)) {
         Some(priority) => Some(priority),
         None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
     }
@@ -125,36 +133,67 @@ fn checked(language: Language, source: String, at: &Value, mistakes: &mut Mistak
     }
 }
 
-/// With an expression it makes a payload, with a handler alone it changes members.
-/// Older documents write `script` where they mean `expression`, and `type` where
-/// they mean `expression_type`.
-fn transformer(value: &Value, mistakes: &mut Mistakes) -> Option<Transformer> {
-    object(|f| {
-        let style = f.or("style", TransformerStyle::Simple, one_of(STYLES, "'simple' or 'content_based_router'"));
-        let named = if f.has("expression_type") { "expression_type" } else { "type" };
-        let language = f.or(named, Language::Jsonata, language);
-        let expression = f.optional(if f.has("expression") { "expression" } else { "script" }, text);
-        let handler = f.optional("handler", text);
-        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
-        let (style, language, expression, handler) = (style?, language?, expression?, handler?);
-        let at = f.whole().clone();
-        match (expression, handler) {
-            (Some(source), _) => Some(Transformer::Payload {
-                style,
-                output_format: output_format?,
-                expression_type: language,
-                expression: checked(language, source, &at, f.mistakes)?,
-            }),
-            (None, Some(source)) => Some(Transformer::Functional {
-                style,
-                expression_type: language,
-                handler: checked(language, source, &at, f.mistakes)?,
-            }),
-            (None, None) => {
-                f.mistakes.refuse("a transformer needs an expression or a handler, or it drops every message", &at)
-            }
+fn style(value: &Value, mistakes: &mut Mistakes) -> Option<TransformerStyle> {
+    const EXPECTED: &str = "<TransformationType.SIMPLE: 'simple'> or <TransformationType.CBR: 'content_based_router'>";
+    let found = value.as_str().and_then(|word| STYLES.iter().find(|(name, _)| *name == word));
+    match found {
+        Some((_, style)) => Some(*style),
+        None => {
+            let msg = format!("Input should be {EXPECTED}");
+            mistakes.note_with("literal_error", msg, value, json!({"expected": EXPECTED}))
         }
-    })(value, mistakes)
+    }
+}
+
+/// With an expression it makes a payload, with a handler alone it changes members; the mistakes of both readings are
+/// noted, each below its name.
+fn transformer(value: &Value, mistakes: &mut Mistakes) -> Option<Transformer> {
+    match (document(value, &[], payload_transformer()), document(value, &[], functional_transformer())) {
+        (Ok((style, output_format, expression_type, Some(source))), _) => {
+            let expression = checked(expression_type, source, value, mistakes)?;
+            Some(Transformer::Payload { style, output_format, expression_type, expression })
+        }
+        (_, Ok((style, expression_type, source))) => {
+            let handler = checked(expression_type, source, value, mistakes)?;
+            Some(Transformer::Functional { style, expression_type, handler })
+        }
+        (Ok((.., None)), Err(_)) => {
+            mistakes.refuse("a transformer needs an expression or a handler, or it drops every message", value)
+        }
+        (Err(payload), Err(functional)) => {
+            mistakes.note_all("PayloadTransformer", payload);
+            mistakes.note_all("FunctionalTransformer", functional);
+            None
+        }
+    }
+}
+
+/// Style, format and language of a transformer, and its expression if it has one.
+type OfPayload = (TransformerStyle, Option<String>, Language, Option<String>);
+
+/// Older documents write `script` where they mean `expression`, and `type` where they mean `expression_type`.
+fn payload_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<OfPayload> {
+    object(|f| {
+        let style = f.or("style", TransformerStyle::Simple, style);
+        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
+        let language = f.or(language_key(f), Language::Jsonata, language);
+        let expression = f.optional(if f.has("expression") { "expression" } else { "script" }, text);
+        Some((style?, output_format?, language?, expression?))
+    })
+}
+
+/// Style and language of a transformer, and its handler.
+fn functional_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<(TransformerStyle, Language, String)> {
+    object(|f| {
+        let style = f.or("style", TransformerStyle::Simple, style);
+        let language = f.or(language_key(f), Language::Jsonata, language);
+        let handler = f.required("handler", text);
+        Some((style?, language?, handler?))
+    })
+}
+
+fn language_key(f: &Fields<'_, '_>) -> &'static str {
+    if f.has("expression_type") { "expression_type" } else { "type" }
 }
 
 fn state_update(value: &Value, mistakes: &mut Mistakes) -> Option<StateUpdate> {
@@ -178,28 +217,42 @@ pub(super) fn predicates(value: &Value, mistakes: &mut Mistakes) -> Option<BTree
     entries(predicate)(value, mistakes).map(BTreeMap::from_iter)
 }
 
+/// What kind a predicate is stands in it; the mistakes of a kind are noted below its name.
 fn predicate(value: &Value, mistakes: &mut Mistakes) -> Option<Predicate> {
-    object(|f| {
-        let kind = f.or("predicate_type", "jsonata_fn".to_owned(), text)?;
-        let language = match kind.as_str() {
-            "jsonata_fn" => Language::Jsonata,
-            "cel_fn" => Language::Cel,
-            "type_equals" => {
-                return Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? });
-            }
-            _ => {
-                let msg = format!(
-                    "Input tag '{kind}' does not match any of the expected tags: 'jsonata_fn', 'cel_fn', 'type_equals'"
-                );
-                return f.mistakes.note("union_tag_invalid", msg, f.whole());
-            }
-        };
-        let source = f.required("expression", text)?;
-        let at = f.whole().clone();
-        let expression = checked(language, source, &at, f.mistakes)?;
-        Some(match language {
-            Language::Jsonata => Predicate::Jsonata { expression },
-            Language::Cel => Predicate::Cel { expression },
-        })
-    })(value, mistakes)
+    const WHO_SAYS: &str = "predicate_type_discriminator()";
+    const KINDS: &str = "'jsonata_fn', 'cel_fn', 'type_equals'";
+    let kind = match value.get("predicate_type") {
+        None => "jsonata_fn".to_owned(),
+        Some(Value::String(kind)) => kind.clone(),
+        Some(Value::Null) => {
+            let msg = format!("Unable to extract tag using discriminator {WHO_SAYS}");
+            return mistakes.note_with("union_tag_not_found", msg, value, json!({"discriminator": WHO_SAYS}));
+        }
+        Some(other) => repr(other),
+    };
+    let language = match kind.as_str() {
+        "jsonata_fn" => Some(Language::Jsonata),
+        "cel_fn" => Some(Language::Cel),
+        "type_equals" => None,
+        _ => {
+            let msg =
+                format!("Input tag '{kind}' found using {WHO_SAYS} does not match any of the expected tags: {KINDS}");
+            let ctx = json!({"discriminator": WHO_SAYS, "tag": kind, "expected_tags": KINDS});
+            return mistakes.note_with("union_tag_invalid", msg, value, ctx);
+        }
+    };
+    let read = object(|f| match language {
+        Some(language) => expression(f, language),
+        None => Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? }),
+    });
+    mistakes.inside(kind.as_str().into(), |mistakes| read(value, mistakes))
+}
+
+fn expression(f: &mut Fields<'_, '_>, language: Language) -> Option<Predicate> {
+    let source = f.required("expression", text)?;
+    let expression = checked(language, source, f.whole(), f.mistakes)?;
+    Some(match language {
+        Language::Jsonata => Predicate::Jsonata { expression },
+        Language::Cel => Predicate::Cel { expression },
+    })
 }

@@ -67,7 +67,8 @@ const KEYS: [&str; 15] = [
     "env",
 ];
 
-pub(super) fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
+/// Reads what one agent asks of the sandbox.
+pub fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
     object(|f| {
         let fuel = f.optional("fuel", whole(1, ceilings.fuel));
         let memory_mib = f.optional("memory_mib", whole(1, ceilings.memory_mib));

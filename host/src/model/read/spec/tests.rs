@@ -128,12 +128,80 @@ fn a_broken_expression_is_refused_where_it_stands() {
     let unknown = rule("transformer", json!({"expression": "a", "expression_type": "JSONATA"}));
     assert_eq!(mistakes(&unknown)[0].1, "enum");
     let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "("}}});
-    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.predicates.h".into(), "value_error".into())]);
+    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.predicates.h.jsonata_fn".into(), "value_error".into())]);
     let older = rule("transformer", json!({"type": "cel", "script": "{'a': b == 1}"}));
     assert!(matches!(
         read(&older).unwrap().routes.steps[0].transformer.as_deref(),
         Some(Transformer::Payload { expression_type: Language::Cel, .. })
     ));
+}
+
+#[test]
+fn what_may_be_of_several_kinds_is_told_by_kind() {
+    let at = |path: &str, value: &Value| {
+        let mut spec = json!({
+            "name": "G", "description": "d",
+            "agents": [{"name": "A", "description": "d", "class_name": ECHO, "resources": {}, "predicates": {}}],
+            "routes": {"steps": [{"agent": {"name": "A"}, "destination": {}}]},
+        });
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        spec.pointer_mut(parent).unwrap()[key] = value.clone();
+        let told =
+            mistakes(&spec).into_iter().map(|(path, kind)| format!("{} {kind}", path.trim_start_matches("spec.")));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let (agent, rule) = ("agents.0", "routes.steps.0");
+    let (of_payload, of_function) = ("transformer.PayloadTransformer", "transformer.FunctionalTransformer");
+    for (path, value, told) in [
+        ("/agents/0/class_name", json!(null), format!("{agent} value_error")),
+        ("/agents/0/class_name", json!(" "), format!("{agent} value_error")),
+        ("/agents/0/class_name", json!([1]), format!("{agent} value_error")),
+        ("/agents/0/properties", json!(null), format!("{agent}.properties model_attributes_type")),
+        (
+            "/agents/0/resources/num_cpus",
+            json!("x"),
+            format!("{agent}.resources.num_cpus.int int_parsing, {agent}.resources.num_cpus.float float_parsing"),
+        ),
+        ("/agents/0/resources/num_cpus", json!("1.5"), String::new()),
+        ("/agents/0/predicates/h", json!(1), format!("{agent}.predicates.h.jsonata_fn model_attributes_type")),
+        ("/agents/0/predicates/h", json!({}), format!("{agent}.predicates.h.jsonata_fn.expression missing")),
+        (
+            "/agents/0/predicates/h",
+            json!({"predicate_type": "type_equals"}),
+            format!("{agent}.predicates.h.type_equals.expected_type missing"),
+        ),
+        (
+            "/agents/0/predicates/h",
+            json!({"predicate_type": null}),
+            format!("{agent}.predicates.h union_tag_not_found"),
+        ),
+        ("/agents/0/predicates/h", json!({"predicate_type": 1}), format!("{agent}.predicates.h union_tag_invalid")),
+        (
+            "/routes/steps/0/destination/topics",
+            json!(1),
+            format!("{rule}.destination.topics.str string_type, {rule}.destination.topics.list[str] list_type"),
+        ),
+        (
+            "/routes/steps/0/destination/topics",
+            json!(["a", 1]),
+            format!("{rule}.destination.topics.str string_type, {rule}.destination.topics.list[str].1 string_type"),
+        ),
+        ("/routes/steps/0/destination/priority", json!(4.0), String::new()),
+        ("/routes/steps/0/destination/priority", json!(8), format!("{rule}.destination.priority enum")),
+        (
+            "/routes/steps/0/transformer",
+            json!({"expression": 1}),
+            format!("{rule}.{of_payload}.expression string_type, {rule}.{of_function}.handler missing"),
+        ),
+        (
+            "/routes/steps/0/transformer",
+            json!("x"),
+            format!("{rule}.{of_payload} model_attributes_type, {rule}.{of_function} model_attributes_type"),
+        ),
+        ("/routes/steps/0/transformer", json!({"expression": 1, "handler": "$"}), String::new()),
+    ] {
+        assert_eq!(at(path, &value), told, "{path} {value}");
+    }
 }
 
 #[test]

@@ -1,0 +1,74 @@
+//! By which names this host may be asked. Nobody is authenticated here, so a page of a stranger, whose name is made to
+//! lead to this machine (DNS rebinding), would be a client like every other; its requests name the stranger's host.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+
+/// The setting that names hosts.
+pub const SETTING: &str = "http.hosts";
+
+/// The names by which this host may be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hosts {
+    /// By every name.
+    #[default]
+    Any,
+    /// By addresses, by the names of this machine for itself, and by these.
+    Local(Arc<[String]>),
+}
+
+impl Hosts {
+    /// Whether `host` is no stranger's name; it may have a port.
+    fn allows(&self, host: &str) -> bool {
+        let Self::Local(named) = self else { return true };
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            Some(_) | None => host,
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        is_address || name == "localhost" || name.ends_with(".localhost") || named.contains(&name)
+    }
+}
+
+/// Refuses requests that name another host; those that name none are of no browser.
+pub async fn refuse_foreign(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = request.uri().authority().map(|authority| authority.as_str()).or(named);
+    match named.filter(|host| !hosts.allows(host)) {
+        Some(host) => ApiError::ForeignHost(host.chars().take(100).collect()).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_on_loopback_is_asked_by_its_own_names() {
+        let hosts = Hosts::Local(Arc::from(["guild.example".to_owned()]));
+        for own in [
+            "localhost",
+            "LOCALHOST:8880",
+            "a.localhost:1",
+            "127.0.0.1:8880",
+            "[::1]:8880",
+            "[::1]",
+            "guild.example.:80",
+        ] {
+            assert!(hosts.allows(own), "{own}");
+        }
+        for foreign in ["evil.example", "evil.example:8880", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+            assert!(!hosts.allows(foreign), "{foreign}");
+            assert!(Hosts::Any.allows(foreign), "{foreign}");
+        }
+    }
+}

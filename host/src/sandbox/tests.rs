@@ -361,8 +361,12 @@ async fn a_full_host_says_so_and_has_room_again() {
     let _two = sandbox.start(&component, setup(Limits::default())).await.unwrap();
     let full = sandbox.start(&component, setup(Limits::default())).await.err().unwrap();
     assert!(matches!(full, StartFault::Broken(fault) if named(&fault) == ("host_full", Some("host.max_agents"))));
-    drop(one);
-    assert!(sandbox.start(&component, setup(Limits::default())).await.is_ok());
+    let makes_room = async {
+        sandbox.wants_room().await;
+        drop(one);
+    };
+    let (third, ()) = tokio::join!(sandbox.start(&component, setup(Limits::default())), makes_room);
+    assert!(third.is_ok(), "it waits for the room of one that can do without");
 }
 
 #[tokio::test]

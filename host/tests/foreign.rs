@@ -97,10 +97,13 @@ fn mutated(seed: &[u8], other: &[u8], mutations: &[Mutation]) -> Vec<u8> {
 /// The seeds of a target, in the order of their names.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("targets have seeds")
+        .map(|entry| entry.expect("the folder is read").path())
+        .collect();
     files.sort();
     assert!(!files.is_empty(), "{name} has no seeds");
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    files.iter().map(|file| std::fs::read(file).expect("seeds are read")).collect()
 }
 
 /// Calls a target with its seeds and with mutations of them.
@@ -117,7 +120,7 @@ fn run(name: &str, target: fn(&[u8])) {
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let slowest = Cell::new(Duration::ZERO);
     let outcome = runner.run(&strategy, |(seed, other, mutations)| {
-        let bytes = mutated(seed, other, &mutations);
+        let bytes = mutated(&seed, &other, &mutations);
         let start = Instant::now();
         target(&bytes);
         slowest.set(slowest.get().max(start.elapsed()));

@@ -1,5 +1,7 @@
 //! Rules, tags and expressions.
 
+use std::sync::Arc;
+
 use guildhall::model::expression::{self, Language};
 use guildhall::model::message::AgentTag;
 use guildhall::model::spec::{RoutingRule, RoutingSlip};
@@ -28,7 +30,7 @@ pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Speak
     }
 }
 
-fn take(slip: &mut RoutingSlip, context: &Value) -> Result<Vec<RoutingRule>, String> {
+fn take(slip: &mut Arc<RoutingSlip>, context: &Value) -> Result<Vec<Arc<RoutingRule>>, String> {
     let agent = &context["agent"];
     let speaker = speaker(&agent["id"], &agent["name"], &context["agent_type"], &context["method_name"]);
     let origin: AgentTag = read(&context["origin"]["origin_sender"])?;
@@ -46,19 +48,20 @@ fn take(slip: &mut RoutingSlip, context: &Value) -> Result<Vec<RoutingRule>, Str
 }
 
 pub fn rule_match(input: &Value, expected: &Value) -> Outcome {
-    let mut slip = RoutingSlip { steps: vec![read(&input["rule"])?] };
+    let mut slip = Arc::new(RoutingSlip { steps: vec![read(&input["rule"])?] });
     let taken = take(&mut slip, &input["context"])?;
     check(&json!(!taken.is_empty()), expected)
 }
 
 pub fn slip_steps(input: &Value, expected: &Value) -> Outcome {
-    let mut slip: RoutingSlip = read(&input["slip"])?;
+    let mut slip: Arc<RoutingSlip> = read(&input["slip"])?;
     for (context, expected) in in_pairs(&input["calls"], expected)? {
         let taken = take(&mut slip, context)?;
         check(&json!(taken.len()), &json!(expected["matched_positions"].as_array().map(Vec::len)))?;
         let mut after: RoutingSlip = read(&expected["slip_after"])?;
         // There a rule for ever counts down below zero.
         for rule in &mut after.steps {
+            let rule = Arc::make_mut(rule);
             rule.route_times = rule.route_times.max(-1);
         }
         check(&json!(slip), &json!(after))?;

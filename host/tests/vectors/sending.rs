@@ -74,6 +74,7 @@ fn compare(found: &Message, expected: &Value) -> Outcome {
     let mut slip: Option<RoutingSlip> = read(&expected["routing_slip"])?;
     // There a rule for ever counts down below zero.
     for rule in slip.iter_mut().flat_map(|slip| &mut slip.steps) {
+        let rule = Arc::make_mut(rule);
         rule.route_times = rule.route_times.max(-1);
     }
     let history: Vec<HistoryEntry> = read(&expected["message_history"])?;
@@ -413,7 +414,7 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
     });
     let agents = agents.collect::<Result<Vec<_>, _>>()?;
     let mut view = guild(&input["guild_routes"], agents)?;
-    let nobody: RoutingRule = read(&json!({"agent": {"id": "nobody"}}))?;
+    let nobody: Arc<RoutingRule> = read(&json!({"agent": {"id": "nobody"}}))?;
     let mut routes = RoutingSlip::clone(&view.routes);
     routes.steps.push(nobody);
     view.routes = Arc::new(routes);

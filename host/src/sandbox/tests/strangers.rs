@@ -2,6 +2,8 @@
 //! compiler leaves to a guest's honesty. What comes of it has a name, and the host
 //! and its other agents go on.
 
+use std::io::Write as _;
+
 use super::*;
 
 /// Has an agent of another component served after `harm`, on the same sandbox.
@@ -188,7 +190,9 @@ async fn components_that_nobody_uses_are_forgotten_and_found_again() {
     for number in 0..20 {
         let bytes = build(&receive(format!("(drop (i32.const {number}))").leak()));
         let code = sandbox.0.engine.precompile_component(&bytes).unwrap();
-        cache.store(&digest_of(&bytes), &code).unwrap();
+        let kept = cache.begin().unwrap();
+        kept.writer().unwrap().write_all(&code).unwrap();
+        cache.keep(&digest_of(&bytes), kept).unwrap();
         let component = prepare(&sandbox, bytes.clone()).await.unwrap();
         digests.push((component.digest.clone(), bytes, (number == 0).then_some(component)));
     }

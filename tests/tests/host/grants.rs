@@ -148,7 +148,7 @@ async fn what_is_not_granted_is_refused_by_name_and_told_once() {
         let answer = ask(chat, &format!("file {path}")).await;
         assert!(answer.starts_with("refused: "), "{path}: {answer}");
     }
-    assert!(ask(chat, "read others key").await.contains("NoSuchStore"));
+    assert!(ask(chat, "open others").await.contains("NoSuchStore"));
     // It has no way to say no but to end the agent.
     let denied = ask(chat, "reveal KEY").await;
     assert!(denied.contains(r#""kind":"denied""#) && denied.contains("sandbox.reveal"), "{denied}");

@@ -9,6 +9,7 @@
 //! | `keep B K V`, `read B K`, `add B K N`, `keys B` | keeps V under the key K of the bucket B; reads it; adds N; counts keys |
 //! | `keep-trap B K V` | keeps it, then panics |
 //! | `fill B N SIZE` | keeps N values of SIZE bytes |
+//! | `open B` | opens the bucket with this very name |
 //! | `buckets` | opens buckets until it dies |
 //! | `config K`, `log TEXT`, `env K`, `file PATH` | what it says |
 //! | `secret NAME`, `reveal NAME` | the placeholder of a secret; the secret |
@@ -32,12 +33,13 @@ use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_c
 
 mod bindings {
     wit_bindgen::generate!({
-        path: "wit",
+        path: ["../../../host/wit/keyvalue", "wit"],
         world: "guildhall:reaching/reaching",
         generate_all,
     });
 }
 
+use bindings::wasi::keyvalue::store;
 use bindings::wasi::logging::logging;
 
 /// An order, or an answer.
@@ -97,6 +99,10 @@ fn obey(words: &[&str]) -> Result<String, Refused> {
             (0..number(count)?).try_for_each(|n| bucket.set(&format!("fill {n}"), &value))?;
             Ok("filled".into())
         }
+        ["open", name] => match store::open(name) {
+            Ok(_) => Ok("opened".into()),
+            Err(error) => Err(Refused(format!("{error:?}"))),
+        },
         ["buckets"] => {
             let mut all = Vec::new();
             loop {
@@ -173,6 +179,7 @@ fn begin(url: &str) -> Result<(), String> {
     let request = OutgoingRequest::new(Fields::new());
     request.set_scheme(Some(&Scheme::Http)).map_err(|()| "the scheme")?;
     request.set_authority(Some(authority)).map_err(|()| "the authority")?;
+    request.set_path_with_query(Some("/")).map_err(|()| "the path")?;
     outgoing_handler::handle(request, None).map(drop).map_err(|error| format!("{error:?}"))
 }
 

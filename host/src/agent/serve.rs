@@ -262,7 +262,8 @@ impl Runner {
             event::AGENT_DEAD_LETTERED,
             serde_json::json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.attempt}),
         );
-        self.finish_with(delivery, Turn { emits, changes: said.changes, ..Turn::default() });
+        let announces = turn::is_told(delivery, &view);
+        self.finish_with(delivery, Turn { emits, changes: said.changes, announces, ..Turn::default() });
     }
 
     pub(super) fn settle(&self, outcome: Result<(), crate::journal::JournalError>, message: &Message) {

@@ -113,7 +113,7 @@ pub fn commit_of(
     states: States<'_>,
 ) -> Result<Turn, Fault> {
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild).with_states(states);
-    let mut turn = Turn::default();
+    let mut turn = Turn { announces: is_told(delivery, guild), ..Turn::default() };
     for emit in emits {
         let said = Said {
             format: format::canonical(emit.format),
@@ -148,6 +148,12 @@ pub fn commit_of(
     }
     refuse_large(&turn.changes, states)?;
     Ok(turn)
+}
+
+/// Whether others hear of the states that a turn changes: agents that change states as
+/// they hear of changes end at the limit of hops.
+pub fn is_told(delivery: &Delivery, guild: &GuildView) -> bool {
+    delivery.message.hops < guild.hop_limit
 }
 
 /// Refuses a turn after which a state, as the turn saw it, would be too large or deep.

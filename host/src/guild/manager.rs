@@ -110,7 +110,7 @@ impl Manager {
         // Whatever ends this task ends the agents.
         let _ends_agents = agents_stop.clone().drop_guard();
         let mut running = Running {
-            tag: AgentTag::new(AgentId::manager_of(&guild).into_string(), format!("GuildManagerAgent4{guild}")),
+            tag: AgentTag::manager_of(&guild),
             log: self.log,
             store: self.store,
             clock: self.clock,

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::journal::{Consumer, Stated, Turn};
+use crate::journal::{Consumer, Turn};
 use crate::model::format;
-use crate::model::ids::AgentId;
 use crate::model::message::Message;
 use crate::model::path::PathError;
 use crate::model::request::{StateFetch, StateWrite};
-use crate::model::state::{StateError, StateOwner, fetched};
+use crate::model::state::{StateError, StateOwner, Stated, fetched};
 
 use super::manager::Running;
 use super::requests::{Answer, reply};
@@ -29,7 +28,7 @@ impl Running {
     pub(super) fn fetched(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
         let stated = self.log.stated(owner);
         let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-        let (word, agent) = owner_words(owner);
+        let (word, agent) = owner.words();
         Ok(json!({
             "state_owner": word,
             "guild_id": self.spec.id,
@@ -59,25 +58,12 @@ impl Running {
         }
         let answer = |outcome: Result<Stated, StateError>| match outcome {
             Ok(stated) => {
-                self.told(message, &reply(format::STATE_UPDATE_RESPONSE, self.updated(&write.owner, &stated)))
+                self.told(message, &reply(format::STATE_UPDATE_RESPONSE, stated.told(&self.spec.id, &write.owner)))
             }
             Err(error) => refused(error.to_string()),
         };
         drop(requests.commit_change(message, (&write.owner, &write.change), answer));
         None
-    }
-
-    fn updated(&self, owner: &StateOwner, stated: &Stated) -> Value {
-        let (word, agent) = owner_words(owner);
-        let state: Value = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-        json!({
-            "state_owner": word,
-            "guild_id": self.spec.id,
-            "agent_id": agent,
-            "state": state,
-            "version": stated.version,
-            "timestamp": stated.updated_ms,
-        })
     }
 
     /// Why a state is not the sender's to read or change: of another guild, or, for
@@ -93,12 +79,5 @@ impl Running {
             }
             StateOwner::Agent(_) | StateOwner::Guild => None,
         }
-    }
-}
-
-fn owner_words(owner: &StateOwner) -> (&'static str, Option<&AgentId>) {
-    match owner {
-        StateOwner::Guild => ("guild", None),
-        StateOwner::Agent(agent) => ("agent", Some(agent)),
     }
 }

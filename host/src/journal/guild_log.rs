@@ -7,18 +7,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
-use crate::model::state::{StateChange, StateError, StateOwner, changed, text_of};
+use crate::model::state::{StateChange, StateError, StateOwner, Stated};
+use crate::model::topic;
 use crate::model::values::{ValueWrite, Values, Written};
 
 use super::embedded::{Restored, Shared};
 use super::queue::{Behind, Cursors, write_cursors};
+use super::states::{States, owner_column, owner_of_column};
 use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail, Tries};
 use super::writer::{CursorWrite, Entry, Rare};
 use super::{JournalError, Receipt};
@@ -40,7 +41,7 @@ struct Log {
 struct Inner {
     by_topic: HashMap<String, Vec<Arc<Subscriber>>>,
     retained: HashMap<String, Arc<Message>>,
-    states: HashMap<StateOwner, State>,
+    states: States,
     /// Positions of consumers that were known when the log was opened or have
     /// unsubscribed since.
     cursors: HashMap<Arc<str>, (Cursors, (MessageId, Tries))>,
@@ -96,38 +97,6 @@ pub struct Published {
     pub receipt: Option<Receipt>,
 }
 
-fn owner_column(owner: &StateOwner) -> String {
-    match owner {
-        StateOwner::Guild => "guild".to_owned(),
-        StateOwner::Agent(agent) => format!("agent:{agent}"),
-    }
-}
-
-fn owner_of_column(text: &str) -> StateOwner {
-    match text.strip_prefix("agent:") {
-        Some(agent) => StateOwner::Agent(agent.into()),
-        None => StateOwner::Guild,
-    }
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    version: i64,
-    updated_ms: u64,
-    value: Value,
-    text: Arc<str>,
-}
-
-/// A state with its version.
-#[derive(Clone, Debug)]
-pub struct Stated {
-    /// 0: nothing was ever stored.
-    pub version: i64,
-    pub updated_ms: u64,
-    /// A JSON object.
-    pub text: Arc<str>,
-}
-
 /// What a turn does besides consuming its message.
 #[derive(Debug, Default)]
 pub struct Turn {
@@ -137,6 +106,8 @@ pub struct Turn {
     pub changes: Vec<(StateOwner, StateChange)>,
     /// What becomes of values under keys.
     pub values: Vec<ValueWrite>,
+    /// Whether the guild is told of the states that have changed.
+    pub announces: bool,
 }
 
 /// Client ids of the last messages, known before the database can tell.
@@ -173,9 +144,7 @@ impl GuildLog {
             inner.cursors.insert(consumer.into(), (cursors, tried));
         }
         for (owner, version, updated_ms, text) in restored.states {
-            let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
-            let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
-            inner.states.insert(owner_of_column(&owner), State { version, updated_ms, value, text: text.into() });
+            inner.states.restore(&owner, version, updated_ms, text)?;
         }
         for (owner, key, value) in restored.values {
             self.0.values.restore(owner_of_column(&owner), key, value.into());
@@ -236,8 +205,7 @@ impl GuildLog {
     fn take_from_user(&self, draft: UserDraft, key: Option<(UserId, String)>) -> Result<Published, IngressError> {
         let (ingress, guild_state) = {
             let inner = self.inner();
-            let state = inner.states.get(&StateOwner::Guild).map(|state| state.text.clone());
-            (inner.ingress.clone().ok_or(IngressError::Absent)?, state.unwrap_or_else(|| "{}".into()))
+            (inner.ingress.clone().ok_or(IngressError::Absent)?, inner.states.get(&StateOwner::Guild).text)
         };
         let routed = ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
         let mut inner = self.inner();
@@ -253,7 +221,13 @@ impl GuildLog {
             id: MessageId::default(),
         });
         let mut rare: Vec<Rare> = rare.collect();
-        rare.extend(inner.change_all(&routed.changes, self.0.shared.now_ms()));
+        let (owners, written) = inner.states.change_all(&routed.changes, self.0.shared.now_ms());
+        rare.extend(written);
+        messages.extend(inner.announcements(&self.0.id, &owners).map(|mut news| {
+            // That is the user's own, which has no id yet.
+            news.in_response_to = Some(MessageId::default());
+            news
+        }));
         let (id, receipt) = self.append(&mut inner, messages, None, rare);
         if let Some(key) = key {
             inner.recent.insert(key, id);
@@ -378,7 +352,7 @@ impl GuildLog {
         let rare = vec![Rare::ForgetConsumer { consumer: agent.as_str().into(), owner: owner_column(&owner) }];
         let mut inner = self.inner();
         inner.cursors.remove(agent.as_str());
-        inner.states.remove(&owner);
+        inner.states.forget(&owner);
         self.0.values.forget(&owner);
         self.enqueue(Entry { guild: self.0.key, rare, ..Entry::default() });
     }
@@ -402,7 +376,7 @@ impl GuildLog {
     /// The last committed state, a JSON object; `{}` when there is none.
     #[must_use]
     pub fn state(&self, owner: &StateOwner) -> Arc<str> {
-        self.inner().states.get(owner).map_or_else(|| "{}".into(), |state| state.text.clone())
+        self.inner().states.get(owner).text
     }
 
     /// The committed values of the guild's agents.
@@ -414,11 +388,7 @@ impl GuildLog {
     /// The last committed state with its version.
     #[must_use]
     pub fn stated(&self, owner: &StateOwner) -> Stated {
-        let inner = self.inner();
-        inner.states.get(owner).map_or_else(
-            || Stated { version: 0, updated_ms: 0, text: "{}".into() },
-            |state| Stated { version: state.version, updated_ms: state.updated_ms, text: state.text.clone() },
-        )
+        self.inner().states.get(owner)
     }
 
     /// Moves the stored positions of consumers that have nothing waiting up to the
@@ -443,11 +413,12 @@ impl GuildLog {
         &self,
         subscriber: &Arc<Subscriber>,
         tried: (MessageId, Tries),
+        consumed: &Message,
         turn: Turn,
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
-        let mut rare = inner.change_all(&turn.changes, self.0.shared.now_ms());
+        let (owners, mut rare) = inner.states.change_all(&turn.changes, self.0.shared.now_ms());
         // Under the guild's lock, so that the database has the same last word.
         let written = self.0.values.apply(turn.values).into_iter();
         rare.extend(written.map(|Written { owner, key, value }| Rare::Value {
@@ -456,7 +427,17 @@ impl GuildLog {
             value,
         }));
         let cursor = Self::cursor_of(subscriber, &advance(), tried);
-        self.append(&mut inner, turn.emits, cursor, rare).1
+        let mut messages = turn.emits;
+        if turn.announces {
+            messages.extend(inner.announcements(&self.0.id, &owners).map(|mut news| {
+                news.in_response_to = Some(consumed.id);
+                news.thread = consumed.full_thread();
+                news.traceparent.clone_from(&consumed.traceparent);
+                news.hops = consumed.hops.saturating_add(1);
+                news
+            }));
+        }
+        self.append(&mut inner, messages, cursor, rare).1
     }
 
     /// Commits a turn of one change, which may not apply: `answer` says what is
@@ -470,7 +451,7 @@ impl GuildLog {
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
-        let (outcome, rare) = match inner.change(owner, change, self.0.shared.now_ms()) {
+        let (outcome, rare) = match inner.states.change(owner, change, self.0.shared.now_ms()) {
             Ok((stated, rare)) => (Ok(stated), vec![rare]),
             Err(error) => (Err(error), Vec::new()),
         };
@@ -647,31 +628,20 @@ impl Inner {
         Ok(())
     }
 
-    /// Changes a state, with what is to be written of it.
-    fn change(&mut self, owner: &StateOwner, change: &StateChange, now_ms: u64) -> Result<(Stated, Rare), StateError> {
-        let empty = Value::Object(serde_json::Map::new());
-        let (version, value) = self.states.get(owner).map_or((0, &empty), |state| (state.version, &state.value));
-        let value = changed(value, version, change)?;
-        let text: Arc<str> = text_of(&value)?.into();
-        let version = version + 1;
-        let rare = Rare::State {
-            owner: owner_column(owner),
-            version,
-            updated_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
-            state: text.clone(),
-        };
-        self.states.insert(owner.clone(), State { version, updated_ms: now_ms, value, text: text.clone() });
-        Ok((Stated { version, updated_ms: now_ms, text }, rare))
-    }
-
-    fn change_all(&mut self, changes: &[(StateOwner, StateChange)], now_ms: u64) -> Vec<Rare> {
-        let mut rare = Vec::new();
-        for (owner, change) in changes {
-            match self.change(owner, change, now_ms) {
-                Ok((_, written)) => rare.push(written),
-                Err(error) => tracing::warn!(%error, ?owner, "a change of a state was left out"),
-            }
-        }
-        rare
+    /// What is said of changed states, if anybody but the manager listens.
+    fn announcements<'a>(
+        &'a self,
+        guild: &'a GuildId,
+        owners: &'a [StateOwner],
+    ) -> impl Iterator<Item = Message> + use<'a> {
+        let manager = AgentId::manager_of(guild);
+        let mut listeners = self.by_topic.get(topic::STATE).into_iter().flatten();
+        let is_heard = !owners.is_empty()
+            && listeners.any(|listener| match &listener.kind {
+                Kind::Consumer { name } => **name != *manager.as_str(),
+                Kind::Tail => true,
+            });
+        let owners = if is_heard { owners } else { &[] };
+        owners.iter().map(move |owner| self.states.get(owner).announced(guild, owner))
     }
 }

@@ -12,6 +12,7 @@ mod guild_log;
 mod queue;
 mod retention;
 mod snapshots;
+mod states;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use embedded::Journal;
-pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, Stated, Turn};
+pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, Turn};
 pub use snapshots::Snapshot;
 pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent, Tries};
 

@@ -13,10 +13,10 @@ use tokio::sync::Notify;
 
 use crate::model::ids::MessageId;
 use crate::model::message::{Message, Priority};
-use crate::model::state::{StateChange, StateError, StateOwner};
+use crate::model::state::{StateChange, StateError, StateOwner, Stated};
 use crate::model::topic;
 
-use super::guild_log::{GuildLog, Stated, Turn};
+use super::guild_log::{GuildLog, Turn};
 use super::queue::{Behind, Cursors, Next, Queue};
 use super::{JournalError, Limits, Receipt};
 
@@ -206,7 +206,7 @@ impl Consumer {
     pub fn commit(&mut self, consumed: &Message, turn: Turn) -> Receipt {
         let lane = self.untried(consumed);
         let advance = || self.subscriber.queue().consumed(lane, consumed.id);
-        self.log.commit(&self.subscriber, self.tried, turn, advance)
+        self.log.commit(&self.subscriber, self.tried, consumed, turn, advance)
     }
 
     /// The lane of a message that is consumed now: its tries need not be known any more.

@@ -13,6 +13,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::ids::{AgentId, GuildId, MessageId};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use crate::model::state::{StateChange, StateOwner};
+use crate::model::topic;
 use crate::model::values::{ValueChange, ValueWrite};
 
 fn message(topic: &str, payload: Value) -> Message {
@@ -219,6 +220,31 @@ async fn a_journal_of_version_1_is_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn changed_states_are_announced_to_whoever_listens() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
+    let mut everything = log.tail(vec![topic::STATE.into(), "out".into()], None);
+    let change = |announces| Turn {
+        emits: vec![message("out", json!({"n": 7}))],
+        changes: vec![(StateOwner::Guild, StateChange::merge(json!({"x": 1}))); 2],
+        announces,
+        ..Turn::default()
+    };
+    for announces in [false, true] {
+        log.publish(vec![message("in", json!({"n": 1}))]).await.unwrap();
+        let delivery = take(&mut consumer).await;
+        consumer.commit(&delivery.message, change(announces)).await.unwrap();
+        assert_eq!(number(&*see(&mut everything).await), 7);
+    }
+    let news = see(&mut everything).await;
+    let payload: serde_json::Value = serde_json::from_str(news.payload.get()).unwrap();
+    assert_eq!((&payload["state"], &payload["version"]), (&json!({"x": 1}), &json!(4)), "once, with the last of both");
+    assert_eq!(news.sender, AgentTag::manager_of(log.guild()));
+    assert!(news.in_response_to.is_some() && news.hops == 1);
+}
+
+#[tokio::test]
 async fn a_turn_is_one_step() {
     let bench = Bench::new(Limits::default()).await;
     let log = bench.log().await;
@@ -233,6 +259,7 @@ async fn a_turn_is_one_step() {
             (StateOwner::Guild, StateChange::merge(json!({"x": {"y": 1}}))),
         ],
         values: vec![keep("a", "1"), keep("b", "2"), ValueWrite { change: ValueChange::Delete, ..keep("a", "") }],
+        announces: true,
     };
     consumer.commit(&delivery.message, turn).await.unwrap();
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::ids::{MessageId, UserId};
+use super::ids::{AgentId, GuildId, MessageId, UserId};
 use super::spec::RoutingSlip;
 
 /// Names an agent, by id, by name, or both. What is absent matches everybody.
@@ -24,6 +24,18 @@ impl AgentTag {
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self { id: Some(id.into()), name: Some(name.into()) }
+    }
+
+    /// That of a guild's manager.
+    #[must_use]
+    pub fn manager_of(guild: &GuildId) -> Self {
+        Self::new(AgentId::manager_of(guild).into_string(), format!("GuildManagerAgent4{guild}"))
+    }
+
+    /// Whether it is that of a guild's manager.
+    #[must_use]
+    pub fn is_manager_of(&self, guild: &GuildId) -> bool {
+        self.id.as_deref().is_some_and(|id| id == AgentId::manager_of(guild).as_str())
     }
 
     /// Whether this tag means that agent: each member given here must be equal

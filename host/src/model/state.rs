@@ -2,18 +2,74 @@
 //! 7396), JSON patches (RFC 6902), at the root or at a path, with a version as
 //! precondition. A change is applied whole or not at all.
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
-use super::ids::AgentId;
+use serde_json::{Map, Value, json};
+
+use super::format;
+use super::ids::{AgentId, GuildId};
+use super::message::{AgentTag, Message, Topics, raw_json};
 use super::path::{Path, PathError};
 use super::payload::MAX_DEPTH;
 use super::spec::UpdateFormat;
+use super::topic;
 
 /// Whose state it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StateOwner {
     Guild,
     Agent(AgentId),
+}
+
+impl StateOwner {
+    /// The words for it in messages, `state_owner` and `agent_id`.
+    #[must_use]
+    pub const fn words(&self) -> (&'static str, Option<&AgentId>) {
+        match self {
+            Self::Guild => ("guild", None),
+            Self::Agent(agent) => ("agent", Some(agent)),
+        }
+    }
+}
+
+/// A state with its version.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    /// 0: nothing was ever stored.
+    pub version: i64,
+    pub updated_ms: u64,
+    /// A JSON object.
+    pub text: Arc<str>,
+}
+
+impl Default for Stated {
+    fn default() -> Self {
+        Self { version: 0, updated_ms: 0, text: "{}".into() }
+    }
+}
+
+impl Stated {
+    /// The payload of a `StateUpdateResponse`: a state as it is after a change.
+    #[must_use]
+    pub fn told(&self, guild: &GuildId, owner: &StateOwner) -> Value {
+        let (word, agent) = owner.words();
+        json!({
+            "state_owner": word,
+            "guild_id": guild,
+            "agent_id": agent,
+            "state": serde_json::from_str(&self.text).unwrap_or_else(|_| json!({})),
+            "version": self.version,
+            "timestamp": self.updated_ms,
+        })
+    }
+
+    /// What the manager says of a change that nobody asked it for.
+    #[must_use]
+    pub fn announced(&self, guild: &GuildId, owner: &StateOwner) -> Message {
+        let topics = Topics::Many(vec![topic::STATE.to_owned()]);
+        let payload = raw_json(&self.told(guild, owner));
+        Message::draft(AgentTag::manager_of(guild), topics, format::STATE_UPDATE_RESPONSE, payload)
+    }
 }
 
 /// One change of a state.

@@ -150,7 +150,9 @@ pub struct TurnRouter<'a> {
 impl<'a> TurnRouter<'a> {
     #[must_use]
     pub fn new(origin: &'a Message, heard_on: &'a str, speaker: &'a Speaker, guild: &'a GuildView) -> Self {
-        let slip = origin.routing_slip.clone();
+        // What the manager says of its own accord follows the guild's rules.
+        let begins_here = || guild.has_routes() && origin.sender.is_manager_of(&guild.id);
+        let slip = origin.routing_slip.clone().or_else(|| begins_here().then(|| guild.routes.clone()));
         Self { origin, heard_on, speaker, guild, states: States::default(), slip, context: None }
     }
 

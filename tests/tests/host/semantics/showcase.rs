@@ -197,6 +197,36 @@ async fn rules_keep_a_tally_that_later_rules_read() {
     assert_eq!(state["payload"]["state"]["votes"], json!({"x": 2, "y": 1}), "{state}");
 }
 
+/// Who listens to the topic of states hears of changes that nobody asked the manager
+/// for: here of a user's rule and of an agent's.
+#[tokio::test]
+async fn changes_of_states_are_told_to_agents_that_listen() {
+    let host = super::super::host().await;
+    let update = |text: &str| json!({"update_format": "json-merge-patch", "state_update": text});
+    let mut entering = from_user("votes", &json!({}));
+    entering["guild_state_update"] = update("{'last': untransformed.payload.for}");
+    let rules = [
+        entering,
+        from("booth", EVERYBODY, json!({"agent_state_update": update("{'seen': untransformed.payload.for}")})),
+        from("crier", EVERYBODY, json!({})),
+    ];
+    let agents = [agent("booth", WIRING, "votes"), agent("crier", WIRING, "state_topic")];
+    let mut chat = guild(&host, &agents, &rules).await;
+    for (name, version) in [("x", 1), ("y", 2)] {
+        chat.socket.send(&json!({"format": "app.Vote", "payload": {"for": name}}));
+        let news = |owner: &'static str, state: Value| {
+            move |heard: &Value| {
+                let payload = &heard["payload"];
+                heard["format"] == format!("{STATES}.StateUpdateResponse")
+                    && (&payload["state_owner"], &payload["version"]) == (&json!(owner), &json!(version))
+                    && payload["state"] == state
+            }
+        };
+        chat.socket.wait_for("news of the guild", news("guild", json!({"last": name}))).await;
+        chat.socket.wait_for("news of the agent", news("agent", json!({"seen": name}))).await;
+    }
+}
+
 /// A template: the names of agents and topics are variables of the blueprint.
 #[tokio::test]
 async fn a_blueprint_with_variables_is_launched_with_other_values() {

@@ -1,6 +1,6 @@
 //! The embedded journal: one SQLite file, one writer, readers beside it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::clock::Clock;
@@ -19,6 +19,7 @@ use crate::model::ids::{GuildId, IdGenerator, MessageId, UserId};
 use crate::model::message::{Message, Priority};
 
 use super::guild_log::GuildLog;
+use super::pending::Pending;
 use super::queue::{Cursors, read_cursors};
 use super::subscription::Tries;
 use super::writer::{self, Entry, Rare};
@@ -68,7 +69,8 @@ pub struct Shared {
     pub closed: CancellationToken,
     clock: Clock,
     sequence: Mutex<Sequence>,
-    durable: watch::Sender<MessageId>,
+    /// All messages up to this id are in the database.
+    durable: AtomicU64,
     pub readers: SqlitePool,
     logs: Mutex<HashMap<GuildId, GuildLog>>,
     keys: Mutex<Keys>,
@@ -84,7 +86,7 @@ pub struct Shared {
 pub struct Sequence {
     ids: IdGenerator,
     last_logged: MessageId,
-    pub pending: VecDeque<Entry>,
+    pub pending: Pending,
 }
 
 impl Sequence {
@@ -160,9 +162,9 @@ impl Journal {
             sequence: Mutex::new(Sequence {
                 ids: IdGenerator::after(0, last),
                 last_logged: last,
-                pending: VecDeque::new(),
+                pending: Pending::default(),
             }),
-            durable: watch::Sender::new(last),
+            durable: AtomicU64::new(last.get()),
             readers,
             logs: Mutex::default(),
             keys: Mutex::new(keys),
@@ -190,7 +192,7 @@ impl Journal {
         let log = GuildLog::new(id.clone(), key, self.0.clone());
         if is_new {
             let rare = vec![Rare::NewGuild { name: id.to_string() }];
-            self.0.sequence().pending.push_back(Entry { guild: key, rare, ..Entry::default() });
+            self.0.sequence().pending.push(Entry { guild: key, rare, ..Entry::default() });
             self.0.work.notify_one();
         } else {
             log.restore(self.0.restore(key).await?)?;
@@ -245,7 +247,7 @@ impl Shared {
     /// the largest id it has seen misses nothing.
     pub fn next_id(&self) -> MessageId {
         let number = self.ephemeral.fetch_add(1, Ordering::Relaxed);
-        self.durable.borrow().before(number)
+        MessageId::new(self.durable.load(Ordering::Relaxed)).before(number)
     }
 
     pub fn last_logged(&self) -> MessageId {
@@ -260,32 +262,29 @@ impl Shared {
         self.writable.store(writable, Ordering::Relaxed);
     }
 
-    pub fn durable_to(&self, id: Option<MessageId>) {
-        if let Some(id) = id {
-            self.durable.send_replace(id);
-        }
-    }
-
-    /// What waits for the writer, up to about so many rows.
-    pub fn take_batch(&self, rows: usize) -> Vec<Entry> {
+    /// What the writer takes next.
+    pub fn take_batch(&self) -> Vec<Entry> {
         let mut sequence = self.sequence();
-        self.is_writing.store(!sequence.pending.is_empty(), Ordering::SeqCst);
-        let mut taken = 0;
-        let count = sequence
-            .pending
-            .iter()
-            .take_while(|entry| {
-                let fits = taken == 0 || taken + entry.rows.len() <= rows;
-                taken += entry.rows.len().max(1);
-                fits && taken <= rows.max(entry.rows.len())
-            })
-            .count();
-        sequence.pending.drain(..count).collect()
+        let batch = sequence.pending.take();
+        self.is_writing.store(!batch.is_empty(), Ordering::SeqCst);
+        batch
     }
 
-    /// Notes that a batch was written.
-    pub fn wrote(&self) {
+    /// Notes that the batch that was taken last is written.
+    pub fn has_written(&self) {
         self.batches.fetch_add(1, Ordering::Relaxed);
+        let sequence = self.sequence();
+        let durable = match sequence.pending.first_id() {
+            Some(first) => first.get().saturating_sub(1),
+            None => sequence.last_logged.get(),
+        };
+        self.durable.store(durable, Ordering::Relaxed);
+    }
+
+    /// Whether the database knows everything.
+    pub fn is_settled(&self) -> bool {
+        // With the lock: what is taken is being written from then on.
+        self.sequence().pending.is_empty() && !self.is_writing.load(Ordering::SeqCst)
     }
 
     /// How many batches have been written.
@@ -298,7 +297,7 @@ impl Shared {
     /// written, so that it knows everything.
     pub fn close_idle_logs(&self) {
         let mut logs = lock(&self.logs);
-        if self.sequence().pending.is_empty() && !self.is_writing.load(Ordering::SeqCst) {
+        if self.is_settled() {
             logs.retain(|_, log| log.is_held());
         }
     }
@@ -306,18 +305,6 @@ impl Shared {
     /// The logs that are open here.
     pub fn open_logs(&self) -> Vec<GuildLog> {
         lock(&self.logs).values().cloned().collect()
-    }
-
-    pub async fn wait_for_all(&self) -> MessageId {
-        let last = self.last_logged();
-        self.wait_for(last).await;
-        last
-    }
-
-    /// Waits until the log is durable up to an id.
-    pub async fn wait_for(&self, id: MessageId) {
-        // The sender lives as long as self: waiting cannot fail.
-        let _ = self.durable.subscribe().wait_for(|durable| *durable >= id).await;
     }
 
     fn key_of(&self, id: &GuildId) -> (i64, bool) {

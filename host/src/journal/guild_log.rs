@@ -187,13 +187,13 @@ impl GuildLog {
                 None => self.0.shared.find_client_id(self.0.key, &key.0, &key.1).await?,
             };
             if let Some(id) = known {
-                self.0.shared.wait_for(id).await;
+                self.wait_for_all().await;
                 return Ok(Published { id, receipt: None });
             }
         }
         match self.take_from_user(draft, key)? {
             Published { id, receipt: None } => {
-                self.0.shared.wait_for(id).await;
+                self.wait_for_all().await;
                 Ok(Published { id, receipt: None })
             }
             published => Ok(published),
@@ -527,7 +527,7 @@ impl GuildLog {
                     }
                 }
             }
-            sequence.pending.push_back(entry);
+            sequence.pending.push(entry);
         }
         self.0.shared.work.notify_one();
         for (subscriber, message) in eager {
@@ -537,7 +537,7 @@ impl GuildLog {
     }
 
     fn enqueue(&self, entry: Entry) {
-        self.0.shared.sequence().pending.push_back(entry);
+        self.0.shared.sequence().pending.push(entry);
         self.0.shared.work.notify_one();
     }
 
@@ -588,10 +588,21 @@ impl GuildLog {
         self.0.shared.trimmed_to(self.0.key) > id
     }
 
-    /// Waits until all that was published so far is durable; gives the id of the
-    /// last of it.
+    /// Waits until all that was published here so far is durable; gives the id up to
+    /// which that is so.
     pub(super) async fn wait_for_all(&self) -> MessageId {
-        self.0.shared.wait_for_all().await
+        let shared = &self.0.shared;
+        let last = shared.last_logged();
+        if !shared.is_settled() {
+            // A guild's steps are written in their order.
+            let (done, receipt) = oneshot::channel();
+            self.enqueue(Entry { guild: self.0.key, done: Some(done), ..Entry::default() });
+            tokio::select! {
+                _ = receipt => {}
+                () = shared.closed.cancelled() => {}
+            }
+        }
+        last
     }
 }
 

@@ -9,6 +9,7 @@
 mod checkpoint;
 mod embedded;
 mod guild_log;
+mod pending;
 mod queue;
 mod retention;
 mod snapshots;

@@ -33,6 +33,14 @@ pub struct Entry {
     pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
 }
 
+impl Entry {
+    /// What it costs to write, about: one for each row, and for each KiB of payload.
+    pub fn weight(&self) -> usize {
+        let bytes: usize = self.rows.iter().map(|row| row.payload.get().len()).sum();
+        (self.rows.len() + self.rare.len() + (bytes >> 10)).max(1)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct CursorWrite {
     pub consumer: Arc<str>,
@@ -80,14 +88,11 @@ pub enum Rare {
     },
 }
 
-/// At most this many rows go into one transaction.
-const BATCH_ROWS: usize = 512;
-
 /// Writes until the journal is closed and nothing waits any more.
 pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
     let mut statements = Statements::default();
     loop {
-        let batch = shared.take_batch(BATCH_ROWS);
+        let batch = shared.take_batch();
         if batch.is_empty() {
             if shared.is_closing() {
                 break;
@@ -96,6 +101,7 @@ pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
             continue;
         }
         write(&shared, &mut db, &mut statements, batch).await;
+        shared.has_written();
     }
     use sqlx::Connection;
     if let Err(error) = db.close().await {
@@ -133,7 +139,6 @@ async fn write_apart(
     if batch.len() == 1 {
         tracing::error!(%error, "a step of the journal was refused by its database");
         let error = JournalError::from(error);
-        shared.durable_to(batch.iter().flat_map(|entry| &entry.rows).map(|row| row.id).max());
         for entry in batch {
             if let Some(done) = entry.done {
                 let _ = done.send(Err(error.clone()));
@@ -148,8 +153,6 @@ async fn write_apart(
 
 fn settle(shared: &Shared, batch: Vec<Entry>) {
     shared.set_writable(true);
-    shared.wrote();
-    shared.durable_to(batch.iter().flat_map(|entry| &entry.rows).map(|row| row.id).max());
     for entry in batch {
         for (subscriber, row) in entry.settle {
             subscriber.push(&entry.rows[row]);

@@ -47,7 +47,9 @@ CREATE TABLE IF NOT EXISTS client_ids (
 CREATE TABLE IF NOT EXISTS snapshots (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, version TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
-PRAGMA user_version = 2;
+CREATE TABLE IF NOT EXISTS unfinished (
+    first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
+PRAGMA user_version = 3;
 ";
 
 /// What the tables of version 1 lack.
@@ -131,9 +133,9 @@ impl Journal {
             .disable_statement_logging();
         let mut db = options.connect().await?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
-        if version > 2 {
+        if version > 3 {
             return Err(JournalError::Migration(format!(
-                "{} is of version {version}, this host knows 2",
+                "{} is of version {version}, this host knows 3",
                 file.display()
             )));
         }
@@ -142,6 +144,7 @@ impl Journal {
         }
         sqlx::raw_sql(SCHEMA).execute(&mut db).await?;
         let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut db).await?;
+        writer::discard_unfinished(&mut db).await?;
         let mut keys = Keys::default();
         for row in sqlx::query("SELECT key, guild, trimmed FROM guilds").fetch_all(&mut db).await? {
             let key = row.get(0);
@@ -381,16 +384,16 @@ impl Shared {
         &self,
         key: i64,
         topics: &[String],
-        after: MessageId,
+        (after, until): (MessageId, MessageId),
         lane: Option<usize>,
         limit: usize,
     ) -> Result<(Vec<Message>, bool), JournalError> {
         let lane_is = if lane.is_some() { "lane = ?" } else { "?" };
         let sql = format!(
-            "SELECT id, body FROM log WHERE guild = ? AND id > ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
+            "SELECT id, body FROM log WHERE guild = ? AND id > ? AND id <= ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
             any_topic(topics)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key).bind(after.as_i64());
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(key).bind(after.as_i64()).bind(until.as_i64());
         query = query.bind(lane.map_or(1, |lane| i64::try_from(lane).unwrap_or(0)));
         for topic in topics {
             query = query.bind(writer::topic_pattern(topic));

@@ -519,11 +519,11 @@ impl GuildLog {
                 }
             }
             entry.rare = rare;
-            for (row, message) in entry.rows.iter().enumerate() {
+            for message in &entry.rows {
                 for subscriber in inner.listeners(message) {
                     match subscriber.kind {
                         Kind::Consumer { .. } => eager.push((subscriber, message.clone())),
-                        Kind::Tail => entry.settle.push((subscriber, row)),
+                        Kind::Tail => entry.settle.push((subscriber, message.clone())),
                     }
                 }
             }
@@ -541,16 +541,16 @@ impl GuildLog {
         self.0.shared.work.notify_one();
     }
 
-    /// The first messages of some topics after an id that fit in a window, and
-    /// whether more may follow.
+    /// The first messages of some topics after an id and up to another that fit in a
+    /// window, and whether more may follow.
     pub(super) async fn read_window(
         &self,
         topics: &[String],
-        after: MessageId,
+        (after, until): (MessageId, MessageId),
         lane: Option<usize>,
         limit: usize,
     ) -> Result<(Vec<Message>, bool), JournalError> {
-        self.0.shared.read(self.0.key, topics, after, lane, limit).await
+        self.0.shared.read(self.0.key, topics, (after, until), lane, limit).await
     }
 
     pub(super) fn limits(&self) -> super::Limits {
@@ -568,8 +568,8 @@ impl GuildLog {
         after: MessageId,
         limit: usize,
     ) -> Result<(Vec<Message>, bool), JournalError> {
-        self.wait_for_all().await;
-        self.0.shared.read(self.0.key, topics, after, None, limit).await
+        let until = self.wait_for_all().await;
+        self.0.shared.read(self.0.key, topics, (after, until), None, limit).await
     }
 
     /// Messages by their ids, in the order of the log; what is not there is passed

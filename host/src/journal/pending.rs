@@ -10,113 +10,85 @@ use super::writer::Entry;
 
 /// At most this much is written in one transaction, by [`Entry::weight`].
 const BATCH: usize = 512;
-/// So much of one guild is taken at its turn, and what is heavier waits its time.
-const SHARE: usize = 32;
+/// So much of one guild goes into a transaction while there are others. What is
+/// heavier is written in parts.
+pub const SHARE: usize = 32;
+/// After so many transactions of one guild alone there are no others.
+const ALONE: usize = 64;
 
 /// The steps that wait, by guild.
 #[derive(Debug, Default)]
 pub struct Pending {
-    guilds: HashMap<i64, Waiting>,
+    guilds: HashMap<i64, VecDeque<Entry>>,
     /// Whose turn is next. Each guild that waits is here once.
     turns: VecDeque<i64>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    steps: VecDeque<Entry>,
-    /// How much of others has been written while a heavy step was the first here.
-    passed_over: usize,
-}
-
-impl Waiting {
-    fn first(&self) -> usize {
-        self.steps.front().map_or(0, Entry::weight)
-    }
-
-    fn is_heavy(&self) -> bool {
-        self.first() > SHARE
-    }
+    /// Whose transactions the last ones were, if all were one guild's, and how many.
+    alone: (i64, usize),
 }
 
 impl Pending {
     pub fn push(&mut self, entry: Entry) {
         let guild = entry.guild;
-        let waiting = self.guilds.entry(guild).or_default();
-        if waiting.steps.is_empty() {
+        let steps = self.guilds.entry(guild).or_default();
+        if steps.is_empty() {
             self.turns.push_back(guild);
         }
-        waiting.steps.push_back(entry);
+        if entry.rows.len() > 1 && entry.weight() > SHARE {
+            steps.extend(entry.into_parts(SHARE));
+        } else {
+            steps.push_back(entry);
+        }
     }
 
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 
-    /// The smallest id that waits.
+    /// The smallest id of what waits, of a step that is written in part that of its
+    /// first message.
     pub fn first_id(&self) -> Option<MessageId> {
-        let first = |waiting: &Waiting| waiting.steps.iter().find_map(|entry| Some(entry.rows.first()?.id));
-        self.guilds.values().filter_map(first).min()
+        self.guilds.values().filter_map(|steps| steps.iter().find_map(Entry::first_id)).min()
     }
 
-    /// What is written next, in one transaction: light steps of all guilds by turns, or
-    /// one heavy step, once as much of others has gone before it or nobody else waits.
+    /// What is written next, in one transaction: a share of every guild that waits.
     pub fn take(&mut self) -> Vec<Entry> {
-        if let Some(heavy) = self.heavy(|waiting| waiting.passed_over >= waiting.first()) {
-            return vec![heavy];
-        }
-        let (batch, weight) = self.light();
-        if batch.is_empty() {
-            return self.heavy(|_| true).into_iter().collect();
-        }
-        for waiting in self.guilds.values_mut().filter(|waiting| waiting.is_heavy()) {
-            waiting.passed_over += weight;
-        }
-        batch
-    }
-
-    fn heavy(&mut self, is_due: impl Fn(&Waiting) -> bool) -> Option<Entry> {
-        let place = self.turns.iter().position(|guild| {
-            let waiting = &self.guilds[guild];
-            waiting.is_heavy() && is_due(waiting)
-        })?;
-        let guild = self.turns.remove(place)?;
-        let waiting = self.guilds.get_mut(&guild)?;
-        waiting.passed_over = 0;
-        let entry = waiting.steps.pop_front();
-        self.back_in_line(guild);
-        entry
-    }
-
-    fn light(&mut self) -> (Vec<Entry>, usize) {
-        let (mut batch, mut weight, mut heavy) = (Vec::new(), 0, 0);
-        while heavy < self.turns.len() && weight < BATCH {
+        let share = self.share();
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        for _ in 0..self.turns.len() {
             let Some(guild) = self.turns.pop_front() else { break };
-            let Some(waiting) = self.guilds.get_mut(&guild) else { continue };
-            if waiting.is_heavy() {
-                heavy += 1;
-                self.turns.push_back(guild);
-                continue;
-            }
-            heavy = 0;
-            let mut share = 0;
-            while !waiting.is_heavy() && share < SHARE && weight < BATCH {
-                let Some(entry) = waiting.steps.pop_front() else { break };
-                share += entry.weight();
+            let Some(steps) = self.guilds.get_mut(&guild) else { continue };
+            let end = BATCH.min(weight + share);
+            while weight < end
+                && let Some(entry) = steps.pop_front()
+            {
                 weight += entry.weight();
                 batch.push(entry);
             }
-            self.back_in_line(guild);
+            if steps.is_empty() {
+                self.guilds.remove(&guild);
+            } else {
+                self.turns.push_back(guild);
+            }
+            if weight >= BATCH {
+                break;
+            }
         }
-        (batch, weight)
+        self.note(&batch);
+        batch
     }
 
-    /// Gives a guild its next turn, if it waits for one.
-    fn back_in_line(&mut self, guild: i64) {
-        if self.guilds.get(&guild).is_some_and(|waiting| waiting.steps.is_empty()) {
-            self.guilds.remove(&guild);
-        } else {
-            self.turns.push_back(guild);
-        }
+    fn share(&self) -> usize {
+        let (guild, times) = self.alone;
+        if times >= ALONE && self.turns.len() == 1 && self.turns[0] == guild { BATCH } else { SHARE }
+    }
+
+    fn note(&mut self, batch: &[Entry]) {
+        let Some(guild) = batch.first().map(|entry| entry.guild) else { return };
+        self.alone = match self.alone {
+            _ if batch.iter().any(|entry| entry.guild != guild) => (guild, 0),
+            (before, times) if before == guild => (guild, (times + 1).min(ALONE)),
+            _ => (guild, 1),
+        };
     }
 }
 
@@ -139,51 +111,64 @@ mod tests {
         Entry { guild, rows: (0..rows).map(row).collect(), ..Entry::default() }
     }
 
-    fn guilds(batch: &[Entry]) -> Vec<i64> {
-        batch.iter().map(|entry| entry.guild).collect()
+    fn rows_of(batch: &[Entry], guild: i64) -> Vec<u64> {
+        let rows = batch.iter().filter(|entry| entry.guild == guild).flat_map(|entry| &entry.rows);
+        rows.map(|row| row.id.get()).collect()
     }
 
     #[test]
     fn guilds_take_turns_and_each_keeps_its_order() {
         let mut pending = Pending::default();
-        for id in 0..600 {
+        for id in 0..100 {
             pending.push(step(1, 1, id));
         }
-        pending.push(step(2, 1, 600));
+        pending.push(step(2, 40, 100));
+        pending.push(step(3, 1, 140));
         let batch = pending.take();
-        assert_eq!(batch.len(), BATCH);
-        assert_eq!(batch.iter().position(|entry| entry.guild == 2), Some(SHARE), "after one share of the other");
-        let ids: Vec<u64> = batch.iter().filter(|entry| entry.guild == 1).map(|entry| entry.rows[0].id.get()).collect();
-        assert!(ids.is_sorted());
-        assert_eq!(pending.first_id(), Some(MessageId::new(ids.len() as u64)));
-        assert_eq!(pending.take().len(), 601 - BATCH);
-        assert!(pending.is_empty() && pending.take().is_empty() && pending.first_id().is_none());
+        assert_eq!(rows_of(&batch, 1), (0..32).collect::<Vec<_>>());
+        assert_eq!(rows_of(&batch, 2), (100..132).collect::<Vec<_>>(), "the first part");
+        assert_eq!(rows_of(&batch, 3), [140]);
+        assert_eq!(pending.first_id(), Some(MessageId::new(32)));
+        let batch = pending.take();
+        assert_eq!((rows_of(&batch, 1).len(), rows_of(&batch, 2).len()), (32, 8));
+        let rest: usize = std::iter::from_fn(|| Some(pending.take().len()).filter(|taken| *taken > 0)).sum();
+        assert_eq!(rest, 36);
+        assert!(pending.is_empty() && pending.first_id().is_none());
     }
 
     #[test]
-    fn a_heavy_step_goes_alone_when_nobody_waits_or_it_has_waited_its_time() {
+    fn what_is_written_in_part_waits_from_its_first_message_on() {
         let mut pending = Pending::default();
-        pending.push(step(1, 40, 0));
-        pending.push(step(1, 1, 40));
-        pending.push(step(2, 30, 41));
-        assert_eq!(guilds(&pending.take()), [2]);
-        for id in 0..3 {
-            pending.push(step(2, 10, 71 + id * 10));
+        pending.push(step(1, 100, 5));
+        pending.take();
+        assert_eq!(pending.first_id(), Some(MessageId::new(5)));
+    }
+
+    #[test]
+    fn a_guild_that_is_alone_for_a_while_has_all_the_room() {
+        let mut pending = Pending::default();
+        let mut take = |guilds: &[i64]| {
+            for guild in guilds {
+                (0..100).for_each(|id| pending.push(step(*guild, 1, id)));
+            }
+            let first = rows_of(&pending.take(), guilds[0]).len();
+            while !pending.take().is_empty() {}
+            first
+        };
+        assert_eq!(take(&[1]), 32);
+        for _ in 0..20 {
+            take(&[1]);
         }
-        assert_eq!(guilds(&pending.take()), [2, 2, 2]);
-        pending.push(step(3, 1, 101));
-        assert_eq!(guilds(&pending.take()), [1], "sixty rows of others have gone before its forty");
-        assert_eq!(guilds(&pending.take()), [3, 1]);
-        pending.push(step(1, 500, 102));
-        assert_eq!(pending.take()[0].rows.len(), 500, "it is alone");
-        assert!(pending.is_empty());
+        assert_eq!(take(&[1]), 100);
+        assert_eq!(take(&[1, 2]), 32);
+        assert_eq!(take(&[1]), 32, "another was here a moment ago");
     }
 
     #[test]
     fn steps_without_rows_are_written_too() {
         let mut pending = Pending::default();
         pending.push(step(1, 0, 0));
-        assert_eq!(guilds(&pending.take()), [1]);
+        assert_eq!(pending.take().len(), 1);
         assert!(pending.is_empty());
     }
 }

@@ -380,7 +380,7 @@ async fn load(log: GuildLog, subscriber: Arc<Subscriber>, lane: usize, after: Me
     let cut = log.wait_for_all().await;
     let of_lane = matches!(subscriber.kind, Kind::Consumer { .. }).then_some(lane);
     let limits = log.limits();
-    let (rows, more) = log.read_window(&subscriber.topics, after, of_lane, limits.window.min(PAGE)).await?;
+    let (rows, more) = log.read_window(&subscriber.topics, (after, cut), of_lane, limits.window.min(PAGE)).await?;
     let last = rows.last().map_or(after, |message| message.id);
     Ok(Page {
         lane,

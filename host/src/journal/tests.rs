@@ -198,6 +198,64 @@ async fn a_message_is_replaced_in_one_step() {
     assert_eq!(now.iter().map(number).collect::<Vec<_>>(), [2]);
 }
 
+/// A connection of somebody else to the journal's file.
+async fn meddler(dir: &TempDir) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("journal.db"));
+    options.busy_timeout(Duration::from_secs(5)).connect().await.unwrap()
+}
+
+async fn numbers(log: &GuildLog) -> Vec<u64> {
+    let (found, _) = log.history(&["t".into()], MessageId::default(), 1_000).await.unwrap();
+    found.iter().map(number).collect()
+}
+
+#[tokio::test]
+async fn a_step_in_parts_is_there_whole_or_not_at_all() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut tail = log.tail(vec!["t".into()], None);
+    let words = |numbers: std::ops::Range<u64>| numbers.map(|n| message("t", json!({"n": n}))).collect::<Vec<_>>();
+    let mut other =
+        bench.journal.guild(&GuildId::from("h")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(words(0..200)).await.unwrap();
+    for n in 0..200 {
+        assert_eq!(number(&*see(&mut tail).await), n);
+    }
+    let mut db = meddler(&bench.dir).await;
+    let refusing = "CREATE TRIGGER refusing BEFORE INSERT ON log WHEN instr(new.body, '\"n\":290')
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sqlx::raw_sql(refusing).execute(&mut db).await.unwrap();
+    let refused = log.publish(words(200..400));
+    let after = log.publish(words(400..401));
+    let of_other = bench.journal.guild(&GuildId::from("h")).await.unwrap().publish(words(0..40));
+    assert!(refused.await.is_err(), "its fourth part is refused");
+    after.await.unwrap();
+    of_other.await.unwrap();
+    assert_eq!(number(&*see(&mut tail).await), 400, "nobody is shown the other parts");
+    assert_eq!(numbers(&log).await, (0..200).chain([400]).collect::<Vec<_>>());
+    assert_eq!(number(&take(&mut other).await.message), 0);
+    let unfinished: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM unfinished").fetch_one(&mut db).await.unwrap();
+    assert_eq!(unfinished, 0);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_of_a_step_is_removed() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    log.publish((0..3).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
+    let mut db = meddler(&bench.dir).await;
+    let crash = "INSERT INTO unfinished SELECT id, guild, id + 900 FROM log ORDER BY id LIMIT 1 OFFSET 1";
+    sqlx::raw_sql(crash).execute(&mut db).await.unwrap();
+    sqlx::Connection::close(db).await.unwrap();
+    drop(log);
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    assert_eq!(numbers(&log).await, [0]);
+    log.publish(vec![message("t", json!({"n": 9}))]).await.unwrap();
+    assert_eq!(numbers(&log).await, [0, 9]);
+}
+
 #[tokio::test]
 async fn a_journal_of_version_1_is_brought_up_to_date() {
     use sqlx::ConnectOptions;

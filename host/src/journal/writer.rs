@@ -6,7 +6,7 @@
 //! works: nothing that was accepted is dropped.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -29,16 +29,75 @@ pub struct Entry {
     pub cursor: Option<CursorWrite>,
     pub rare: Vec<Rare>,
     /// Who gets which row as soon as it is durable.
-    pub settle: Vec<(Arc<Subscriber>, usize)>,
+    pub settle: Vec<(Arc<Subscriber>, Arc<Message>)>,
     pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
+    /// Of a step that is written in parts.
+    pub whole: Option<Arc<Whole>>,
+}
+
+/// A step that is written in parts, each in a transaction of its own: nobody is shown
+/// any of it before the last one is there, and when that never comes, the others are
+/// removed.
+#[derive(Debug)]
+pub struct Whole {
+    first: MessageId,
+    last: MessageId,
+    /// Why a part could not be written; then none that follows is.
+    failed: OnceLock<JournalError>,
 }
 
 impl Entry {
     /// What it costs to write, about: one for each row, and for each KiB of payload.
     pub fn weight(&self) -> usize {
-        let bytes: usize = self.rows.iter().map(|row| row.payload.get().len()).sum();
-        (self.rows.len() + self.rare.len() + (bytes >> 10)).max(1)
+        (self.rows.iter().map(weight).sum::<usize>() + self.rare.len()).max(1)
     }
+
+    /// The first id of its step.
+    pub fn first_id(&self) -> Option<MessageId> {
+        self.whole.as_ref().map(|whole| whole.first).or_else(|| Some(self.rows.first()?.id))
+    }
+
+    /// Why an earlier part of its step could not be written.
+    fn failure(&self) -> Option<&JournalError> {
+        self.whole.as_ref()?.failed.get()
+    }
+
+    /// The parts in which it is written, each with rows of about this weight or one.
+    pub fn into_parts(mut self, weight: usize) -> Vec<Self> {
+        let mut parts = portions(&self.rows, weight);
+        let (Some(rows), Some(first), Some(last)) = (parts.pop(), self.rows.first(), self.rows.last()) else {
+            return vec![self];
+        };
+        if parts.is_empty() {
+            return vec![self];
+        }
+        let whole = Arc::new(Whole { first: first.id, last: last.id, failed: OnceLock::new() });
+        let part = |rows| Self { guild: self.guild, rows, whole: Some(whole.clone()), ..Self::default() };
+        let mut parts: Vec<Self> = parts.into_iter().map(part).collect();
+        parts[0].rare.push(Rare::Begin { first: whole.first, last: whole.last });
+        self.rare.push(Rare::Complete { first: whole.first });
+        self.rows = rows;
+        self.whole = Some(whole);
+        parts.push(self);
+        parts
+    }
+}
+
+fn weight(row: &Arc<Message>) -> usize {
+    1 + (row.payload.get().len() >> 10)
+}
+
+fn portions(rows: &[Arc<Message>], most: usize) -> Vec<Vec<Arc<Message>>> {
+    let (mut portions, mut of_last) = (Vec::new(), usize::MAX);
+    for row in rows {
+        if of_last >= most {
+            portions.push(Vec::new());
+            of_last = 0;
+        }
+        of_last += weight(row);
+        portions.last_mut().expect("one was just made").push(row.clone());
+    }
+    portions
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +145,15 @@ pub enum Rare {
     Erase {
         id: MessageId,
     },
+    /// The first part of a step with these messages is written.
+    Begin {
+        first: MessageId,
+        last: MessageId,
+    },
+    /// The last part is.
+    Complete {
+        first: MessageId,
+    },
 }
 
 /// Writes until the journal is closed and nothing waits any more.
@@ -111,6 +179,15 @@ pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
 }
 
 async fn write(shared: &Shared, db: &mut SqliteConnection, statements: &mut Statements, batch: Vec<Entry>) {
+    let (refused, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|entry| entry.failure().is_some());
+    for entry in refused {
+        if let (Some(error), Some(done)) = (entry.failure().cloned(), entry.done) {
+            let _ = done.send(Err(error));
+        }
+    }
+    if batch.is_empty() {
+        return;
+    }
     let mut wait = Duration::from_millis(20);
     loop {
         let Err(error) = transact(db, statements, &batch).await else {
@@ -140,6 +217,12 @@ async fn write_apart(
         tracing::error!(%error, "a step of the journal was refused by its database");
         let error = JournalError::from(error);
         for entry in batch {
+            if let Some(whole) = &entry.whole {
+                let _ = whole.failed.set(error.clone());
+                if let Err(error) = discard(db, entry.guild, whole.first, whole.last).await {
+                    tracing::error!(%error, "a part of a step stays in the journal until it is opened again");
+                }
+            }
             if let Some(done) = entry.done {
                 let _ = done.send(Err(error.clone()));
             }
@@ -154,8 +237,8 @@ async fn write_apart(
 fn settle(shared: &Shared, batch: Vec<Entry>) {
     shared.set_writable(true);
     for entry in batch {
-        for (subscriber, row) in entry.settle {
-            subscriber.push(&entry.rows[row]);
+        for (subscriber, message) in entry.settle {
+            subscriber.push(&message);
         }
         if let Some(done) = entry.done {
             let _ = done.send(Ok(()));
@@ -194,6 +277,26 @@ async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch:
     bind_cursors(&mut arguments, &cursors)?;
     let sql = statements.get(padded(rows.len()), padded(cursors.len()), !has_rare);
     sqlx::query_with(sql, arguments).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Removes what was written of steps whose last part never came.
+pub async fn discard_unfinished(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let unfinished: Vec<(i64, i64, i64)> =
+        sqlx::query_as("SELECT guild, first, last FROM unfinished").fetch_all(&mut *db).await?;
+    for (guild, first, last) in unfinished {
+        discard(db, guild, MessageId::from_i64(first), MessageId::from_i64(last)).await?;
+    }
+    Ok(())
+}
+
+async fn discard(db: &mut SqliteConnection, guild: i64, first: MessageId, last: MessageId) -> Result<(), sqlx::Error> {
+    for sql in [
+        "DELETE FROM log WHERE guild = ? AND id >= ? AND id <= ?",
+        "DELETE FROM unfinished WHERE guild = ? AND first >= ? AND last <= ?",
+    ] {
+        sqlx::query(sql).bind(guild).bind(first.as_i64()).bind(last.as_i64()).execute(&mut *db).await?;
+    }
     Ok(())
 }
 
@@ -298,6 +401,17 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
                 .bind(&**consumer)
                 .execute(db)
                 .await?;
+        }
+        Rare::Begin { first, last } => {
+            sqlx::query("INSERT INTO unfinished (guild, first, last) VALUES (?, ?, ?)")
+                .bind(guild)
+                .bind(first.as_i64())
+                .bind(last.as_i64())
+                .execute(db)
+                .await?;
+        }
+        Rare::Complete { first } => {
+            sqlx::query("DELETE FROM unfinished WHERE first = ?").bind(first.as_i64()).execute(db).await?;
         }
         Rare::Erase { id } => {
             sqlx::query("DELETE FROM log WHERE guild = ? AND id = ?").bind(guild).bind(id.as_i64()).execute(db).await?;

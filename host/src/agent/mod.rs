@@ -7,6 +7,7 @@ mod components;
 mod handle;
 mod life;
 mod logs;
+mod pace;
 mod pulse;
 mod retry;
 mod runner;

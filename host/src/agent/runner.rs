@@ -32,6 +32,7 @@ use super::budget::RestartBudget;
 use super::handle::{Command, Handle, SwapAnswer};
 use super::life::Started;
 use super::logs::LogWriter;
+use super::pace::Pace;
 use super::pulse::{Pulse, Sign};
 
 /// Turns that may wait for the disk at once.
@@ -151,6 +152,9 @@ pub(super) struct Runner {
     /// The same, for what the guest says in the middle of it.
     pub(super) served: Arc<Mutex<Option<Arc<Message>>>>,
     pub(super) idle_since: Instant,
+    pub(super) pace: Pace,
+    /// Whether the agent was told of its pauses.
+    pub(super) is_slowed: bool,
     commands: mpsc::Receiver<Command>,
     uncommitted: VecDeque<Uncommitted>,
     /// What those turns say, all together.
@@ -214,6 +218,8 @@ impl Runner {
             at_work: None,
             served: Arc::default(),
             idle_since: Instant::now(),
+            pace: Pace::default(),
+            is_slowed: false,
             commands,
             uncommitted: VecDeque::new(),
             uncommitted_messages: 0,

@@ -10,11 +10,11 @@ use tracing::Instrument;
 use crate::journal::{Delivery, GuildLog, Turn};
 use crate::metrics::Outcome;
 use crate::model::expression::together;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Fault, FaultKind, note_met};
 use crate::model::message::Message;
 use crate::model::{event, topic};
 use crate::routing::{States, Trial, dead_letter, error_message, last_words};
-use crate::sandbox::{LogLevel, Met, TurnEnd, Usage};
+use crate::sandbox::{Limit, LogLevel, Met, TurnEnd, Usage};
 
 use super::life::Started;
 use super::retry::{self, Verdict};
@@ -41,9 +41,27 @@ impl Runner {
 
     /// Commits the message that was tried.
     fn finish_with(&mut self, delivery: &Delivery, turn: Turn) {
+        let per_s = self.agent.limits.get(Limit::EmitRate);
+        if let Some(pause) = self.pace.charge(&turn.emits, per_s, Instant::now().into_std()) {
+            self.slowed(per_s);
+            self.rest_for(pause);
+        }
         self.commit(delivery, turn);
         self.pulse.end();
         self.idle_since = Instant::now();
+    }
+
+    /// Tells an agent that says too much at once of its pauses, the first time.
+    fn slowed(&mut self, per_s: u64) {
+        let setting = Limit::EmitRate.row().setting;
+        note_met(setting);
+        if !std::mem::replace(&mut self.is_slowed, true) {
+            let words = format!(
+                "it says much at once and pauses in between: {per_s} messages and KiB a second are taken \
+                 of what a turn says beyond 16 of them (`{setting}`)"
+            );
+            self.note(LogLevel::Warn, &words);
+        }
     }
 
     /// Whether the agent is to act on it; a guild without predicates does not pay for

@@ -47,9 +47,9 @@ pub struct Whole {
 }
 
 impl Entry {
-    /// What it costs to write, about: one for each row, and for each KiB of payload.
+    /// What it costs to write, about: that of its messages, and one for each of the rare.
     pub fn weight(&self) -> usize {
-        (self.rows.iter().map(weight).sum::<usize>() + self.rare.len()).max(1)
+        (self.rows.iter().map(|row| row.weight()).sum::<usize>() + self.rare.len()).max(1)
     }
 
     /// The first id of its step.
@@ -83,10 +83,6 @@ impl Entry {
     }
 }
 
-fn weight(row: &Arc<Message>) -> usize {
-    1 + (row.payload.get().len() >> 10)
-}
-
 fn portions(rows: &[Arc<Message>], most: usize) -> Vec<Vec<Arc<Message>>> {
     let (mut portions, mut of_last) = (Vec::new(), usize::MAX);
     for row in rows {
@@ -94,7 +90,7 @@ fn portions(rows: &[Arc<Message>], most: usize) -> Vec<Vec<Arc<Message>>> {
             portions.push(Vec::new());
             of_last = 0;
         }
-        of_last += weight(row);
+        of_last += row.weight();
         portions.last_mut().expect("one was just made").push(row.clone());
     }
     portions

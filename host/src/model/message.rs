@@ -307,6 +307,12 @@ impl Message {
         }
     }
 
+    /// What it costs to keep and to pass on, about: one, and one for each KiB of payload.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        1 + (self.payload.get().len() >> 10)
+    }
+
     /// The whole thread, root first, never empty: what the reference calls
     /// `thread`.
     #[must_use]

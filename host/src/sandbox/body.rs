@@ -27,12 +27,19 @@ pub struct Body {
     sandbox: Arc<Inner>,
 }
 
+/// How many turns after a costly one begin in the lane of slow turns: who is costly
+/// now and then does not cost its neighbours a tick or two each time.
+const NICED_FOR: u8 = 16;
+/// What a turn has to say to be costly, however quick it is.
+const MANY_EMITS: usize = 32;
+
 struct Live {
     store: Store<Guest>,
     agent: Base,
     stateful: Option<Stateful>,
     control: Arc<Control>,
-    was_slow: bool,
+    /// So many turns begin in the lane of slow turns.
+    niced_for: u8,
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -187,7 +194,7 @@ impl Body {
 
     async fn call(self, call: Call) -> (Option<Self>, Result<Answer, Broken>, Usage) {
         let Self { live, sandbox } = self;
-        let begin = if live.was_slow { Begin::Niced } else { Begin::Here };
+        let begin = if live.niced_for > 0 { Begin::Niced } else { Begin::Here };
         let control = live.control.clone();
         // Not where the turn begins: a cancel counts while it waits for its lane.
         control.begin_turn();
@@ -279,8 +286,8 @@ async fn begin(
     match begun {
         Ok((agent, stateful, answer)) => {
             store.data().console().end_turn();
-            let was_slow = control.is_slow();
-            (Some(Box::new(Live { store, agent, stateful, control, was_slow, _room: room })), Ok(answer))
+            let niced_for = if control.is_slow() { NICED_FOR } else { 0 };
+            (Some(Box::new(Live { store, agent, stateful, control, niced_for, _room: room })), Ok(answer))
         }
         Err(error) => (None, Err(allowance.broken(&mut store, &error, entered))),
     }
@@ -294,14 +301,16 @@ impl Live {
             let call = pin!(call.make(&mut self.store, &self.agent, self.stateful.as_ref()));
             Timed { call, control: &self.control, deadline, timer: None }.await
         };
-        self.was_slow = self.control.is_slow();
+        let is_slow = self.control.is_slow();
+        let is_costly = is_slow || answer.as_ref().is_ok_and(Answer::is_heavy);
+        self.niced_for = if is_costly { NICED_FOR } else { self.niced_for.saturating_sub(1) };
         let usage = Usage {
             fuel_used: allowance.fuel_used(&self.store),
             peak_memory_bytes: self.store.data().limiter.peak(),
             wall: Duration::ZERO,
             cpu: self.control.cpu(),
             host_calls: self.store.data().host_calls.get(),
-            lane_slow: self.was_slow,
+            lane_slow: is_slow,
         };
         match answer {
             Ok(answer) => {
@@ -335,6 +344,13 @@ enum Answer {
     Saved(Result<Vec<u8>, String>),
     Restored(Result<(), String>),
     Stopped,
+}
+
+impl Answer {
+    /// Whether the agent said so much that it costs its neighbours.
+    fn is_heavy(&self) -> bool {
+        matches!(self, Self::Received(_, staged, _) if staged.emits.len() >= MANY_EMITS)
+    }
 }
 
 impl Call {

@@ -1,6 +1,6 @@
 //! Limits hold, and whoever meets one is told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use guildhall_tests::{DEADLINE, Host, blueprint, chat, frame, within};
@@ -25,6 +25,25 @@ async fn a_user_who_writes_faster_than_an_agent_reads_is_told_busy() {
     assert_eq!(busy["payload"]["error_type"], "BUSY", "{busy}");
     let served = |frame: &Value| frame::text(frame).starts_with("burnt");
     chat.socket.wait_within(Duration::from_secs(40), "what was taken to be served", served).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_says_much_at_once_pauses_and_its_log_says_why() {
+    let host = host_with("host.emit_rate", 100).await;
+    let digest = host.rest().upload(super::faults::hostile_component()).await;
+    let mut spec = blueprint::hostile(&digest, &json!({}));
+    spec["agents"][0]["id"] = "hostile".into();
+    let guild = host.rest().launch_spec(&spec).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    let began = Instant::now();
+    chat.say("flood 116");
+    chat.say("after");
+    chat.socket.wait_for("the next answer", |heard| frame::says(heard, "ok: after")).await;
+    assert!(began.elapsed() > Duration::from_millis(900), "{:?} after a second's worth", began.elapsed());
+    let logs = host.rest().get(&format!("/api/guilds/{guild}/agents/hostile/logs")).await;
+    assert!(logs.body.to_string().contains("host.emit_rate"), "{}", logs.body);
+    let metrics = host.rest().get("/metrics").await.body.to_string();
+    assert!(metrics.contains("guildhall_limits_met_total{setting=\\\"host.emit_rate\\\"} 1"), "{metrics}");
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompiledSize
         | Limit::CompileQueue
         | Limit::AgentLag
+        | Limit::EmitRate
         | Limit::Hops => Crossed::Elsewhere,
     }
 }

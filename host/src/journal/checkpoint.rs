@@ -12,9 +12,13 @@ use sqlx::{ConnectOptions, Row};
 use super::embedded::Shared;
 
 const EVERY: Duration = Duration::from_millis(250);
-/// Above this many pages of 4 KiB the log starts again from its beginning, for
-/// which the writer waits a moment.
+/// Above this many pages of 4 KiB the log starts again from its beginning once little
+/// is written: the writer waits for that, and its next transaction for the disk.
 const PAGES: i64 = 16_384;
+/// Above this many it starts again in any case.
+const MOST_PAGES: i64 = 131_072;
+/// Little: at most so many transactions since the last look.
+const LITTLE: u64 = 25;
 
 /// Checkpoints while there is something new, until the journal closes.
 pub async fn run(shared: Arc<Shared>, file: PathBuf) {
@@ -30,18 +34,20 @@ pub async fn run(shared: Arc<Shared>, file: PathBuf) {
             () = tokio::time::sleep(EVERY) => {}
         }
         let written = shared.batches();
-        if std::mem::replace(&mut checkpointed, written) == written {
+        let new = written - std::mem::replace(&mut checkpointed, written);
+        if new == 0 {
             continue;
         }
-        if let Err(error) = checkpoint(&mut db).await {
+        let most = if new <= LITTLE { PAGES } else { MOST_PAGES };
+        if let Err(error) = checkpoint(&mut db, most).await {
             tracing::warn!(%error, "the journal could not be checkpointed; trying again");
         }
     }
 }
 
-async fn checkpoint(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn checkpoint(db: &mut SqliteConnection, most: i64) -> Result<(), sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *db).await?;
-    if row.get::<i64, _>(1) > PAGES {
+    if row.get::<i64, _>(1) > most {
         sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *db).await?;
     }
     Ok(())

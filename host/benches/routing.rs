@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use guildhall::model::expression::{Language, evaluate};
 use guildhall::model::ids::MessageId;
 use guildhall::model::message::{AgentTag, Message, Topics, raw_json};
 use guildhall::model::spec::RoutingSlip;
@@ -47,6 +48,8 @@ fn said() -> Said {
 
 fn route(c: &mut Criterion) {
     guildhall::sandbox::install_expressions();
+    // It is compiled when it is first used.
+    evaluate(Language::Jsonata, "1", "{}").expect("the evaluator is ready");
     let guild = |slip: RoutingSlip| GuildView {
         id: "g".into(),
         name: "G".into(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use guildhall_tests::{Chat, blueprint, chat, eventually, frame};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Messages without an answer at any time.
 const IN_FLIGHT: usize = 32;
@@ -79,6 +79,43 @@ async fn a_killed_host_loses_no_acknowledged_message_and_doubles_no_reply() {
     assert_eq!(said.acked.len(), said.next, "every message is acknowledged in the end");
     check(&host, &guild, &said).await;
     chat.echo("all well").await;
+}
+
+/// What a turn says is more than goes into one transaction.
+#[tokio::test]
+async fn a_killed_host_keeps_a_turn_that_says_much_whole_or_not_at_all() {
+    const EACH: usize = 200;
+    let mut host = super::host().await;
+    let digest = host.rest().upload(super::faults::hostile_component()).await;
+    let guild = host.rest().launch_spec(&blueprint::hostile(&digest, &json!({}))).await;
+    for round in 0..super::times("CRASHES", 3) {
+        let mut chat = chat::join(&host, &guild, "ann").await;
+        for _ in 0..8 {
+            chat.say(&format!("flood {EACH}"));
+        }
+        let is_flood = |heard: &Value| frame::text(heard).starts_with("flood ") && heard["in_response_to"].is_u64();
+        for _ in 0..1 + 70 * round {
+            chat.socket.wait_for("a part of a flood", is_flood).await;
+        }
+        host.kill().await;
+        host.start_again().await;
+        host.rest().guild_is(&guild, "running").await;
+        eventually(Duration::from_secs(30), "every flood to be answered", async || {
+            let history = host.rest().history(&guild, "ann").await;
+            let mut answers: BTreeMap<u64, usize> = BTreeMap::new();
+            for message in &history {
+                match message["in_response_to"].as_u64() {
+                    Some(order) if is_flood(message) => *answers.entry(order).or_default() += 1,
+                    _ => {}
+                }
+            }
+            let parts: Vec<_> = answers.values().filter(|count| **count != EACH).collect();
+            assert!(parts.is_empty(), "of {EACH} messages there are {parts:?}");
+            let orders = history.iter().filter(|message| frame::text(message) == format!("flood {EACH}")).count();
+            if answers.len() == orders { Ok(()) } else { Err(format!("{} of {orders} are", answers.len())) }
+        })
+        .await;
+    }
 }
 
 /// Says what was not acknowledged once more, under the same names.

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{DEADLINE, blueprint, eventually, within};
 
+/// `host.compile_timeout_s`: whatever else the machine does, by then it is decided.
+const COMPILED_WITHIN: Duration = Duration::from_secs(300);
+
 /// A client of one host.
 #[derive(Clone, Debug)]
 pub struct Rest {
@@ -131,7 +134,7 @@ impl Rest {
 
     /// What became of a component that was uploaded, when it is compiled or refused.
     pub async fn compiled(&self, digest: &str) -> Value {
-        eventually(Duration::from_secs(60), "the component to be compiled or refused", async || {
+        eventually(COMPILED_WITHIN, "the component to be compiled or refused", async || {
             let component = self.component(digest, 5).await;
             if component["state"] == "compiling" { Err(component) } else { Ok(component) }
         })

@@ -134,7 +134,7 @@ fn is_running(process: &str) -> bool {
 #[tokio::test]
 async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_start() {
     let mut host = super::host().await;
-    let slow = host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
+    let slow = host.rest().upload_only("", bomb(400, 300)).await.expect(&[202]);
     let digest = slow["digest"].as_str().expect("a digest").to_owned();
     let agent = host.rest().upload_only("", variant(&hostile_component(), "later")).await.expect(&[202]);
     let compiler = compiler_of(&host).await;
@@ -153,7 +153,7 @@ async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_s
 #[tokio::test]
 async fn a_host_that_is_asked_to_stop_ends_its_compiler_and_compiles_after_the_next_start() {
     let mut host = super::host().await;
-    let made = host.rest().upload_only("", bomb(1_000, 301)).await.expect(&[202]);
+    let made = host.rest().upload_only("", bomb(400, 301)).await.expect(&[202]);
     let compiler = compiler_of(&host).await;
     // What a terminal sends to the host's group does not reach it, as soon as it has begun.
     eventually(DEADLINE, "the compiler to have a group of its own", async || {
@@ -177,7 +177,7 @@ async fn a_host_that_is_asked_to_stop_ends_its_compiler_and_compiles_after_the_n
 #[tokio::test]
 async fn uploads_that_wait_for_a_compiler_are_bounded() {
     let host = Host::spawn(super::options().set("host.compile_queue", 1)).await;
-    host.rest().upload_only("", bomb(1_000, 300)).await.expect(&[202]);
+    host.rest().upload_only("", bomb(400, 300)).await.expect(&[202]);
     let answer = host.rest().upload_only("", hostile_component()).await;
     assert_eq!(refused(&answer), (503, "compile_queue_full"), "{}", answer.body);
     assert!(answer.body["hint"].as_str().is_some_and(|hint| hint.contains("host.compile_queue")));

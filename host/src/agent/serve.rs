@@ -41,18 +41,17 @@ impl Runner {
 
     /// Commits the message that was tried.
     fn finish_with(&mut self, delivery: &Delivery, turn: Turn) {
-        let per_s = self.agent.limits.get(Limit::EmitRate);
-        if let Some(pause) = self.pace.charge(&turn.emits, per_s, Instant::now().into_std()) {
-            self.slowed(per_s);
-            self.rest_for(pause);
-        }
         self.commit(delivery, turn);
         self.pulse.end();
         self.idle_since = Instant::now();
     }
 
-    /// Tells an agent that says too much at once of its pauses, the first time.
-    fn slowed(&mut self, per_s: u64) {
+    /// Has the agent pause for what it says beyond a little in one turn; its log says so
+    /// the first time.
+    fn pay(&mut self, said: u64) {
+        let per_s = self.agent.limits.get(Limit::EmitRate);
+        let Some(pause) = self.pace.charge(said, per_s, Instant::now().into_std()) else { return };
+        self.rest_for(pause);
         let setting = Limit::EmitRate.row().setting;
         note_met(setting);
         if !std::mem::replace(&mut self.is_slowed, true) {
@@ -147,11 +146,19 @@ impl Runner {
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
                 let states = States { agent: &states.0, guild: &states.1 };
                 match self.told(|| turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states)) {
-                    Ok(turn) => self.finish_with(&delivery, Turn { values, ..turn }),
-                    Err(fault) => self.give_up(&delivery, &fault),
+                    Ok(turn) => {
+                        let routed: usize = turn.emits.iter().map(Message::weight).sum();
+                        self.pay(done.usage.said.max(routed as u64));
+                        self.finish_with(&delivery, Turn { values, ..turn });
+                    }
+                    Err(fault) => {
+                        self.pay(done.usage.said);
+                        self.give_up(&delivery, &fault);
+                    }
                 }
             }
             TurnEnd::Declined(failure) => {
+                self.pay(done.usage.said);
                 match retry::declined(failure, delivery.tries, self.agent.spec.qos.retry_count) {
                     Verdict::Again { tries, after } => {
                         self.again(Delivery { tries, ..delivery });

@@ -31,7 +31,7 @@ pub struct Body {
 /// now and then does not cost its neighbours a tick or two each time.
 const NICED_FOR: u8 = 16;
 /// What a turn has to say to be costly, however quick it is.
-const MANY_EMITS: usize = 32;
+const MUCH_SAID: u64 = 32;
 
 struct Live {
     store: Store<Guest>,
@@ -96,6 +96,9 @@ pub struct Usage {
     pub cpu: Duration,
     /// Calls of imports of the contract.
     pub host_calls: u64,
+    /// What it has said, whatever came of it: messages, frames of progress at four to the
+    /// message, and KiB of all of them.
+    pub said: u64,
     /// Whether the turn ended in the lane of slow turns.
     pub lane_slow: bool,
 }
@@ -302,7 +305,8 @@ impl Live {
             Timed { call, control: &self.control, deadline, timer: None }.await
         };
         let is_slow = self.control.is_slow();
-        let is_costly = is_slow || answer.as_ref().is_ok_and(Answer::is_heavy);
+        let said = answer.as_ref().map_or(0, Answer::said);
+        let is_costly = is_slow || said >= MUCH_SAID;
         self.niced_for = if is_costly { NICED_FOR } else { self.niced_for.saturating_sub(1) };
         let usage = Usage {
             fuel_used: allowance.fuel_used(&self.store),
@@ -310,6 +314,7 @@ impl Live {
             wall: Duration::ZERO,
             cpu: self.control.cpu(),
             host_calls: self.store.data().host_calls.get(),
+            said,
             lane_slow: is_slow,
         };
         match answer {
@@ -347,9 +352,11 @@ enum Answer {
 }
 
 impl Answer {
-    /// Whether the agent said so much that it costs its neighbours.
-    fn is_heavy(&self) -> bool {
-        matches!(self, Self::Received(_, staged, _) if staged.emits.len() >= MANY_EMITS)
+    fn said(&self) -> u64 {
+        match self {
+            Self::Received(_, staged, _) => staged.said(),
+            _ => 0,
+        }
     }
 }
 

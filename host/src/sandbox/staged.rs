@@ -59,6 +59,9 @@ pub(super) enum State {
     Guild,
 }
 
+/// So many frames of progress, which nobody stores, cost what a message does.
+const PROGRESS_A_MESSAGE: u64 = 4;
+
 impl Staged {
     /// Checks a message and stages it. `own_inbox` is the one inbox that the agent
     /// may write to.
@@ -111,6 +114,11 @@ impl Staged {
         self.hold(payload.len(), limits).map_err(EmitError::Other)?;
         self.progress += 1;
         Ok(())
+    }
+
+    /// What the turn has said so far: see `Usage`.
+    pub(super) fn said(&self) -> u64 {
+        self.emits.len() as u64 + self.progress / PROGRESS_A_MESSAGE + (self.bytes >> 10)
     }
 
     /// Counts what the host holds for the turn.

@@ -96,7 +96,7 @@ pub struct Usage {
     pub cpu: Duration,
     /// Calls of imports of the contract.
     pub host_calls: u64,
-    /// What it has said, whatever came of it: messages, frames of progress at four to the
+    /// What it has said, whatever came of it: messages, frames of progress at two to the
     /// message, and KiB of all of them.
     pub said: u64,
     /// Whether the turn ended in the lane of slow turns.

@@ -117,7 +117,7 @@ pub const TABLE: [Row; COUNT] = {
         row(Limit::CopyBytes, "host.copy_bytes", 4 << 20, 64 << 20, CopyLimit),
         row(Limit::Emits, "sandbox.emits", 256, 4_096, Denied),
         // Messages and KiB a second, of turns that say many or large ones.
-        row(Limit::EmitRate, "host.emit_rate", 10_000, 10_000_000, Busy),
+        row(Limit::EmitRate, "host.emit_rate", 2_500, 10_000_000, Busy),
         row(Limit::PayloadBytes, "host.payload_bytes", 256 << 10, 4 << 20, InvalidPayload),
         // All that a turn has staged: what it may make the host hold.
         row(Limit::StagedBytes, "host.staged_bytes", 16 << 20, 256 << 20, Denied),

@@ -60,7 +60,7 @@ pub(super) enum State {
 }
 
 /// So many frames of progress, which nobody stores, cost what a message does.
-const PROGRESS_A_MESSAGE: u64 = 4;
+const PROGRESS_A_MESSAGE: u64 = 2;
 
 impl Staged {
     /// Checks a message and stages it. `own_inbox` is the one inbox that the agent

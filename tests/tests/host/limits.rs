@@ -53,7 +53,7 @@ async fn an_agent_that_says_much_at_once_pauses_and_its_log_says_why() {
 #[tokio::test]
 async fn a_reader_that_is_too_slow_is_closed_with_1013_and_misses_nothing() {
     const MESSAGES: usize = 200;
-    let host = host_with("limits.socket_lag", 20).await;
+    let host = Host::spawn(super::options().set("limits.socket_lag", 20).set("host.emit_rate", 10_000_000)).await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
     let first = frame::id(&chat.echo("first").await);

@@ -374,7 +374,11 @@ impl Runner {
     }
 
     pub(super) fn rest_for(&mut self, wait: Duration) {
-        self.rest = Rest::Until(Instant::now() + wait.saturating_sub(TIMER_LATENESS));
+        let end = Instant::now() + wait.saturating_sub(TIMER_LATENESS);
+        // Of two reasons to rest the longer one counts.
+        if !matches!(self.rest, Rest::Until(before) if before > end) {
+            self.rest = Rest::Until(end);
+        }
     }
 
     pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Turn) {

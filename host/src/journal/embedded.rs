@@ -18,11 +18,12 @@ use crate::model::clock::Clock;
 use crate::model::ids::{GuildId, IdGenerator, MessageId, UserId};
 use crate::model::message::{Message, Priority};
 
+use super::entry::{Entry, Rare};
 use super::guild_log::GuildLog;
 use super::pending::Pending;
 use super::queue::{Cursors, read_cursors};
 use super::subscription::Tries;
-use super::writer::{self, Entry, Rare};
+use super::writer;
 use super::{Durability, JournalError, Limits, Retention, checkpoint, retention};
 
 const SCHEMA: &str = "

@@ -18,10 +18,10 @@ use crate::model::topic;
 use crate::model::values::{ValueWrite, Values, Written};
 
 use super::embedded::{Restored, Shared};
+use super::entry::{CursorWrite, Entry, Rare};
 use super::queue::{Behind, Cursors, write_cursors};
 use super::states::{States, owner_column, owner_of_column};
 use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail, Tries};
-use super::writer::{CursorWrite, Entry, Rare};
 use super::{JournalError, Receipt};
 
 /// A handle on one guild's log; cheap to clone.

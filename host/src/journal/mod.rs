@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod embedded;
+mod entry;
 mod guild_log;
 mod pending;
 mod queue;

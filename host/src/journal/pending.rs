@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::model::ids::MessageId;
 
-use super::writer::Entry;
+use super::entry::Entry;
 
 /// At most this much is written in one transaction, by [`Entry::weight`].
 const BATCH: usize = 512;

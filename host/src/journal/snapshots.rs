@@ -3,8 +3,8 @@
 
 use crate::model::ids::AgentId;
 
+use super::entry::Rare;
 use super::guild_log::GuildLog;
-use super::writer::Rare;
 use super::{JournalError, Receipt};
 
 /// What an agent has saved of its memory.

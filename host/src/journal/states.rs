@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::model::state::{StateChange, StateError, StateOwner, Stated, changed, text_of};
 
 use super::JournalError;
-use super::writer::Rare;
+use super::entry::Rare;
 
 /// The last committed states.
 #[derive(Debug, Default)]

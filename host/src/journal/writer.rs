@@ -6,151 +6,19 @@
 //! works: nothing that was accepted is dropped.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, SqlStr};
-use tokio::sync::oneshot;
 
 use crate::model::ids::MessageId;
 use crate::model::message::Message;
 
 use super::JournalError;
 use super::embedded::Shared;
-use super::subscription::{Subscriber, Tries};
-
-/// One indivisible step: what one publish or one turn adds to the log.
-#[derive(Debug, Default)]
-pub struct Entry {
-    pub guild: i64,
-    pub rows: Vec<Arc<Message>>,
-    pub cursor: Option<CursorWrite>,
-    pub rare: Vec<Rare>,
-    /// Who gets which row as soon as it is durable.
-    pub settle: Vec<(Arc<Subscriber>, Arc<Message>)>,
-    pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
-    /// Of a step that is written in parts.
-    pub whole: Option<Arc<Whole>>,
-}
-
-/// A step that is written in parts, each in a transaction of its own: nobody is shown
-/// any of it before the last one is there, and when that never comes, the others are
-/// removed.
-#[derive(Debug)]
-pub struct Whole {
-    first: MessageId,
-    last: MessageId,
-    /// Why a part could not be written; then none that follows is.
-    failed: OnceLock<JournalError>,
-}
-
-impl Entry {
-    /// What it costs to write, about: that of its messages, and one for each of the rare.
-    pub fn weight(&self) -> usize {
-        (self.rows.iter().map(|row| row.weight()).sum::<usize>() + self.rare.len()).max(1)
-    }
-
-    /// The first id of its step.
-    pub fn first_id(&self) -> Option<MessageId> {
-        self.whole.as_ref().map(|whole| whole.first).or_else(|| Some(self.rows.first()?.id))
-    }
-
-    /// Why an earlier part of its step could not be written.
-    fn failure(&self) -> Option<&JournalError> {
-        self.whole.as_ref()?.failed.get()
-    }
-
-    /// The parts in which it is written, each with rows of about this weight or one.
-    pub fn into_parts(mut self, weight: usize) -> Vec<Self> {
-        let mut parts = portions(&self.rows, weight);
-        let (Some(rows), Some(first), Some(last)) = (parts.pop(), self.rows.first(), self.rows.last()) else {
-            return vec![self];
-        };
-        if parts.is_empty() {
-            return vec![self];
-        }
-        let whole = Arc::new(Whole { first: first.id, last: last.id, failed: OnceLock::new() });
-        let part = |rows| Self { guild: self.guild, rows, whole: Some(whole.clone()), ..Self::default() };
-        let mut parts: Vec<Self> = parts.into_iter().map(part).collect();
-        parts[0].rare.push(Rare::Begin { first: whole.first, last: whole.last });
-        self.rare.push(Rare::Complete { first: whole.first });
-        self.rows = rows;
-        self.whole = Some(whole);
-        parts.push(self);
-        parts
-    }
-}
-
-fn portions(rows: &[Arc<Message>], most: usize) -> Vec<Vec<Arc<Message>>> {
-    let (mut portions, mut of_last) = (Vec::new(), usize::MAX);
-    for row in rows {
-        if of_last >= most {
-            portions.push(Vec::new());
-            of_last = 0;
-        }
-        of_last += row.weight();
-        portions.last_mut().expect("one was just made").push(row.clone());
-    }
-    portions
-}
-
-#[derive(Clone, Debug)]
-pub struct CursorWrite {
-    pub consumer: Arc<str>,
-    pub lanes: String,
-    /// The message that was tried without success and how often, or zeros.
-    pub tried: (MessageId, Tries),
-}
-
-/// What few steps need.
-#[derive(Debug)]
-pub enum Rare {
-    NewGuild {
-        name: String,
-    },
-    State {
-        owner: String,
-        version: i64,
-        updated_ms: i64,
-        state: Arc<str>,
-    },
-    /// None: the key is gone.
-    Value {
-        owner: String,
-        key: String,
-        value: Option<Arc<[u8]>>,
-    },
-    ClientId {
-        user: String,
-        client_id: String,
-        id: MessageId,
-    },
-    /// With its state and values, which are under `owner`.
-    ForgetConsumer {
-        consumer: Arc<str>,
-        owner: String,
-    },
-    /// Without data: forgotten.
-    Snapshot {
-        consumer: Arc<str>,
-        version: String,
-        data: Option<Vec<u8>>,
-    },
-    Erase {
-        id: MessageId,
-    },
-    /// The first part of a step with these messages is written.
-    Begin {
-        first: MessageId,
-        last: MessageId,
-    },
-    /// The last part is.
-    Complete {
-        first: MessageId,
-    },
-}
+use super::entry::{CursorWrite, Entry, Rare};
 
 /// Writes until the journal is closed and nothing waits any more.
 pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::journal::Journal;
+use crate::journal::{GuildLog, Journal};
 use crate::model::clock::Clock;
 use crate::model::dialect::Dialect;
 use crate::model::ids::{GuildId, MessageId, UserId};
@@ -125,12 +125,15 @@ async fn system_socket(
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, granted) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+    let (upgrade, granted, log) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     let tracker = state.tracker.clone();
-    bounded(upgrade).on_upgrade(move |socket| tracker.track_future(system::serve(state, guild, user, granted, socket)))
+    let tail = system::tail(&log, &user, &granted);
+    bounded(upgrade).on_upgrade(move |socket| {
+        tracker.track_future(system::serve(state, (log, tail), user, granted.dialect, socket))
+    })
 }
 
 async fn user_socket(
@@ -140,7 +143,7 @@ async fn user_socket(
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, granted) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+    let (upgrade, granted, log) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
@@ -150,8 +153,9 @@ async fn user_socket(
     }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
+    let tail = user::tail(&log, &user, &granted);
     bounded(upgrade).on_upgrade(move |socket| {
-        tracker.track_future(user::serve(state, guild, user, name, granted, connecting, socket))
+        tracker.track_future(user::serve(state, (log, tail), (user, name), granted, connecting, socket))
     })
 }
 
@@ -164,7 +168,8 @@ fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_frame_size(MAX_MESSAGE_BYTES)
 }
 
-/// Decides before the upgrade whether there is anything to connect to.
+/// Decides before the upgrade whether there is anything to connect to, and opens it: who
+/// has an upgrade hears what happens from there on.
 async fn admit(
     state: &WsState,
     guild: &GuildId,
@@ -172,7 +177,7 @@ async fn admit(
     headers: &HeaderMap,
     wishes: Wishes,
     upgrade: Upgrade,
-) -> Result<(WebSocketUpgrade, Granted), Response> {
+) -> Result<(WebSocketUpgrade, Granted, GuildLog), Response> {
     let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
     if !origin::is_welcome(headers, &state.cors_origin) {
         return Err(refuse(
@@ -186,20 +191,26 @@ async fn admit(
     }
     let granted =
         wishes.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
-    match state.store.guild_status(guild).await {
-        Ok(None) => Err(refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found")),
-        Ok(Some(status)) if status.is_over() => {
-            Err(refuse(StatusCode::CONFLICT, "guild_stopped", "Guild is already stopped"))
+    let internal = |detail| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+    let status = state.store.guild_status(guild).await.map_err(|error| {
+        tracing::error!(%error, "the store cannot tell a guild's status");
+        internal("the guild's status cannot be read")
+    })?;
+    match status {
+        None => return Err(refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found")),
+        Some(status) if status.is_over() => {
+            return Err(refuse(StatusCode::CONFLICT, "guild_stopped", "Guild is already stopped"));
         }
-        Ok(Some(_)) if state.shutdown.is_cancelled() => {
-            Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the host is shutting down"))
+        Some(_) if state.shutdown.is_cancelled() => {
+            return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the host is shutting down"));
         }
-        Ok(Some(_)) => Ok((upgrade, granted)),
-        Err(error) => {
-            tracing::error!(%error, "the store cannot tell a guild's status");
-            Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the guild's status cannot be read"))
-        }
+        Some(_) => {}
     }
+    let log = state.journal.guild(guild).await.map_err(|error| {
+        tracing::error!(%error, %guild, "a guild's log cannot be opened");
+        internal("the guild's log cannot be opened")
+    })?;
+    Ok((upgrade, granted, log))
 }
 
 /// A request for a socket that asks for no upgrade finds nothing; one that asks for it wrongly is told what is wrong.

@@ -17,7 +17,7 @@ use crate::model::clock::rfc3339_ms;
 use crate::model::dialect::{self, Channel, Dialect, Viewer};
 use crate::model::format;
 use crate::model::health::HealthStatus;
-use crate::model::ids::{AgentId, GuildId, UserId};
+use crate::model::ids::{AgentId, UserId};
 use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use crate::model::topic;
 
@@ -49,32 +49,24 @@ struct SystemSocket {
     frames_in_second: u32,
 }
 
-/// Serves one system socket until it ends.
-pub async fn serve(state: WsState, guild: GuildId, user: UserId, granted: Granted, socket: WebSocket) {
-    let session = Session::new(socket, state.clock.clone());
-    let log = match state.journal.guild(&guild).await {
-        Ok(log) => log,
-        Err(error) => {
-            tracing::error!(%error, %guild, "a guild's log cannot be opened");
-            return session.close(Ending::HostError).await;
-        }
-    };
+/// What a system socket hears, from now on.
+pub fn tail(log: &GuildLog, user: &UserId, granted: &Granted) -> Tail {
     let mut topics =
-        vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(&user), topic::ENDING.to_owned()];
+        vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(user), topic::ENDING.to_owned()];
     if granted.events {
         topics.push(topic::EVENTS.to_owned());
     }
-    let tail = log.tail(topics, None);
+    log.tail(topics, None)
+}
+
+/// Serves one system socket until it ends.
+pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, socket: WebSocket) {
+    let session = Session::new(socket, state.clock.clone());
     let now = Instant::now();
     let mut socket = SystemSocket {
         session,
-        viewer: Viewer {
-            dialect: granted.dialect,
-            user: user.clone(),
-            user_name: user.to_string(),
-            channel: Channel::System,
-        },
-        watched: state.presences.watch(&guild, &user),
+        viewer: Viewer { dialect, user: user.clone(), user_name: user.to_string(), channel: Channel::System },
+        watched: state.presences.watch(log.guild(), &user),
         log,
         user,
         held: None,

@@ -12,7 +12,7 @@ use crate::model::dialect::{self, Channel, Viewer};
 use crate::model::draft::UserDraft;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::format;
-use crate::model::ids::{GuildId, MessageId, UserId};
+use crate::model::ids::{MessageId, UserId};
 use crate::model::message::{AgentTag, Message, Topics, raw_json};
 use crate::model::topic;
 
@@ -49,27 +49,23 @@ struct Unwritten {
     client_id: Option<Value>,
 }
 
+/// What a user's socket hears, from now on or after the message that it has seen last.
+pub fn tail(log: &GuildLog, user: &UserId, granted: &Granted) -> Tail {
+    let mut topics = topic::seen_by(user);
+    topics.push(topic::ENDING.to_owned());
+    log.tail(topics, granted.after)
+}
+
 /// Serves one user socket until it ends.
 pub async fn serve(
     state: WsState,
-    guild: GuildId,
-    user: UserId,
-    name: String,
+    (log, tail): (GuildLog, Tail),
+    (user, name): (UserId, String),
     granted: Granted,
     present: Present,
     socket: WebSocket,
 ) {
     let session = Session::new(socket, state.clock.clone());
-    let log = match state.journal.guild(&guild).await {
-        Ok(log) => log,
-        Err(error) => {
-            tracing::error!(%error, %guild, "a guild's log cannot be opened");
-            return session.close(Ending::HostError).await;
-        }
-    };
-    let mut topics = topic::seen_by(&user);
-    topics.push(topic::ENDING.to_owned());
-    let tail = log.tail(topics, granted.after);
     let mut socket = UserSocket {
         session,
         viewer: Viewer { dialect: granted.dialect, user: user.clone(), user_name: name, channel: Channel::User },

@@ -6,6 +6,7 @@
 //! a trap or the end of the host's process that is what was saved last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -22,6 +23,9 @@ use super::pulse::Sign;
 use super::retry;
 use super::runner::{Confirm, Flow, Life, ReportKind, Rest, Runner};
 use super::serve::HOST_FULL_WAIT;
+
+/// A new instance is begun so much before its pause ends: when it was said to be back, it is.
+const START_AHEAD: Duration = Duration::from_millis(1);
 
 /// Why an instance was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +173,7 @@ impl Runner {
         self.tell(event::AGENT_RESTARTING, json!({"after_ms": wait_ms, "kind": fault.kind}));
         let detail = format!("{fault}; restarts in {wait_ms} ms");
         self.show(Sign { status: HealthStatus::Warning, detail: Some(detail) });
-        self.rest_for(wait);
+        self.rest_for(wait.saturating_sub(START_AHEAD));
     }
 
     /// Asks the guest, whose answer can lower its status and never raise it.

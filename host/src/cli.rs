@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +17,7 @@ use crate::journal::Durability;
 use crate::model::dialect::Dialect;
 use crate::sandbox::CompileBudget;
 use crate::server::Server;
-use crate::{blueprint, chat, component};
+use crate::{blueprint, chat, component, heap};
 
 /// Hosts agents that were compiled to WebAssembly components.
 #[derive(Debug, Parser)]
@@ -99,13 +100,15 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = Builder::new_multi_thread().on_thread_park(heap::before_sleep).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "the threads of the host cannot be started");
             return ExitCode::FAILURE;
         }
     };
+    runtime.spawn(heap::give_back());
     let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),

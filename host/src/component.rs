@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -195,12 +196,11 @@ fn sandbox(policy: Policy) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(SandboxConfig { max_agents: 1, policy, ..SandboxConfig::default() })?)
 }
 
-fn read(file: &Path) -> anyhow::Result<Arc<[u8]>> {
+fn read(file: &Path) -> anyhow::Result<Bytes> {
     Ok(std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?.into())
 }
 
-async fn prepare(sandbox: &Sandbox, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
-    sandbox.check(&bytes)?;
+async fn prepare(sandbox: &Sandbox, bytes: Bytes) -> Result<Arc<Component>, Refusal> {
     sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await
 }
 

@@ -10,6 +10,7 @@ pub mod config;
 mod demo;
 pub mod files;
 pub mod guild;
+mod heap;
 pub mod journal;
 pub mod metrics;
 pub mod model;

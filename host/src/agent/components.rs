@@ -1,11 +1,14 @@
 //! The components of this host: their bytes on disk, by digest, and the prepared
 //! ones in the sandbox. What the catalog says of them is kept elsewhere.
 
+use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::ids::Digest;
+use bytes::Bytes;
+
+use crate::model::ids::{Digest, random_id};
 use crate::sandbox::{Component, Refusal, Sandbox, digest_of};
 
 /// A cheap handle on the components of this host.
@@ -43,9 +46,9 @@ impl Components {
     ///
     /// # Errors
     /// The refusal of the sandbox, or of the disk.
-    pub async fn add(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, Resolve> {
+    pub async fn add(&self, bytes: Bytes) -> Result<Arc<Component>, Resolve> {
         let digest = digest_of(&bytes);
-        self.save(&digest, &bytes).await?;
+        self.save(&digest, bytes.clone()).await?;
         let prepared = self.sandbox.prepare(&digest, async { Ok(bytes) }).await;
         prepared.map_err(|refusal| Resolve::Refused { digest, refusal })
     }
@@ -54,24 +57,11 @@ impl Components {
     ///
     /// # Errors
     /// The refusal of the disk.
-    pub async fn save(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Resolve> {
-        let file = self.file(digest);
-        let written = async {
-            tokio::fs::create_dir_all(&self.dir).await?;
-            if tokio::fs::try_exists(&file).await? {
-                return Ok(());
-            }
-            let beside = file.with_extension(format!("{}.tmp", crate::model::ids::random_id()));
-            let written = match tokio::fs::write(&beside, bytes).await {
-                Ok(()) => tokio::fs::rename(&beside, &file).await,
-                Err(error) => Err(error),
-            };
-            if written.is_err() {
-                let _ = tokio::fs::remove_file(&beside).await;
-            }
-            written
-        };
-        written.await.map_err(|error| Resolve::Unreadable { digest: digest.clone(), error })
+    pub async fn save(&self, digest: &Digest, bytes: Bytes) -> Result<(), Resolve> {
+        let (dir, file) = (self.dir.clone(), self.file(digest));
+        let written = tokio::task::spawn_blocking(move || keep(&dir, &file, &bytes)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        written.map_err(|error| Resolve::Unreadable { digest: digest.clone(), error })
     }
 
     /// Whether the bytes are on disk.
@@ -112,7 +102,7 @@ impl Components {
         if !self.has(digest).await {
             return Err(Resolve::Unknown(digest.clone()));
         }
-        let read = async { tokio::fs::read(self.file(digest)).await.map(Arc::from) };
+        let read = async { tokio::fs::read(self.file(digest)).await.map(Bytes::from) };
         let prepared = self.sandbox.prepare(digest, read).await;
         prepared.map_err(|refusal| Resolve::Refused { digest: digest.clone(), refusal })
     }
@@ -121,6 +111,20 @@ impl Components {
         let name: String = digest.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
         self.dir.join(format!("{name}.wasm"))
     }
+}
+
+/// Writes a file that is there whole or not at all.
+fn keep(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(dir)?;
+    if fs::exists(file)? {
+        return Ok(());
+    }
+    let beside = file.with_extension(format!("{}.tmp", random_id()));
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 fn unread(digest: &Digest, error: std::io::Error) -> Resolve {

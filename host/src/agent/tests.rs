@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -85,7 +86,7 @@ impl Bench {
 
     async fn echo(&self) -> Arc<Component> {
         let (_, bytes) = crate::server::built_in::BUILT_IN.iter().find(|(name, _)| *name == "echo").unwrap();
-        let bytes: Arc<[u8]> = (*bytes).into();
+        let bytes = Bytes::from_static(bytes);
         self.sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await.unwrap()
     }
 

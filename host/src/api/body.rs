@@ -22,6 +22,10 @@ const BODY_WITHIN: Duration = Duration::from_secs(300);
 /// What is read of a body without asking for room: most bodies are smaller.
 const FREE_BYTES: usize = 16 << 10;
 
+/// The most that a buffer begins with. A body of its size or less is never moved; a longer
+/// one is in buffers so large that the allocator gives each of them back at once.
+const FIRST_BYTES: usize = 1 << 20;
+
 /// Room for the bodies that are in memory at once, of all connections.
 #[derive(Clone)]
 pub struct BodyRoom {
@@ -213,8 +217,12 @@ async fn read(request: Request, state: &ApiState, limit: usize, setting: &'stati
                 state.bodies.take(wanted - taken, &mut room)?;
                 taken = wanted;
             }
-            if whole.is_empty() && size == Some(part.len()) {
-                return Ok(Held { bytes: part, room });
+            if whole.is_empty() {
+                if size == Some(part.len()) {
+                    return Ok(Held { bytes: part, room });
+                }
+                // Memory that nothing is written to yet, so a mere claim takes none.
+                whole.reserve(size.map_or(0, |size| size.min(FIRST_BYTES)));
             }
             whole.extend_from_slice(&part);
         }

@@ -21,7 +21,7 @@ use crate::model::ids::Digest;
 use crate::model::json_schema::Schema;
 use crate::model::spec::AgentSpec;
 use crate::oci::{OciError, Place};
-use crate::sandbox::{self, Component, Limit, Outline, Refusal, digest_of};
+use crate::sandbox::{self, Component, Limit, Refusal};
 use crate::store::{ComponentRow, ComponentState, StoreError};
 
 /// Why a component was not taken, or is not at hand.
@@ -178,7 +178,8 @@ impl Guilds {
 
     async fn take_component(&self, bytes: Bytes, name: Option<&ComponentName>) -> Result<ComponentRow, ComponentError> {
         let setup = &self.0.setup;
-        let (digest, outline) = self.look_at(bytes.clone()).await?;
+        let checked = setup.components.sandbox().check(bytes.clone()).await;
+        let (digest, outline) = checked.map_err(ComponentError::Refused)?;
         let known = setup.store.component(&digest).await?;
         let is_kept = setup.components.has(&digest).await;
         if let Some(row) = known.filter(|row| row.state == ComponentState::Ready && is_kept) {
@@ -190,7 +191,7 @@ impl Guilds {
             return self.component(&digest).await;
         };
         self.name(name, &digest).await?;
-        setup.components.save(&digest, &bytes).await.map_err(host)?;
+        setup.components.save(&digest, bytes.clone()).await.map_err(host)?;
         let row = ComponentRow {
             digest,
             size: bytes.len() as u64,
@@ -208,13 +209,6 @@ impl Guilds {
         setup.store.insert_component(&row).await?;
         self.compile(under_way, row.clone());
         Ok(row)
-    }
-
-    async fn look_at(&self, bytes: Bytes) -> Result<(Digest, Outline), ComponentError> {
-        let sandbox = self.0.setup.components.sandbox().clone();
-        let look = move || sandbox.check(&bytes).map(|outline| (digest_of(&bytes), outline));
-        let looked = tokio::task::spawn_blocking(look).await;
-        looked.map_err(|error| ComponentError::Host(error.to_string()))?.map_err(ComponentError::Refused)
     }
 
     async fn name(&self, name: Option<&ComponentName>, digest: &Digest) -> Result<(), ComponentError> {

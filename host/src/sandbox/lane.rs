@@ -8,9 +8,11 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::control::Control;
+use crate::heap;
 
 /// How nice the threads of slow turns are (0 normal, 19 most).
 const NICE: i32 = 10;
@@ -30,8 +32,12 @@ pub(super) enum Begin {
 
 impl Lane {
     pub(super) fn new() -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .thread_name("slow-turns")
+            .on_thread_start(be_nice)
+            .on_thread_park(heap::before_sleep)
+            .enable_all()
+            .build()?;
         Ok(Self(Some(runtime)))
     }
 
@@ -47,8 +53,7 @@ impl Lane {
                 return answer;
             }
         }
-        let runtime = self.0.as_ref().expect("the runtime is there until the lane is dropped");
-        match AbortOnDropHandle::new(runtime.spawn(turn)).await {
+        match AbortOnDropHandle::new(self.runtime().spawn(turn)).await {
             Ok(answer) => answer,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -56,6 +61,22 @@ impl Lane {
                 Err(_) => std::future::pending().await,
             },
         }
+    }
+
+    /// Does work of the host's own that takes milliseconds and nobody's answer needs,
+    /// on a thread of the same low priority.
+    ///
+    /// # Errors
+    /// It panicked, or the lane is shut down.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.runtime().spawn_blocking(work).await
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("the runtime is there until the lane is dropped")
     }
 }
 

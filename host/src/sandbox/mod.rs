@@ -43,6 +43,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 
@@ -210,14 +211,13 @@ impl Sandbox {
         })))
     }
 
-    /// Looks at the bytes of a component without compiling them; blocks for
-    /// milliseconds.
+    /// Looks at the bytes of a component without compiling them, and gives them their
+    /// name.
     ///
     /// # Errors
     /// The component is refused, with words for its author.
-    pub fn check(&self, bytes: &[u8]) -> Result<Outline, Refusal> {
-        let outline = Outline::read(bytes, &self.0.ceilings)?;
-        outline.fits().map(|()| outline)
+    pub async fn check(&self, bytes: Bytes) -> Result<(Digest, Outline), Refusal> {
+        registry::check(&self.0, bytes).await
     }
 
     /// Checks the bytes of a component, compiles them or loads what was compiled,
@@ -231,7 +231,7 @@ impl Sandbox {
     pub async fn prepare(
         &self,
         digest: &Digest,
-        read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+        read: impl Future<Output = std::io::Result<Bytes>>,
     ) -> Result<Arc<Component>, Refusal> {
         registry::prepare(&self.0, digest, read).await
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{AcquireError, OnceCell, Semaphore};
@@ -179,11 +180,26 @@ impl Registry {
     }
 }
 
+/// See [`Sandbox::check`](super::Sandbox::check).
+pub(super) async fn check(sandbox: &Arc<Inner>, bytes: Bytes) -> Result<(Digest, Outline), Refusal> {
+    let (digest, outline) = look_at(sandbox, bytes).await?;
+    Ok((digest, outline?))
+}
+
+/// What the bytes are called, and their outline if they fit.
+async fn look_at(sandbox: &Arc<Inner>, bytes: Bytes) -> Result<(Digest, Result<Outline, Refusal>), Refusal> {
+    let look = move |sandbox: &Inner| {
+        let outline = Outline::read(&bytes, &sandbox.ceilings);
+        (digest_of(&bytes), outline.and_then(|outline| outline.fits().map(|()| outline)))
+    };
+    work(sandbox, look).await
+}
+
 /// See [`Sandbox::prepare`](super::Sandbox::prepare).
 pub(super) async fn prepare(
     sandbox: &Arc<Inner>,
     digest: &Digest,
-    read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+    read: impl Future<Output = std::io::Result<Bytes>>,
 ) -> Result<Arc<Component>, Refusal> {
     let registry = &sandbox.registry;
     let slot = registry.slots().slot(digest);
@@ -200,7 +216,7 @@ pub(super) async fn prepare(
 async fn make(
     sandbox: &Arc<Inner>,
     digest: &Digest,
-    read: impl Future<Output = std::io::Result<Arc<[u8]>>>,
+    read: impl Future<Output = std::io::Result<Bytes>>,
 ) -> Result<Arc<Component>, Refusal> {
     let cached = from_cache(sandbox, digest).await?;
     let registry = &sandbox.registry;
@@ -212,28 +228,18 @@ async fn make(
     };
     let bytes = read.await.map_err(|error| Refusal::Host(format!("the component cannot be read: {error}")))?;
     let size = bytes.len();
-    let outline = blocking({
-        let (sandbox, digest, bytes) = (sandbox.clone(), digest.clone(), bytes.clone());
-        move || {
-            if digest_of(&bytes) != digest {
-                return Err(Refusal::Host(format!("the bytes of {digest} were changed")));
-            }
-            let outline = Outline::read(&bytes, &sandbox.ceilings)?;
-            outline.fits().map(|()| outline)
-        }
-    })
-    .await??;
+    let (found, outline) = look_at(sandbox, bytes.clone()).await?;
+    if found != *digest {
+        return Err(Refusal::Host(format!("the bytes of {digest} were changed")));
+    }
+    let outline = outline?;
     let compiled = match cached {
         Some(compiled) => compiled,
         None => compile(sandbox, digest, bytes).await?,
     };
     drop((reader, room));
     let _describer = registry.describers.acquire().await.map_err(closed)?;
-    let pre = blocking({
-        let sandbox = sandbox.clone();
-        move || sandbox.registry.link(&compiled)
-    })
-    .await??;
+    let pre = work(sandbox, move |sandbox| sandbox.registry.link(&compiled)).await??;
     let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.policy.clone());
     let (described, initial_memory_bytes) = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     let description = description(described).map_err(|words| Refusal::invalid(&words))?;
@@ -243,19 +249,18 @@ async fn make(
 }
 
 async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {
-    let (sandbox, digest) = (sandbox.clone(), digest.clone());
-    blocking(move || sandbox.registry.cache()?.load(&sandbox.engine, &digest)).await
+    let digest = digest.clone();
+    work(sandbox, move |sandbox| sandbox.registry.cache()?.load(&sandbox.engine, &digest)).await
 }
 
-async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Result<Compiled, Refusal> {
-    let here = sandbox.clone();
+async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Bytes) -> Result<Compiled, Refusal> {
     let Some(outside) = &sandbox.registry.compiler.outside else {
-        let compile = move || Compiled::from_binary(&here.engine, &bytes);
-        return blocking(compile).await?.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
+        let compiled = work(sandbox, move |sandbox| Compiled::from_binary(&sandbox.engine, &bytes)).await?;
+        return compiled.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
     };
     let code = outside.compile(&bytes, &sandbox.ceilings).await?;
     let digest = digest.clone();
-    blocking(move || {
+    work(sandbox, move |here| {
         let cache = here.registry.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
         let kept = cache.keep(&digest, code);
         kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
@@ -264,8 +269,13 @@ async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Arc<[u8]>) -> Res
     .await?
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::Host(error.to_string()))
+/// Whatever costs more the larger the component is has a low priority.
+async fn work<T: Send + 'static>(
+    sandbox: &Arc<Inner>,
+    work: impl FnOnce(&Inner) -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let here = sandbox.clone();
+    sandbox.lane.work(move || work(&here)).await.map_err(|error| Refusal::Host(error.to_string()))
 }
 
 /// The set-up of an instance that is nobody's: it says what it is and goes. It has

@@ -36,7 +36,7 @@ const EMIT: &str = "(call $emit (i32.const 3072) (i32.const 2560))";
 const PROGRESS: &str = "(call $progress (i32.const 520) (i32.const 4) (i32.const 530) (i32.const 2) (i32.const 2560))";
 const LOOP: &str = "(loop $again (br $again))";
 
-fn build(script: &Script) -> Arc<[u8]> {
+fn build(script: &Script) -> Bytes {
     let Script { describe, start, receive, heartbeat, stop, functions, realloc } = script;
     let module = format!(
         r#"(module
@@ -79,7 +79,7 @@ fn sandbox() -> Sandbox {
     Sandbox::new(SandboxConfig { max_agents: 20, ..SandboxConfig::default() }).unwrap()
 }
 
-async fn prepare(sandbox: &Sandbox, bytes: Arc<[u8]>) -> Result<Arc<Component>, Refusal> {
+async fn prepare(sandbox: &Sandbox, bytes: Bytes) -> Result<Arc<Component>, Refusal> {
     sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await
 }
 
@@ -377,7 +377,7 @@ async fn a_component_is_prepared_once() {
     let (one, two) = (one.unwrap(), two.unwrap());
     assert!(Arc::ptr_eq(&one, &two));
     assert_eq!((one.description.class_name.as_str(), one.size), ("Script", bytes.len()));
-    assert!(prepare(&sandbox, Arc::from(&b"(component)"[..])).await.is_err());
+    assert!(prepare(&sandbox, Bytes::from_static(b"(component)")).await.is_err());
     let swapped = sandbox.prepare(&"sha256:00".into(), async { Ok(bytes) }).await.map(|_| ()).unwrap_err();
     assert!(swapped.to_string().contains("were changed"), "{swapped}");
 }

@@ -22,7 +22,7 @@ async fn fault_beside_a_neighbour(harm: Script, limits: Limits) -> Fault {
     }
 }
 
-async fn refusal(bytes: Arc<[u8]>) -> Refusal {
+async fn refusal(bytes: Bytes) -> Refusal {
     prepare(&sandbox(), bytes).await.map(|_| ()).unwrap_err()
 }
 

@@ -172,7 +172,7 @@ async fn start_fault(script: Script, limits: Limits) -> Crossed {
     }
 }
 
-async fn refused(bytes: Arc<[u8]>) -> Crossed {
+async fn refused(bytes: Bytes) -> Crossed {
     match prepare(&sandbox(), bytes).await.map(|_| ()).unwrap_err() {
         Refusal::Undescribed(fault) => Crossed::Broke(*fault),
         refusal => Crossed::Refused(refusal),
@@ -180,7 +180,7 @@ async fn refused(bytes: Arc<[u8]>) -> Crossed {
 }
 
 /// A component that makes so many instances of a module.
-fn parts(module: &str, count: usize) -> Arc<[u8]> {
+fn parts(module: &str, count: usize) -> Bytes {
     let instances = "(core instance (instantiate $m))".repeat(count);
     let text = format!(
         r#"(component (core module $m {module}) {instances} (instance $i)

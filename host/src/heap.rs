@@ -1,39 +1,28 @@
 //! Memory that nobody uses goes back to the system. What was freed stays with the
 //! thread that had it until that thread allocates again or ends, and one that has
-//! nothing to do does neither; so threads let it go before they sleep, and once a
-//! second, off the way of any message, what was let go is given back.
+//! nothing to do does neither; so each thread of a runtime is made to let it go.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A busy thread looks no more often: a look takes some ten microseconds.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
+use tokio::runtime::Handle;
 
-thread_local! {
-    static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
-}
+const EVERY: Duration = Duration::from_secs(1);
 
-/// For a runtime's `on_thread_park`.
-pub fn before_sleep() {
-    let now = Instant::now();
-    if LOOKED.get().is_none_or(|looked| now - looked >= LOOK_EVERY) {
-        LOOKED.set(Some(now));
-        collect(false);
-    }
-}
-
-/// Never ends.
+/// Has the threads of this runtime give back what they do not use, for ever.
 pub async fn give_back() {
-    let mut tick = tokio::time::interval(GIVE_BACK_EVERY);
+    let threads = Handle::current().metrics().num_workers();
+    let mut tick = tokio::time::interval(EVERY);
     loop {
         tick.tick().await;
-        collect(true);
+        for _ in 0..threads {
+            // Whoever has nothing to do takes one of them.
+            tokio::spawn(async { collect() });
+        }
     }
 }
 
 #[expect(unsafe_code, reason = "the allocator's call that lets go of what is free")]
-fn collect(is_all: bool) {
+fn collect() {
     // SAFETY: what it frees is not in use.
-    unsafe { libmimalloc_sys::mi_collect(is_all) }
+    unsafe { libmimalloc_sys::mi_collect(true) }
 }

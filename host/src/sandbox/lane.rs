@@ -32,12 +32,9 @@ pub(super) enum Begin {
 
 impl Lane {
     pub(super) fn new() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .thread_name("slow-turns")
-            .on_thread_start(be_nice)
-            .on_thread_park(heap::before_sleep)
-            .enable_all()
-            .build()?;
+        let runtime =
+            Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_all().build()?;
+        runtime.spawn(heap::give_back());
         Ok(Self(Some(runtime)))
     }
 

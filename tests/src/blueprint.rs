@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 pub const ECHO_CLASS: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 pub const HOSTILE_CLASS: &str = "guildhall.tests.HostileAgent";
+const REACHING_CLASS: &str = "guildhall.tests.ReachingAgent";
 const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent";
 
 /// The body of `POST /catalog/blueprints/` for a spec.
@@ -61,12 +62,22 @@ pub fn echo_to_everybody() -> Value {
 /// A guild of one hostile agent in a sandbox of these settings.
 #[must_use]
 pub fn hostile(digest: &str, sandbox: &Value) -> Value {
+    stranger("Hostile", HOSTILE_CLASS, digest, sandbox)
+}
+
+/// The same of the agent that reaches for what it is told.
+#[must_use]
+pub fn reaching(digest: &str, sandbox: &Value) -> Value {
+    stranger("Reaching", REACHING_CLASS, digest, sandbox)
+}
+
+fn stranger(name: &str, class: &str, digest: &str, sandbox: &Value) -> Value {
     let agent = json!({
-        "name": "Hostile",
+        "name": name,
         "description": "Misbehaves when told to",
-        "class_name": HOSTILE_CLASS,
+        "class_name": class,
         "component": digest,
         "sandbox": sandbox,
     });
-    spec("Hostile", &agent)
+    spec(name, &agent)
 }

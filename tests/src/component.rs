@@ -6,7 +6,19 @@
 /// This crate's build script has not built it.
 #[must_use]
 pub fn hostile() -> Vec<u8> {
-    let path = env!("HOSTILE_WASM");
+    built(env!("HOSTILE_WASM"))
+}
+
+/// The agent of `tests/guests` that reaches for what it is told.
+///
+/// # Panics
+/// This crate's build script has not built it.
+#[must_use]
+pub fn reaching() -> Vec<u8> {
+    built(env!("REACHING_WASM"))
+}
+
+fn built(path: &str) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

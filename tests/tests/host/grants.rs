@@ -3,16 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_tests::{Chat, Host, Options, Socket, blueprint, chat, frame};
+use guildhall_tests::{Chat, Host, Options, Socket, blueprint, chat, component, frame};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-
-fn component() -> Vec<u8> {
-    // Built by this crate's build script.
-    let path = env!("REACHING_WASM");
-    std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 /// A server that answers everybody with 200 and `hello`, and keeps what it heard.
 struct Server {
@@ -83,7 +77,7 @@ async fn granted() -> Granted {
         .set("policy.secrets_dir", secrets.path().display())
         .set("policy.env", "PATH");
     let host = Host::spawn(options).await;
-    let digest = host.rest().upload(component()).await;
+    let digest = host.rest().upload(component::reaching()).await;
     Granted { host, server, digest, _secrets: secrets }
 }
 
@@ -264,7 +258,7 @@ async fn detail(host: &Host, agent: &Value) -> String {
 async fn an_agent_that_lacks_a_grant_does_not_start_and_says_which() {
     let server = server().await;
     let host = Host::spawn(super::options()).await;
-    let digest = host.rest().upload(component()).await;
+    let digest = host.rest().upload(component::reaching()).await;
     let nothing = detail(&host, &reaching(&digest, "Nothing", &json!({}))).await;
     for missing in ["missing_capability", "`sandbox.http`", "`policy.http`", "`sandbox.keyvalue`"] {
         assert!(nothing.contains(missing), "not {missing}: {nothing}");

@@ -9,7 +9,7 @@ use anyhow::bail;
 use futures_util::{SinkExt, StreamExt};
 use guildhall_tests::{Rest, blueprint, component};
 use hdrhistogram::Histogram;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -26,6 +26,10 @@ use crate::user;
 pub enum Harm {
     /// What the hostile guest is told.
     Order(String),
+    /// What the guest that reaches is told. The host has to be started with `--set` of
+    /// `policy.http=http://127.0.0.1:9`, `policy.secrets=KEY`, `policy.reveal=KEY` and
+    /// `policy.secrets_dir`, a directory with a file `KEY`.
+    Reach(String),
     /// Uploads a component that is like others.
     Upload,
     /// Uploads a component that takes long to compile.
@@ -39,7 +43,10 @@ impl FromStr for Harm {
         Ok(match text {
             "upload" => Self::Upload,
             "bomb" => Self::Bomb,
-            order => Self::Order(order.to_owned()),
+            order => match order.strip_prefix("reach ") {
+                Some(order) => Self::Reach(order.to_owned()),
+                None => Self::Order(order.to_owned()),
+            },
         })
     }
 }
@@ -143,9 +150,24 @@ enum Kind {
     Uploader { component: Arc<Vec<u8>>, name: String },
 }
 
+/// Nobody is there.
+const SERVER: &str = "http://127.0.0.1:9";
+
+impl Kind {
+    async fn guest(rest: &Rest, mut spec: Value, order: &str, user: &str) -> anyhow::Result<Self> {
+        spec["agents"][0]["id"] = AGENT.into();
+        let guild = rest.launch_spec(&spec).await;
+        let session = Box::new(session::join(rest.authority(), &guild, user).await?);
+        Ok(Self::Guest { order: order.to_owned(), guild, session })
+    }
+}
+
+const AGENT: &str = "hog";
+
 impl Hogs {
     async fn gather(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Self> {
-        let digest = rest.upload(component::hostile()).await;
+        let hostile = rest.upload(component::hostile()).await;
+        let reaching = rest.upload(component::reaching()).await;
         let mut hogs = Vec::new();
         for (number, harm) in arguments.harm.iter().cycle().take(arguments.hogs).enumerate() {
             let name = format!("hog{number}");
@@ -158,11 +180,14 @@ impl Hogs {
                         "loop" => json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 600_000}),
                         _ => json!({}),
                     };
-                    let mut spec = blueprint::hostile(&digest, &sandbox);
-                    spec["agents"][0]["id"] = "hostile".into();
-                    let guild = rest.launch_spec(&spec).await;
-                    let session = Box::new(session::join(rest.authority(), &guild, &name).await?);
-                    Kind::Guest { order: order.clone(), guild, session }
+                    Kind::guest(rest, blueprint::hostile(&hostile, &sandbox), order, &name).await?
+                }
+                Harm::Reach(order) => {
+                    let sandbox = json!({
+                        "http": [SERVER], "keyvalue": true, "config": {"key": "value"},
+                        "secrets": ["KEY"], "reveal": ["KEY"],
+                    });
+                    Kind::guest(rest, blueprint::reaching(&reaching, &sandbox), order, &name).await?
                 }
             };
             hogs.push(Hog { kind, done: 0 });
@@ -201,7 +226,7 @@ impl Hog {
                     say(session, order).await?;
                     if order == "loop" {
                         go.clone().wait_for(|go| !go).await?;
-                        rest.post(&format!("/api/guilds/{guild}/agents/hostile/cancel"), &json!({})).await;
+                        rest.post(&format!("/api/guilds/{guild}/agents/{AGENT}/cancel"), &json!({})).await;
                     }
                     // Served when all that the order leads to is over.
                     let mark = format!("done {}", self.done);

@@ -60,8 +60,8 @@ struct Arguments {
     #[arg(long, default_value_t = 4)]
     hogs: usize,
     /// What they do, one after the other: orders of the hostile guest (`loop`, `eat`,
-    /// `trap`, `flood 10000`, …), `upload` (components to compile), `bomb` (those that
-    /// take long).
+    /// `trap`, `flood 10000`, …), of the one that reaches (`reach fill own 900 1000`, …),
+    /// `upload` (components to compile), `bomb` (those that take long).
     #[arg(long, value_delimiter = ',', default_value = "loop")]
     harm: Vec<Harm>,
     /// Rounds, in `harm` a quiet one and a hostile one each.

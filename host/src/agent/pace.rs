@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What every turn may say for nothing, in messages and KiB.
+/// What every turn may say for nothing, in messages, values and KiB.
 const FREE: u64 = 16;
 /// No turn costs more.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_millis(5);
 pub struct Pace(Option<Instant>);
 
 impl Pace {
-    /// Charges what a turn has said, in messages and KiB, at so many a second; gives the
+    /// Charges what a turn has said, in messages, values and KiB, at so many a second; gives the
     /// pause that is due, if one is.
     pub fn charge(&mut self, said: u64, per_s: u64, now: Instant) -> Option<Duration> {
         let charged = said.saturating_sub(FREE);

@@ -56,7 +56,7 @@ impl Runner {
         note_met(setting);
         if !std::mem::replace(&mut self.is_slowed, true) {
             let words = format!(
-                "it says much at once and pauses in between: {per_s} messages and KiB a second are taken \
+                "it says much at once and pauses in between: {per_s} messages, values and KiB a second are taken \
                  of what a turn says beyond 16 of them (`{setting}`)"
             );
             self.note(LogLevel::Warn, &words);

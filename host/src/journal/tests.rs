@@ -333,6 +333,47 @@ async fn a_turn_is_one_step() {
 }
 
 #[tokio::test]
+async fn of_values_that_are_written_together_the_last_counts() {
+    let bench = Bench::new(Limits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    for n in 0..4 {
+        log.publish(vec![message("t", json!({"n": n}))]);
+    }
+    let gone = |key: &str| ValueWrite { change: ValueChange::Delete, ..keep(key, "") };
+    // More than one statement takes, with what belongs to another owner in between.
+    let many: Vec<_> = (0..1_500).map(|n| keep(&format!("many {n}"), "1")).collect();
+    let own = ValueWrite { owner: StateOwner::Agent(agent()), ..keep("own", "1") };
+    let mut receipts = Vec::new();
+    for values in [
+        [many.clone(), vec![keep("a", "1"), keep("b", "1"), own]].concat(),
+        many[..1_400].iter().map(|write| gone(&write.key)).collect(),
+        vec![gone("a"), keep("b", "2"), gone("never there")],
+        vec![keep("a", "3"), keep("many 7", "3")],
+    ] {
+        let delivery = take(&mut consumer).await;
+        receipts.push(consumer.commit(&delivery.message, Turn { values, ..Turn::default() }));
+    }
+    for receipt in receipts {
+        receipt.await.unwrap();
+    }
+    drop(consumer);
+    log.forget_consumer(&agent());
+    log.publish(vec![message("t", json!({}))]).await.unwrap();
+    drop(log);
+    let bench = bench.reopen(Limits::default()).await;
+    let log = bench.log().await;
+    let values = log.values();
+    let mut wanted: Vec<_> = (1_400..1_500).map(|n| format!("many {n}")).collect();
+    wanted.extend(["a", "b", "many 7"].map(str::to_owned));
+    wanted.sort();
+    assert_eq!(values.keys(&StateOwner::Guild), wanted);
+    let held = |key| values.get(&StateOwner::Guild, key).map(|value| value.to_vec());
+    assert_eq!((held("a"), held("b")), (Some(b"3".to_vec()), Some(b"2".to_vec())));
+    assert!(values.keys(&StateOwner::Agent(agent())).is_empty());
+}
+
+#[tokio::test]
 async fn a_consumer_that_lags_holds_a_window_and_misses_nothing() {
     let limits = Limits { window: 8, ..Limits::default() };
     let bench = Bench::new(limits).await;

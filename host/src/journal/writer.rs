@@ -5,7 +5,7 @@
 //! A database that is full, busy or broken for a while is tried again until it
 //! works: nothing that was accepted is dropped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,11 +130,7 @@ async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch:
     let has_rare = batch.iter().any(|entry| !entry.rare.is_empty());
     if has_rare {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
-        for entry in batch {
-            for rare in &entry.rare {
-                write_rare(db, entry.guild, rare).await?;
-            }
-        }
+        write_rares(db, batch).await?;
     }
     let mut arguments = SqliteArguments::default();
     bind_rows(&mut arguments, &rows)?;
@@ -182,6 +178,73 @@ fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
     last.into_iter().map(|((guild, _), cursor)| (guild, cursor)).collect()
 }
 
+/// Values of one or more steps, of each key the last: none is to be removed.
+type Values<'a> = BTreeMap<(i64, &'a str, &'a str), Option<&'a [u8]>>;
+
+async fn write_rares(db: &mut SqliteConnection, batch: &[Entry]) -> Result<(), sqlx::Error> {
+    let mut values = Values::new();
+    for entry in batch {
+        for rare in &entry.rare {
+            if let Rare::Value { owner, key, value } = rare {
+                values.insert((entry.guild, owner, key), value.as_deref());
+                continue;
+            }
+            // What is forgotten may be what was just set.
+            write_values(db, std::mem::take(&mut values)).await?;
+            write_rare(db, entry.guild, rare).await?;
+        }
+    }
+    write_values(db, values).await
+}
+
+/// An agent may write a thousand values in a turn: as statements of their own they would
+/// keep everybody waiting.
+async fn write_values(db: &mut SqliteConnection, values: Values<'_>) -> Result<(), sqlx::Error> {
+    let (kept, gone): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, value)| value.is_some());
+    for part in kept.chunks(VALUES_AT_ONCE) {
+        let mut arguments = SqliteArguments::default();
+        for ((guild, owner, key), value) in part {
+            bind_key(&mut arguments, *guild, owner, key)?;
+            add(&mut arguments, value.map(<[u8]>::to_vec))?;
+        }
+        let sql = format!(
+            "INSERT INTO keyvalues (guild, owner, key, value)
+             SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL
+             ON CONFLICT (guild, owner, key) DO UPDATE SET value = excluded.value",
+            value_rows(&mut arguments, 4, part.len())?
+        );
+        sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *db).await?;
+    }
+    for part in gone.chunks(VALUES_AT_ONCE) {
+        let mut arguments = SqliteArguments::default();
+        for ((guild, owner, key), _) in part {
+            bind_key(&mut arguments, *guild, owner, key)?;
+        }
+        let rows = value_rows(&mut arguments, 3, part.len())?;
+        let sql = format!("DELETE FROM keyvalues WHERE (guild, owner, key) IN (VALUES {rows})");
+        sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// SQLite takes some thirty thousand arguments at once.
+const VALUES_AT_ONCE: usize = 1_024;
+
+fn bind_key(arguments: &mut SqliteArguments, guild: i64, owner: &str, key: &str) -> Result<(), sqlx::Error> {
+    add(arguments, Some(guild))?;
+    add(arguments, owner.to_owned())?;
+    add(arguments, key.to_owned())
+}
+
+/// The rows of a statement for so many of so many columns, the surplus bound to nulls.
+fn value_rows(arguments: &mut SqliteArguments, columns: usize, rows: usize) -> Result<String, sqlx::Error> {
+    for _ in rows * columns..padded(rows) * columns {
+        add(arguments, None::<i64>)?;
+    }
+    let row = format!("({})", vec!["?"; columns].join(","));
+    Ok(vec![row; padded(rows)].join(","))
+}
+
 async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Result<(), sqlx::Error> {
     match rare {
         Rare::NewGuild { name } => {
@@ -205,25 +268,9 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::Value { owner, key, value: Some(value) } => {
-            sqlx::query(
-                "INSERT INTO keyvalues (guild, owner, key, value) VALUES (?, ?, ?, ?)
-                 ON CONFLICT (guild, owner, key) DO UPDATE SET value = excluded.value",
-            )
-            .bind(guild)
-            .bind(owner)
-            .bind(key)
-            .bind(&**value)
-            .execute(db)
-            .await?;
-        }
-        Rare::Value { owner, key, value: None } => {
-            sqlx::query("DELETE FROM keyvalues WHERE guild = ? AND owner = ? AND key = ?")
-                .bind(guild)
-                .bind(owner)
-                .bind(key)
-                .execute(db)
-                .await?;
+        Rare::Value { owner, key, value } => {
+            let value = Values::from([((guild, owner.as_str(), key.as_str()), value.as_deref())]);
+            Box::pin(write_values(db, value)).await?;
         }
         Rare::ClientId { user, client_id, id } => {
             sqlx::query(

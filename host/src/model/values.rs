@@ -26,6 +26,18 @@ pub struct ValueWrite {
     pub change: ValueChange,
 }
 
+impl ValueWrite {
+    /// Bytes of its key and of its value.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let value = match &self.change {
+            ValueChange::Set(value) => value.len(),
+            ValueChange::Delete | ValueChange::Add(_) => 0,
+        };
+        self.key.len() + value
+    }
+}
+
 /// A key as it is after a change; none: it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {

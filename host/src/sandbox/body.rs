@@ -96,8 +96,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Calls of imports of the contract.
     pub host_calls: u64,
-    /// What it has said, whatever came of it: messages, frames of progress at two to the
-    /// message, and KiB of all of them.
+    /// What it has said and written, whatever came of it: messages, frames of progress at
+    /// two to the message, values, KiB of all of them, and those of values twice.
     pub said: u64,
     /// Whether the turn ended in the lane of slow turns.
     pub lane_slow: bool,
@@ -354,10 +354,17 @@ enum Answer {
 impl Answer {
     fn said(&self) -> u64 {
         match self {
-            Self::Received(_, staged, _) => staged.said(),
+            Self::Received(_, staged, values) => staged.said() + cost(values),
             _ => 0,
         }
     }
+}
+
+/// What values cost besides their bytes, which are staged: one each, and the same bytes
+/// again, because all of them are written in one transaction, for which others wait.
+fn cost(values: &[ValueWrite]) -> u64 {
+    let bytes: usize = values.iter().map(ValueWrite::bytes).sum();
+    values.len() as u64 + (bytes as u64 >> 10)
 }
 
 impl Call {

@@ -63,8 +63,9 @@ impl From<io::Error> for Failed {
 }
 
 fn run(budget: Budget) -> Result<(), Failed> {
-    confine(budget)?;
+    // First of all, while there is memory for a thread.
     end_with_the_host()?;
+    confine(budget)?;
     let mut config = engine_config();
     // As many compilers run at once as may use a core each.
     config.parallel_compilation(false);

@@ -84,6 +84,9 @@ async fn compile(program: &Path, bytes: &[u8], code: File, limits: &Limits) -> R
         .args(["--output-mib", &limits.get(Limit::CompiledSize).to_string()])
         // What the operator has in the environment is not its business.
         .env_clear()
+        // The allocator reserves a GiB at a time unless told, which the limit on the
+        // address space would count.
+        .env("MIMALLOC_ARENA_RESERVE", "32M")
         .stdin(Stdio::piped())
         .stdout(code)
         .stderr(Stdio::piped())

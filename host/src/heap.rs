@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -11,13 +12,10 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Has the threads of this runtime give back what they do not use, for ever.
 pub async fn give_back() {
     let threads = Handle::current().metrics().num_workers();
-    let mut tick = tokio::time::interval(EVERY);
     loop {
-        tick.tick().await;
-        for _ in 0..threads {
-            // Whoever has nothing to do takes one of them.
-            tokio::spawn(async { collect() });
-        }
+        tokio::time::sleep(EVERY).await;
+        // Whoever has nothing to do takes one of them; the next come when all are done.
+        join_all((0..threads).map(|_| tokio::spawn(async { collect() }))).await;
     }
 }
 

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module, and the modules it may import.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("model", &[]),
+    ("heap", &[]),
     ("routing", &["model"]),
     ("journal", &["model"]),
     ("store", &["model"]),
-    ("sandbox", &["model"]),
+    ("sandbox", &["model", "heap"]),
     ("files", &["model"]),
     ("oci", &["model"]),
     ("metrics", &["model", "sandbox"]),
@@ -21,14 +22,15 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
 ];
 
 /// Library, and the modules that may name it.
-const NAMED_BY: [(&str, &[&str]); 7] = [
+const NAMED_BY: [(&str, &[&str]); 8] = [
+    ("libmimalloc_sys", &["heap"]),
     ("sqlx", &["journal", "store"]),
     ("wasmtime", &["sandbox"]),
     ("object_store", &["files"]),
     ("oci_client", &["oci"]),
     ("axum", &["api", "ws"]),
     ("prometheus", &["metrics"]),
-    ("tokio", &["journal", "store", "sandbox", "files", "oci", "agent", "guild", "api", "ws"]),
+    ("tokio", &["heap", "journal", "store", "sandbox", "files", "oci", "agent", "guild", "api", "ws"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::model::ids::MessageId;
 use crate::model::message::Message;
+use crate::model::values::Written;
 
 use super::JournalError;
 use super::subscription::{Subscriber, Tries};
@@ -37,9 +38,11 @@ pub struct Whole {
 }
 
 impl Entry {
-    /// What it costs to write, about: that of its messages, and one for each of the rare.
+    /// What it costs to write, about: that of its messages and values, and one for each of
+    /// what else there is.
     pub fn weight(&self) -> usize {
-        (self.rows.iter().map(|row| row.weight()).sum::<usize>() + self.rare.len()).max(1)
+        let rows: usize = self.rows.iter().map(|row| row.weight()).sum();
+        (rows + self.rare.iter().map(Rare::weight).sum::<usize>()).max(1)
     }
 
     /// The first id of its step.
@@ -106,12 +109,8 @@ pub enum Rare {
         updated_ms: i64,
         state: Arc<str>,
     },
-    /// None: the key is gone.
-    Value {
-        owner: String,
-        key: String,
-        value: Option<Arc<[u8]>>,
-    },
+    /// All that a turn writes, each key once.
+    Values(Vec<Written>),
     ClientId {
         user: String,
         client_id: String,
@@ -140,4 +139,13 @@ pub enum Rare {
     Complete {
         first: MessageId,
     },
+}
+
+impl Rare {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Values(values) => values.iter().map(Written::weight).sum(),
+            _ => 1,
+        }
+    }
 }

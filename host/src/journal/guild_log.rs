@@ -15,7 +15,7 @@ use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
 use crate::model::message::Message;
 use crate::model::state::{StateChange, StateError, StateOwner, Stated};
 use crate::model::topic;
-use crate::model::values::{ValueWrite, Values, Written};
+use crate::model::values::{ValueWrite, Values};
 
 use super::embedded::{Restored, Shared};
 use super::entry::{CursorWrite, Entry, Rare};
@@ -420,12 +420,10 @@ impl GuildLog {
         let mut inner = self.inner();
         let (owners, mut rare) = inner.states.change_all(&turn.changes, self.0.shared.now_ms());
         // Under the guild's lock, so that the database has the same last word.
-        let written = self.0.values.apply(turn.values).into_iter();
-        rare.extend(written.map(|Written { owner, key, value }| Rare::Value {
-            owner: owner_column(&owner),
-            key,
-            value,
-        }));
+        let written = self.0.values.apply(turn.values);
+        if !written.is_empty() {
+            rare.push(Rare::Values(written));
+        }
         let cursor = Self::cursor_of(subscriber, &advance(), tried);
         let mut messages = turn.emits;
         if turn.announces {

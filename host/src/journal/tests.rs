@@ -333,7 +333,7 @@ async fn a_turn_is_one_step() {
 }
 
 #[tokio::test]
-async fn of_values_that_are_written_together_the_last_counts() {
+async fn many_values_are_written_and_removed_at_once() {
     let bench = Bench::new(Limits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();

@@ -5,7 +5,7 @@
 //! A database that is full, busy or broken for a while is tried again until it
 //! works: nothing that was accepted is dropped.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,12 @@ use sqlx::{Arguments, AssertSqlSafe, SqlStr};
 
 use crate::model::ids::MessageId;
 use crate::model::message::Message;
+use crate::model::values::Written;
 
 use super::JournalError;
 use super::embedded::Shared;
 use super::entry::{CursorWrite, Entry, Rare};
+use super::states::owner_column;
 
 /// Writes until the journal is closed and nothing waits any more.
 pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
@@ -130,7 +132,11 @@ async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch:
     let has_rare = batch.iter().any(|entry| !entry.rare.is_empty());
     if has_rare {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
-        write_rares(db, batch).await?;
+        for entry in batch {
+            for rare in &entry.rare {
+                write_rare(db, entry.guild, rare).await?;
+            }
+        }
     }
     let mut arguments = SqliteArguments::default();
     bind_rows(&mut arguments, &rows)?;
@@ -178,47 +184,31 @@ fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
     last.into_iter().map(|((guild, _), cursor)| (guild, cursor)).collect()
 }
 
-/// Values of one or more steps, of each key the last: none is to be removed.
-type Values<'a> = BTreeMap<(i64, &'a str, &'a str), Option<&'a [u8]>>;
+/// SQLite takes some thirty thousand arguments at once.
+const VALUES_AT_ONCE: usize = 1_024;
 
-async fn write_rares(db: &mut SqliteConnection, batch: &[Entry]) -> Result<(), sqlx::Error> {
-    let mut values = Values::new();
-    for entry in batch {
-        for rare in &entry.rare {
-            if let Rare::Value { owner, key, value } = rare {
-                values.insert((entry.guild, owner, key), value.as_deref());
-                continue;
-            }
-            // What is forgotten may be what was just set.
-            write_values(db, std::mem::take(&mut values)).await?;
-            write_rare(db, entry.guild, rare).await?;
-        }
-    }
-    write_values(db, values).await
-}
-
-/// An agent may write a thousand values in a turn: as statements of their own they would
-/// keep everybody waiting.
-async fn write_values(db: &mut SqliteConnection, values: Values<'_>) -> Result<(), sqlx::Error> {
-    let (kept, gone): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, value)| value.is_some());
+/// Writes the values of a turn, each key once. There may be thousands, which as statements
+/// of their own would keep everybody waiting.
+async fn write_values(db: &mut SqliteConnection, guild: i64, values: &[Written]) -> Result<(), sqlx::Error> {
+    let (kept, gone): (Vec<_>, Vec<_>) = values.iter().partition(|written| written.value.is_some());
     for part in kept.chunks(VALUES_AT_ONCE) {
         let mut arguments = SqliteArguments::default();
-        for ((guild, owner, key), value) in part {
-            bind_key(&mut arguments, *guild, owner, key)?;
-            add(&mut arguments, value.map(<[u8]>::to_vec))?;
+        for written in part {
+            bind_key(&mut arguments, guild, written)?;
+            add(&mut arguments, written.value.as_ref().map(|value| value.to_vec()))?;
         }
+        let rows = value_rows(&mut arguments, 4, part.len())?;
         let sql = format!(
             "INSERT INTO keyvalues (guild, owner, key, value)
-             SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL
-             ON CONFLICT (guild, owner, key) DO UPDATE SET value = excluded.value",
-            value_rows(&mut arguments, 4, part.len())?
+             SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
+             ON CONFLICT (guild, owner, key) DO UPDATE SET value = excluded.value"
         );
         sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *db).await?;
     }
     for part in gone.chunks(VALUES_AT_ONCE) {
         let mut arguments = SqliteArguments::default();
-        for ((guild, owner, key), _) in part {
-            bind_key(&mut arguments, *guild, owner, key)?;
+        for written in part {
+            bind_key(&mut arguments, guild, written)?;
         }
         let rows = value_rows(&mut arguments, 3, part.len())?;
         let sql = format!("DELETE FROM keyvalues WHERE (guild, owner, key) IN (VALUES {rows})");
@@ -227,13 +217,10 @@ async fn write_values(db: &mut SqliteConnection, values: Values<'_>) -> Result<(
     Ok(())
 }
 
-/// SQLite takes some thirty thousand arguments at once.
-const VALUES_AT_ONCE: usize = 1_024;
-
-fn bind_key(arguments: &mut SqliteArguments, guild: i64, owner: &str, key: &str) -> Result<(), sqlx::Error> {
+fn bind_key(arguments: &mut SqliteArguments, guild: i64, written: &Written) -> Result<(), sqlx::Error> {
     add(arguments, Some(guild))?;
-    add(arguments, owner.to_owned())?;
-    add(arguments, key.to_owned())
+    add(arguments, owner_column(&written.owner))?;
+    add(arguments, written.key.clone())
 }
 
 /// The rows of a statement for so many of so many columns, the surplus bound to nulls.
@@ -268,10 +255,7 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::Value { owner, key, value } => {
-            let value = Values::from([((guild, owner.as_str(), key.as_str()), value.as_deref())]);
-            Box::pin(write_values(db, value)).await?;
-        }
+        Rare::Values(values) => write_values(db, guild, values).await?,
         Rare::ClientId { user, client_id, id } => {
             sqlx::query(
                 "INSERT INTO client_ids (guild, user, client_id, id) VALUES (?, ?, ?, ?)

@@ -27,14 +27,13 @@ pub struct ValueWrite {
 }
 
 impl ValueWrite {
-    /// Bytes of its key and of its value.
+    /// What it costs to write: see [`Written::weight`].
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        let value = match &self.change {
-            ValueChange::Set(value) => value.len(),
-            ValueChange::Delete | ValueChange::Add(_) => 0,
-        };
-        self.key.len() + value
+    pub fn weight(&self) -> usize {
+        match &self.change {
+            ValueChange::Set(value) => weight(&self.key, value),
+            ValueChange::Delete | ValueChange::Add(_) => weight(&self.key, &[]),
+        }
     }
 }
 
@@ -44,6 +43,18 @@ pub struct Written {
     pub owner: StateOwner,
     pub key: String,
     pub value: Option<Arc<[u8]>>,
+}
+
+impl Written {
+    /// What it costs to write, about: one, and one for each KiB, as of a message.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        weight(&self.key, self.value.as_deref().unwrap_or_default())
+    }
+}
+
+fn weight(key: &str, value: &[u8]) -> usize {
+    1 + ((key.len() + value.len()) >> 10)
 }
 
 /// What a bucket holds.

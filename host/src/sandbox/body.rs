@@ -354,17 +354,14 @@ enum Answer {
 impl Answer {
     fn said(&self) -> u64 {
         match self {
-            Self::Received(_, staged, values) => staged.said() + cost(values),
+            // The bytes of values count twice: they are staged, and all of a turn's are
+            // written in one transaction, for which others wait.
+            Self::Received(_, staged, values) => {
+                staged.said() + values.iter().map(ValueWrite::weight).sum::<usize>() as u64
+            }
             _ => 0,
         }
     }
-}
-
-/// What values cost besides their bytes, which are staged: one each, and the same bytes
-/// again, because all of them are written in one transaction, for which others wait.
-fn cost(values: &[ValueWrite]) -> u64 {
-    let bytes: usize = values.iter().map(ValueWrite::bytes).sum();
-    values.len() as u64 + (bytes as u64 >> 10)
 }
 
 impl Call {

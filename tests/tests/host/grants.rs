@@ -158,6 +158,12 @@ async fn floods_end_in_the_name_of_their_limit() {
     let (chat, origin) = (&mut chat, granted.server.origin.clone());
     assert_eq!(ask(chat, &format!("gets 10 {origin}/")).await, "answered 3");
     assert!(ask(chat, "fill own 100 1").await.contains("sandbox.keyvalue_keys"));
+    // What a turn keeps is paid for as what it says is.
+    let metrics = async || granted.host.rest().get("/metrics").await.body.to_string();
+    let paid = "setting=\\\"host.emit_rate\\\"} 1";
+    assert!(!metrics().await.contains(paid));
+    assert_eq!(ask(chat, "fill own 10 6000").await, "filled");
+    assert!(metrics().await.contains(paid), "{}", metrics().await);
     assert!(ask(chat, "fill own 10 10000").await.contains("sandbox.keyvalue_kib"));
     assert!(ask(chat, "fill own 1 300000").await.contains("host.payload_bytes"));
     // The server answers before it has read it all.

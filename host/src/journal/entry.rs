@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::model::ids::MessageId;
 use crate::model::message::Message;
-use crate::model::values::Written;
+use crate::model::values::{Written, weight};
 
 use super::JournalError;
 use super::subscription::{Subscriber, Tries};
@@ -144,7 +144,7 @@ pub enum Rare {
 impl Rare {
     fn weight(&self) -> usize {
         match self {
-            Self::Values(values) => values.iter().map(Written::weight).sum(),
+            Self::Values(values) => weight(values.iter().map(Written::bytes)),
             _ => 1,
         }
     }

@@ -27,13 +27,14 @@ pub struct ValueWrite {
 }
 
 impl ValueWrite {
-    /// What it costs to write: see [`Written::weight`].
+    /// Bytes of its key and of its value.
     #[must_use]
-    pub fn weight(&self) -> usize {
-        match &self.change {
-            ValueChange::Set(value) => weight(&self.key, value),
-            ValueChange::Delete | ValueChange::Add(_) => weight(&self.key, &[]),
-        }
+    pub fn bytes(&self) -> usize {
+        let value = match &self.change {
+            ValueChange::Set(value) => value.len(),
+            ValueChange::Delete | ValueChange::Add(_) => 0,
+        };
+        self.key.len() + value
     }
 }
 
@@ -46,15 +47,18 @@ pub struct Written {
 }
 
 impl Written {
-    /// What it costs to write, about: one, and one for each KiB, as of a message.
+    /// Bytes of its key and of its value.
     #[must_use]
-    pub fn weight(&self) -> usize {
-        weight(&self.key, self.value.as_deref().unwrap_or_default())
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, |value| value.len())
     }
 }
 
-fn weight(key: &str, value: &[u8]) -> usize {
-    1 + ((key.len() + value.len()) >> 10)
+/// What it costs to write values of so many bytes, about: one each, and one for each KiB
+/// of all of them.
+pub fn weight(bytes: impl Iterator<Item = usize>) -> usize {
+    let (count, bytes) = bytes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+    count + (bytes >> 10)
 }
 
 /// What a bucket holds.

@@ -19,7 +19,7 @@ use super::registry::Component;
 use super::staged::{Emit, Met, Staged};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::health::HealthStatus;
-use crate::model::values::ValueWrite;
+use crate::model::values::{ValueWrite, weight};
 
 /// One live instance.
 pub struct Body {
@@ -356,9 +356,7 @@ impl Answer {
         match self {
             // The bytes of values count twice: they are staged, and all of a turn's are
             // written in one transaction, for which others wait.
-            Self::Received(_, staged, values) => {
-                staged.said() + values.iter().map(ValueWrite::weight).sum::<usize>() as u64
-            }
+            Self::Received(_, staged, values) => staged.said() + weight(values.iter().map(ValueWrite::bytes)) as u64,
             _ => 0,
         }
     }

@@ -5,8 +5,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use guildhall::model::expression::{Language, evaluate};
-
 /// Time of the calling thread for one input, all of its expressions together.
 const TIME: Duration = Duration::from_secs(1);
 /// What an input may add to the heap, and to the most that the process has held.
@@ -55,13 +53,8 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static HEAP: Counted = Counted { now: AtomicUsize::new(0), most: AtomicUsize::new(0) };
 
-/// Has the evaluator compiled, whose memory is no input's.
+/// Counts the most memory held from here on (proc(5), clear_refs): what was set up before is no input's.
 pub fn begin() {
-    guildhall::sandbox::install_expressions();
-    for language in [Language::Jsonata, Language::Cel] {
-        evaluate(language, "1", "{}").expect("the evaluator is ready");
-    }
-    // The most memory held is counted from here on (proc(5), clear_refs).
     std::fs::write("/proc/self/clear_refs", "5").expect("the peak can be reset");
 }
 

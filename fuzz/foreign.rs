@@ -1,20 +1,22 @@
 //! Everything that reads foreign bytes, each as one function that must come back: no
 //! panic, no more than 100 ms, no more than 64 MiB. The targets of `cargo fuzz` call
-//! them, and so does a test with seeds (`host/tests/foreign.rs`).
+//! them, and so does a test with seeds (`model/tests/foreign.rs`). Expressions are only checked here;
+//! `fuzz_targets/expressions.rs` evaluates them in the sandbox.
 
-use guildhall::model::component::ComponentRef;
-use guildhall::model::expression::{self, Language};
-use guildhall::model::ids::MessageId;
-use guildhall::model::message::{Message, Priority};
-use guildhall::model::path::Path;
-use guildhall::model::read::document;
-use guildhall::model::read::spec::{SandboxCeilings, guild, rule, slip};
-use guildhall::model::request::Request;
-use guildhall::model::spec::UpdateFormat;
-use guildhall::model::state::{StateChange, changed, fetched};
-use guildhall::model::{configuration, format, json, payload};
-use guildhall::routing::hashid::hashid;
-use guildhall::ws::frame;
+use guildhall_model::component::ComponentRef;
+use guildhall_model::expression::Expressions;
+use guildhall_model::expression::native::NativeEvaluator;
+use guildhall_model::frame;
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::{Message, Priority};
+use guildhall_model::path::Path;
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SandboxCeilings, SpecContext, guild, rule, slip};
+use guildhall_model::request::Request;
+use guildhall_model::routing::hashid::hashid;
+use guildhall_model::spec::UpdateFormat;
+use guildhall_model::state::{StateChange, changed, fetched};
+use guildhall_model::{configuration, format, json, payload};
 use serde_json::{Map, Value};
 
 const CEILINGS: SandboxCeilings =
@@ -30,10 +32,14 @@ fn value(bytes: &[u8]) -> Option<Value> {
     json::parse(bytes).ok()
 }
 
+fn expressions() -> Expressions<'static> {
+    Expressions::unshared(&NativeEvaluator)
+}
+
 /// What clients write on sockets.
 pub fn frames(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(frame) = frame::read(text) {
+    if let Ok(frame) = frame::read(text, &expressions()) {
         let _ = frame.into_draft(&"u".into(), "U", 1);
     }
 }
@@ -42,37 +48,30 @@ pub fn frames(bytes: &[u8]) {
 pub fn specs(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let Ok(configured) = configuration::configured(whole, Map::new()) else { return };
-    if let Ok(spec) = document(&configured, &[], guild(&CEILINGS)) {
+    let expressions = expressions();
+    let context = SpecContext { ceilings: &CEILINGS, expressions: &expressions, random: || 0 };
+    if let Ok(spec) = document(&configured, &[], guild(context)) {
         let again = serde_json::to_value(&spec).expect("a spec is JSON");
-        assert!(document(&again, &[], guild(&CEILINGS)).is_ok(), "a spec that was read is not read again: {again}");
+        assert!(document(&again, &[], guild(context)).is_ok(), "a spec that was read is not read again: {again}");
     }
 }
 
 /// Slips, and rules as such.
 pub fn slips(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
-    let _ = document(&whole, &[], slip);
-    if let Ok(rule) = document(&whole, &[], rule) {
+    let _ = document(&whole, &[], slip(&expressions()));
+    if let Ok(rule) = document(&whole, &[], rule(&expressions())) {
         assert_eq!(hashid(&rule).len(), 64);
-    }
-}
-
-/// An expression and what it is applied to, with a zero byte between them.
-pub fn expressions(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let (source, input) = text.split_once('\0').unwrap_or((text, "{\"a\": [1, \"x\", null]}"));
-    for language in [Language::Jsonata, Language::Cel] {
-        if expression::check(language, source).is_ok() {
-            let _ = expression::evaluate(language, source, input);
-        }
     }
 }
 
 /// A path, a patch and a state.
 pub fn patches(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
+    let expressions = expressions();
+    let context = SpecContext { ceilings: &CEILINGS, expressions: &expressions, random: || 0 };
     for name in [format::STATE_UPDATE_REQUEST, format::STATE_FETCH_REQUEST] {
-        let _ = Request::read(name, &whole, &CEILINGS);
+        let _ = Request::read(name, &whole, context);
     }
     let path = whole["path"].as_str().map(str::to_owned);
     for format in [UpdateFormat::JsonPatch, UpdateFormat::MergePatch] {

@@ -1,7 +1,7 @@
 //! Builds the agents of `agents/` into components and embeds them, so that a fresh host has something to run.
 //!
 //! `OUT_DIR/components.rs` gets `pub const BUILT_IN: &[(&str, &[u8])]`: the folder's name and the component's bytes, by
-//! name. `OUT_DIR/expressions.rs` gets `pub const EVALUATOR: &[u8]`: what evaluates expressions.
+//! name.
 
 #[path = "../agents/build_components.rs"]
 mod build_components;
@@ -12,17 +12,13 @@ use std::{fs, io};
 
 fn main() -> io::Result<()> {
     let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
-    for watched in ["agents", "expressions", "sdk", "wit", "host/migrations", "Cargo.toml", "Cargo.lock"] {
+    for watched in ["agents", "sdk", "wit", "host/migrations", "Cargo.toml", "Cargo.lock"] {
         watch(&workspace.join(watched));
     }
     let names = agents(&workspace.join("agents"))?;
-    let mut packages: Vec<_> = names.iter().map(|name| format!("guildhall-agent-{name}")).collect();
-    packages.push("guildhall-expressions".to_owned());
-    let mut components = build(&workspace, &packages);
-    let expressions = components.pop().expect("one component a package");
+    let packages: Vec<_> = names.iter().map(|name| format!("guildhall-agent-{name}")).collect();
+    let components = build(&workspace, &packages);
     let out = PathBuf::from(variable("OUT_DIR"));
-    let evaluator = format!("pub const EVALUATOR: &[u8] = include_bytes!({expressions:?});\n");
-    fs::write(out.join("expressions.rs"), evaluator)?;
     fs::write(out.join("components.rs"), source(&names, &components))
 }
 

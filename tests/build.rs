@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 fn main() {
     let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    for watched in ["guests", "../sdk", "../wit", "../host/wit", "../agents/build_components.rs", "../Cargo.toml"] {
+    for watched in ["guests", "../sdk", "../wit", "../sandbox/wit", "../agents/build_components.rs", "../Cargo.toml"] {
         watch(&tests.join(watched));
     }
     let guests = build(&tests.join("guests"), &["hostile", "reaching"].map(|name| format!("guildhall-guest-{name}")));

@@ -1,10 +1,11 @@
 //! Evaluates JSONata and CEL. A component that the host runs in its sandbox, since an expression can ask for any time and
 //! any memory: there both are bounded, and what breaks is thrown away.
 
+#[cfg(target_family = "wasm")]
+mod allocator;
 mod cel;
 mod jsonata;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,7 +21,8 @@ mod bindings {
     export!(Evaluator);
 }
 
-use bindings::{Fault, Guest, Language};
+use bindings::Guest;
+pub use bindings::{Fault, Language};
 
 /// The most that an expression gives, in bytes of JSON, about.
 const MAX_RESULT_BYTES: usize = 1 << 20;
@@ -95,55 +97,38 @@ const STACK_BYTES: usize = 4 << 20;
 /// the library for JSONata takes a new stack of 8 MiB at every step.
 fn on_a_stack<T>(call: impl FnOnce() -> T) -> T {
     // What breaks is thrown away with the instance; nobody reads what it prints.
+    #[cfg(target_family = "wasm")]
     std::panic::set_hook(Box::new(|_| ()));
     stacker::grow(STACK_BYTES, call)
 }
 
-/// Ends the instance where there is no memory: the allocator of the standard library
-/// would write about it first, and there is nobody to write to.
-struct OrEnd;
-
-#[expect(unsafe_code, reason = "an allocator is unsafe; this one hands on what it is given")]
-// Safe: each call goes to the system's allocator as it is.
-unsafe impl GlobalAlloc for OrEnd {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        or_end(unsafe { System.alloc(layout) })
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        or_end(unsafe { System.alloc_zeroed(layout) })
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        or_end(unsafe { System.realloc(at, layout, size) })
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
+/// Checks an expression in its own language.
+///
+/// # Errors
+/// [`Fault::Invalid`], with words for the author.
+pub fn check(language: Language, source: &str) -> Result<(), Fault> {
+    on_a_stack(|| compiled(language, source).map(drop))
 }
 
-fn or_end(memory: *mut u8) -> *mut u8 {
-    if memory.is_null() {
-        std::process::abort();
-    }
-    memory
+/// Evaluates an expression on a JSON object, given and returned as text. `None`: the expression gives nothing.
+///
+/// # Errors
+/// Any [`Fault`].
+pub fn evaluate(language: Language, source: &str, input: &str) -> Result<Option<String>, Fault> {
+    on_a_stack(|| {
+        let program = compiled(language, source)?;
+        Ok(result_of(&program, input)?.map(|value| value.to_string()))
+    })
 }
-
-#[global_allocator]
-static ALLOCATOR: OrEnd = OrEnd;
 
 struct Evaluator;
 
 impl Guest for Evaluator {
     fn check(language: Language, source: String) -> Result<(), Fault> {
-        on_a_stack(|| compiled(language, &source).map(drop))
+        check(language, &source)
     }
 
     fn evaluate(language: Language, source: String, input: String) -> Result<Option<String>, Fault> {
-        on_a_stack(|| {
-            let program = compiled(language, &source)?;
-            Ok(result_of(&program, &input)?.map(|value| value.to_string()))
-        })
+        evaluate(language, &source, &input)
     }
 }

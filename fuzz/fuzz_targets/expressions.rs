@@ -2,7 +2,29 @@
 
 #[path = "../bounded.rs"]
 mod bounded;
-#[path = "../foreign.rs"]
-mod foreign;
 
-libfuzzer_sys::fuzz_target!(init: bounded::begin(), |bytes: &[u8]| bounded::run(foreign::expressions, bytes));
+use std::sync::{Arc, LazyLock};
+
+use guildhall_model::expression::{Evaluate, Expressions, Language};
+
+static EVALUATOR: LazyLock<Arc<dyn Evaluate>> =
+    LazyLock::new(|| guildhall_sandbox::evaluator().expect("the evaluator starts"));
+
+/// An expression and its input, with a zero byte between them, in both languages.
+fn expressions(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (source, input) = text.split_once('\0').unwrap_or((text, "{\"a\": [1, \"x\", null]}"));
+    let expressions = Expressions::unshared(&**EVALUATOR);
+    for language in [Language::Jsonata, Language::Cel] {
+        if expressions.check(language, source).is_ok() {
+            let _ = expressions.evaluate(language, source, input);
+        }
+    }
+}
+
+fn begin() {
+    EVALUATOR.prepare();
+    bounded::begin();
+}
+
+libfuzzer_sys::fuzz_target!(init: begin(), |bytes: &[u8]| bounded::run(expressions, bytes));

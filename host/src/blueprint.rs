@@ -8,10 +8,12 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::model::configuration::configured;
-use crate::model::read::document;
-use crate::model::read::spec::{duplicate_agent, guild, unsupported};
-use crate::{sandbox, yaml};
+use crate::yaml;
+use guildhall_model::configuration::configured;
+use guildhall_model::expression::{Evaluate, Expressions};
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SpecContext, duplicate_agent, guild, unsupported};
+use guildhall_sandbox as sandbox;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -36,16 +38,16 @@ impl Command {
     /// # Errors
     /// With every mistake of the file, a line each.
     pub fn run(self) -> anyhow::Result<()> {
-        sandbox::install_expressions();
+        let evaluator = sandbox::evaluator()?;
         let (file, text) = match self {
             Self::Check { file } => {
-                check(&yaml::load(&file)?)?;
+                check(&yaml::load(&file)?, &*evaluator)?;
                 let text = format!("{}: no mistakes", file.display());
                 (file, text)
             }
             Self::Print { file, org } => {
                 let whole = yaml::load(&file)?;
-                check(&whole)?;
+                check(&whole, &*evaluator)?;
                 let whole = match org {
                     Some(org) => json!({"spec": whole, "org_id": org}),
                     None => whole,
@@ -60,14 +62,16 @@ impl Command {
 
 /// Checks a guild's spec, or that of a blueprint. Classes and components are a host's
 /// to judge, and so are ceilings that its operator has set.
-fn check(whole: &Value) -> anyhow::Result<()> {
+fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     let (spec, root) = match whole.get("spec") {
         Some(spec) => (spec, &["spec"][..]),
         None => (whole, &[][..]),
     };
     let configured = configured(spec.clone(), Map::new())?;
     let ceilings = Config::default().ceilings.ceilings();
-    let read = document(&configured, root, guild(&ceilings)).map_err(|mistakes| {
+    let expressions = Expressions::unshared(evaluator);
+    let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
+    let read = document(&configured, root, guild(context)).map_err(|mistakes| {
         let lines: Vec<String> =
             mistakes.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
         anyhow::Error::msg(lines.join("\n"))
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_blueprint_in_yaml_is_checked_with_its_configuration() {
-        sandbox::install_expressions();
+        let evaluator = sandbox::evaluator().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("transform.jsonata", "{'text': payload.text & '!'}\n");
@@ -100,19 +104,26 @@ mod tests {
         );
         let whole = yaml::load(&folder.path().join("main.yaml")).unwrap();
         assert_eq!(whole["spec"]["agents"][0]["name"], "{{who}}");
-        check(&whole).unwrap();
+        check(&whole, &*evaluator).unwrap();
         write("transform.jsonata", "{'text': (\n");
-        let broken = check(&yaml::load(&folder.path().join("main.yaml")).unwrap()).unwrap_err().to_string();
+        let broken =
+            check(&yaml::load(&folder.path().join("main.yaml")).unwrap(), &*evaluator).unwrap_err().to_string();
         assert!(broken.starts_with("spec.routes.steps.0.transformer: "), "{broken}");
+    }
+
+    /// Checks a spec that has no expressions.
+    fn check_without(whole: &Value) -> anyhow::Result<()> {
+        check(whole, &*sandbox::evaluator().unwrap())
     }
 
     #[test]
     fn every_mistake_has_a_line_with_its_path() {
-        let error =
-            check(&json!({"name": "", "agents": [{"name": "A", "class_name": "a.B"}]})).unwrap_err().to_string();
+        let error = check_without(&json!({"name": "", "agents": [{"name": "A", "class_name": "a.B"}]}))
+            .unwrap_err()
+            .to_string();
         let paths: Vec<&str> = error.lines().map(|line| line.split(':').next().unwrap()).collect();
         assert_eq!(paths, ["name", "description", "agents.0.description"]);
         let twins = json!({"id": "a", "name": "A", "description": "d", "class_name": "a.B"});
-        assert!(check(&json!({"name": "G", "description": "d", "agents": [twins, twins]})).is_err());
+        assert!(check_without(&json!({"name": "G", "description": "d", "agents": [twins, twins]})).is_err());
     }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::model::format;
+use guildhall_model::format;
 
 /// How long what was asked last may be without an answer when the input has ended.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);

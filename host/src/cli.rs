@@ -14,10 +14,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 use crate::journal::Durability;
-use crate::model::dialect::Dialect;
-use crate::sandbox::CompileBudget;
 use crate::server::Server;
-use crate::{blueprint, chat, component, heap};
+use crate::{blueprint, chat, component};
+use guildhall_model::dialect::Dialect;
+use guildhall_sandbox::CompileBudget;
+use guildhall_sandbox::allocator;
 
 /// Hosts agents that were compiled to WebAssembly components.
 #[derive(Debug, Parser)]
@@ -91,7 +92,7 @@ enum Guild {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = match Cli::parse().command {
-        Command::Compile(budget) => return crate::sandbox::compile(budget),
+        Command::Compile(budget) => return guildhall_sandbox::compile(budget),
         command => command,
     };
     let filter = EnvFilter::try_from_env("GUILDHALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -108,7 +109,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.spawn(heap::give_back());
+    runtime.spawn(allocator::give_back());
     let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),
@@ -148,7 +149,7 @@ impl Serve {
         let mut stopped = StopSignal::new()?;
         let server = Server::start(config).await?;
         let demo = if self.demo { Some(server.demo().await?) } else { None };
-        say(&welcome(server.addr, demo.as_ref().map(crate::model::ids::GuildId::as_str)));
+        say(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
         stopped.recv().await;
         tracing::info!("going down; a second signal ends at once");
         tokio::select! {

@@ -12,14 +12,14 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::model::clock::Clock;
-use crate::model::payload;
-use crate::model::read::document;
-use crate::model::read::spec::sandbox as sandbox_spec;
-use crate::model::spec::SandboxSpec;
-use crate::model::values::Values;
 use crate::oci::{self, Place};
-use crate::sandbox::{
+use guildhall_model::clock::Clock;
+use guildhall_model::payload;
+use guildhall_model::read::document;
+use guildhall_model::read::spec::sandbox as sandbox_spec;
+use guildhall_model::spec::SandboxSpec;
+use guildhall_model::values::Values;
+use guildhall_sandbox::{
     Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
     MemoryBudget, Outline, Policy, Progress, Refusal, Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, Turn,
     TurnEnd, digest_of, grants,

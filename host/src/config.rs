@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use crate::api::HOSTS_SETTING;
 use crate::journal::{Durability, Limits as JournalLimits, Retention};
-use crate::model::dialect::Dialect;
-use crate::model::origin::{Origin, is_host};
 use crate::oci::{self, Registries};
-use crate::sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
+use guildhall_model::dialect::Dialect;
+use guildhall_model::origin::{Origin, is_host};
+use guildhall_sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
 
 /// The configuration of one host.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Default for Config {
             body_bytes: 4 << 20,
             bodies_bytes: 256 << 20,
             file_bytes: 64 << 20,
-            max_agents: crate::sandbox::DEFAULT_MAX_AGENTS,
+            max_agents: guildhall_sandbox::DEFAULT_MAX_AGENTS,
             idle_unload_s: 600,
             ceilings: SandboxLimits::allowed(),
             policy: Policy::default(),

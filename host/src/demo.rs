@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::guild::Guilds;
-use crate::model::ids::GuildId;
-use crate::model::status::GuildStatus;
 use crate::store::Store;
+use guildhall_model::ids::GuildId;
+use guildhall_model::status::GuildStatus;
 
 const GUILD: &str = "demo";
 const USER: &str = "demo_user";

@@ -10,15 +10,12 @@ pub mod config;
 mod demo;
 pub mod files;
 pub mod guild;
-mod heap;
 pub mod journal;
 pub mod metrics;
-pub mod model;
 pub mod oci;
 #[cfg(test)]
 mod order;
-pub mod routing;
-pub mod sandbox;
+mod random;
 pub mod server;
 pub mod store;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use oci_client::{Client, Reference};
 use serde_json::json;
 use tokio::io::AsyncWrite;
 
-use crate::model::clock::rfc3339_ms;
+use guildhall_model::clock::rfc3339_ms;
 
 /// Who asks: nobody in particular, or a user with a password.
 pub use oci_client::secrets::RegistryAuth as Auth;

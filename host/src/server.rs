@@ -18,11 +18,11 @@ use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
-use crate::model::clock::Clock;
 use crate::oci::provide_tls;
-use crate::sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 use crate::store::Store;
 use crate::ws::{self, WsState};
+use guildhall_model::clock::Clock;
+use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
 /// The components that are part of this program: name and bytes.
 pub(crate) mod built_in {
@@ -119,6 +119,7 @@ impl Server {
             config.dialect,
             config.frame_bytes,
             config.cors_origin.clone(),
+            components.sandbox().evaluator(),
         );
         let api = api::router(
             ApiState {
@@ -127,6 +128,7 @@ impl Server {
                 files: files.clone(),
                 clock,
                 ceilings: config.ceilings.ceilings(),
+                evaluator: components.sandbox().evaluator(),
                 limits: ApiLimits {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
@@ -156,7 +158,7 @@ impl Server {
     ///
     /// # Errors
     /// With what the API answered.
-    pub async fn demo(&self) -> anyhow::Result<crate::model::ids::GuildId> {
+    pub async fn demo(&self) -> anyhow::Result<guildhall_model::ids::GuildId> {
         demo::set_up(&self.api, &self.store, &self.guilds).await
     }
 
@@ -223,7 +225,7 @@ fn this_program() -> std::io::Result<PathBuf> {
 /// One of them is broken.
 pub async fn prepare_built_in(
     components: &Components,
-) -> anyhow::Result<Vec<(&'static str, Arc<crate::sandbox::Component>)>> {
+) -> anyhow::Result<Vec<(&'static str, Arc<guildhall_sandbox::Component>)>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.add((*bytes).into()).await;

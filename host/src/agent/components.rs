@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::model::ids::{Digest, random_id};
-use crate::sandbox::{Component, Refusal, Sandbox, digest_of};
+use crate::random::random_id;
+use guildhall_model::ids::Digest;
+use guildhall_sandbox::{Component, Refusal, Sandbox, digest_of};
 
 /// A cheap handle on the components of this host.
 #[derive(Clone)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::fault::Fault;
-use crate::model::ids::MessageId;
-use crate::sandbox::Component;
+use guildhall_model::fault::Fault;
+use guildhall_model::ids::MessageId;
+use guildhall_sandbox::Component;
 
 use super::logs::LogReader;
 use super::pulse::Pulse;

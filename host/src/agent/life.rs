@@ -12,10 +12,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::journal::Snapshot;
-use crate::model::event;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::health::HealthStatus;
-use crate::sandbox::{Body, Component, LogLevel, StartFault, StopReason};
+use guildhall_model::event;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::health::HealthStatus;
+use guildhall_sandbox::{Body, Component, LogLevel, StartFault, StopReason};
 
 use super::budget::RestartBudget;
 use super::handle::SwapAnswer;

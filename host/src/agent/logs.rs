@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::model::clock::{Clock, rfc3339_ms};
-use crate::sandbox::LogLevel;
+use guildhall_model::clock::{Clock, rfc3339_ms};
+use guildhall_sandbox::LogLevel;
 
 /// Lines and bytes that are kept of one agent.
 const MAX_LINES: usize = 500;

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::health::HealthStatus;
-use crate::model::ids::MessageId;
-use crate::model::status::AgentStatus;
-use crate::sandbox::Canceller;
+use guildhall_model::health::HealthStatus;
+use guildhall_model::ids::MessageId;
+use guildhall_model::status::AgentStatus;
+use guildhall_sandbox::Canceller;
 
 /// How an agent is, as far as its runner knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::journal::Tries;
-use crate::model::fault::{Fault, FaultKind};
-use crate::sandbox::Failure;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_sandbox::Failure;
 
 /// A message that breaks its agent this often is given up.
 const FATAL_TRIES: u32 = 3;

@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Consumer, Delivery, GuildLog, Receipt};
 use crate::metrics::{ClassMetrics, Metrics};
-use crate::model::clock::Clock;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::health::HealthStatus;
-use crate::model::ids::{AgentId, Digest};
-use crate::model::message::Message;
-use crate::model::spec::AgentSpec;
-use crate::routing::{GuildView, Speaker, WIRING_CLASS, handler_of};
-use crate::sandbox::{Body, Component, Limits, MemoryBudget, Sandbox, StopReason};
+use guildhall_model::clock::Clock;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::health::HealthStatus;
+use guildhall_model::ids::{AgentId, Digest};
+use guildhall_model::message::Message;
+use guildhall_model::routing::{GuildView, Speaker, WIRING_CLASS, handler_of};
+use guildhall_model::spec::AgentSpec;
+use guildhall_sandbox::{Body, Component, Limits, MemoryBudget, Sandbox, StopReason};
 
 use super::budget::RestartBudget;
 use super::handle::{Command, Handle, SwapAnswer};

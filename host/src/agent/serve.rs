@@ -9,12 +9,12 @@ use tracing::Instrument;
 
 use crate::journal::{Delivery, GuildLog, Turn};
 use crate::metrics::Outcome;
-use crate::model::expression::together;
-use crate::model::fault::{Fault, FaultKind, note_met};
-use crate::model::message::Message;
-use crate::model::{event, topic};
-use crate::routing::{States, Trial, dead_letter, error_message, last_words};
-use crate::sandbox::{Limit, LogLevel, Met, TurnEnd, Usage};
+use guildhall_model::expression::{Expressions, MAX_TOTAL};
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::message::Message;
+use guildhall_model::routing::{Scope, Trial, dead_letter, error_message, last_words};
+use guildhall_model::{event, topic};
+use guildhall_sandbox::{Limit, LogLevel, Met, TurnEnd, Usage};
 
 use super::life::Started;
 use super::retry::{self, Verdict};
@@ -53,7 +53,7 @@ impl Runner {
         let Some(pause) = self.pace.charge(said, per_s, Instant::now().into_std()) else { return };
         self.rest_for(pause);
         let setting = Limit::EmitRate.row().setting;
-        note_met(setting);
+        Limit::EmitRate.count();
         if !std::mem::replace(&mut self.is_slowed, true) {
             let words = format!(
                 "it says much at once and pauses in between: {per_s} messages, values and KiB a second are taken \
@@ -68,17 +68,23 @@ impl Runner {
     fn is_for(&self, delivery: &Delivery) -> bool {
         let spec = &self.agent.spec;
         if spec.predicates.is_empty() {
-            return turn::is_for(delivery, spec, &self.speaker, States::default());
+            let none = Expressions::none();
+            return turn::is_for(delivery, spec, &self.speaker, Scope::without_states(&none));
         }
         let (agent, guild) = turn::owners(&spec.id);
         let (agent, guild) = (self.agent.log.state(&agent), self.agent.log.state(&guild));
-        self.told(|| turn::is_for(delivery, spec, &self.speaker, States { agent: &agent, guild: &guild }))
+        self.with_expressions(|expressions| {
+            let scope = Scope { expressions, agent_state: &agent, guild_state: &guild };
+            turn::is_for(delivery, spec, &self.speaker, scope)
+        })
     }
 
-    /// Evaluates expressions together, and writes what failed into the agent's log.
-    fn told<T>(&self, work: impl FnOnce() -> T) -> T {
-        let (done, failed) = together(work);
-        for words in failed {
+    /// Does work whose expressions share [`MAX_TOTAL`], and writes what failed into the agent's log.
+    fn with_expressions<T>(&self, work: impl FnOnce(&Expressions<'_>) -> T) -> T {
+        let evaluator = self.agent.sandbox.evaluator();
+        let expressions = Expressions::sharing(&*evaluator, MAX_TOTAL);
+        let done = work(&expressions);
+        for words in expressions.into_failures() {
             self.note(LogLevel::Warn, &format!("an expression of a rule or predicate failed: {words}"));
         }
         done
@@ -144,14 +150,18 @@ impl Runner {
             TurnEnd::Done { emits, agent_patches, guild_patches, values } => {
                 let view = self.agent.view.borrow().clone();
                 let patches = [(agent_state, agent_patches), (guild_state, guild_patches)];
-                let states = States { agent: &states.0, guild: &states.1 };
-                match self.told(|| turn::commit_of(emits, patches, &delivery, &self.speaker, &view, states)) {
+                let committed = self.with_expressions(|expressions| {
+                    let scope = Scope { expressions, agent_state: &states.0, guild_state: &states.1 };
+                    turn::commit_of(emits, patches, &delivery, &self.speaker, &view, scope)
+                });
+                match committed {
                     Ok(turn) => {
                         let routed: usize = turn.emits.iter().map(Message::weight).sum();
                         self.pay(done.usage.said.max(routed as u64));
                         self.finish_with(&delivery, Turn { values, ..turn });
                     }
                     Err(fault) => {
+                        Limit::count_fault(&fault);
                         self.pay(done.usage.said);
                         self.give_up(&delivery, &fault);
                     }
@@ -278,7 +288,10 @@ impl Runner {
         }
         let trial = Trial { attempt: delivery.attempt(), is_last: true };
         let view = self.agent.view.borrow().clone();
-        let said = self.told(|| last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial));
+        let said = self.with_expressions(|expressions| {
+            let scope = Scope::without_states(expressions);
+            last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial, scope)
+        });
         let mut emits = said.messages;
         let guild = self.agent.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &self.speaker, trial));

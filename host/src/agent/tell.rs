@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use serde_json::{Value, json};
 
 use crate::journal::Delivery;
-use crate::model::fault::Fault;
-use crate::model::message::{Message, Topics};
-use crate::model::{event, topic};
-use crate::routing::Speaker;
-use crate::sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
+use guildhall_model::fault::Fault;
+use guildhall_model::message::{Message, Topics};
+use guildhall_model::routing::Speaker;
+use guildhall_model::{event, topic};
+use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
 
 use super::logs::{LogWriter, Source};
 use super::pulse::Sign;

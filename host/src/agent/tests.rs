@@ -18,17 +18,18 @@ use super::runner::{Agent, Find, Flow, Life, Rest, Runner};
 use super::*;
 use crate::journal::{Delivery, Durability, GuildLog, Journal, Limits as JournalLimits, Retention, Tries};
 use crate::metrics::Metrics;
-use crate::model::clock::Clock;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::health::HealthStatus;
-use crate::model::ids::{GuildId, MessageId};
-use crate::model::message::{AgentTag, Message, Topics, raw_json};
-use crate::model::read::document;
-use crate::model::read::spec::agent;
-use crate::model::spec::RoutingSlip;
-use crate::model::topic;
-use crate::routing::{GuildView, subscriptions};
-use crate::sandbox::{Component, Limits, MemoryBudget, Sandbox, SandboxConfig, digest_of};
+use guildhall_model::clock::Clock;
+use guildhall_model::expression::Expressions;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::health::HealthStatus;
+use guildhall_model::ids::{GuildId, MessageId};
+use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SpecContext, agent};
+use guildhall_model::routing::{GuildView, subscriptions};
+use guildhall_model::spec::RoutingSlip;
+use guildhall_model::topic;
+use guildhall_sandbox::{Component, Limits, MemoryBudget, Sandbox, SandboxConfig, digest_of};
 
 struct Bench {
     sandbox: Sandbox,
@@ -93,7 +94,9 @@ impl Bench {
     async fn agent(&self, find: Find) -> Agent {
         let spec = json!({"id": "a", "name": "A", "description": "d", "class_name": "c.C", "additional_topics": ["t"]});
         let ceilings = Limits::default().ceilings();
-        let spec = document(&spec, &[], |value, mistakes| agent(value, mistakes, &ceilings)).unwrap();
+        let expressions = Expressions::none();
+        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
+        let spec = document(&spec, &[], |value, mistakes| agent(value, mistakes, context)).unwrap();
         let view = GuildView {
             id: GuildId::from("g"),
             name: "G".to_owned(),

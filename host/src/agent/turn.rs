@@ -6,15 +6,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::journal::{Delivery, Turn};
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::ids::{AgentId, MessageId};
-use crate::model::message::{Message, Topics, raw_json};
-use crate::model::spec::AgentSpec;
-use crate::model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
-use crate::model::{dialect, format, topic};
-use crate::routing;
-use crate::routing::{GuildView, Said, Speaker, States, TurnRouter};
-use crate::sandbox::{self, Emit, GuestMessage, GuestTag};
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::ids::{AgentId, MessageId};
+use guildhall_model::message::{Message, Topics, raw_json};
+use guildhall_model::routing;
+use guildhall_model::routing::{GuildView, Said, Scope, Speaker, TurnRouter};
+use guildhall_model::spec::AgentSpec;
+use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
+use guildhall_model::{dialect, format, topic};
+use guildhall_sandbox as sandbox;
+use guildhall_sandbox::{Emit, GuestMessage, GuestTag};
 
 /// What the sandbox is given for a delivery.
 pub fn for_guest(
@@ -24,7 +25,7 @@ pub fn for_guest(
     guild_state: Arc<str>,
 ) -> sandbox::Delivery {
     let message = &delivery.message;
-    let tag = |tag: &crate::model::message::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
+    let tag = |tag: &guildhall_model::message::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
     sandbox::Delivery {
         message: GuestMessage {
             id: message.id.get(),
@@ -34,7 +35,7 @@ pub fn for_guest(
             topic: delivery.topic.clone(),
             recipients: message.recipients.iter().map(tag).collect(),
             thread: message.full_thread().iter().rev().take(MAX_THREAD).rev().map(|id| id.get()).collect(),
-            in_response_to: message.in_response_to.map(crate::model::ids::MessageId::get),
+            in_response_to: message.in_response_to.map(guildhall_model::ids::MessageId::get),
             conversation_id: message.conversation_id.as_ref().map(|value| match value {
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),
@@ -110,9 +111,9 @@ pub fn commit_of(
     delivery: &Delivery,
     speaker: &Speaker,
     guild: &GuildView,
-    states: States<'_>,
+    scope: Scope<'_>,
 ) -> Result<Turn, Fault> {
-    let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild).with_states(states);
+    let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
     let mut turn = Turn { announces: is_told(delivery, guild), ..Turn::default() };
     for emit in emits {
         let said = Said {
@@ -132,7 +133,7 @@ pub fn commit_of(
             return Err(Fault::new(FaultKind::Denied, text));
         }
         for (owner, change) in spoken.changes {
-            match tried(&owner, &change, states) {
+            match tried(&owner, &change, scope) {
                 Ok(()) => turn.changes.push((owner, change)),
                 Err(error) => turn.emits.push(state_error(&error, &owner, &change, delivery, speaker, guild)),
             }
@@ -146,7 +147,7 @@ pub fn commit_of(
             turn.changes.push((owner.clone(), StateChange::merge(patch)));
         }
     }
-    refuse_large(&turn.changes, states)?;
+    refuse_large(&turn.changes, scope)?;
     Ok(turn)
 }
 
@@ -157,11 +158,11 @@ pub fn is_told(delivery: &Delivery, guild: &GuildView) -> bool {
 }
 
 /// Refuses a turn after which a state, as the turn saw it, would be too large or deep.
-fn refuse_large(changes: &[(StateOwner, StateChange)], states: States<'_>) -> Result<(), Fault> {
+fn refuse_large(changes: &[(StateOwner, StateChange)], scope: Scope<'_>) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
-    for (is_guilds, text) in [(true, states.guild), (false, states.agent)] {
+    for (is_guilds, text) in [(true, scope.guild_state), (false, scope.agent_state)] {
         let mut state = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
         let of_it = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
         for (_, change) in of_it {
@@ -183,10 +184,10 @@ fn refuse_large(changes: &[(StateOwner, StateChange)], states: States<'_>) -> Re
 }
 
 /// Tries a change of a rule on the state as the turn saw it.
-fn tried(owner: &StateOwner, change: &StateChange, states: States<'_>) -> Result<(), String> {
+fn tried(owner: &StateOwner, change: &StateChange, scope: Scope<'_>) -> Result<(), String> {
     let text = match owner {
-        StateOwner::Guild => states.guild,
-        StateOwner::Agent(_) => states.agent,
+        StateOwner::Guild => scope.guild_state,
+        StateOwner::Agent(_) => scope.agent_state,
     };
     let state = serde_json::from_str(text).map_err(|error| error.to_string())?;
     changed(&state, 0, change).map(drop).map_err(|error| error.to_string())
@@ -224,7 +225,7 @@ fn state_error(
 
 /// Whether this agent is to act on a message at all: it is tagged if it must be, and
 /// the predicate of its handler holds. A predicate that fails does not hold.
-pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, states: States<'_>) -> bool {
+pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, scope: Scope<'_>) -> bool {
     let message = &delivery.message;
     if agent.act_only_when_tagged && !message.is_tagged_for(&speaker.tag) {
         return false;
@@ -232,7 +233,7 @@ pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, states:
     agent
         .predicates
         .get(speaker.method)
-        .is_none_or(|predicate| routing::holds(predicate, message, &delivery.topic, states))
+        .is_none_or(|predicate| routing::holds(predicate, message, &delivery.topic, scope))
 }
 
 /// The fault of a message whose time to live is over: nobody is served with it.
@@ -256,7 +257,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::message::AgentTag;
+    use guildhall_model::expression::Expressions;
+    use guildhall_model::message::AgentTag;
 
     fn message(id: u64) -> Message {
         let topics = Topics::One("t".into());
@@ -281,13 +283,14 @@ mod tests {
     fn a_state_that_would_be_too_large_is_refused_with_its_size() {
         let full = json!({"a": "x".repeat(MAX_STATE_BYTES - 100)}).to_string();
         let change = |text: &str| (StateOwner::Guild, StateChange::merge(json!({"b": text})));
-        let states = States { guild: &full, agent: "{}" };
-        assert!(refuse_large(&[change("y")], states).is_ok());
+        let expressions = Expressions::none();
+        let scope = Scope { guild_state: &full, ..Scope::without_states(&expressions) };
+        assert!(refuse_large(&[change("y")], scope).is_ok());
         let long = "y".repeat(200);
-        let fault = refuse_large(&[change(&long)], states).unwrap_err();
+        let fault = refuse_large(&[change(&long)], scope).unwrap_err();
         assert_eq!((fault.kind, fault.limit), (FaultKind::StateTooLarge, Some(1 << 20)));
         assert!(fault.value > fault.limit, "{fault}");
-        assert!(refuse_large(&[change(&long), change("y")], states).is_ok(), "what is left counts");
+        assert!(refuse_large(&[change(&long), change("y")], scope).is_ok(), "what is left counts");
     }
 
     #[test]

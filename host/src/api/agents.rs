@@ -17,9 +17,9 @@ use super::query::Params;
 use super::spec::component;
 use super::{ApiState, Route};
 use crate::guild::{Line, LogLevel};
-use crate::model::component::ComponentRef;
-use crate::model::ids::{AgentId, GuildId};
-use crate::model::read::{flag, object, one_of, whole};
+use guildhall_model::component::ComponentRef;
+use guildhall_model::ids::{AgentId, GuildId};
+use guildhall_model::read::{flag, object, one_of, whole};
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -12,10 +12,11 @@ use super::error::ApiError;
 use super::query::Params;
 use super::spec::Created;
 use super::{ApiState, Route};
-use crate::model::catalog::Board;
-use crate::model::clock::naive_utc;
-use crate::model::ids::{BoardId, GuildId, UserId};
-use crate::model::read::{object, text};
+use crate::random::random_id;
+use guildhall_model::catalog::Board;
+use guildhall_model::clock::naive_utc;
+use guildhall_model::ids::{BoardId, GuildId, UserId};
+use guildhall_model::read::{object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -52,7 +53,7 @@ impl From<Board> for Shown {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let board = body.read(Board::read(api.clock.now_ms()))?;
+    let board = body.read(Board::read(random_id().into(), api.clock.now_ms()))?;
     api.store.insert_board(&board).await?;
     Ok(Created::plain(board.id.into_string()))
 }

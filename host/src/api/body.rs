@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiState;
 use super::error::ApiError;
-use crate::model::json::{self, JsonError};
-use crate::model::read::{FieldError, Mistakes, Step, document};
+use guildhall_model::json::{self, JsonError};
+use guildhall_model::read::{FieldError, Mistakes, Step, document};
 
 /// How long a client may take to send a body.
 const BODY_WITHIN: Duration = Duration::from_secs(300);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::query::Params;
 use super::{ApiState, Route};
-use crate::model::ids::{GuildId, MessageId};
-use crate::model::read::whole;
+use guildhall_model::ids::{GuildId, MessageId};
+use guildhall_model::read::whole;
 
 pub fn routes() -> Vec<Route> {
     vec![

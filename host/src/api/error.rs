@@ -18,12 +18,12 @@ use axum::response::{IntoResponse, Response};
 use super::TRACEPARENT;
 use crate::files::{BadName, FilesError};
 use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
-use crate::model::configuration::ConfigurationError;
-use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
-use crate::model::read::FieldError;
-use crate::model::refusal::Refusal;
-use crate::model::template::TemplateError;
 use crate::store::StoreError;
+use guildhall_model::configuration::ConfigurationError;
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::read::FieldError;
+use guildhall_model::refusal::Refusal;
+use guildhall_model::template::TemplateError;
 
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]

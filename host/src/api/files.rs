@@ -17,10 +17,10 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use super::{ApiState, Route};
 use crate::files::{About, Entry, FileName, FilesError, Folder};
-use crate::model::clock::naive_utc;
-use crate::model::ids::{AgentId, GuildId};
-use crate::model::read::{document, flag};
 use form::UploadForm;
+use guildhall_model::clock::naive_utc;
+use guildhall_model::ids::{AgentId, GuildId};
+use guildhall_model::read::{document, flag};
 use range::{Wanted, wanted};
 
 pub fn routes() -> Vec<Route> {

@@ -19,14 +19,15 @@ use super::error::ApiError;
 use super::spec::{self, Created};
 use super::{ApiState, Route};
 use crate::guild::Launch;
-use crate::model::clock::naive_utc;
-use crate::model::configuration::configured;
-use crate::model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
-use crate::model::read::spec::{check_messaging, guild};
-use crate::model::read::{FieldError, Step, object, text};
-use crate::model::spec::{AgentSpec, GuildSpec, RoutingSlip};
-use crate::model::status::{AgentStatus, GuildStatus};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
+use guildhall_model::clock::naive_utc;
+use guildhall_model::configuration::configured;
+use guildhall_model::expression::Expressions;
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
+use guildhall_model::read::{FieldError, Step, object, text};
+use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
+use guildhall_model::status::{AgentStatus, GuildStatus};
 
 pub fn routes() -> Vec<Route> {
     let own = vec![
@@ -39,11 +40,13 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let ceilings = api.ceilings;
+    let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
     let read = move || {
+        let expressions = Expressions::unshared(&*evaluator);
+        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
         let (spec, org) = body.read(object(|f| {
-            let spec = f.required("spec", guild(&ceilings));
+            let spec = f.required("spec", guild(context));
             let org = f.required("org_id", text);
             Some((spec?, OrgId::from(org?)))
         }))?;

@@ -19,6 +19,8 @@ mod query;
 mod registry;
 mod spec;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue};
@@ -29,9 +31,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::files::Files;
 use crate::guild::Guilds;
-use crate::model::clock::Clock;
-use crate::model::read::spec::SandboxCeilings;
 use crate::store::Store;
+use guildhall_model::clock::Clock;
+use guildhall_model::expression::Evaluate;
+use guildhall_model::read::spec::SandboxCeilings;
 
 pub use body::BodyRoom;
 
@@ -52,6 +55,8 @@ pub struct ApiState {
     pub files: Files,
     pub clock: Clock,
     pub ceilings: SandboxCeilings,
+    /// Checks the expressions of specs.
+    pub evaluator: Arc<dyn Evaluate>,
     pub limits: ApiLimits,
     pub bodies: BodyRoom,
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ApiState;
 use super::error::ApiError;
-use crate::model::read::{FieldError, Mistakes, document};
+use guildhall_model::read::{FieldError, Mistakes, document};
 
 /// What stands after the question mark; keys that nobody asks for are ignored.
 pub struct Params(Vec<(String, String)>);

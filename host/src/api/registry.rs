@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 use super::error::ApiError;
 use super::query::Params;
 use super::{ApiState, Route};
-use crate::model::catalog::AgentEntry;
-use crate::model::format::{MANAGER_CLASS, USER_PROXY_CLASS};
-use crate::model::ids::Digest;
-use crate::model::schemas;
 use crate::store::{ComponentRow, ComponentState};
+use guildhall_model::catalog::AgentEntry;
+use guildhall_model::format::{MANAGER_CLASS, USER_PROXY_CLASS};
+use guildhall_model::ids::Digest;
+use guildhall_model::schemas;
 
 pub fn routes() -> Vec<Route> {
     vec![("/api/registry/agents", get(agents)), ("/api/registry/message_schema", get(message_schema))]

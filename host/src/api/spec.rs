@@ -13,14 +13,15 @@ use super::ApiState;
 use super::error::ApiError;
 use crate::guild::ComponentError;
 use crate::guild::TooLittleMemory;
-use crate::model::component::ComponentRef;
-use crate::model::configuration::configured;
-use crate::model::ids::Digest;
-use crate::model::json_schema::{Mistake, Schema};
-use crate::model::read::spec::{duplicate_agent, foreign_back_ends, guild, unsupported};
-use crate::model::read::{FieldError, Step, document};
-use crate::model::spec::{AgentSpec, GuildSpec};
 use crate::store::Pins;
+use guildhall_model::component::ComponentRef;
+use guildhall_model::configuration::configured;
+use guildhall_model::expression::Expressions;
+use guildhall_model::ids::Digest;
+use guildhall_model::json_schema::{Mistake, Schema};
+use guildhall_model::read::spec::{SpecContext, duplicate_agent, foreign_back_ends, guild, unsupported};
+use guildhall_model::read::{FieldError, Step, document};
+use guildhall_model::spec::{AgentSpec, GuildSpec};
 
 /// The answer to something made.
 #[derive(Debug, Serialize)]
@@ -62,10 +63,12 @@ pub async fn configured_spec(
     given: Map<String, Value>,
     wrong: fn(Vec<FieldError>) -> ApiError,
 ) -> Result<(GuildSpec, Value, Vec<String>), ApiError> {
-    let ceilings = api.ceilings;
+    let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
     aside(move || {
+        let expressions = Expressions::unshared(&*evaluator);
+        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let whole = configured(whole, given)?;
-        let spec = document(&whole, &[], guild(&ceilings)).map_err(wrong)?;
+        let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
         let warnings = admit(&spec, &whole)?;
         Ok((spec, whole, warnings))
     })

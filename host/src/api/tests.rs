@@ -9,8 +9,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::agent::Components;
-use crate::model::ids::GuildId;
-use crate::model::status::GuildStatus;
+use guildhall_model::ids::GuildId;
+use guildhall_model::status::GuildStatus;
 
 const CLASS: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 const NOW: u64 = 1_736_935_200_005;
@@ -29,8 +29,8 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
     let (limits, retention) = (crate::journal::Limits::default(), crate::journal::Retention::default());
     let durability = crate::journal::Durability::None;
     let file = dir.join("journal.db");
-    let sandbox = crate::sandbox::SandboxConfig { max_agents: 4, ..Default::default() };
-    let components = Components::new(crate::sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
+    let sandbox = guildhall_sandbox::SandboxConfig { max_agents: 4, ..Default::default() };
+    let components = Components::new(guildhall_sandbox::Sandbox::new(sandbox).unwrap(), dir.join("components"));
     let guilds = Guilds::new(crate::guild::Setup {
         store: store.clone(),
         journal: crate::journal::Journal::open(&file, durability, limits, retention, clock.clone()).await.unwrap(),
@@ -39,7 +39,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         clock: clock.clone(),
         hop_limit: 1_000,
         guild_memory_bytes: 64 << 20,
-        dialect: crate::model::dialect::Dialect::Guide,
+        dialect: guildhall_model::dialect::Dialect::Guide,
         idle_unload: None,
         metrics: crate::metrics::Metrics::new().unwrap(),
     });
@@ -64,12 +64,14 @@ impl Server {
         let clock = Clock::fixed(NOW);
         let dir = tempfile::TempDir::new().unwrap();
         let (guilds, components) = guilds(&store, &clock, dir.path()).await;
+        let evaluator = components.sandbox().evaluator();
         let state = ApiState {
             store: store.clone(),
             guilds: guilds.clone(),
             files: Files::in_folder(&dir.path().join("files"), 1_000_000).unwrap(),
             clock,
-            ceilings: crate::sandbox::Limits::default().ceilings(),
+            evaluator,
+            ceilings: guildhall_sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
             bodies: BodyRoom::new(3_000_000),
         };

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::FileName;
-use crate::model::ids::{AgentId, GuildId};
+use guildhall_model::ids::{AgentId, GuildId};
 
 /// The files of one guild, or of one agent in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::key::hex;
 use super::{Files, FilesError, Folder};
-use crate::model::ids::random_id;
+use crate::random::random_id;
 
 /// What of an upload is in memory at most; the least that S3 takes as a part.
 const BUFFER_BYTES: usize = 5 << 20;

@@ -6,7 +6,7 @@ use futures_util::stream;
 use serde_json::json;
 
 use super::*;
-use crate::model::ids::GuildId;
+use guildhall_model::ids::GuildId;
 
 const LIMIT: u64 = 12 << 20;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::agent::{Handle, LogReader, Resolve, SwapError};
-use crate::model::ids::{AgentId, Digest, GuildId, MessageId};
+use guildhall_model::ids::{AgentId, Digest, GuildId, MessageId};
 
 use super::{GuildError, Guilds, lock};
 

@@ -14,15 +14,16 @@ use tokio::time::Instant;
 use super::manager::limits_of;
 use super::{Guilds, lock};
 use crate::agent::Resolve;
-use crate::model::catalog::AgentEntry;
-use crate::model::component::{ComponentName, ComponentRef};
-use crate::model::event;
-use crate::model::ids::Digest;
-use crate::model::json_schema::Schema;
-use crate::model::spec::AgentSpec;
 use crate::oci::{OciError, Place};
-use crate::sandbox::{self, Component, Limit, Refusal};
 use crate::store::{ComponentRow, ComponentState, StoreError};
+use guildhall_model::catalog::AgentEntry;
+use guildhall_model::component::{ComponentName, ComponentRef};
+use guildhall_model::event;
+use guildhall_model::ids::Digest;
+use guildhall_model::json_schema::Schema;
+use guildhall_model::spec::AgentSpec;
+use guildhall_sandbox as sandbox;
+use guildhall_sandbox::{Component, Limit, Refusal};
 
 /// Why a component was not taken, or is not at hand.
 #[derive(Debug, thiserror::Error)]
@@ -574,7 +575,7 @@ fn entry_of(component: &Component) -> AgentEntry {
 /// What is kept of a component that is ready.
 pub fn row_of(component: &Component, now_ms: u64) -> ComponentRow {
     let description = &component.description;
-    let formats = |formats: &[crate::sandbox::Format]| -> Value {
+    let formats = |formats: &[guildhall_sandbox::Format]| -> Value {
         formats.iter().map(|format| json!({"name": format.name, "json_schema": format.json_schema})).collect()
     };
     ComponentRow {

@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::journal::{GuildLog, JournalError};
-use crate::model::clock::rfc3339_ms;
-use crate::model::dialect;
-use crate::model::ids::{AgentId, GuildId, MessageId};
-use crate::model::message::{Message, Topics};
-use crate::model::topic;
+use guildhall_model::clock::rfc3339_ms;
+use guildhall_model::dialect;
+use guildhall_model::ids::{AgentId, GuildId, MessageId};
+use guildhall_model::message::{Message, Topics};
+use guildhall_model::topic;
 
 use super::{GuildError, Guilds, lock};
 
@@ -193,7 +193,7 @@ fn replayed(original: &Message, agent: &AgentId) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::message::{AgentTag, raw_json};
+    use guildhall_model::message::{AgentTag, raw_json};
 
     #[test]
     fn a_replayed_message_goes_to_the_agent_alone_and_stays_in_its_thread() {

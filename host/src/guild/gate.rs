@@ -5,28 +5,38 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::journal::{Ingress, Routed};
-use crate::model::draft::UserDraft;
-use crate::model::expression::together;
-use crate::model::fault::Fault;
-use crate::routing::{self, GuildView};
+use guildhall_model::draft::UserDraft;
+use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
+use guildhall_model::fault::Fault;
+use guildhall_model::routing::{self, GuildView, Scope};
+use guildhall_sandbox::Limit;
 
 /// Routes users' words by the guild as it is now.
-pub struct Gate(watch::Receiver<Arc<GuildView>>);
+pub struct Gate {
+    view: watch::Receiver<Arc<GuildView>>,
+    evaluator: Arc<dyn Evaluate>,
+}
 
 impl Gate {
-    pub const fn new(view: watch::Receiver<Arc<GuildView>>) -> Self {
-        Self(view)
+    pub const fn new(view: watch::Receiver<Arc<GuildView>>, evaluator: Arc<dyn Evaluate>) -> Self {
+        Self { view, evaluator }
     }
 }
 
 impl Ingress for Gate {
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
-        let view = self.0.borrow().clone();
-        let (entered, failed) = together(|| routing::enter(draft, &view, guild_state));
+        let view = self.view.borrow().clone();
+        let expressions = Expressions::sharing(&*self.evaluator, MAX_TOTAL);
+        let entered = routing::enter(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
+        let failed = expressions.into_failures();
         if !failed.is_empty() {
             tracing::info!(guild = %view.id, ?failed, "expressions failed as a user spoke");
         }
         let entered = entered?;
         Ok(Routed { first: entered.first, others: entered.others, changes: entered.changes })
+    }
+
+    fn refused(&self, fault: &Fault) {
+        Limit::count_fault(fault);
     }
 }

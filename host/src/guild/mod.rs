@@ -28,25 +28,25 @@ use tokio_util::task::TaskTracker;
 use crate::agent::Components;
 use crate::journal::{GuildLog, Journal, JournalError};
 use crate::metrics::{Metrics, Present};
-use crate::model::clock::Clock;
-use crate::model::dialect::{self, Channel, Dialect, Viewer};
-use crate::model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
-use crate::model::message::{AgentTag, Message};
-use crate::model::spec::GuildSpec;
-use crate::model::status::GuildStatus;
-use crate::model::{event, topic};
 use crate::oci::Registries;
-use crate::routing::{GuildView, subscriptions};
-use crate::sandbox::{Component, MemoryBudget};
 use crate::store::{NewGuild, Store, StoreError};
+use guildhall_model::clock::Clock;
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
+use guildhall_model::message::{AgentTag, Message};
+use guildhall_model::routing::{GuildView, subscriptions};
+use guildhall_model::spec::GuildSpec;
+use guildhall_model::status::GuildStatus;
+use guildhall_model::{event, topic};
+use guildhall_sandbox::{Component, MemoryBudget};
 
 pub use crate::agent::{Line, LogReader, SwapError};
 pub use crate::oci::OciError;
-pub use crate::sandbox::LogLevel;
-pub use crate::sandbox::Refusal as ComponentRefusal;
 pub use agents::AgentError;
 pub use component::{ComponentError, ComponentEvent, TooLittleMemory, grants_of};
 pub use dead_letters::{DeadLetterError, Page};
+pub use guildhall_sandbox::LogLevel;
+pub use guildhall_sandbox::Refusal as ComponentRefusal;
 
 use agents::Roster;
 use gate::Gate;
@@ -336,7 +336,7 @@ impl Guilds {
         let manager = AgentId::manager_of(&id);
         let asked = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
         let requests = log.consume(&manager, asked).await?;
-        log.open_ingress(Arc::new(Gate::new(viewed)));
+        log.open_ingress(Arc::new(Gate::new(viewed, self.0.setup.components.sandbox().evaluator())));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
             requests,

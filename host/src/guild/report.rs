@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::agent::Sign;
-use crate::model::clock::rfc3339_ms;
-use crate::model::format;
-use crate::model::health::{HealthReport, HealthStatus, Heartbeat};
-use crate::model::ids::{AgentId, UserId};
-use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
-use crate::model::participant::{self, Participant};
-use crate::model::spec::AgentSpec;
-use crate::model::state::StateOwner;
-use crate::model::topic;
+use guildhall_model::clock::rfc3339_ms;
+use guildhall_model::format;
+use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat};
+use guildhall_model::ids::{AgentId, UserId};
+use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::participant::{self, Participant};
+use guildhall_model::spec::AgentSpec;
+use guildhall_model::state::StateOwner;
+use guildhall_model::topic;
 
 use super::manager::{Member, Running};
 use super::state::{Asked, Check};

@@ -7,18 +7,20 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::journal::{Consumer, Delivery, Turn};
-use crate::model::fault::FaultKind;
-use crate::model::format;
-use crate::model::ids::{AgentId, MessageId, UserId};
-use crate::model::message::{HistoryEntry, Message, Priority, Topics, raw_json};
-use crate::model::read::spec::SandboxCeilings;
-use crate::model::request::Request;
-use crate::model::spec::{AgentSpec, RoutingRule};
-use crate::model::status::AgentStatus;
-use crate::model::topic;
-use crate::routing::hashid::{hashid, is_meant};
-use crate::routing::subscriptions;
 use crate::store::{AgentKind, AgentRow};
+use guildhall_model::expression::Expressions;
+use guildhall_model::fault::FaultKind;
+use guildhall_model::format;
+use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::message::{HistoryEntry, Message, Priority, Topics, raw_json};
+use guildhall_model::read::FieldError;
+use guildhall_model::read::spec::SpecContext;
+use guildhall_model::request::Request;
+use guildhall_model::routing::hashid::{hashid, is_meant};
+use guildhall_model::routing::subscriptions;
+use guildhall_model::spec::{AgentSpec, RoutingRule};
+use guildhall_model::status::AgentStatus;
+use guildhall_model::topic;
 
 use super::manager::Running;
 use super::state::Event;
@@ -89,7 +91,7 @@ impl Running {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
-        let answer = match Request::read(&message.format, &payload, &self.ceilings()) {
+        let answer = match self.read(&message.format, &payload) {
             Some(Ok(Request::UpdateState(write))) => return self.write(&write, requests, message, &payload),
             Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
                 self.obey(request, message, &payload).await
@@ -198,8 +200,12 @@ impl Running {
         is_foreign.then(|| bad_input("guild_id", format!("this is the guild {}, not {guild}", self.spec.id)))
     }
 
-    fn ceilings(&self) -> SandboxCeilings {
-        self.serving.components.sandbox().ceilings().ceilings()
+    fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
+        let sandbox = self.serving.components.sandbox();
+        let (ceilings, evaluator) = (sandbox.ceilings().ceilings(), sandbox.evaluator());
+        let expressions = Expressions::unshared(&*evaluator);
+        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
+        Request::read(format, payload, context)
     }
 
     async fn launch(&mut self, mut spec: AgentSpec) -> Answer {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::agent::{Components, Find, Resolve};
-use crate::model::component::ComponentRef;
-use crate::model::ids::Digest;
-use crate::model::spec::AgentSpec;
-use crate::sandbox::Component;
 use crate::store::{ComponentState, Store};
+use guildhall_model::component::ComponentRef;
+use guildhall_model::ids::Digest;
+use guildhall_model::spec::AgentSpec;
+use guildhall_sandbox::Component;
 
 use super::manager::limits_of;
 

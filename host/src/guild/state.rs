@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::agent::Sign;
-use crate::model::health::{HealthStatus, aggregate};
-use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
-use crate::model::status::{AgentStatus, GuildStatus};
+use guildhall_model::health::{HealthStatus, aggregate};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
+use guildhall_model::status::{AgentStatus, GuildStatus};
 
 /// What happens to a guild.
 #[derive(Clone, Debug, PartialEq)]

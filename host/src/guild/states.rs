@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::journal::{Consumer, Turn};
-use crate::model::format;
-use crate::model::message::Message;
-use crate::model::path::PathError;
-use crate::model::request::{StateFetch, StateWrite};
-use crate::model::state::{StateError, StateOwner, Stated, fetched};
+use guildhall_model::format;
+use guildhall_model::message::Message;
+use guildhall_model::path::PathError;
+use guildhall_model::request::{StateFetch, StateWrite};
+use guildhall_model::state::{StateError, StateOwner, Stated, fetched};
 
 use super::manager::Running;
 use super::requests::{Answer, reply};

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::*;
 use crate::journal::{Durability, Limits, Retention};
-use crate::model::format;
-use crate::model::message::{Topics, raw_json};
-use crate::model::read::document;
-use crate::model::read::spec::guild;
-use crate::sandbox::{Sandbox, SandboxConfig};
+use guildhall_model::expression::Expressions;
+use guildhall_model::format;
+use guildhall_model::message::{Topics, raw_json};
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SpecContext, guild};
+use guildhall_sandbox::{Sandbox, SandboxConfig};
 
 #[tokio::test]
 async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
@@ -36,7 +37,12 @@ async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
     // Nothing serves the class: the agent has an inbox all the same.
     let agent = json!({"id": "a", "name": "A", "description": "d", "class_name": "x.A"});
     let spec = json!({"id": "g", "name": "G", "description": "d", "agents": [agent]});
-    let parsed = document(&spec, &[], guild(&ceilings)).unwrap();
+    let parsed = document(
+        &spec,
+        &[],
+        guild(SpecContext { ceilings: &ceilings, expressions: &Expressions::none(), random: rand::random }),
+    )
+    .unwrap();
     let launch = Launch { spec: parsed, document: spec, org: "o".into(), user: None, blueprint: None };
     let id = guilds.launch(launch).await.unwrap();
     let log = guilds.0.setup.journal.guild(&id).await.unwrap();

@@ -14,9 +14,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::clock::Clock;
-use crate::model::ids::{GuildId, IdGenerator, MessageId, UserId};
-use crate::model::message::{Message, Priority};
+use guildhall_model::clock::Clock;
+use guildhall_model::ids::{GuildId, IdGenerator, MessageId, UserId};
+use guildhall_model::message::{Message, Priority};
 
 use super::entry::{Entry, Rare};
 use super::guild_log::GuildLog;

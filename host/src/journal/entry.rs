@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
-use crate::model::ids::MessageId;
-use crate::model::message::Message;
-use crate::model::values::{Written, weight};
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::Message;
+use guildhall_model::values::{Written, weight};
 
 use super::JournalError;
 use super::subscription::{Subscriber, Tries};

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::model::draft::UserDraft;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::ids::{AgentId, GuildId, MessageId, UserId};
-use crate::model::message::Message;
-use crate::model::state::{StateChange, StateError, StateOwner, Stated};
-use crate::model::topic;
-use crate::model::values::{ValueWrite, Values};
+use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
+use guildhall_model::message::Message;
+use guildhall_model::state::{StateChange, StateError, StateOwner, Stated};
+use guildhall_model::topic;
+use guildhall_model::values::{ValueWrite, Values};
 
 use super::embedded::{Restored, Shared};
 use super::entry::{CursorWrite, Entry, Rare};
@@ -64,6 +64,9 @@ pub trait Ingress: Send + Sync {
     /// # Errors
     /// A fault for the user when the words lead nowhere.
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault>;
+
+    /// Called when messages that were routed are refused because an agent lags.
+    fn refused(&self, fault: &Fault);
 }
 
 /// What a user's words become.
@@ -214,7 +217,10 @@ impl GuildLog {
         }
         let mut messages = vec![routed.first];
         messages.extend(routed.others);
-        inner.refuse_if_busy(&messages)?;
+        if let Err(fault) = inner.refuse_if_busy(&messages) {
+            ingress.refused(&fault);
+            return Err(IngressError::Refused(Box::new(fault)));
+        }
         let rare = key.clone().into_iter().map(|(user, client_id)| Rare::ClientId {
             user: user.into_string(),
             client_id,
@@ -624,14 +630,14 @@ impl Inner {
         listeners
     }
 
-    fn refuse_if_busy(&self, messages: &[Message]) -> Result<(), IngressError> {
+    fn refuse_if_busy(&self, messages: &[Message]) -> Result<(), Fault> {
         for subscriber in messages.iter().flat_map(|message| self.listeners(message)) {
             let Kind::Consumer { name } = &subscriber.kind else { continue };
             let (lag, limit) = Gauge::of(&subscriber).lag();
             if lag >= limit {
                 let text = format!("agent {name} has {lag} messages waiting, the limit is {limit}; try again later");
                 let fault = Fault::new(FaultKind::Busy, text).over(limit as u64, Some(lag as u64), "limits.agent_lag");
-                return Err(IngressError::Refused(Box::new(fault)));
+                return Err(fault);
             }
         }
         Ok(())

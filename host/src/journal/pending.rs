@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::model::ids::MessageId;
+use guildhall_model::ids::MessageId;
 
 use super::entry::Entry;
 
@@ -99,7 +99,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::message::{AgentTag, Message, Topics, raw_json};
+    use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
 
     fn step(guild: i64, rows: usize, id: u64) -> Entry {
         let row = |n: usize| {

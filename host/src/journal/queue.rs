@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::ids::MessageId;
-use crate::model::message::{Message, Priority};
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::{Message, Priority};
 
 use super::Limits;
 
@@ -224,7 +224,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::message::{AgentTag, Topics, raw_json};
+    use guildhall_model::message::{AgentTag, Topics, raw_json};
 
     fn message(id: u64) -> Arc<Message> {
         let mut message =

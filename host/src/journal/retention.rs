@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 
-use crate::model::ids::MessageId;
+use guildhall_model::ids::MessageId;
 
 use super::embedded::Shared;
 use super::queue::read_cursors;

@@ -1,7 +1,7 @@
 //! What agents want to remember over the end of an instance, as the journal keeps
 //! it: one snapshot a consumer, gone with the consumer.
 
-use crate::model::ids::AgentId;
+use guildhall_model::ids::AgentId;
 
 use super::entry::Rare;
 use super::guild_log::GuildLog;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::state::{StateChange, StateError, StateOwner, Stated, changed, text_of};
+use guildhall_model::state::{StateChange, StateError, StateOwner, Stated, changed, text_of};
 
 use super::JournalError;
 use super::entry::Rare;

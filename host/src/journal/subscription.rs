@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::model::ids::MessageId;
-use crate::model::message::{Message, Priority};
-use crate::model::state::{StateChange, StateError, StateOwner, Stated};
-use crate::model::topic;
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::{Message, Priority};
+use guildhall_model::state::{StateChange, StateError, StateOwner, Stated};
+use guildhall_model::topic;
 
 use super::guild_log::{GuildLog, Turn};
 use super::queue::{Behind, Cursors, Next, Queue};

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::clock::Clock;
-use crate::model::draft::UserDraft;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::ids::{AgentId, GuildId, MessageId};
-use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
-use crate::model::state::{StateChange, StateOwner};
-use crate::model::topic;
-use crate::model::values::{ValueChange, ValueWrite};
+use guildhall_model::clock::Clock;
+use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::ids::{AgentId, GuildId, MessageId};
+use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::state::{StateChange, StateOwner};
+use guildhall_model::topic;
+use guildhall_model::values::{ValueChange, ValueWrite};
 
 fn message(topic: &str, payload: Value) -> Message {
     Message::draft(AgentTag::new("somebody", "Somebody"), Topics::One(topic.into()), "test", raw_json(&payload))
@@ -456,6 +456,8 @@ impl Ingress for Way {
         other.in_response_to = Some(MessageId::default());
         Ok(Routed { first, others: vec![other], changes: Vec::new() })
     }
+
+    fn refused(&self, _: &Fault) {}
 }
 
 fn draft(format: &str, client_id: Option<&str>) -> UserDraft {

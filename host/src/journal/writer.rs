@@ -13,9 +13,9 @@ use sqlx::SqlSafeStr;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, SqlStr};
 
-use crate::model::ids::MessageId;
-use crate::model::message::Message;
-use crate::model::values::Written;
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::Message;
+use guildhall_model::values::Written;
 
 use super::JournalError;
 use super::embedded::Shared;

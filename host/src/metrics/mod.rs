@@ -9,8 +9,8 @@ use prometheus::{
     CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use crate::model::fault::FaultKind;
-use crate::sandbox::{TABLE, Usage};
+use guildhall_model::fault::FaultKind;
+use guildhall_sandbox::{TABLE, Usage};
 
 /// So many agent classes have numbers of their own; all others share `other`.
 pub const MAX_CLASSES: usize = 64;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Store, StoreError, from_json, to_json};
-use crate::model::catalog::AgentEntry;
-use crate::model::ids::Digest;
+use guildhall_model::catalog::AgentEntry;
+use guildhall_model::ids::Digest;
 
 #[derive(sqlx::FromRow)]
 struct EntryRow {

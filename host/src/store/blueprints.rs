@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
 use super::{Store, StoreError, from_json, icons, raw, to_i64, to_json, word};
-use crate::model::catalog::{Access, Blueprint, Exposure};
-use crate::model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
+use guildhall_model::catalog::{Access, Blueprint, Exposure};
+use guildhall_model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
 
 /// A blueprint as it is shown.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Boards: what a guild's users pin up.
 
 use super::{Store, StoreError, to_i64, to_u64};
-use crate::model::catalog::Board;
-use crate::model::ids::{BoardId, GuildId};
+use guildhall_model::catalog::Board;
+use guildhall_model::ids::{BoardId, GuildId};
 
 #[derive(sqlx::FromRow)]
 struct Columns {

@@ -1,8 +1,8 @@
 //! Categories: the shelves of the catalog.
 
 use super::{Store, StoreError};
-use crate::model::catalog::Category;
-use crate::model::ids::CategoryId;
+use guildhall_model::catalog::Category;
+use guildhall_model::ids::CategoryId;
 
 impl Store {
     /// Adds a category under its own, new id.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
-use crate::model::component::ComponentName;
-use crate::model::ids::Digest;
+use guildhall_model::component::ComponentName;
+use guildhall_model::ids::Digest;
 
 /// How far a component is on its way to being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::members::{self, AgentKind, AgentRow};
 use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
-use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
-use crate::model::spec::{AgentSpec, GuildSpec};
-use crate::model::status::{AgentStatus, GuildStatus};
+use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::spec::{AgentSpec, GuildSpec};
+use guildhall_model::status::{AgentStatus, GuildStatus};
 
 /// A guild that is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use sqlx::{Any, Transaction};
 
 use super::{Store, StoreError};
-use crate::model::catalog::AgentIcon;
-use crate::model::ids::BlueprintId;
+use guildhall_model::catalog::AgentIcon;
+use guildhall_model::ids::BlueprintId;
 
 impl Store {
     /// Adds icons, or replaces those that are there; their places stay.

@@ -2,7 +2,7 @@
 //! order of creation.
 
 use super::{Store, StoreError, to_u64};
-use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId};
+use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
 /// A blueprint in a list, with the name of its category.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use sqlx::{Any, Transaction};
 
 use super::{Store, StoreError, from_json, to_json, word};
-use crate::model::ids::{AgentId, GuildId, UserId};
-use crate::model::spec::AgentSpec;
-use crate::model::status::AgentStatus;
+use guildhall_model::ids::{AgentId, GuildId, UserId};
+use guildhall_model::spec::AgentSpec;
+use guildhall_model::status::AgentStatus;
 
 /// Why an agent is in a guild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What users think of blueprints.
 
 use super::{Store, StoreError};
-use crate::model::catalog::Review;
-use crate::model::ids::{BlueprintId, ReviewId};
+use guildhall_model::catalog::Review;
+use guildhall_model::ids::{BlueprintId, ReviewId};
 
 type Columns = (String, i64, String, String);
 

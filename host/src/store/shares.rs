@@ -3,8 +3,8 @@
 use sqlx::{Any, Transaction};
 
 use super::{Store, StoreError, word};
-use crate::model::catalog::Exposure;
-use crate::model::ids::{BlueprintId, OrgId};
+use guildhall_model::catalog::Exposure;
+use guildhall_model::ids::{BlueprintId, OrgId};
 
 impl Store {
     /// Shares a blueprint with an organisation; once more changes nothing. A public

@@ -4,13 +4,15 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::catalog::{AgentEntry, Blueprint, Category};
-use crate::model::component::ComponentName;
-use crate::model::ids::{AgentId, BlueprintId, CategoryId, Digest, GuildId, OrgId, UserId, random_id};
-use crate::model::read::document;
-use crate::model::read::spec::{SandboxCeilings, guild};
-use crate::model::spec::GuildSpec;
-use crate::model::status::{AgentStatus, GuildStatus};
+use crate::random::random_id;
+use guildhall_model::catalog::{AgentEntry, Blueprint, Category};
+use guildhall_model::component::ComponentName;
+use guildhall_model::expression::Expressions;
+use guildhall_model::ids::{AgentId, BlueprintId, CategoryId, Digest, GuildId, OrgId, UserId};
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SandboxCeilings, SpecContext, guild};
+use guildhall_model::spec::GuildSpec;
+use guildhall_model::status::{AgentStatus, GuildStatus};
 
 const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
 
@@ -31,7 +33,12 @@ fn spec(id: &str) -> GuildSpec {
         ],
         "routes": {"steps": [{"agent": {"name": "A"}, "destination": {"topics": ["only"]}}]},
     });
-    document(&value, &[], guild(&CEILINGS)).unwrap()
+    document(
+        &value,
+        &[],
+        guild(SpecContext { ceilings: &CEILINGS, expressions: &Expressions::none(), random: rand::random }),
+    )
+    .unwrap()
 }
 
 async fn launched(store: &Store) -> GuildId {

@@ -1,8 +1,8 @@
 //! Who belongs to a guild, and whose guilds there are.
 
 use super::{Store, StoreError, word};
-use crate::model::ids::{BlueprintId, GuildId, OrgId, UserId};
-use crate::model::status::GuildStatus;
+use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::status::GuildStatus;
 
 /// A guild in the list of a user or an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]

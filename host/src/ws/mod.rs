@@ -2,12 +2,13 @@
 //! another host: what a user says is published, what a monitor asks is signalled,
 //! and what comes back is read from a tail.
 
-pub mod frame;
 mod origin;
 mod presence;
 mod session;
 mod system;
 mod user;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -20,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::journal::{GuildLog, Journal};
-use crate::model::clock::Clock;
-use crate::model::dialect::Dialect;
-use crate::model::ids::{GuildId, MessageId, UserId};
-use crate::model::refusal::Refusal;
 use crate::store::Store;
+use guildhall_model::clock::Clock;
+use guildhall_model::dialect::Dialect;
+use guildhall_model::expression::Evaluate;
+use guildhall_model::ids::{GuildId, MessageId, UserId};
+use guildhall_model::refusal::Refusal;
 
 use presence::Presences;
 use session::MAX_MESSAGE_BYTES;
@@ -43,6 +45,8 @@ pub struct WsState {
     pub frame_bytes: usize,
     /// The one foreign origin whose pages may open sockets.
     pub cors_origin: String,
+    /// Checks the expressions of routing slips in frames.
+    pub evaluator: Arc<dyn Evaluate>,
     pub tracker: TaskTracker,
     pub shutdown: CancellationToken,
     presences: Presences,
@@ -57,6 +61,7 @@ impl WsState {
         dialect: Dialect,
         frame_bytes: usize,
         cors_origin: String,
+        evaluator: Arc<dyn Evaluate>,
     ) -> Self {
         Self {
             store,
@@ -65,6 +70,7 @@ impl WsState {
             dialect,
             frame_bytes,
             cors_origin,
+            evaluator,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             presences: Presences::default(),

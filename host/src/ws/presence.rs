@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::model::ids::{GuildId, UserId};
+use guildhall_model::ids::{GuildId, UserId};
 
 type Key = (GuildId, UserId);
 

@@ -8,11 +8,11 @@ use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::model::clock::Clock;
-use crate::model::format;
-use crate::model::ids::MessageId;
+use guildhall_model::clock::Clock;
+use guildhall_model::format;
+use guildhall_model::ids::MessageId;
 
-use super::frame::Unusable;
+use guildhall_model::frame::Unusable;
 
 /// What is read at all, so that a frame over the limit can be answered with a
 /// close frame instead of a broken connection.

@@ -13,18 +13,19 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::journal::{GuildLog, Tail, TailEvent};
-use crate::model::clock::rfc3339_ms;
-use crate::model::dialect::{self, Channel, Dialect, Viewer};
-use crate::model::format;
-use crate::model::health::HealthStatus;
-use crate::model::ids::{AgentId, UserId};
-use crate::model::message::{AgentTag, Message, Priority, Topics, raw_json};
-use crate::model::topic;
+use guildhall_model::clock::rfc3339_ms;
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
+use guildhall_model::format;
+use guildhall_model::health::HealthStatus;
+use guildhall_model::ids::{AgentId, UserId};
+use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::topic;
 
-use super::frame::{self, ClientName, Frame, Unusable};
 use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};
 use super::{Granted, WsState};
+use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
+use guildhall_model::frame::{self, ClientName, Frame, Unusable};
 
 /// When a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -45,6 +46,7 @@ struct SystemSocket {
     /// When the barrier falls by itself; `None`: it has fallen.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
+    evaluator: Arc<dyn Evaluate>,
     second_began: Instant,
     frames_in_second: u32,
 }
@@ -72,6 +74,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         held: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
         frame_bytes: state.frame_bytes,
+        evaluator: state.evaluator.clone(),
         second_began: now,
         frames_in_second: 0,
     };
@@ -174,7 +177,9 @@ impl SystemSocket {
             Incoming::End(ending) => return Err(ending),
             Incoming::Pong | Incoming::Control => return Ok(()),
             Incoming::Unusable(unusable) => unusable,
-            Incoming::Text(text) => match frame::read(&text).and_then(|frame| self.obey(frame)) {
+            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
+                .and_then(|frame| self.obey(frame))
+            {
                 Ok(()) => return Ok(()),
                 Err(unusable) => unusable,
             },
@@ -261,7 +266,7 @@ impl SystemSocket {
         let sender = AgentTag::new(manager.as_str(), format!("GuildManagerAgent4{guild}"));
         let topics = Topics::Many(vec![topic::GUILD_STATUS.to_owned()]);
         let mut report = Message::draft(sender, topics, format::HEALTH_REPORT, raw_json(&payload));
-        report.id = crate::model::ids::MessageId::first_at(self.session.clock.now_ms());
+        report.id = guildhall_model::ids::MessageId::first_at(self.session.clock.now_ms());
         dialect::write(&report, topic::GUILD_STATUS, &self.viewer)
     }
 }

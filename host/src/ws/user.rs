@@ -1,6 +1,8 @@
 //! The user socket: what a user says goes into the log, what concerns the user
 //! comes out of it.
 
+use std::sync::Arc;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,18 +10,19 @@ use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
 
 use crate::journal::{GuildLog, IngressError, JournalError, Published, Receipt, Tail, TailEvent};
-use crate::model::dialect::{self, Channel, Viewer};
-use crate::model::draft::UserDraft;
-use crate::model::fault::{Fault, FaultKind};
-use crate::model::format;
-use crate::model::ids::{MessageId, UserId};
-use crate::model::message::{AgentTag, Message, Topics, raw_json};
-use crate::model::topic;
+use guildhall_model::dialect::{self, Channel, Viewer};
+use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::format;
+use guildhall_model::ids::{MessageId, UserId};
+use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::topic;
 
-use super::frame::{self, ClientName, Frame, Unusable};
 use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
 use super::{Granted, WsState};
+use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
+use guildhall_model::frame::{self, ClientName, Frame, Unusable};
 
 /// Messages of one socket that may wait for the log at once; then it is not read.
 const UNWRITTEN: usize = 64;
@@ -39,6 +42,7 @@ struct UserSocket {
     present: Present,
     ack: bool,
     frame_bytes: usize,
+    evaluator: Arc<dyn Evaluate>,
     unwritten: VecDeque<Unwritten>,
 }
 
@@ -75,6 +79,7 @@ pub async fn serve(
         present,
         ack: granted.ack,
         frame_bytes: state.frame_bytes,
+        evaluator: state.evaluator.clone(),
         unwritten: VecDeque::new(),
     };
     let ending = socket.run(tail, granted.after, &state).await;
@@ -203,7 +208,7 @@ impl UserSocket {
                 return Ok(());
             }
             Incoming::Unusable(unusable) => Err(unusable),
-            Incoming::Text(text) => match frame::read(&text) {
+            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL)) {
                 Ok(frame) => self.publish(frame).await,
                 Err(unusable) => Err(unusable),
             },

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::{Loader, YamlError};
 
 /// How deep a document may be nested; a spec's payloads have the same limit.
-const MAX_DEPTH: usize = crate::model::payload::MAX_DEPTH;
+const MAX_DEPTH: usize = guildhall_model::payload::MAX_DEPTH;
 /// How large a document can become with all its files and what aliases repeat: bytes of
 /// texts, and for each value some more.
 const MAX_SIZE: usize = 16 << 20;

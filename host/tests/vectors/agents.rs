@@ -1,16 +1,16 @@
 //! The built-in agents, on the bench of the SDK with the host's expressions; what they
 //! say is routed as the host routes it.
 
-use guildhall::model::expression::{self, Language};
-use guildhall::model::message::Topics;
-use guildhall::routing::{Said, TurnRouter};
 use guildhall_agent_aggregator::{Aggregator, Collected, Collector};
 use guildhall_agent_splitter::SplitterAgent;
+use guildhall_model::expression::Language;
+use guildhall_model::message::Topics;
+use guildhall_model::routing::{Said, Scope, TurnRouter};
 use guildhall_sdk::testing::Bench;
 use guildhall_sdk::{Agent, Outgoing};
 use serde_json::{Value, json};
 
-use super::rules::{read, speaker, text};
+use super::rules::{expressions, read, speaker, text};
 use super::sending::{guild, message};
 use super::{Outcome, check, not_here};
 
@@ -19,7 +19,7 @@ pub fn evaluate(language: guildhall_sdk::Language, source: &str, input: &str) ->
         guildhall_sdk::Language::Jsonata => Language::Jsonata,
         guildhall_sdk::Language::Cel => Language::Cel,
     };
-    let given = expression::evaluate(language, source, input).map_err(|error| error.to_string())?;
+    let given = expressions().evaluate(language, source, input).map_err(|error| error.to_string())?;
     Ok(given.map(|value| value.to_string()))
 }
 
@@ -37,7 +37,8 @@ fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
     let origin = message(&asked("t"))?;
     let guild = guild(&Value::Null, Vec::new())?;
     let speaker = speaker(&"a".into(), &"A".into(), &A::CLASS_NAME.into(), &"receive".into());
-    let mut router = TurnRouter::new(&origin, "t", &speaker, &guild);
+    let expressions = expressions();
+    let mut router = TurnRouter::new(&origin, "t", &speaker, &guild, Scope::without_states(&expressions));
     let mut all = Vec::new();
     for outgoing in outgoing {
         let said = Said {
@@ -84,7 +85,7 @@ pub fn aggregator(input: &Value, expected: &Value) -> Outcome {
     let aggregator: Aggregator = read(&input["aggregator"])?;
     let messages: Vec<Collected> = read(&input["messages"])?;
     let evaluated = |source: &str, input: &Value| {
-        expression::evaluate(Language::Jsonata, source, &input.to_string()).map_err(|error| error.to_string())
+        expressions().evaluate(Language::Jsonata, source, &input.to_string()).map_err(|error| error.to_string())
     };
     let id = text(&input["correlation_id"]);
     check(&json!(aggregator.is_complete(&id, &messages, evaluated).unwrap_or(false)), expected)

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use guildhall::agent::turn;
 use guildhall::journal::{Consumer, Durability, GuildLog, Journal, Limits, Retention, Turn};
-use guildhall::model::clock::Clock;
-use guildhall::model::ids::{AgentId, MessageId};
-use guildhall::model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::clock::Clock;
+use guildhall_model::ids::{AgentId, MessageId};
+use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,15 +3,15 @@
 
 use std::fs;
 
-use guildhall::model::configuration::configured;
-use guildhall::model::json_schema::Schema;
-use guildhall::model::read::document;
-use guildhall::model::read::spec::guild;
-use guildhall::model::{schemas, template};
 use guildhall::yaml::{self, YamlError};
+use guildhall_model::configuration::configured;
+use guildhall_model::json_schema::Schema;
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SpecContext, guild};
+use guildhall_model::{schemas, template};
 use serde_json::{Map, Value, json};
 
-use super::rules::{read, text};
+use super::rules::{expressions, read, text};
 use super::specs::{CEILINGS, judge};
 use super::{Outcome, check};
 
@@ -27,7 +27,11 @@ pub fn template(input: &Value, expected: &Value) -> Outcome {
 pub fn guild_build(input: &Value, expected: &Value) -> Outcome {
     match configured(input.clone(), Map::new()) {
         Ok(whole) => {
-            let read = document(&whole, &[], guild(&CEILINGS));
+            let read = document(
+                &whole,
+                &[],
+                guild(SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random }),
+            );
             match (&read, expected["error"]["errors"].as_array()) {
                 // The reference stops at the first part that is wrong and forgets which it was.
                 (Err(mistakes), Some(errors)) => {

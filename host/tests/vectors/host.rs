@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use guildhall::agent::Components;
-use guildhall::sandbox::{CompilerConfig, Component, Sandbox, SandboxConfig};
 use guildhall::server::prepare_built_in;
+use guildhall_sandbox::{CompilerConfig, Component, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

@@ -1,20 +1,26 @@
 //! What the store keeps of guilds and rules: documents whole. What the reference
 //! forgets is not forgotten here.
 
-use guildhall::model::ids::OrgId;
-use guildhall::model::read::document;
-use guildhall::model::read::spec::guild;
-use guildhall::model::spec::GuildSpec;
-use guildhall::routing::hashid::hashid;
 use guildhall::store::{AgentKind, NewGuild, Store};
+use guildhall_model::ids::OrgId;
+use guildhall_model::read::document;
+use guildhall_model::read::spec::{SpecContext, guild};
+use guildhall_model::routing::hashid::hashid;
+use guildhall_model::spec::GuildSpec;
 use serde_json::{Value, json};
 
+use super::rules::expressions;
 use super::specs::CEILINGS;
 use super::{Outcome, check};
 
 /// Stores a guild and gives what is read back, with the statuses of its agents.
 fn kept(whole: &Value) -> Result<(GuildSpec, GuildSpec, Vec<Value>), String> {
-    let spec = document(whole, &[], guild(&CEILINGS)).map_err(|mistakes| format!("{mistakes:?}"))?;
+    let spec = document(
+        whole,
+        &[],
+        guild(SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random }),
+    )
+    .map_err(|mistakes| format!("{mistakes:?}"))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let (after, agents) = runtime

@@ -1,8 +1,10 @@
 //! What differs on purpose by what a case holds, so that cases nobody has seen are
 //! judged too. Asked only about cases that differ.
 
-use guildhall::model::expression::{self, Language};
-use guildhall::model::format;
+use guildhall_model::expression::Language;
+
+use super::rules::expressions;
+use guildhall_model::format;
 use serde_json::Value;
 
 use super::Case;
@@ -176,7 +178,7 @@ fn has_broken_expression(value: &Value) -> bool {
     });
     lacks_one
         || match sources(value) {
-            Some((Some(language), found)) => found.iter().any(|source| expression::check(language, source).is_err()),
+            Some((Some(language), found)) => found.iter().any(|source| expressions().check(language, source).is_err()),
             Some((None, _)) => true,
             None => false,
         }
@@ -189,7 +191,7 @@ fn has_script(value: &Value) -> bool {
 fn is_sound_cel(value: &Value) -> bool {
     match sources(value) {
         Some((Some(Language::Cel), found)) => {
-            found.iter().all(|source| expression::check(Language::Cel, source).is_ok())
+            found.iter().all(|source| expressions().check(Language::Cel, source).is_ok())
         }
         Some(_) | None => false,
     }

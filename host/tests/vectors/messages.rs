@@ -1,10 +1,10 @@
 //! Messages as they are read and written.
 
-use guildhall::model::dialect::{self, Channel, Dialect, Viewer};
-use guildhall::model::ids::{random_id, short_id};
-use guildhall::model::message::AgentTag;
-use guildhall::model::participant::{self, Participant};
-use guildhall::ws::frame;
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
+use guildhall_model::frame;
+use guildhall_model::ids::{short_id, short_uuid};
+use guildhall_model::message::AgentTag;
+use guildhall_model::participant::{self, Participant};
 use serde_json::{Value, json};
 
 use super::rules::text;
@@ -34,7 +34,7 @@ const NOT_THE_CLIENTS: [&str; 14] = [
 /// client's to say and what nobody knows is dropped, topics may be missing, a
 /// conversation may be a text. Payloads are not trimmed.
 pub fn parse(input: &Value, expected: &Value) -> Outcome {
-    let read = frame::read(&input.to_string())
+    let read = frame::read(&input.to_string(), &super::rules::expressions())
         .and_then(|frame| {
             let slip = frame.routing_slip.clone();
             frame.into_draft(&"u".into(), "U", 1).map(|draft| (draft, slip))
@@ -121,7 +121,7 @@ pub fn wire(input: &Value, expected: &Value) -> Outcome {
 pub fn generated_id(expected: &Value) -> Outcome {
     let alphabet = text(&expected["alphabet"]);
     for _ in 0..1000 {
-        let id = random_id();
+        let id = short_uuid(rand::random());
         if id.len() as u64 != expected["length"].as_u64().unwrap_or_default()
             || !id.chars().all(|c| alphabet.contains(c))
         {

@@ -4,22 +4,22 @@
 
 use std::sync::Arc;
 
-use guildhall::model::dialect::{self, Channel, Dialect, Viewer};
-use guildhall::model::draft::UserDraft;
-use guildhall::model::fault::{Fault, FaultKind};
-use guildhall::model::format;
-use guildhall::model::ids::{AgentId, MessageId, UserId};
-use guildhall::model::message::{AgentTag, ForwardHeader, HistoryEntry, Message, Priority, Topics, raw_json};
-use guildhall::model::spec::{AgentSpec, Predicate, RoutingRule, RoutingSlip};
-use guildhall::model::state::{StateChange, StateOwner};
-use guildhall::model::{payload, topic};
-use guildhall::routing::{self, GuildView, HOP_LIMIT, Said, Speaker, States, Trial, TurnRouter, enter};
-use guildhall::ws::frame;
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
+use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::format;
+use guildhall_model::frame;
+use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::message::{AgentTag, ForwardHeader, HistoryEntry, Message, Priority, Topics, raw_json};
+use guildhall_model::routing::{self, GuildView, HOP_LIMIT, Said, Scope, Speaker, Trial, TurnRouter, enter};
+use guildhall_model::spec::{AgentSpec, Predicate, RoutingRule, RoutingSlip};
+use guildhall_model::state::{StateChange, StateOwner};
+use guildhall_model::{payload, topic};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::messages::trimmed;
-use super::rules::{read, speaker, text};
+use super::rules::{expressions, read, speaker, text};
 use super::{Outcome, check, in_pairs, not_here};
 
 pub fn message(wire: &Value) -> Result<Message, String> {
@@ -161,8 +161,9 @@ pub fn reply(input: &Value, expected: &Value) -> Outcome {
     let origin = message(&input["incoming"])?;
     let heard_on = text(&input["incoming"]["topic_published_to"]);
     let (own, guilds) = (input["agent_state"].to_string(), input["guild_state"].to_string());
-    let states = States { agent: &own, guild: &guilds };
-    let mut router = TurnRouter::new(&origin, &heard_on, &speaker, &guild).with_states(states);
+    let expressions = expressions();
+    let scope = Scope { expressions: &expressions, agent_state: &own, guild_state: &guilds };
+    let mut router = TurnRouter::new(&origin, &heard_on, &speaker, &guild, scope);
     let (mut messages, mut changes) = (Vec::new(), Vec::new());
     let mut context: Option<Value> = None;
     let mut failed = false;
@@ -230,9 +231,10 @@ pub fn predicate(input: &Value, expected: &Value) -> Outcome {
     }
     let predicate: Predicate = read(&given)?;
     let (agent, guild) = (input["agent_state"].to_string(), input["guild_state"].to_string());
-    let states = States { agent: &agent, guild: &guild };
+    let expressions = expressions();
+    let scope = Scope { expressions: &expressions, agent_state: &agent, guild_state: &guild };
     let heard_on = text(&input["message"]["topic_published_to"]);
-    let holds = routing::holds(&predicate, &message(&input["message"])?, &heard_on, states);
+    let holds = routing::holds(&predicate, &message(&input["message"])?, &heard_on, scope);
     check(&json!(holds), &expected["runs_handler"])
 }
 
@@ -253,7 +255,9 @@ fn raise(
     let heard_on = text(&input["incoming"]["topic_published_to"]);
     let fault = Fault::new(FaultKind::Rejected, words);
     let trial = Trial { attempt: 1, is_last: true };
-    let told = routing::last_words(&fault, origin, &heard_on, speaker, guild, trial).messages;
+    let told =
+        routing::last_words(&fault, origin, &heard_on, speaker, guild, trial, Scope::without_states(&expressions()))
+            .messages;
     let published = expected["published"].as_array().cloned().unwrap_or_default();
     if told.len() != published.len() {
         return Err(format!("{} messages, expected {}", told.len(), published.len()));
@@ -277,7 +281,8 @@ pub fn direct(input: &Value, expected: &Value) -> Outcome {
     let guild = guild(&input["guild_routes"], Vec::new())?;
     let origin = message(&input["incoming"])?;
     let heard_on = text(&input["incoming"]["topic_published_to"]);
-    let mut router = TurnRouter::new(&origin, &heard_on, &speaker, &guild);
+    let expressions = expressions();
+    let mut router = TurnRouter::new(&origin, &heard_on, &speaker, &guild, Scope::without_states(&expressions));
     for (call, expected) in in_pairs(&input["calls"], &expected["published"])? {
         let to_self = call["op"] == "send_to_self";
         if call["op"] != "direct_send" && !to_self {
@@ -403,7 +408,8 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
     let inner = &wrapper["payload"];
     let expected_error = &expected["published"][0]["is_error_message"];
     // The edge reads a frame before anybody routes it.
-    let frame = frame::read(&inner.to_string()).and_then(|frame| frame.into_draft(&user.as_str().into(), &user, 0));
+    let frame = frame::read(&inner.to_string(), &expressions())
+        .and_then(|frame| frame.into_draft(&user.as_str().into(), &user, 0));
     if let Err(unusable) = frame {
         return check(expected_error, &json!(true)).map_err(|_| unusable.message);
     }
@@ -439,7 +445,7 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
         client_id: None,
         full_names: inner["format"] != format::TEXT,
     };
-    let entered = enter(draft, &view, "{}").map_err(|fault| fault.to_string())?;
+    let entered = enter(draft, &view, Scope::without_states(&expressions())).map_err(|fault| fault.to_string())?;
     let said: Vec<Message> = std::iter::once(entered.first).chain(entered.others).collect();
     let published = expected["published"].as_array().ok_or("nothing is said of what is published")?;
     for expected in published {

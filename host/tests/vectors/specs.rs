@@ -1,10 +1,11 @@
 //! Specs and rules as they are read.
 
-use guildhall::model::read::spec::{SandboxCeilings, agent, duplicate_agent, guild, rule};
-use guildhall::model::read::{FieldError, document};
+use guildhall_model::read::spec::{SandboxCeilings, SpecContext, agent, duplicate_agent, guild, rule};
+use guildhall_model::read::{FieldError, document};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::rules::expressions;
 use super::{Outcome, check};
 
 pub const CEILINGS: SandboxCeilings =
@@ -28,12 +29,18 @@ pub fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expe
 }
 
 pub fn agent_spec(input: &Value, expected: &Value) -> Outcome {
-    let read = document(&input["spec"], &[], |value, mistakes| agent(value, mistakes, &CEILINGS));
+    let read = document(&input["spec"], &[], |value, mistakes| {
+        agent(value, mistakes, SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random })
+    });
     judge(&read, "spec", expected)
 }
 
 pub fn guild_spec(input: &Value, expected: &Value) -> Outcome {
-    let read = document(input, &[], guild(&CEILINGS));
+    let read = document(
+        input,
+        &[],
+        guild(SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random }),
+    );
     if let Ok(spec) = &read
         && let Some(id) = duplicate_agent(spec)
     {
@@ -43,5 +50,5 @@ pub fn guild_spec(input: &Value, expected: &Value) -> Outcome {
 }
 
 pub fn rule_parse(input: &Value, expected: &Value) -> Outcome {
-    judge(&document(input, &[], rule), "rule", expected)
+    judge(&document(input, &[], rule(&expressions())), "rule", expected)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use guildhall::model::format;
-use guildhall::model::path::Path;
-use guildhall::model::read::spec::SandboxCeilings;
-use guildhall::model::request::{Request, StateFetch, StateWrite};
-use guildhall::model::state::{StateOwner, changed, fetched};
+use guildhall_model::format;
+use guildhall_model::path::Path;
+use guildhall_model::read::spec::{SandboxCeilings, SpecContext};
+use guildhall_model::request::{Request, StateFetch, StateWrite};
+use guildhall_model::state::{StateOwner, changed, fetched};
 use serde_json::{Value, json};
 
-use super::rules::text;
+use super::rules::{expressions, text};
 use super::{Outcome, check, in_pairs};
 
 const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
@@ -30,7 +30,11 @@ impl Keeper {
                 payload[member] = default.into();
             }
         }
-        match Request::read(name, &payload, &CEILINGS) {
+        match Request::read(
+            name,
+            &payload,
+            SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random },
+        ) {
             Some(Ok(Request::FetchState(fetch))) if fetch.guild == "g1" => self.fetch(&fetch),
             Some(Ok(Request::UpdateState(write))) if write.guild == "g1" => self.write(write),
             _ => json!({"ok": false}),

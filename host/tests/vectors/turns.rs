@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use guildhall::agent::turn;
 use guildhall::journal::Delivery;
-use guildhall::model::fault::{Fault, FaultKind};
-use guildhall::model::format;
-use guildhall::model::ids::MessageId;
-use guildhall::model::message::{AgentTag, HistoryEntry, Message, Topics, raw_json};
-use guildhall::model::spec::AgentSpec;
-use guildhall::routing::{self, Said, States, Trial, TurnRouter};
+use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::format;
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::{AgentTag, HistoryEntry, Message, Topics, raw_json};
+use guildhall_model::routing::{self, Said, Scope, Trial, TurnRouter};
+use guildhall_model::spec::AgentSpec;
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::testing::Bench;
 use serde_json::{Value, json};
 
-use super::rules::{read, speaker, text};
+use super::rules::{expressions, read, speaker, text};
 use super::sending::{guild, message};
 use super::{Outcome, check, not_here};
 
@@ -131,8 +131,9 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     let (mut calls, mut published) = (Vec::new(), Vec::new());
     for handler in ordered {
         let speaker = speaker(&json!(spec.id), &json!(spec.name), &input["agent_type"], &handler["name"]);
-        let states = States { agent: &states, guild: "{}" };
-        if !hears || !turn::is_for(&delivery, &spec, &speaker, states) {
+        let expressions = expressions();
+        let scope = Scope { agent_state: &states, ..Scope::without_states(&expressions) };
+        if !hears || !turn::is_for(&delivery, &spec, &speaker, scope) {
             continue;
         }
         let played = match handler["accepts"].as_str() {
@@ -144,7 +145,8 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
         calls.push(handler["name"].clone());
         let spoken = match played {
             Ok(said) => {
-                let mut router = TurnRouter::new(&delivery.message, &heard_on, &speaker, &view);
+                let scope = Scope::without_states(&expressions);
+                let mut router = TurnRouter::new(&delivery.message, &heard_on, &speaker, &view, scope);
                 let mut messages = Vec::new();
                 for said in said {
                     let said = Said {
@@ -164,7 +166,16 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
             Err(failure) => {
                 let fault = Fault::new(FaultKind::Rejected, failure.reason());
                 let trial = Trial { attempt: 1, is_last: true };
-                routing::last_words(&fault, &delivery.message, &heard_on, &speaker, &view, trial).messages
+                routing::last_words(
+                    &fault,
+                    &delivery.message,
+                    &heard_on,
+                    &speaker,
+                    &view,
+                    trial,
+                    Scope::without_states(&expressions),
+                )
+                .messages
             }
         };
         published.extend(spoken);

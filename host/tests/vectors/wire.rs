@@ -1,9 +1,9 @@
 //! Health, priorities and the names of topics.
 
-use guildhall::model::health::{HealthReport, HealthStatus, Heartbeat, aggregate, by_latency};
-use guildhall::model::ids::{AgentId, GuildId, UserId};
-use guildhall::model::message::Priority;
-use guildhall::model::topic;
+use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat, aggregate, by_latency};
+use guildhall_model::ids::{AgentId, GuildId, UserId};
+use guildhall_model::message::Priority;
+use guildhall_model::topic;
 use serde_json::{Map, Value, json};
 
 use super::rules::{read, text};

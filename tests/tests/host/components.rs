@@ -283,7 +283,7 @@ async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
 
 /// Does something at each place where compiled code of a component is or would be kept.
 pub(super) fn in_the_cache(component: &[u8], what: impl Fn(&Path)) {
-    let file = guildhall::sandbox::digest_of(component).as_str().replace("sha256:", "") + ".cwasm";
+    let file = guildhall_sandbox::digest_of(component).as_str().replace("sha256:", "") + ".cwasm";
     let folders = |dir: &Path| {
         let entries = std::fs::read_dir(dir).expect("hosts have been started").flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()

@@ -11,9 +11,9 @@ use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::query::Params;
 use crate::api::spec::component;
-use crate::model::catalog::AgentEntry;
-use crate::model::component::ComponentRef;
-use crate::model::read::object;
+use guildhall_model::catalog::AgentEntry;
+use guildhall_model::component::ComponentRef;
+use guildhall_model::read::object;
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -17,10 +17,11 @@ use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
-use crate::model::catalog::{Blueprint, agent_names};
-use crate::model::clock::naive_utc;
-use crate::model::ids::{BlueprintId, CategoryId, OrgId, UserId, random_id};
+use crate::random::random_id;
 use crate::store::{BlueprintInfo, BlueprintRow, Pins};
+use guildhall_model::catalog::{Blueprint, agent_names};
+use guildhall_model::clock::naive_utc;
+use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
 pub fn routes() -> Vec<Route> {
     let own = vec![("/catalog/blueprints", post(create)), ("/catalog/blueprints/{id}", get(one))];

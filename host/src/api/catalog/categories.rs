@@ -10,8 +10,9 @@ use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::Created;
-use crate::model::catalog::Category;
-use crate::model::ids::{CategoryId, random_id};
+use crate::random::random_id;
+use guildhall_model::catalog::Category;
+use guildhall_model::ids::CategoryId;
 
 pub fn routes() -> Vec<Route> {
     vec![

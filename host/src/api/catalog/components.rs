@@ -21,11 +21,11 @@ use crate::api::error::ApiError;
 use crate::api::query::Params;
 use crate::api::spec::COMPILED_WITHIN;
 use crate::guild::grants_of;
-use crate::model::clock::naive_utc;
-use crate::model::component::ComponentName;
-use crate::model::ids::Digest;
-use crate::model::read::FieldError;
 use crate::store::{ComponentRow, ComponentState};
+use guildhall_model::clock::naive_utc;
+use guildhall_model::component::ComponentName;
+use guildhall_model::ids::Digest;
+use guildhall_model::read::FieldError;
 
 pub fn routes(limits: ApiLimits) -> Vec<Route> {
     let room = DefaultBodyLimit::max(limits.component_bytes);

@@ -10,9 +10,9 @@ use super::blueprints::Details;
 use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
-use crate::model::ids::{BlueprintId, GuildId, UserId};
-use crate::model::status::GuildStatus;
 use crate::store::{GuildOf, StoreError};
+use guildhall_model::ids::{BlueprintId, GuildId, UserId};
+use guildhall_model::status::GuildStatus;
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -9,7 +9,7 @@ use super::guilds::{Listed, statuses};
 use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
-use crate::model::ids::OrgId;
+use guildhall_model::ids::OrgId;
 
 pub fn routes() -> Vec<Route> {
     vec![

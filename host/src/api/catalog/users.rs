@@ -10,7 +10,7 @@ use super::guilds::{Listed, statuses};
 use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
-use crate::model::ids::{OrgId, UserId};
+use guildhall_model::ids::{OrgId, UserId};
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -6,10 +6,10 @@ use serde_json::json;
 use super::ApiError;
 use crate::files::FilesError;
 use crate::guild::{AgentError, ComponentError, ComponentRefusal, DeadLetterError, OciError, SwapError};
-use crate::model::notation::repr;
-use crate::model::read::{FieldError, Step};
-use crate::model::refusal::Refusal;
-use crate::model::status::GuildStatus;
+use guildhall_model::notation::repr;
+use guildhall_model::read::{FieldError, Step};
+use guildhall_model::refusal::Refusal;
+use guildhall_model::status::GuildStatus;
 
 impl ApiError {
     pub(super) fn answer(self) -> (StatusCode, Refusal) {

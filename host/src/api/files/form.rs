@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::files::{FileName, FilesError, Folder, Received};
-use crate::model::json;
-use crate::model::read::{FieldError, Step};
+use guildhall_model::json;
+use guildhall_model::read::{FieldError, Step};
 
 /// What frames the parts of a form, in bytes.
 const FRAME_BYTES: u64 = 64 << 10;

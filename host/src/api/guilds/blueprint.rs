@@ -12,9 +12,9 @@ use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec;
 use crate::api::{ApiState, Route};
-use crate::model::ids::{AgentId, BlueprintId, Digest, GuildId, UserId};
-use crate::model::read::{object, text};
-use crate::model::spec::{AgentSpec, GuildSpec};
+use guildhall_model::ids::{AgentId, BlueprintId, Digest, GuildId, UserId};
+use guildhall_model::read::{object, text};
+use guildhall_model::spec::{AgentSpec, GuildSpec};
 
 pub fn routes() -> Vec<Route> {
     vec![("/api/guilds/{id}/blueprint", put(change))]
@@ -121,8 +121,9 @@ fn put_components(spec: &mut GuildSpec, launched: &Value, named: &GuildSpec) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::read::document;
-    use crate::model::read::spec::{SandboxCeilings, guild};
+    use guildhall_model::expression::Expressions;
+    use guildhall_model::read::document;
+    use guildhall_model::read::spec::{SandboxCeilings, SpecContext, guild};
 
     #[test]
     fn versions_may_differ_in_components_and_in_what_a_launch_replaces() {
@@ -142,7 +143,10 @@ mod tests {
         };
         let spec = |agents: &[Value]| {
             let spec = json!({"id": "g", "name": "G", "description": "d", "agents": agents});
-            document(&spec, &[], guild(&SandboxCeilings::NOTHING)).unwrap()
+            let expressions = Expressions::none();
+            let ceilings = &SandboxCeilings::NOTHING;
+            let context = SpecContext { ceilings, expressions: &expressions, random: rand::random };
+            document(&spec, &[], guild(context)).unwrap()
         };
         let mut running = spec(&[agent("r1", "same", "1"), agent("r2", "same", "2"), agent("r3", "new", "1")]);
         let launched = json!({"agents": [{"name": "same"}, {"id": "gone", "name": "x"}, {"name": "same"}]});

@@ -46,7 +46,7 @@ async fn the_registry_says_what_components_say() {
     let all = server.get("/api/registry/agents/").await.body;
     assert!(all.as_object().unwrap().len() > 1, "{all}");
     assert_eq!(server.post("/catalog/agents", &one[CLASS]).await.status, StatusCode::CREATED, "it can be registered");
-    for hidden in [crate::model::format::MANAGER_CLASS, "a.b.C"] {
+    for hidden in [guildhall_model::format::MANAGER_CLASS, "a.b.C"] {
         let unknown = server.get(&format!("/api/registry/agents/?agent_class={hidden}")).await;
         assert_eq!((unknown.status, &unknown.body["detail"]), (StatusCode::NOT_FOUND, &json!("Agent not found")));
     }
@@ -56,7 +56,7 @@ async fn the_registry_says_what_components_say() {
 async fn schemas_are_found_by_format() {
     let server = Server::new().await.with_built_in().await;
     let schema = |class: &str| format!("/api/registry/message_schema/?message_class={class}");
-    let text = server.get(&schema(crate::model::format::TEXT_FORMAT)).await;
+    let text = server.get(&schema(guildhall_model::format::TEXT_FORMAT)).await;
     assert_eq!(text.body["required"], json!(["text"]));
     assert_eq!(server.get(&schema(CLASS)).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(server.get(&schema("os.getcwd")).await.status, StatusCode::NOT_FOUND);

@@ -1,8 +1,8 @@
 //! What is said of blueprints and guilds.
 
 use super::*;
-use crate::model::catalog::{AgentIcon, Board, Exposure, Review};
-use crate::model::ids::{BoardId, ReviewId};
+use guildhall_model::catalog::{AgentIcon, Board, Exposure, Review};
+use guildhall_model::ids::{BoardId, ReviewId};
 
 /// A blueprint of an author and an organisation of its own.
 async fn blueprint(store: &Store, exposure: &str) -> Blueprint {
@@ -163,7 +163,7 @@ async fn boards_hold_messages_once() {
     let (store, _dir) = store().await;
     let guild = launched(&store).await;
     let body = json!({"guild_id": guild, "name": "Main", "created_by": "u", "is_private": true});
-    let board = document(&body, &[], Board::read(9)).unwrap();
+    let board = document(&body, &[], Board::read(random_id().into(), 9)).unwrap();
     store.insert_board(&board).await.unwrap();
     assert_eq!(store.boards(&guild).await.unwrap(), std::slice::from_ref(&board));
     for (message, is_new) in [("b", true), ("B", true), ("a", true), ("b", false)] {

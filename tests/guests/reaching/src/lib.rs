@@ -33,7 +33,7 @@ use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_c
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../../host/wit/keyvalue", "wit"],
+        path: ["../../../sandbox/wit/keyvalue", "wit"],
         world: "guildhall:reaching/reaching",
         generate_all,
     });

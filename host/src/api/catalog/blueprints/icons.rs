@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::api::body::{JsonBody, MaybeJsonBody, read_only};
 use crate::api::error::ApiError;
 use crate::api::{ApiState, Route};
-use crate::model::catalog::{AgentIcon, agent_names};
-use crate::model::ids::BlueprintId;
-use crate::model::read::{list, object, text};
+use guildhall_model::catalog::{AgentIcon, agent_names};
+use guildhall_model::ids::BlueprintId;
+use guildhall_model::read::{list, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -11,9 +11,10 @@ use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
 use crate::api::{ApiState, Route};
 use crate::guild::Launch;
-use crate::model::ids::{BlueprintId, OrgId, UserId, random_id};
-use crate::model::read::spec::check_messaging;
-use crate::model::read::{Mistakes, free, object, text};
+use crate::random::random_id;
+use guildhall_model::ids::{BlueprintId, OrgId, UserId};
+use guildhall_model::read::spec::check_messaging;
+use guildhall_model::read::{Mistakes, free, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![("/catalog/blueprints/{id}/guilds", post(launch))]

@@ -10,8 +10,9 @@ use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::Created;
 use crate::api::{ApiState, Route};
-use crate::model::catalog::Review;
-use crate::model::ids::{BlueprintId, ReviewId, random_id};
+use crate::random::random_id;
+use guildhall_model::catalog::Review;
+use guildhall_model::ids::{BlueprintId, ReviewId};
 
 pub fn routes() -> Vec<Route> {
     vec![

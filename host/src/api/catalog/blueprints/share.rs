@@ -8,8 +8,8 @@ use axum::routing::{delete, get, post};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::{ApiState, Route};
-use crate::model::ids::{BlueprintId, OrgId};
-use crate::model::read::{object, text};
+use guildhall_model::ids::{BlueprintId, OrgId};
+use guildhall_model::read::{object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![

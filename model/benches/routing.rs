@@ -1,0 +1,87 @@
+//! Routing one message through a slip of ten rules, one of which transforms it with
+//! JSONata; and without rules, as an echo is routed.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use guildhall_model::expression::Expressions;
+use guildhall_model::expression::native::NativeEvaluator;
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::routing::{GuildView, HOP_LIMIT, Said, Scope, Speaker, TurnRouter};
+use guildhall_model::spec::RoutingSlip;
+use serde_json::json;
+
+fn slip(transforms: bool) -> RoutingSlip {
+    let rules: Vec<_> = (0..10)
+        .map(|number| {
+            let mut rule = json!({
+                "agent": {"name": if number == 9 { "Echo".to_owned() } else { format!("Other {number}") }},
+                "destination": {"topics": format!("topic_{number}")},
+                "route_times": -1,
+            });
+            if number == 9 && transforms {
+                rule["transformer"] = json!({
+                    "style": "simple", "expression_type": "jsonata", "output_format": "app.Order",
+                    "expression": "{'total': $sum(items.(price * quantity)), 'who': customer.name}",
+                });
+            }
+            rule
+        })
+        .collect();
+    serde_json::from_value(json!({"steps": rules})).expect("the rules are well formed")
+}
+
+fn said() -> Said {
+    let items: Vec<_> = (0..5).map(|n| json!({"sku": format!("sku-{n}"), "price": 2.5, "quantity": n})).collect();
+    Said {
+        format: "app.Basket".into(),
+        payload: raw_json(&json!({"customer": {"id": 7, "name": "Ada"}, "items": items})),
+        topics: Vec::new(),
+        recipients: Vec::new(),
+        priority: None,
+        new_thread: false,
+        session_state: None,
+        reason: None,
+    }
+}
+
+fn route(c: &mut Criterion) {
+    let expressions = Expressions::unshared(&NativeEvaluator);
+    let scope = Scope::without_states(&expressions);
+    let guild = |slip: RoutingSlip| GuildView {
+        id: "g".into(),
+        name: "G".into(),
+        routes: Arc::new(slip),
+        agents: Vec::new(),
+        users: Vec::new(),
+        hop_limit: HOP_LIMIT,
+        conversation_history: 0,
+    };
+    let speaker = Speaker {
+        id: "e".into(),
+        tag: AgentTag::new("e", "Echo"),
+        class_name: "x.Echo".into(),
+        method: "receive",
+        to_default: false,
+    };
+    let mut origin =
+        Message::draft(AgentTag::new("u", "U"), Topics::One("in".into()), "text", raw_json(&json!({"text": "hi"})));
+    origin.id = MessageId::new(5);
+    for (name, slip) in
+        [("no rules", None), ("ten rules", Some(slip(false))), ("ten rules, one with jsonata", Some(slip(true)))]
+    {
+        let guild = guild(slip.clone().unwrap_or_default());
+        origin.routing_slip = slip.map(Arc::new);
+        c.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut router = TurnRouter::new(black_box(&origin), "in", &speaker, &guild, scope);
+                router.route(said()).expect("it is routed").messages.len()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, route);
+criterion_main!(benches);

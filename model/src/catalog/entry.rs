@@ -1,0 +1,264 @@
+//! Agent classes: what a blueprint may name and a client may read about it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::component::ComponentRef;
+use crate::format::short_name;
+use crate::ids::Digest;
+use crate::read::{Fields, Mistakes, entries, flag, free, list, nullable, object, text};
+
+/// An agent class that blueprints may name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgentEntry {
+    #[serde(rename = "agent_name")]
+    pub name: String,
+    #[serde(rename = "qualified_class_name")]
+    pub class_name: String,
+    #[serde(rename = "agent_doc")]
+    pub doc: String,
+    #[serde(rename = "agent_props_schema")]
+    pub properties_schema: Map<String, Value>,
+    /// Handler name to handler, each with its schema.
+    #[serde(rename = "message_handlers")]
+    pub handlers: Map<String, Value>,
+    #[serde(rename = "agent_dependencies")]
+    pub dependencies: Vec<Dependency>,
+    /// The component that serves the class unless a blueprint names another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<Digest>,
+}
+
+impl AgentEntry {
+    /// A class of which nothing but its name is known.
+    #[must_use]
+    pub fn bare(class_name: &str) -> Self {
+        Self {
+            name: short_name(class_name).to_owned(),
+            class_name: class_name.to_owned(),
+            doc: String::new(),
+            properties_schema: Map::new(),
+            handlers: Map::new(),
+            dependencies: Vec::new(),
+            component: None,
+        }
+    }
+
+    /// A class as a component describes it: what it is for, the formats that it
+    /// receives with their schemas, and the schema of its properties.
+    #[must_use]
+    pub fn described<'f>(
+        class_name: &str,
+        summary: &str,
+        receives: impl Iterator<Item = (&'f str, &'f Value)>,
+        properties_schema: &Value,
+        component: Digest,
+    ) -> Self {
+        let handlers = receives.map(|(format, schema)| {
+            let handler = json!({
+                "handler_name": "receive",
+                "message_format": format,
+                "message_format_schema": schema,
+                "handler_doc": "",
+                "send_message_calls": [],
+            });
+            (format.to_owned(), handler)
+        });
+        Self {
+            doc: summary.to_owned(),
+            properties_schema: properties_schema.as_object().cloned().unwrap_or_default(),
+            handlers: handlers.collect(),
+            component: Some(component),
+            ..Self::bare(class_name)
+        }
+    }
+
+    /// Reads an entry in the reference's words, or in the document's when one of
+    /// those is there (section 1.1: class, description, schema, dependencies). With it comes
+    /// what is named as its component, if anything.
+    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<(Self, Option<String>)> {
+        object(|f| {
+            let in_documents_words =
+                ["description", "properties_schema", "dependencies", "component"].iter().any(|key| f.has(key));
+            if !in_documents_words {
+                return Some((Self::read_reference(f)?, None));
+            }
+            let entry = Self::read_document(f);
+            let component = f.optional("component", ComponentRef::read);
+            Some((entry?, component?))
+        })(value, mistakes)
+    }
+
+    fn read_reference(f: &mut Fields<'_, '_>) -> Option<Self> {
+        let name = f.required("agent_name", text);
+        let class_name = f.required("qualified_class_name", text);
+        let doc = f.optional("agent_doc", text);
+        let properties_schema = f.required("agent_props_schema", free);
+        let handlers = f.required("message_handlers", handlers);
+        let dependencies = f.required("agent_dependencies", dependencies);
+        Some(Self {
+            name: name?,
+            class_name: class_name?,
+            doc: doc?.unwrap_or_default(),
+            properties_schema: properties_schema?,
+            handlers: handlers?,
+            dependencies: dependencies?,
+            component: None,
+        })
+    }
+
+    /// Only the class is required; each field may also have its name of the other form.
+    fn read_document(f: &mut Fields<'_, '_>) -> Option<Self> {
+        let either = |f: &Fields<'_, '_>, first: &'static str, second| if f.has(first) { first } else { second };
+        let (doc_key, schema_key, dependencies_key) = (
+            either(f, "description", "agent_doc"),
+            either(f, "properties_schema", "agent_props_schema"),
+            either(f, "dependencies", "agent_dependencies"),
+        );
+        let name = f.optional("agent_name", text);
+        let class_name = f.required("qualified_class_name", text);
+        let doc = f.optional(doc_key, text);
+        let properties_schema = f.optional(schema_key, free);
+        let handlers = f.or("message_handlers", Map::new(), handlers);
+        let dependencies = f.or(dependencies_key, Vec::new(), dependencies);
+        let class_name = class_name?;
+        Some(Self {
+            name: name?.unwrap_or_else(|| short_name(&class_name).to_owned()),
+            class_name,
+            doc: doc?.unwrap_or_default(),
+            properties_schema: properties_schema?.unwrap_or_default(),
+            handlers: handlers?,
+            dependencies: dependencies?,
+            component: None,
+        })
+    }
+}
+
+/// Something an agent class wants to be given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    pub dependency_key: String,
+    pub dependency_var: Option<String>,
+    pub guild_level: bool,
+    pub org_level: bool,
+    pub required_type: Option<String>,
+    /// Neither of the guild nor of the organisation.
+    pub agent_level: bool,
+    /// The variable, or the key when it has none.
+    pub variable_name: String,
+}
+
+/// Reads dependencies; of two with one key the last stays, in the place of the first.
+fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Vec<Dependency>> {
+    let mut kept: Vec<Dependency> = Vec::new();
+    for dependency in list(dependency)(value, mistakes)? {
+        match kept.iter_mut().find(|earlier| earlier.dependency_key == dependency.dependency_key) {
+            Some(earlier) => *earlier = dependency,
+            None => kept.push(dependency),
+        }
+    }
+    Some(kept)
+}
+
+fn dependency(value: &Value, mistakes: &mut Mistakes) -> Option<Dependency> {
+    object(|f| {
+        let key = f.required("dependency_key", text);
+        let variable = f.optional("dependency_var", text);
+        let guild_level = f.or("guild_level", false, flag);
+        let org_level = f.or("org_level", false, flag);
+        let required_type = f.optional("required_type", text);
+        let (key, variable, guild_level, org_level) = (key?, variable?, guild_level?, org_level?);
+        Some(Dependency {
+            variable_name: variable.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| key.clone()),
+            dependency_key: key,
+            dependency_var: variable,
+            guild_level,
+            org_level,
+            required_type: required_type?,
+            agent_level: !guild_level && !org_level,
+        })
+    })(value, mistakes)
+}
+
+fn handlers(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    entries(handler)(value, mistakes).map(Map::from_iter)
+}
+
+fn handler(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+    object(|f| {
+        let name = f.required("handler_name", text);
+        let format = f.required("message_format", text);
+        let schema = f.required("message_format_schema", free);
+        let doc = f.or("handler_doc", Some(String::new()), nullable(text));
+        let calls = f.required("send_message_calls", list(send_call));
+        Some(json!({
+            "handler_name": name?,
+            "message_format": format?,
+            "message_format_schema": schema?,
+            "handler_doc": doc?,
+            "send_message_calls": calls?,
+        }))
+    })(value, mistakes)
+}
+
+fn send_call(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+    object(|f| {
+        let class = f.optional("calling_class", text);
+        let function = f.required("calling_function", text);
+        let kind = f.required("call_type", text);
+        let message_type = f.optional("message_type", text);
+        Some(json!({
+            "calling_class": class?,
+            "calling_function": function?,
+            "call_type": kind?,
+            "message_type": message_type?,
+        }))
+    })(value, mistakes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::{FieldError, document};
+
+    #[test]
+    fn an_agent_is_registered_in_the_words_of_either_side() {
+        let class = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
+        let documents = json!({
+            "qualified_class_name": class, "description": "Echoes", "properties_schema": {}, "dependencies": [],
+            "component": "echo@1",
+        });
+        let (entry, component) = document(&documents, &["body"], AgentEntry::read).unwrap();
+        assert_eq!(component.as_deref(), Some("echo@1"));
+        assert_eq!((entry.name.as_str(), entry.doc.as_str()), ("EchoAgent", "Echoes"));
+        let references = json!({
+            "agent_name": "EchoAgent", "qualified_class_name": class, "agent_doc": "Echoes",
+            "agent_props_schema": {}, "message_handlers": {}, "agent_dependencies": [],
+        });
+        assert_eq!(document(&references, &["body"], AgentEntry::read).unwrap(), (entry, None));
+    }
+
+    #[test]
+    fn a_dependency_without_a_variable_is_known_by_its_key() {
+        for (variable, name) in [(json!("v"), "v"), (json!(""), "k"), (json!(null), "k")] {
+            let value = json!({"dependency_key": "k", "dependency_var": variable});
+            assert_eq!(document(&value, &[], dependency).unwrap().variable_name, name, "{value}");
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_told_what_the_reference_asks_for() {
+        let errors = document(&json!({}), &["body"], AgentEntry::read).unwrap_err();
+        let paths: Vec<_> = errors.iter().map(FieldError::path).collect();
+        assert_eq!(
+            paths,
+            [
+                "body.agent_name",
+                "body.qualified_class_name",
+                "body.agent_props_schema",
+                "body.message_handlers",
+                "body.agent_dependencies"
+            ]
+        );
+    }
+}

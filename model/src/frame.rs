@@ -1,0 +1,366 @@
+//! What clients write on sockets, read with every alias of every dialect. Pure.
+//! Whatever cannot be used gets words that say what would be right.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::dialect::format_in;
+use crate::draft::UserDraft;
+use crate::expression::Expressions;
+use crate::format;
+use crate::ids::UserId;
+use crate::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
+use crate::payload;
+use crate::read::spec::slip as read_slip;
+use crate::read::{document, integer};
+use crate::spec::RoutingSlip;
+
+/// A frame that could be read, whatever it asks for.
+#[derive(Debug)]
+pub struct Frame {
+    /// As the client wrote it, in the host's spelling.
+    pub format: String,
+    pub full_names: bool,
+    pub payload: Option<Box<RawValue>>,
+    pub topics: Option<Topics>,
+    pub recipients: Vec<AgentTag>,
+    pub priority: Priority,
+    pub conversation_id: Option<Value>,
+    pub session_state: Option<Box<RawValue>>,
+    pub traceparent: Option<String>,
+    /// Seconds.
+    pub ttl: Option<i64>,
+    pub routing_slip: Option<Arc<RoutingSlip>>,
+    pub name: Option<ClientName>,
+}
+
+/// What the client calls its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientName {
+    /// A text: said twice it is the same message.
+    Text(String),
+    /// A number: echoed in an `Ack`, nothing more.
+    Number(u64),
+}
+
+impl ClientName {
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Number(number) => Value::from(*number),
+        }
+    }
+}
+
+/// Why a frame cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// A stable name, such as `INVALID_JSON`.
+    pub error_type: &'static str,
+    pub message: String,
+    /// The client's name for the message, as far as it could be read.
+    pub client_id: Option<Value>,
+}
+
+impl Unusable {
+    fn new(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self { error_type, message: message.into(), client_id: None }
+    }
+}
+
+/// How large what travels beside the payload may be, in bytes.
+const MAX_SESSION_BYTES: usize = 64 << 10;
+const MAX_RECIPIENTS: usize = 64;
+const MAX_STEPS: usize = 32;
+/// How long names and topics may be, in bytes.
+const MAX_NAME: usize = 256;
+
+/// Reads one text frame. The expressions of its routing slip are checked with `expressions`.
+///
+/// # Errors
+/// [`Unusable`], with what would be right.
+pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, Unusable> {
+    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|error| {
+        if matches!(error.classify(), serde_json::error::Category::Data) {
+            Unusable::new("INVALID_FRAME", "a frame is a JSON object with `format` and `payload`")
+        } else {
+            Unusable::new("INVALID_JSON", format!("the frame is not JSON: {error}"))
+        }
+    })?;
+    let reader = Reader { members, expressions };
+    let name = reader.name();
+    reader.frame(name.clone().ok().flatten()).map_err(|mut unusable| {
+        unusable.client_id = name.ok().flatten().map(|name| name.to_json());
+        unusable
+    })
+}
+
+struct Reader<'e> {
+    members: BTreeMap<String, Box<RawValue>>,
+    expressions: &'e Expressions<'e>,
+}
+
+impl Reader<'_> {
+    /// The first of several spellings that is there and not null.
+    fn raw(&self, names: &[&str]) -> Option<&RawValue> {
+        names.iter().filter_map(|name| self.members.get(*name)).map(|raw| &**raw).find(|raw| raw.get() != "null")
+    }
+
+    fn get<'a, T: Deserialize<'a>>(&'a self, names: &[&str], what: &str) -> Result<Option<T>, Unusable> {
+        let Some(raw) = self.raw(names) else { return Ok(None) };
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(Unusable::new("INVALID_FRAME", format!("`{}` is {what}", names[0]))),
+        }
+    }
+
+    /// Numbers up to u64 and any text; a text in the frame is trimmed.
+    fn name(&self) -> Result<Option<ClientName>, Unusable> {
+        let wrong = || Unusable::new("INVALID_FRAME", "`id` is a whole number from 0 to 2^64-1 or a text");
+        match self.get::<Value>(&["id"], "a number or a text")? {
+            None | Some(Value::Bool(false)) => Ok(None),
+            Some(Value::String(text)) => {
+                let text = text.trim();
+                if text.len() > MAX_NAME {
+                    return Err(Unusable::new("INVALID_FRAME", format!("`id` has at most {MAX_NAME} bytes")));
+                }
+                Ok((!text.is_empty()).then(|| ClientName::Text(text.to_owned())))
+            }
+            Some(Value::Number(number)) => Ok(Some(ClientName::Number(number.as_u64().ok_or_else(wrong)?))),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    fn frame(&self, name: Option<ClientName>) -> Result<Frame, Unusable> {
+        self.name()?;
+        let given: String = self.get(&["format"], "a text")?.unwrap_or_else(|| format::GENERIC_JSON.to_owned());
+        let given = given.trim();
+        if given.len() < 3 || given.len() > MAX_NAME {
+            return Err(Unusable::new("INVALID_FRAME", format!("`format` has 3 to {MAX_NAME} characters")));
+        }
+        let payload = self.raw(&["payload", "data"]);
+        if let Some(payload) = payload {
+            check_payload(payload.get())?;
+        }
+        Ok(Frame {
+            format: format_in(given).to_owned(),
+            full_names: given.contains('.'),
+            payload: payload.map(RawValue::to_owned),
+            topics: self.topics()?,
+            recipients: self.recipients()?,
+            priority: self.priority()?,
+            conversation_id: self.conversation()?,
+            session_state: self.session_state()?,
+            traceparent: self.get::<String>(&["traceparent"], "a text")?.filter(|text| text.len() <= MAX_NAME),
+            ttl: self.ttl()?,
+            routing_slip: self.routing_slip()?,
+            name,
+        })
+    }
+
+    fn ttl(&self) -> Result<Option<i64>, Unusable> {
+        let Some(given) = self.get::<Value>(&["ttl"], "a whole number of seconds")? else { return Ok(None) };
+        match document(&given, &["ttl"], integer) {
+            Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
+            _ => Err(Unusable::new(
+                "INVALID_FRAME",
+                format!("`ttl` is a whole number of seconds, 0 or more, not {given}"),
+            )),
+        }
+    }
+
+    fn topics(&self) -> Result<Option<Topics>, Unusable> {
+        let topics: Option<Topics> = self.get(&["topics", "topic"], "a text or a list of texts")?;
+        let topics = topics.map(Topics::trimmed).filter(|topics| !topics.is_empty());
+        let names = topics.as_ref().map(Topics::as_slice).unwrap_or_default();
+        if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME || name.contains('\n')) {
+            return Err(Unusable::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));
+        }
+        Ok(topics)
+    }
+
+    fn priority(&self) -> Result<Priority, Unusable> {
+        let Some(value) = self.get::<Value>(&["priority"], "a number")? else { return Ok(Priority::NORMAL) };
+        Priority::read(&value).ok_or_else(|| {
+            Unusable::new(
+                "INVALID_FRAME",
+                format!("`priority` is 0 (urgent) to 7 (lowest), or a name such as \"HIGH\", not {value}"),
+            )
+        })
+    }
+
+    fn conversation(&self) -> Result<Option<Value>, Unusable> {
+        let value = self.get::<Value>(&["conversation_id", "conversationId"], "a text or a number")?;
+        match value {
+            Some(Value::String(text)) if text.len() > MAX_NAME => {
+                Err(Unusable::new("INVALID_FRAME", format!("`conversation_id` has at most {MAX_NAME} bytes")))
+            }
+            None | Some(Value::String(_) | Value::Number(_)) => Ok(value),
+            Some(_) => Err(Unusable::new("INVALID_FRAME", "`conversation_id` is a text or a number")),
+        }
+    }
+
+    fn session_state(&self) -> Result<Option<Box<RawValue>>, Unusable> {
+        let Some(state) = self.raw(&["session_state", "sessionState"]) else { return Ok(None) };
+        if state.get().len() > MAX_SESSION_BYTES {
+            let text = format!("`session_state` has at most {MAX_SESSION_BYTES} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
+        }
+        payload::check_object(state.get())
+            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`session_state`: {wrong}")))?;
+        Ok(Some(state.to_owned()))
+    }
+
+    fn recipients(&self) -> Result<Vec<AgentTag>, Unusable> {
+        let names: Vec<AgentTag> =
+            self.get(&["recipient_list", "recipientList"], "a list of {id, name}")?.unwrap_or_default();
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_NAME);
+        if names.len() > MAX_RECIPIENTS || names.iter().any(|tag| is_long(&tag.id) || is_long(&tag.name)) {
+            let text = format!("`recipient_list` has at most {MAX_RECIPIENTS} entries of at most {MAX_NAME} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
+        }
+        Ok(names)
+    }
+
+    /// A slip of the client's own: bounded, because each of its rules may make a
+    /// message of each thing that is said in the thread. Its expressions are checked.
+    fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, Unusable> {
+        let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
+        payload::check_object(raw.get())
+            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
+        let given: Value = serde_json::from_str(raw.get())
+            .map_err(|error| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
+        let steps = given.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
+        if steps > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
+            let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
+            return Err(Unusable::new("INVALID_FRAME", text));
+        }
+        let slip = document(&given, &["routing_slip"], read_slip(self.expressions)).map_err(|mistakes| {
+            let words: Vec<String> =
+                mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            Unusable::new("INVALID_FRAME", words.join("; "))
+        })?;
+        Ok(Some(Arc::new(slip)))
+    }
+}
+
+/// A payload is a JSON object with at least one member.
+fn check_payload(text: &str) -> Result<(), Unusable> {
+    if text.len() > MAX_PAYLOAD_BYTES {
+        let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
+        return Err(Unusable::new("PAYLOAD_TOO_LARGE", text));
+    }
+    payload::check(text).map_err(|wrong| Unusable::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))
+}
+
+impl Frame {
+    /// The frame as a user's message.
+    ///
+    /// # Errors
+    /// [`Unusable`] without a payload.
+    pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, Unusable> {
+        let client_id = match &self.name {
+            Some(ClientName::Text(text)) => Some(text.clone()),
+            Some(ClientName::Number(_)) | None => None,
+        };
+        let payload = self.payload.ok_or_else(|| Unusable {
+            client_id: self.name.as_ref().map(ClientName::to_json),
+            ..Unusable::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
+        })?;
+        Ok(UserDraft {
+            user: user.clone(),
+            user_name: user_name.to_owned(),
+            socket,
+            format: self.format,
+            payload,
+            topics: self.topics,
+            recipients: self.recipients,
+            priority: self.priority,
+            conversation_id: self.conversation_id,
+            session_state: self.session_state,
+            traceparent: self.traceparent,
+            ttl: self.ttl,
+            routing_slip: self.routing_slip,
+            client_id,
+            full_names: self.full_names,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_message_is_read() {
+        let text = json!({
+            "id": "msg123", "format": "text", "payload": {"text": "Hello Echo!"},
+            "sender": {"id": "x", "name": "y"}, "conversationId": "conv_789", "timestamp": "2025-01-15T10:00:00.000Z",
+        });
+        let frame = read(&text.to_string(), &Expressions::none()).unwrap();
+        assert_eq!(frame.format, format::TEXT_FORMAT);
+        assert_eq!(frame.name, Some(ClientName::Text("msg123".into())));
+        assert_eq!(frame.conversation_id, Some(json!("conv_789")));
+        assert_eq!(frame.payload.unwrap().get(), r#"{"text":"Hello Echo!"}"#);
+    }
+
+    #[test]
+    fn every_alias_is_understood() {
+        let text = json!({
+            "id": 5, "format": "TextFormat", "data": {"a": 1}, "topic": "t", "recipientList": [{"id": "e"}],
+            "priority": "HIGH", "conversation_id": 7,
+        });
+        let frame = read(&text.to_string(), &Expressions::none()).unwrap();
+        assert_eq!(frame.topics, Some(Topics::One("t".into())));
+        assert_eq!((frame.priority, frame.recipients.len()), (Priority::HIGH, 1));
+        assert_eq!(frame.name, Some(ClientName::Number(5)));
+    }
+
+    #[test]
+    fn what_cannot_be_used_gets_a_name_and_words() {
+        let deep = format!(
+            "{}1{}",
+            r#"{"format":"text","payload":{"a":"#.to_owned() + &"[".repeat(200),
+            "]".repeat(200) + "}}"
+        );
+        let cases = [
+            ("", "INVALID_JSON"),
+            ("not json", "INVALID_JSON"),
+            ("[1]", "INVALID_FRAME"),
+            ("5", "INVALID_FRAME"),
+            ("null", "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":NaN}}"#, "INVALID_JSON"),
+            (r#"{"format":"text","payload":[1]}"#, "INVALID_PAYLOAD"),
+            (r#"{"format":"text","payload":{ }}"#, "INVALID_PAYLOAD"),
+            (r#"{"format":"text","payload":{"a":"\ud800"}}"#, "INVALID_PAYLOAD"),
+            (r#"{"format":"text","payload":{"a":1e999}}"#, "INVALID_PAYLOAD"),
+            (r#"{"format":"x","payload":{"a":1}}"#, "INVALID_FRAME"),
+            (r#"{"format":5,"payload":{"a":1}}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"priority":9}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"id":-1}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"id":1.5}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"ttl":-1}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"topics":5}"#, "INVALID_FRAME"),
+            (deep.as_str(), "INVALID_PAYLOAD"),
+        ];
+        for (text, error_type) in cases {
+            let unusable = read(text, &Expressions::none()).map(|_| ()).unwrap_err();
+            assert_eq!(unusable.error_type, error_type, "{text}");
+            assert!(!unusable.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_missing_payload_is_told_with_the_clients_own_name() {
+        let frame = read(r#"{"format":"text","id":"m1"}"#, &Expressions::none()).unwrap();
+        let unusable = frame.into_draft(&"u".into(), "U", 1).unwrap_err();
+        assert_eq!((unusable.error_type, unusable.client_id), ("INVALID_PAYLOAD", Some(json!("m1"))));
+    }
+}

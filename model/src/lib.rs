@@ -1,0 +1,35 @@
+//! What the words mean: ids, messages, specs, faults. Pure: no I/O, no tokio,
+//! sqlx, axum or wasmtime.
+
+pub mod catalog;
+pub mod clock;
+pub mod component;
+pub mod configuration;
+pub mod dialect;
+pub mod draft;
+pub mod event;
+pub mod expression;
+pub mod fault;
+pub mod format;
+pub mod frame;
+pub mod health;
+pub mod ids;
+pub mod json;
+pub mod json_schema;
+pub mod message;
+pub mod notation;
+pub mod origin;
+pub mod participant;
+pub mod path;
+pub mod payload;
+pub mod read;
+pub mod refusal;
+pub mod request;
+pub mod routing;
+pub mod schemas;
+pub mod spec;
+pub mod state;
+pub mod status;
+pub mod template;
+pub mod topic;
+pub mod values;

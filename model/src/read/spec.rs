@@ -1,0 +1,246 @@
+//! Reads the spec of a guild: trims, fills in defaults, makes the ids that are not
+//! given, and says of every mistake where it is. Sources of the rules: the API's
+//! own models, and the operator's ceilings for the sandbox.
+
+mod rules;
+mod sandbox;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    FieldError, Fields, Mistakes, document, entries, flag, free, list, object, sized, text, trimmed, whole,
+    whole_or_not,
+};
+use crate::component::ComponentRef;
+use crate::expression::Expressions;
+use crate::ids::{AgentId, short_uuid};
+use crate::notation::repr;
+use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
+
+pub use rules::{rule, slip};
+pub use sandbox::{SandboxCeilings, sandbox};
+
+use rules::predicates;
+
+/// Longest name of a guild or an agent, in characters.
+pub const MAX_NAME: usize = 64;
+
+/// What reading a spec needs beside the spec.
+#[derive(Clone, Copy)]
+pub struct SpecContext<'c> {
+    /// The most that a blueprint may ask for.
+    pub ceilings: &'c SandboxCeilings,
+    /// Checks the expressions of rules and predicates.
+    pub expressions: &'c Expressions<'c>,
+    /// Makes the ids that the spec does not give: 128 random bits at each call.
+    pub random: fn() -> u128,
+}
+
+/// Reads a guild's spec.
+pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut Mistakes) -> Option<GuildSpec> + 'c {
+    object(move |f| {
+        let id = f.or("id", None, given_id);
+        let name = f.required("name", sized(1, MAX_NAME));
+        let description = f.required("description", sized(1, usize::MAX));
+        let properties = f.or("properties", Map::new(), free);
+        let agents = f.or("agents", Vec::new(), list(|value, mistakes| agent(value, mistakes, context)));
+        let dependency_map = f.or("dependency_map", Map::new(), dependencies);
+        let routes = f.or("routes", RoutingSlip::default(), slip(context.expressions));
+        let gateway = f.optional("gateway", gateway);
+        Some(GuildSpec {
+            id: id?.unwrap_or_else(|| short_uuid((context.random)())).into(),
+            name: name?,
+            description: description?,
+            properties: properties?,
+            agents: agents?,
+            dependency_map: dependency_map?,
+            routes: routes?,
+            gateway: gateway?,
+        })
+    })
+}
+
+/// Reads one agent. Its class is looked at first: without one the rest has no meaning.
+pub fn agent(value: &Value, mistakes: &mut Mistakes, context: SpecContext<'_>) -> Option<AgentSpec> {
+    object(|f| {
+        let class_name = class_name(f)?;
+        let id = f.or("id", None, given_id);
+        let name = f.required("name", sized(1, MAX_NAME));
+        let description = f.required("description", sized(1, usize::MAX));
+        let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
+        let properties = f.or("properties", Map::new(), properties);
+        let listen_to_default_topic = f.or("listen_to_default_topic", true, flag);
+        let act_only_when_tagged = f.or("act_only_when_tagged", false, flag);
+        let predicates = f.or("predicates", BTreeMap::new(), predicates(context.expressions));
+        let dependency_map = f.or("dependency_map", Map::new(), dependencies);
+        let additional_dependencies = f.or("additional_dependencies", Vec::new(), list(trimmed));
+        let resources = f.or("resources", ResourceSpec::default(), resources);
+        let qos = f.or("qos", QosSpec::default(), qos);
+        let component = f.optional("component", ComponentRef::read);
+        let sandbox = f.optional("sandbox", |value, mistakes| sandbox(value, mistakes, context.ceilings));
+        let name = name?;
+        Some(AgentSpec {
+            id: id?.map_or_else(|| AgentId::for_name(&name, (context.random)()), AgentId::from),
+            name,
+            description: description?,
+            class_name,
+            additional_topics: additional_topics?,
+            properties: properties?,
+            listen_to_default_topic: listen_to_default_topic?,
+            act_only_when_tagged: act_only_when_tagged?,
+            predicates: predicates?,
+            dependency_map: dependency_map?,
+            additional_dependencies: additional_dependencies?,
+            resources: resources?,
+            qos: qos?,
+            component: component?,
+            sandbox: sandbox?,
+        })
+    })(value, mistakes)
+}
+
+/// The longest id, in bytes.
+const MAX_ID: usize = 256;
+
+/// An id of the author's choice; an empty one is none. It is a part of paths and topics.
+fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
+    let id = trimmed(value, mistakes)?;
+    let is_no_part = |c: char| c.is_control() || matches!(c, '/' | '\\');
+    if id.len() > MAX_ID || id.contains(is_no_part) || matches!(id.as_str(), "." | "..") {
+        let msg = format!("An id has at most {MAX_ID} bytes, without slashes and control characters");
+        return mistakes.refuse(&msg, value);
+    }
+    Some(Some(id).filter(|id| !id.is_empty()))
+}
+
+fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
+    match f.whole().get("class_name") {
+        None | Some(Value::Null) => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.is_empty() => f.mistakes.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.contains('.') => Some(class.trim().to_owned()),
+        Some(Value::String(class)) => f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole()),
+        Some(other) => f.mistakes.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
+    }
+}
+
+fn properties(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    if value.is_null() { object(|_| None)(value, mistakes) } else { free(value, mistakes) }
+}
+
+fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+    let dependency = |value: &Value, mistakes: &mut Mistakes| {
+        object(|f| {
+            let class_name = f.required("class_name", sized(1, usize::MAX));
+            let properties = f.or("properties", Map::new(), free);
+            Some(json!({"class_name": class_name?, "properties": properties?}))
+        })(value, mistakes)
+    };
+    entries(dependency)(value, mistakes).map(Map::from_iter)
+}
+
+fn resources(value: &Value, mistakes: &mut Mistakes) -> Option<ResourceSpec> {
+    object(|f| {
+        let num_cpus = f.optional("num_cpus", whole_or_not);
+        let num_gpus = f.optional("num_gpus", whole_or_not);
+        let custom_resources = f.or("custom_resources", Vec::new(), entries(whole_or_not));
+        Some(ResourceSpec {
+            num_cpus: num_cpus?,
+            num_gpus: num_gpus?,
+            custom_resources: custom_resources?.into_iter().collect(),
+        })
+    })(value, mistakes)
+}
+
+fn qos(value: &Value, mistakes: &mut Mistakes) -> Option<QosSpec> {
+    object(|f| {
+        let timeout = f.optional("timeout", whole(0, u64::MAX));
+        let retry_count = f.optional("retry_count", small);
+        let latency = f.optional("latency", whole(0, u64::MAX));
+        Some(QosSpec { timeout: timeout?, retry_count: retry_count?, latency: latency? })
+    })(value, mistakes)
+}
+
+fn small(value: &Value, mistakes: &mut Mistakes) -> Option<u32> {
+    let number = whole(0, u64::from(u32::MAX))(value, mistakes)?;
+    u32::try_from(number).ok()
+}
+
+fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+    object(|f| {
+        let enabled = f.or("enabled", true, flag);
+        let input_formats = f.required("input_formats", list(trimmed));
+        let output_formats = f.required("output_formats", list(trimmed));
+        let returned_formats = f.or("returned_formats", Vec::new(), list(trimmed));
+        Some(json!({
+            "enabled": enabled?,
+            "input_formats": input_formats?,
+            "output_formats": output_formats?,
+            "returned_formats": returned_formats?,
+        }))
+    })(value, mistakes)
+}
+
+/// The first id that two agents of the guild share.
+#[must_use]
+pub fn duplicate_agent(spec: &GuildSpec) -> Option<&AgentId> {
+    let mut seen = HashSet::new();
+    spec.agents.iter().map(|agent| &agent.id).find(|id| !seen.insert(*id))
+}
+
+/// What the spec asks for that this host would take and never do; each entry is a
+/// sentence. A spec with any of it is refused rather than half obeyed. `document`
+/// is the spec as it was sent.
+#[must_use]
+pub fn unsupported(spec: &GuildSpec, document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for key in ["configuration", "configuration_schema"] {
+        if document.get(key).is_some_and(|value| !value.is_null()) {
+            found.push(format!("{key} (templates) cannot be applied yet"));
+        }
+    }
+    if spec.gateway.as_ref().is_some_and(|gateway| gateway["enabled"] == true) {
+        found.push("gateway cannot be applied yet".to_owned());
+    }
+    found
+}
+
+/// Properties that choose a back end of another implementation. They are kept and
+/// shown, and this host uses its own; each entry says so in a sentence.
+#[must_use]
+pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
+    const KNOWN: [(&str, &str); 4] = [
+        ("messaging", "messages go through the journal of this host"),
+        ("execution_engine", "agents run in the sandbox of this host"),
+        ("client_type", "agents are reached through the journal of this host"),
+        ("state_manager", "state is kept by this host"),
+    ];
+    let named = |(key, instead): &(&str, &str)| {
+        let value = spec.properties.get(*key).filter(|value| !value.is_null())?;
+        let name = value.get("backend_class").unwrap_or(value);
+        let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+        Some(format!("properties.{key} ({name}) is kept but not used: {instead}"))
+    };
+    KNOWN.iter().filter_map(named).collect()
+}
+
+/// Whether what a guild says of its messaging is whole, although this host uses its own.
+///
+/// # Errors
+/// With the mistakes, with paths from the spec.
+pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
+    let Some(messaging) = spec.properties.get("messaging").filter(|messaging| !messaging.is_null()) else {
+        return Ok(());
+    };
+    let read = object(|f| {
+        let module = f.required("backend_module", text);
+        let class = f.required("backend_class", text);
+        let config = f.required("backend_config", free);
+        module.and(class).and(config).map(drop)
+    });
+    document(messaging, &["properties", "messaging"], read)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! Reads routing rules and predicates. Expressions are checked in the language they
+//! are said to be in; what could never do anything is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::expression::{Expressions, Language};
+use crate::message::{AgentTag, Priority, ProcessStatus, Topics};
+use crate::notation::repr;
+use crate::read::{Fields, Mistakes, document, entries, flag, integer, list, nullable, object, one_of, text};
+use crate::spec::{
+    Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
+    UpdateFormat,
+};
+
+/// Reads a routing slip.
+pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut Mistakes) -> Option<RoutingSlip> + 'e {
+    let shared = |value: &Value, mistakes: &mut Mistakes| rule(expressions)(value, mistakes).map(Arc::new);
+    move |value, mistakes| {
+        object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(shared))? }))(value, mistakes)
+    }
+}
+
+/// Reads one rule of a slip; its expressions are checked in their own language.
+pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Mistakes) -> Option<RoutingRule> + 'e {
+    object(|f| {
+        let agent = f.optional("agent", tag);
+        let agent_type = f.optional("agent_type", text);
+        let method_name = f.optional("method_name", text);
+        let origin_filter = f.optional("origin_filter", origin_filter);
+        let message_format = f.optional("message_format", text);
+        let destination = f.optional("destination", destination);
+        let mark_forwarded = f.or("mark_forwarded", false, flag);
+        let route_times = f.or("route_times", 1, integer);
+        let transformer = f.optional("transformer", |value, mistakes| transformer(value, mistakes, expressions));
+        let update = |value: &Value, mistakes: &mut Mistakes| state_update(value, mistakes, expressions);
+        let agent_state_update = f.optional("agent_state_update", update);
+        let guild_state_update = f.optional("guild_state_update", update);
+        let process_status =
+            f.optional("process_status", one_of(PROCESS_STATUSES, "'running', 'error' or 'completed'"));
+        let reason = f.optional("reason", text);
+        let (agent, agent_type) = (agent?, agent_type?);
+        let names_nobody = agent.as_ref().is_none_or(AgentTag::is_blank);
+        if names_nobody && agent_type.as_deref().is_none_or(str::is_empty) {
+            return f.mistakes.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
+        }
+        Some(RoutingRule {
+            agent,
+            agent_type,
+            method_name: method_name?,
+            origin_filter: origin_filter?,
+            message_format: message_format?,
+            destination: destination?,
+            mark_forwarded: mark_forwarded?,
+            route_times: route_times?,
+            transformer: transformer?.map(Arc::new),
+            agent_state_update: agent_state_update?.map(Arc::new),
+            guild_state_update: guild_state_update?.map(Arc::new),
+            process_status: process_status?,
+            reason: reason?,
+        })
+    })
+}
+
+const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
+    &[("running", ProcessStatus::Running), ("error", ProcessStatus::Error), ("completed", ProcessStatus::Completed)];
+
+fn tag(value: &Value, mistakes: &mut Mistakes) -> Option<AgentTag> {
+    object(|f| {
+        let id = f.optional("id", text);
+        let name = f.optional("name", text);
+        Some(AgentTag { id: id?, name: name? })
+    })(value, mistakes)
+}
+
+fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter> {
+    object(|f| {
+        let origin_sender = f.optional("origin_sender", tag);
+        let origin_topic = f.optional("origin_topic", text);
+        let origin_message_format = f.optional("origin_message_format", text);
+        Some(OriginFilter {
+            origin_sender: origin_sender?,
+            origin_topic: origin_topic?,
+            origin_message_format: origin_message_format?,
+        })
+    })(value, mistakes)
+}
+
+fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
+    object(|f| {
+        let topics = f.optional("topics", topics);
+        let recipient_list = f.or("recipient_list", Vec::new(), list(tag));
+        let priority = f.optional("priority", priority);
+        Some(Destination { topics: topics?, recipient_list: recipient_list?, priority: priority? })
+    })(value, mistakes)
+}
+
+/// One topic, or a list of them; the mistakes of both are noted, each below its name.
+fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
+    match (document(value, &[], text), document(value, &[], list(text))) {
+        (Ok(topic), _) => Some(Topics::One(topic)),
+        (_, Ok(topics)) => Some(Topics::Many(topics)),
+        (Err(one), Err(many)) => {
+            mistakes.note_all("str", one);
+            mistakes.note_all("list[str]", many);
+            None
+        }
+    }
+}
+
+fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
+    const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
+    let number = || u8::try_from(document(value, &[], integer).ok()?).ok();
+    match Priority::read(value).or_else(|| Priority::new(number()?)) {
+        Some(priority) => Some(priority),
+        None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
+    }
+}
+
+const LANGUAGES: &[(&str, Language)] = &[("jsonata", Language::Jsonata), ("cel", Language::Cel)];
+const STYLES: &[(&str, TransformerStyle)] =
+    &[("simple", TransformerStyle::Simple), ("content_based_router", TransformerStyle::ContentBasedRouter)];
+const UPDATE_FORMATS: &[(&str, UpdateFormat)] =
+    &[("json-patch", UpdateFormat::JsonPatch), ("json-merge-patch", UpdateFormat::MergePatch)];
+
+fn language(value: &Value, mistakes: &mut Mistakes) -> Option<Language> {
+    one_of(LANGUAGES, "'jsonata' or 'cel'")(value, mistakes)
+}
+
+/// Notes what is wrong with an expression in its language.
+fn checked(
+    language: Language,
+    source: String,
+    at: &Value,
+    mistakes: &mut Mistakes,
+    expressions: &Expressions<'_>,
+) -> Option<String> {
+    match expressions.check(language, &source) {
+        Ok(()) => Some(source),
+        Err(error) => mistakes.refuse(&error.to_string(), at),
+    }
+}
+
+fn style(value: &Value, mistakes: &mut Mistakes) -> Option<TransformerStyle> {
+    const EXPECTED: &str = "<TransformationType.SIMPLE: 'simple'> or <TransformationType.CBR: 'content_based_router'>";
+    let found = value.as_str().and_then(|word| STYLES.iter().find(|(name, _)| *name == word));
+    match found {
+        Some((_, style)) => Some(*style),
+        None => {
+            let msg = format!("Input should be {EXPECTED}");
+            mistakes.note_with("literal_error", msg, value, json!({"expected": EXPECTED}))
+        }
+    }
+}
+
+/// With an expression it makes a payload, with a handler alone it changes members; the mistakes of both readings are
+/// noted, each below its name.
+fn transformer(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<Transformer> {
+    match (document(value, &[], payload_transformer()), document(value, &[], functional_transformer())) {
+        (Ok((style, output_format, expression_type, Some(source))), _) => {
+            let expression = checked(expression_type, source, value, mistakes, expressions)?;
+            Some(Transformer::Payload { style, output_format, expression_type, expression })
+        }
+        (_, Ok((style, expression_type, source))) => {
+            let handler = checked(expression_type, source, value, mistakes, expressions)?;
+            Some(Transformer::Functional { style, expression_type, handler })
+        }
+        (Ok((.., None)), Err(_)) => {
+            mistakes.refuse("a transformer needs an expression or a handler, or it drops every message", value)
+        }
+        (Err(payload), Err(functional)) => {
+            mistakes.note_all("PayloadTransformer", payload);
+            mistakes.note_all("FunctionalTransformer", functional);
+            None
+        }
+    }
+}
+
+/// Style, format and language of a transformer, and its expression if it has one.
+type OfPayload = (TransformerStyle, Option<String>, Language, Option<String>);
+
+/// Older documents write `script` where they mean `expression`, and `type` where they mean `expression_type`.
+fn payload_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<OfPayload> {
+    object(|f| {
+        let style = f.or("style", TransformerStyle::Simple, style);
+        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
+        let language = f.or(language_key(f), Language::Jsonata, language);
+        let expression = f.optional(if f.has("expression") { "expression" } else { "script" }, text);
+        Some((style?, output_format?, language?, expression?))
+    })
+}
+
+/// Style and language of a transformer, and its handler.
+fn functional_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<(TransformerStyle, Language, String)> {
+    object(|f| {
+        let style = f.or("style", TransformerStyle::Simple, style);
+        let language = f.or(language_key(f), Language::Jsonata, language);
+        let handler = f.required("handler", text);
+        Some((style?, language?, handler?))
+    })
+}
+
+fn language_key(f: &Fields<'_, '_>) -> &'static str {
+    if f.has("expression_type") { "expression_type" } else { "type" }
+}
+
+fn state_update(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<StateUpdate> {
+    object(|f| {
+        let language = f.or("expression_type", Language::Jsonata, language);
+        let format = f.or(
+            "update_format",
+            UpdateFormat::MergePatch,
+            one_of(UPDATE_FORMATS, "'json-patch' or 'json-merge-patch'"),
+        );
+        let source = f.required("state_update", text);
+        let (language, format) = (language?, format?);
+        let at = f.whole().clone();
+        let state_update = checked(language, source?, &at, f.mistakes, expressions)?;
+        Some(StateUpdate { expression_type: language, update_format: format, state_update })
+    })(value, mistakes)
+}
+
+/// Reads the predicates of an agent, by the name of a handler.
+pub(super) fn predicates<'e>(
+    expressions: &'e Expressions<'e>,
+) -> impl Fn(&Value, &mut Mistakes) -> Option<BTreeMap<String, Predicate>> + 'e {
+    move |value, mistakes| {
+        let read = |value: &Value, mistakes: &mut Mistakes| predicate(value, mistakes, expressions);
+        entries(read)(value, mistakes).map(BTreeMap::from_iter)
+    }
+}
+
+/// What kind a predicate is stands in it; the mistakes of a kind are noted below its name.
+fn predicate(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<Predicate> {
+    const WHO_SAYS: &str = "predicate_type_discriminator()";
+    const KINDS: &str = "'jsonata_fn', 'cel_fn', 'type_equals'";
+    let kind = match value.get("predicate_type") {
+        None => "jsonata_fn".to_owned(),
+        Some(Value::String(kind)) => kind.clone(),
+        Some(Value::Null) => {
+            let msg = format!("Unable to extract tag using discriminator {WHO_SAYS}");
+            return mistakes.note_with("union_tag_not_found", msg, value, json!({"discriminator": WHO_SAYS}));
+        }
+        Some(other) => repr(other),
+    };
+    let language = match kind.as_str() {
+        "jsonata_fn" => Some(Language::Jsonata),
+        "cel_fn" => Some(Language::Cel),
+        "type_equals" => None,
+        _ => {
+            let msg =
+                format!("Input tag '{kind}' found using {WHO_SAYS} does not match any of the expected tags: {KINDS}");
+            let ctx = json!({"discriminator": WHO_SAYS, "tag": kind, "expected_tags": KINDS});
+            return mistakes.note_with("union_tag_invalid", msg, value, ctx);
+        }
+    };
+    let read = object(|f| match language {
+        Some(language) => expression(f, language, expressions),
+        None => Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? }),
+    });
+    mistakes.inside(kind.as_str().into(), |mistakes| read(value, mistakes))
+}
+
+fn expression(f: &mut Fields<'_, '_>, language: Language, expressions: &Expressions<'_>) -> Option<Predicate> {
+    let source = f.required("expression", text)?;
+    let expression = checked(language, source, f.whole(), f.mistakes, expressions)?;
+    Some(match language {
+        Language::Jsonata => Predicate::Jsonata { expression },
+        Language::Cel => Predicate::Cel { expression },
+    })
+}

@@ -1,0 +1,108 @@
+//! The identity of a rule: SHA-256 over its JSON text with all defaults, without
+//! what is null and what changes as the rule is used.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::spec::RoutingRule;
+
+/// Members that are no part of a rule's identity.
+const PASSING: [&str; 3] = ["route_times", "process_status", "reason"];
+
+/// The hash of a rule, lower-case hex, as the reference computes it.
+#[must_use]
+pub fn hashid(rule: &RoutingRule) -> String {
+    hex(&canonical_text(rule))
+}
+
+/// Whether a hash means this rule: the reference's spelling, or that of its other
+/// implementation, which writes compact JSON without empty lists.
+#[must_use]
+pub fn is_meant(rule: &RoutingRule, hash: &str) -> bool {
+    hash.eq_ignore_ascii_case(&hashid(rule)) || hash.eq_ignore_ascii_case(&hex(&compact_text(rule)))
+}
+
+/// The text that is hashed: keys in order, `", "` and `": "` between them, ASCII.
+#[must_use]
+pub fn canonical_text(rule: &RoutingRule) -> String {
+    let mut text = String::new();
+    write(&identity(rule), [", ", ": "], &mut text);
+    text
+}
+
+fn compact_text(rule: &RoutingRule) -> String {
+    let mut members = identity(rule);
+    if let Some(destination) = members.get_mut("destination").and_then(Value::as_object_mut) {
+        destination.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
+    }
+    let mut text = String::new();
+    write(&members, [",", ":"], &mut text);
+    text
+}
+
+fn hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn identity(rule: &RoutingRule) -> Value {
+    let mut value = serde_json::to_value(rule).unwrap_or_default();
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|name, _| !PASSING.contains(&name.as_str()));
+    }
+    without_nulls(&mut value);
+    value
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+fn write(value: &Value, [between, after]: [&str; 2], text: &mut String) {
+    match value {
+        Value::Object(members) => write_object(members, [between, after], text),
+        Value::Array(items) => {
+            text.push('[');
+            for (number, item) in items.iter().enumerate() {
+                text.push_str(if number == 0 { "" } else { between });
+                write(item, [between, after], text);
+            }
+            text.push(']');
+        }
+        Value::String(string) => write_text(string, text),
+        other => text.push_str(&other.to_string()),
+    }
+}
+
+fn write_object(members: &Map<String, Value>, [between, after]: [&str; 2], text: &mut String) {
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_by(|one, other| one.0.cmp(other.0));
+    text.push('{');
+    for (number, (name, value)) in sorted.into_iter().enumerate() {
+        text.push_str(if number == 0 { "" } else { between });
+        write_text(name, text);
+        text.push_str(after);
+        write(value, [between, after], text);
+    }
+    text.push('}');
+}
+
+/// A text as JSON, everything outside ASCII as `\uXXXX`.
+fn write_text(string: &str, text: &mut String) {
+    for c in Value::from(string).to_string().chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            text.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+}

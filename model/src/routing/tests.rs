@@ -1,0 +1,264 @@
+//! Routing, rule by rule.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::draft::UserDraft;
+use crate::expression::Expressions;
+use crate::expression::native::NativeEvaluator;
+use crate::ids::MessageId;
+use crate::message::raw_json;
+use crate::spec::RoutingRule;
+
+fn agent(id: &str, name: &str, topics: &[&str], default: bool) -> AgentSpec {
+    serde_json::from_value(json!({
+        "id": id, "name": name, "description": "d", "class_name": "x.Echo",
+        "additional_topics": topics, "listen_to_default_topic": default,
+    }))
+    .unwrap()
+}
+
+fn guild(routes: Value, agents: Vec<AgentSpec>) -> GuildView {
+    let steps: Vec<Arc<RoutingRule>> = serde_json::from_value(routes).unwrap();
+    GuildView {
+        id: "g".into(),
+        name: "G".into(),
+        routes: Arc::new(RoutingSlip { steps }),
+        agents,
+        users: vec![("ada".into(), "Ada".into())],
+        hop_limit: HOP_LIMIT,
+        conversation_history: 0,
+    }
+}
+
+fn draft() -> UserDraft {
+    UserDraft {
+        user: "ada".into(),
+        user_name: "Ada".into(),
+        socket: 1,
+        format: format::TEXT_FORMAT.into(),
+        payload: raw_json(&json!({"text": "hi"})),
+        topics: None,
+        recipients: Vec::new(),
+        priority: Priority::NORMAL,
+        conversation_id: Some(json!("c")),
+        session_state: None,
+        traceparent: None,
+        ttl: None,
+        routing_slip: None,
+        client_id: None,
+        full_names: false,
+    }
+}
+
+use crate::format;
+
+fn echo() -> Speaker {
+    Speaker {
+        id: "e1".into(),
+        tag: AgentTag::new("e1", "Echo"),
+        class_name: "x.Echo".into(),
+        method: "receive",
+        to_default: false,
+    }
+}
+
+fn said(payload: Value) -> Said {
+    Said {
+        format: "out.Format".into(),
+        payload: raw_json(&payload),
+        topics: Vec::new(),
+        recipients: Vec::new(),
+        priority: None,
+        new_thread: false,
+        session_state: None,
+        reason: None,
+    }
+}
+
+fn expressions() -> Expressions<'static> {
+    Expressions::unshared(&NativeEvaluator)
+}
+
+fn entering(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
+    enter(draft, guild, Scope::without_states(&expressions()))
+}
+
+fn answer(origin: &Message, guild: &GuildView) -> Vec<Message> {
+    let echo = echo();
+    let expressions = expressions();
+    TurnRouter::new(origin, "in_topic", &echo, guild, Scope::without_states(&expressions))
+        .route(said(json!({"r": 1})))
+        .unwrap()
+        .messages
+}
+
+fn with_id(mut message: Message, id: u64) -> Message {
+    message.id = MessageId::new(id);
+    message
+}
+
+#[test]
+fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], true), agent("e2", "E", &["x"], false)]);
+    let entered = entering(draft(), &guild).unwrap();
+    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(entered.first.also, ["user_notifications:ada"]);
+    assert!(entered.others.is_empty());
+}
+
+#[test]
+fn an_expression_sends_nothing_to_the_hosts_or_anothers_topics() {
+    let rule = |topic: &str| {
+        json!([{
+            "agent_type": format::USER_PROXY_CLASS, "route_times": -1,
+            "transformer": {
+                "style": "content_based_router", "expression_type": "jsonata",
+                "handler": format!("{{'topics': '{topic}'}}"),
+            },
+        }])
+    };
+    for (topic, copies) in [
+        ("somewhere", 1),
+        ("user_notifications:ada", 1),
+        ("user_notifications:bob", 0),
+        (topic::ENDING, 0),
+        (topic::DEAD_LETTERS, 0),
+        (topic::SYSTEM, 0),
+    ] {
+        let guild = guild(rule(topic), vec![agent("e1", "Echo", &[], true)]);
+        assert_eq!(entering(draft(), &guild).unwrap().others.len(), copies, "{topic}");
+    }
+}
+
+#[test]
+fn without_routes_and_default_listeners_a_user_reaches_all_additional_topics() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false), agent("e2", "E", &["x"], false)]);
+    assert_eq!(entering(draft(), &guild).unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
+}
+
+#[test]
+fn without_anybody_who_listens_a_user_is_told() {
+    let guild = guild(json!([]), Vec::new());
+    assert_eq!(entering(draft(), &guild).unwrap_err().kind, FaultKind::NoRecipient);
+}
+
+#[test]
+fn a_user_may_not_write_to_the_hosts_or_anothers_topics() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &[], true)]);
+    for name in ["system_topic", "user_notifications:bob", "user:bob:notifications", "guild_status_topic"] {
+        let draft = UserDraft { topics: Some(Topics::One(name.into())), ..draft() };
+        assert_eq!(entering(draft, &guild).unwrap_err().kind, FaultKind::Denied, "{name}");
+    }
+}
+
+#[test]
+fn without_routes_an_answer_reaches_the_user_who_began_the_thread() {
+    let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false)]);
+    let origin = with_id(entering(draft(), &guild).unwrap().first, 5);
+    let answers = answer(&origin, &guild);
+    assert_eq!(answers[0].topics.as_slice(), ["user_notifications:ada"]);
+    assert_eq!(answers[0].in_response_to, Some(MessageId::new(5)));
+    assert_eq!(answers[0].thread, [MessageId::new(5)]);
+    assert_eq!(answers[0].conversation_id, Some(json!("c")));
+    assert_eq!(answers[0].user, Some("ada".into()));
+}
+
+#[test]
+fn with_routes_they_alone_decide() {
+    let routes = json!([
+        {"agent_type": "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent",
+         "method_name": "unwrap_and_forward_message", "destination": {"topics": "echo_topic"}},
+        {"agent": {"name": "Echo"}, "destination": {"topics": "user_message_broadcast"}},
+    ]);
+    let guild = guild(routes, vec![agent("e1", "Echo", &["echo_topic"], false)]);
+    let entered = entering(draft(), &guild).unwrap();
+    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(entered.first.also, ["user_notifications:ada", "user_message_broadcast"]);
+    assert_eq!(entered.others.len(), 1);
+    assert_eq!(entered.others[0].topics, Topics::One("echo_topic".into()));
+    let copy = with_id(entered.others.into_iter().next().unwrap(), 6);
+    let answers = answer(&copy, &guild);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].topics, Topics::One("user_message_broadcast".into()));
+    assert!(answers[0].routing_slip.as_ref().unwrap().steps.is_empty());
+    let unrouted = answer(&with_id(answers[0].clone(), 7), &guild);
+    assert_eq!(unrouted[0].topics, Topics::One("user_message_broadcast".into()), "back where it was asked");
+}
+
+#[test]
+fn every_rule_that_applies_sends_one_message_and_counts_down() {
+    let rules = json!([
+        {"agent": {"name": "Echo"}, "destination": {"topics": "d1", "priority": 0, "recipient_list": [{"id": "x"}]},
+         "mark_forwarded": true, "process_status": "completed", "reason": "because"},
+        {"agent": {"name": "Other"}, "destination": {"topics": "never"}},
+        {"agent_type": "x.*", "destination": {"topics": ["d2", "d3"]}, "route_times": -1},
+        {"agent": {"id": "e1"}, "message_format": "other.Format", "destination": {"topics": "never"}},
+        {"agent": {"id": "e1"}, "origin_filter": {"origin_topic": "elsewhere"}, "destination": {"topics": "never"}},
+    ]);
+    let guild = guild(rules, Vec::new());
+    let mut origin = with_id(entering(draft(), &guild).unwrap().first, 5);
+    origin.routing_slip = Some(guild.routes.clone());
+    let echo = echo();
+    let expressions = expressions();
+    let mut router = TurnRouter::new(&origin, "in_topic", &echo, &guild, Scope::without_states(&expressions));
+    let first = router.route(said(json!({"r": 1}))).unwrap().messages;
+    assert_eq!(first.len(), 2);
+    assert_eq!((first[0].priority, first[0].is_tagged_for(&AgentTag::new("x", "y"))), (Priority::URGENT, true));
+    assert_eq!(first[0].forward_header.as_ref().unwrap().origin_message_id, MessageId::new(5));
+    assert_eq!(first[0].history.last().unwrap().reason, Some(vec!["because".to_owned()]));
+    assert_eq!(first[1].topics.as_slice(), ["d2", "d3"]);
+    let left: Vec<_> = first[0].routing_slip.as_ref().unwrap().steps.iter().map(|rule| rule.route_times).collect();
+    assert_eq!(left, [1, -1, 1, 1]);
+    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
+    assert_eq!(second.len(), 1, "the first rule is used up");
+}
+
+#[test]
+fn what_a_turn_adds_to_the_session_travels_on() {
+    let guild = guild(json!([]), Vec::new());
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.session_state = Some(raw_json(&json!({"k": 1})));
+    let echo = echo();
+    let expressions = expressions();
+    let mut router = TurnRouter::new(&origin, "t", &echo, &guild, Scope::without_states(&expressions));
+    let mut first = said(json!({"r": 1}));
+    first.session_state = Some(raw_json(&json!({"m": 2})));
+    router.route(first).unwrap();
+    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
+    assert_eq!(second[0].session_state.as_ref().unwrap().get(), r#"{"k":1,"m":2}"#);
+}
+
+#[test]
+fn agents_that_answer_each_other_for_ever_are_stopped() {
+    let mut guild = guild(json!([]), Vec::new());
+    guild.hop_limit = 3;
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.hops = 3;
+    let echo = echo();
+    let expressions = expressions();
+    let scope = Scope::without_states(&expressions);
+    let fault = TurnRouter::new(&origin, "t", &echo, &guild, scope).route(said(json!({"r": 1}))).unwrap_err();
+    assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::HopLimit, Some(3), Some(4)));
+}
+
+#[test]
+fn what_is_said_of_too_many_hops_goes_no_further() {
+    let rule = json!({"agent": {"name": "Echo"}, "destination": {"topics": "other"}, "route_times": -1});
+    let mut guild = guild(json!([]), Vec::new());
+    guild.hop_limit = 3;
+    let mut origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    origin.routing_slip = Some(Arc::new(serde_json::from_value(json!({"steps": [rule]})).unwrap()));
+    let fault = Fault::new(FaultKind::Rejected, "no");
+    for (hops, copies) in [(1, 1), (2, 0), (3, 0)] {
+        origin.hops = hops;
+        let trial = Trial { attempt: 1, is_last: true };
+        let said =
+            last_words(&fault, &origin, "t", &echo(), &guild, trial, Scope::without_states(&expressions())).messages;
+        let to_others = said.iter().filter(|message| message.topics.as_slice().contains(&"other".to_owned()));
+        assert_eq!(to_others.count(), copies, "after {hops} hops");
+    }
+}

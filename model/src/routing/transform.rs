@@ -1,0 +1,263 @@
+//! What a rule's expressions make of what is sent: transformers and state updates.
+//! A result that cannot be used drops the message, as an error in the expression
+//! does; the rule stays used up.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::expression::{Expressions, Language};
+use crate::fault::{Fault, FaultKind};
+use crate::ids::MessageId;
+use crate::message::{AgentTag, ForwardHeader, MAX_PAYLOAD_BYTES, Message, Priority, ProcessStatus, Topics, raw_json};
+use crate::spec::{RoutingRule, StateUpdate, Transformer};
+use crate::state::{StateChange, StateOwner};
+use crate::{format, topic};
+
+/// What the expressions of rules and predicates can use: an evaluator with its time, and the last committed states.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    pub expressions: &'a Expressions<'a>,
+    /// The agent's state, a JSON object.
+    pub agent_state: &'a str,
+    /// The guild's state, a JSON object.
+    pub guild_state: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// Empty states.
+    #[must_use]
+    pub const fn without_states(expressions: &'a Expressions<'a>) -> Self {
+        Self { expressions, agent_state: "{}", guild_state: "{}" }
+    }
+}
+
+/// What is sent, as expressions see and change it.
+#[derive(Serialize)]
+struct Routable<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_state: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guild_state: Option<&'a RawValue>,
+    topics: &'a Topics,
+    priority: Priority,
+    recipient_list: &'a [AgentTag],
+    payload: &'a RawValue,
+    format: &'a str,
+    forward_header: Option<&'a ForwardHeader>,
+    context: Option<&'a RawValue>,
+    enrich_with_history: u32,
+    process_status: Option<ProcessStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untransformed: Option<Box<Routable<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    id: MessageId,
+    sender: &'a AgentTag,
+    recipient_list: &'a [AgentTag],
+    payload: &'a RawValue,
+    format: &'a str,
+}
+
+fn routable<'a>(message: &'a Message, no_context: &'a RawValue) -> Routable<'a> {
+    Routable {
+        origin: None,
+        agent_state: None,
+        guild_state: None,
+        topics: &message.topics,
+        priority: message.priority,
+        recipient_list: &message.recipients,
+        payload: &message.payload,
+        format: &message.format,
+        forward_header: message.forward_header.as_ref(),
+        context: Some(message.session_state.as_deref().unwrap_or(no_context)),
+        enrich_with_history: message.enrich_with_history,
+        process_status: message.process_status,
+        untransformed: None,
+    }
+}
+
+/// The input of a rule's expressions, as JSON text.
+fn input(message: &Message, before: Option<&Message>, origin: &Message, scope: Scope<'_>) -> Option<String> {
+    let no_context = serde_json::from_str("{}").ok()?;
+    let mut scene = routable(message, no_context);
+    scene.origin = Some(Origin {
+        id: origin.id,
+        sender: &origin.sender,
+        recipient_list: &origin.recipients,
+        payload: &origin.payload,
+        format: &origin.format,
+    });
+    scene.agent_state = serde_json::from_str(scope.agent_state).ok();
+    scene.guild_state = serde_json::from_str(scope.guild_state).ok();
+    scene.untransformed = before.map(|before| Box::new(routable(before, no_context)));
+    serde_json::to_string(&scene).ok()
+}
+
+fn run(scope: Scope<'_>, language: Language, source: &str, input: &str) -> Option<Value> {
+    scope.expressions.evaluate(language, source, input).ok().flatten().filter(|value| !value.is_null())
+}
+
+/// A message and the changes of states that go with it.
+type Routed = (Message, Vec<(StateOwner, StateChange)>);
+
+/// What a rule's expressions make of a message, and of states; without any, the
+/// message as it is. `agent` is who speaks. `None`: the message is dropped.
+///
+/// # Errors
+/// `invalid_payload`: what comes out is no payload.
+pub(super) fn by_rule(
+    rule: &RoutingRule,
+    message: Message,
+    origin: &Message,
+    agent: &StateOwner,
+    scope: Scope<'_>,
+) -> Result<Option<Routed>, Fault> {
+    let has_updates = rule.agent_state_update.is_some() || rule.guild_state_update.is_some();
+    if rule.transformer.is_none() && !has_updates {
+        return Ok(Some((message, Vec::new())));
+    }
+    let before = has_updates.then(|| message.clone());
+    let routed = match &rule.transformer {
+        Some(transformer) => transform(transformer, message, origin, scope)?,
+        None => Some(message),
+    };
+    let Some(routed) = routed else { return Ok(None) };
+    let changes = before.map(|before| changes(rule, &routed, &before, origin, agent, scope)).unwrap_or_default();
+    Ok(Some((routed, changes)))
+}
+
+/// Applies a rule's transformer. `None`: the message is dropped.
+///
+/// # Errors
+/// `invalid_payload`: what comes out is no payload.
+fn transform(
+    transformer: &Transformer,
+    mut message: Message,
+    origin: &Message,
+    scope: Scope<'_>,
+) -> Result<Option<Message>, Fault> {
+    match transformer {
+        Transformer::Payload { output_format, expression_type, expression, .. } => {
+            let Some(payload) = run(scope, *expression_type, expression, message.payload.get()) else {
+                return Ok(None);
+            };
+            message.payload = payload_of(&payload)?;
+            if let Some(name) = output_format {
+                message.format = format::canonical(name.clone());
+            }
+            Ok(Some(message))
+        }
+        Transformer::Functional { expression_type, handler, .. } => {
+            let given = input(&message, None, origin, scope);
+            match given.and_then(|given| run(scope, *expression_type, handler, &given)) {
+                Some(Value::Object(members)) => overlay(message, members),
+                _ => Ok(None),
+            }
+        }
+    }
+}
+
+fn payload_of(value: &Value) -> Result<Box<RawValue>, Fault> {
+    let refused = |words: &str| Fault::new(FaultKind::InvalidPayload, format!("a routing rule made {words}"));
+    if value.as_object().is_none_or(Map::is_empty) {
+        return Err(refused("a payload that is no JSON object with members"));
+    }
+    let payload = raw_json(value);
+    if payload.get().len() > MAX_PAYLOAD_BYTES {
+        return Err(refused("a payload that is too large"));
+    }
+    Ok(payload)
+}
+
+/// Replaces members; one that is not of its kind drops the message, one that is not
+/// known is passed over.
+fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<Message>, Fault> {
+    let names_topics = members.contains_key("topics");
+    for (name, value) in members {
+        let is_good = match name.as_str() {
+            "payload" => {
+                if !value.is_object() {
+                    return Ok(None);
+                }
+                message.payload = payload_of(&value)?;
+                true
+            }
+            "topics" => set(&mut message.topics, value, |topics: &Topics| !topics.is_empty()),
+            "priority" => Priority::read(&value).map(|priority| message.priority = priority).is_some(),
+            "recipient_list" => set(&mut message.recipients, value, |tags: &Vec<AgentTag>| tags.len() <= MAX_TAGS),
+            "format" => set(&mut message.format, value, |format: &String| format.chars().count() >= 3),
+            "forward_header" => set(&mut message.forward_header, value, |_| true),
+            "context" => {
+                let is_object = value.is_object();
+                message.session_state = Some(raw_json(&value));
+                is_object
+            }
+            "enrich_with_history" => set(&mut message.enrich_with_history, value, |_| true),
+            "process_status" => set(&mut message.process_status, value, |_| true),
+            _ => true,
+        };
+        if !is_good {
+            return Ok(None);
+        }
+    }
+    message.topics = match message.topics {
+        Topics::One(name) => Topics::One(topic::canonical(&name)),
+        Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
+    };
+    message.format = format::canonical(message.format);
+    Ok((!names_topics || may_go_to(&message)).then_some(message))
+}
+
+/// Whether a message may go where an expression sends it. Expressions travel in the
+/// slips of users too, so they reach what users may name: not the host's own topics,
+/// nor those of another user.
+fn may_go_to(message: &Message) -> bool {
+    let is_own = |owner: &str| message.user.as_ref().is_some_and(|user| user.as_str() == owner);
+    let names = message.topics.as_slice();
+    let is_good =
+        |name: &String| name.len() <= MAX_NAME && !topic::is_hosts(name) && topic::owner(name).is_none_or(is_own);
+    names.len() <= MAX_TOPICS && names.iter().all(is_good)
+}
+
+/// The most topics that an expression may name, and the longest name in bytes.
+const MAX_TOPICS: usize = 16;
+const MAX_NAME: usize = 256;
+
+/// The most recipients that an expression may name.
+const MAX_TAGS: usize = 256;
+
+fn set<T: serde::de::DeserializeOwned>(place: &mut T, value: Value, may_be: impl FnOnce(&T) -> bool) -> bool {
+    match serde_json::from_value(value) {
+        Ok(read) if may_be(&read) => {
+            *place = read;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What a rule changes of states: the guild's first. `before` is what was sent
+/// before the transformer.
+fn changes(
+    rule: &RoutingRule,
+    message: &Message,
+    before: &Message,
+    origin: &Message,
+    agent: &StateOwner,
+    scope: Scope<'_>,
+) -> Vec<(StateOwner, StateChange)> {
+    let Some(given) = input(message, Some(before), origin, scope) else { return Vec::new() };
+    let of = |owner: StateOwner, update: Option<&StateUpdate>| {
+        let update = update?;
+        let body = run(scope, update.expression_type, &update.state_update, &given).filter(Value::is_object)?;
+        Some((owner, StateChange { format: update.update_format, ..StateChange::merge(body) }))
+    };
+    let guild = of(StateOwner::Guild, rule.guild_state_update.as_deref());
+    let agent = of(agent.clone(), rule.agent_state_update.as_deref());
+    guild.into_iter().chain(agent).collect()
+}

@@ -1,0 +1,288 @@
+//! Looks at an upload before anything is compiled: is it a component, is it of a
+//! size that can be compiled, does it fit the contract, does it want something that
+//! is not there. What is accepted here is compiled, linked and asked to describe
+//! itself, which finds the rest.
+
+use wasmparser::{BinaryReaderError, Parser, Payload};
+use wasmtime::Engine;
+
+use super::imports;
+use super::limits::{Limit, Limits};
+use super::refusal::Refusal;
+
+/// The interface that an agent exports.
+pub const CONTRACT: &str = "guildhall:agent/agent@0.1.0";
+
+/// What the bytes of a component show without being compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The names of what the outermost component imports.
+    pub imports: Vec<String>,
+    /// The names of what it exports.
+    pub exports: Vec<String>,
+    /// Modules and components in it, and instances that it makes of them.
+    pub parts: u64,
+    /// Functions of all its modules.
+    pub functions: u64,
+    /// The longest body of a function, in bytes.
+    pub longest_function: u64,
+    /// Types, imports, exports and whatever else is declared, in all of it.
+    pub items: u64,
+}
+
+impl Outline {
+    /// Reads the outline of a component.
+    ///
+    /// # Errors
+    /// The bytes are no component, are malformed, or hold more than these limits
+    /// allow.
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        check_kind(bytes)?;
+        let most = limits.get(Limit::Component) << 20;
+        if bytes.len() as u64 > most {
+            return Err(Refusal::over(Limit::Component, "size in bytes", most, bytes.len() as u64));
+        }
+        let mut outline = Self::default();
+        // How deep the parser is inside nested modules and components.
+        let mut depth = 0_u64;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(malformed)?;
+            match payload {
+                Payload::Version { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            outline.count(&payload);
+            outline.check_size(depth, limits)?;
+            // After the count, which bounds how many names there can be.
+            if depth == 1 {
+                outline.name(payload).map_err(malformed)?;
+            }
+        }
+        Ok(outline)
+    }
+
+    fn count(&mut self, payload: &Payload<'_>) {
+        let items = match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => return self.parts += 1,
+            Payload::InstanceSection(section) => return self.parts += u64::from(section.count()),
+            Payload::ComponentInstanceSection(section) => return self.parts += u64::from(section.count()),
+            Payload::FunctionSection(section) => return self.functions += u64::from(section.count()),
+            Payload::CodeSectionEntry(body) => {
+                return self.longest_function = self.longest_function.max(body.range().len() as u64);
+            }
+            Payload::TypeSection(section) => section.count(),
+            Payload::ImportSection(section) => section.count(),
+            Payload::TableSection(section) => section.count(),
+            Payload::MemorySection(section) => section.count(),
+            Payload::TagSection(section) => section.count(),
+            Payload::GlobalSection(section) => section.count(),
+            Payload::ExportSection(section) => section.count(),
+            Payload::ElementSection(section) => section.count(),
+            Payload::DataSection(section) => section.count(),
+            Payload::CoreTypeSection(section) => section.count(),
+            Payload::ComponentTypeSection(section) => section.count(),
+            Payload::ComponentAliasSection(section) => section.count(),
+            Payload::ComponentCanonicalSection(section) => section.count(),
+            Payload::ComponentImportSection(section) => section.count(),
+            Payload::ComponentExportSection(section) => section.count(),
+            // Names, starts and the ends of sections; what nobody knows the compiler refuses.
+            _ => 1,
+        };
+        self.items += u64::from(items);
+    }
+
+    fn check_size(&self, depth: u64, limits: &Limits) -> Result<(), Refusal> {
+        let function_bytes = limits.get(Limit::FunctionSize) << 10;
+        for (limit, what, most, value) in [
+            (Limit::Nesting, "depth of nesting", limits.get(Limit::Nesting), depth),
+            (Limit::Parts, "number of modules, components and instances", limits.get(Limit::Parts), self.parts),
+            (Limit::Functions, "number of functions", limits.get(Limit::Functions), self.functions),
+            (Limit::FunctionSize, "longest function in bytes", function_bytes, self.longest_function),
+            (Limit::Items, "number of types, imports, exports and the like", limits.get(Limit::Items), self.items),
+        ] {
+            if value > most {
+                return Err(Refusal::over(limit, what, most, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what the outermost component imports and exports.
+    fn name(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it is an agent that this host can link.
+    ///
+    /// # Errors
+    /// It was built for another contract or world, or imports what is not there.
+    pub fn fits(&self) -> Result<(), Refusal> {
+        let of_agent = |name: &&String| name.split('@').next() == CONTRACT.split('@').next();
+        match self.exports.iter().find(of_agent) {
+            Some(found) if found.split_once('@').is_some_and(|(_, v)| v.starts_with(imports::CONTRACT_SERIES)) => {}
+            Some(found) => {
+                return Err(Refusal::unsupported(found, CONTRACT));
+            }
+            None => return Err(Refusal::not_an_agent(CONTRACT, &self.exports)),
+        }
+        self.imports.iter().try_for_each(|import| imports::check(import))
+    }
+}
+
+fn malformed(error: BinaryReaderError) -> Refusal {
+    Refusal::invalid(&format!("the component is malformed: {error}"))
+}
+
+fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
+    let not = |words: &str| Err(Refusal::NotAComponent(words.to_owned()));
+    if Parser::is_component(bytes) {
+        return Ok(());
+    }
+    if Parser::is_core_wasm(bytes) {
+        return not(
+            "this is a core WebAssembly module, not a component: build for `wasm32-wasip2`, or run `wasm-tools component new`",
+        );
+    }
+    if Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
+        return not("this is native code, which is never taken from outside: upload the component itself");
+    }
+    let start = bytes.trim_ascii_start();
+    if start.starts_with(b"(component") || start.starts_with(b"(module") || start.starts_with(b";;") {
+        return not("this is WebAssembly text: turn it into a binary with `wasm-tools parse`");
+    }
+    not("this is not WebAssembly: upload the bytes of a component, built for `wasm32-wasip2`")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(bytes: &[u8], limits: &Limits) -> Result<Outline, Refusal> {
+        let outline = Outline::read(bytes, limits)?;
+        outline.fits().map(|()| outline)
+    }
+
+    fn refusal(wat: &str) -> Refusal {
+        check(&wat::parse_str(wat).unwrap(), &Limits::default()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_component_is_named_for_what_it_is() {
+        let words = |bytes: &[u8]| check(bytes, &Limits::default()).unwrap_err().to_string();
+        assert!(words(&wat::parse_str("(module)").unwrap()).contains("core WebAssembly module"));
+        assert!(words(b" (component)").contains("text"));
+        assert!(words(b"\x7fELF\x02").contains("native code"));
+        assert!(words(b"hello").contains("not WebAssembly"));
+        assert!(words(b"").contains("not WebAssembly"));
+        let code = Engine::default().precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
+        assert!(words(&code).contains("native code"));
+    }
+
+    #[test]
+    fn an_agent_exports_the_contract_in_this_version() {
+        let other = refusal(r#"(component (instance $i) (export "wasi:cli/run@0.2.6" (instance $i)))"#);
+        assert_eq!(other.code(), "not_an_agent");
+        assert!(other.to_string().contains("it exports wasi:cli/run@0.2.6"), "{other}");
+        let newer = refusal(r#"(component (instance $i) (export "guildhall:agent/agent@0.2.0" (instance $i)))"#);
+        assert_eq!(newer.code(), "unsupported_contract");
+        assert!(
+            newer.to_string().contains("`guildhall:agent/agent@0.2.0`; this host has `guildhall:agent/agent@0.1.0`")
+        );
+    }
+
+    #[test]
+    fn what_nested_components_import_is_their_own_business() {
+        let nested = r#"(component (component (import "a:b/c@1.0.0" (instance))) (instance $i)
+            (export "guildhall:agent/agent@0.1.0" (instance $i)))"#;
+        let outline = check(&wat::parse_str(nested).unwrap(), &Limits::default()).unwrap();
+        assert_eq!((outline.imports.len(), outline.parts), (0, 2));
+    }
+
+    /// The setting that a component meets, with the limit and its value.
+    fn too_large(wat: &str, limits: &Limits) -> (String, u64, u64) {
+        match check(&wat::parse_str(wat).unwrap(), limits) {
+            Err(Refusal::TooLarge { setting, limit, value, .. }) => (setting, limit, value),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_named_with_its_setting() {
+        let mut bytes = wat::parse_str("(component)").unwrap();
+        bytes.resize((1 << 20) + 1, 0);
+        let refused = check(&bytes, &Limits::default().with(Limit::Component, 1)).unwrap_err();
+        assert!(matches!(refused, Refusal::TooLarge { limit: 1_048_576, value: 1_048_577, .. }));
+
+        let nested = |depth| format!("{}{}", "(component ".repeat(depth), ")".repeat(depth));
+        assert_eq!(too_large(&nested(40), &Limits::default()), ("host.component_nesting".into(), 32, 33));
+        let modules = format!("(component {})", "(core module)".repeat(11));
+        let few = Limits::default().with(Limit::Parts, 10);
+        assert_eq!(too_large(&modules, &few), ("host.component_parts".into(), 10, 11));
+        let functions = format!("(component (core module {}))", "(func)".repeat(11));
+        let few = Limits::default().with(Limit::Functions, 10);
+        assert_eq!(too_large(&functions, &few), ("host.component_functions".into(), 10, 11));
+        let types = format!("(component {})", "(type u32)".repeat(11));
+        let few = Limits::default().with(Limit::Items, 10);
+        assert_eq!(too_large(&types, &few).0, "host.component_items");
+        let long = format!("(component (core module (func {})))", "nop ".repeat(2_000));
+        let short = Limits::default().with(Limit::FunctionSize, 1);
+        let (setting, limit, value) = too_large(&long, &short);
+        assert_eq!((setting.as_str(), limit), ("host.function_kib", 1_024));
+        assert!(value > 2_000);
+    }
+
+    fn agent() -> bytes::Bytes {
+        crate::tests::build(&crate::tests::Script::default())
+    }
+
+    #[test]
+    fn a_component_that_ends_early_is_malformed_wherever_it_ends() {
+        let whole = &agent()[..];
+        assert!(check(whole, &Limits::default()).is_ok());
+        for end in 8..whole.len() {
+            let refused = check(&whole[..end], &Limits::default());
+            assert!(refused.is_err(), "the first {end} bytes of {} are taken", whole.len());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Whatever is changed: it is taken or refused, and nothing panics.
+        #[test]
+        fn a_component_with_changed_bytes_is_taken_or_refused(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            end in any::<prop::sample::Index>(),
+            is_cut in any::<bool>(),
+        ) {
+            let mut bytes = agent().to_vec();
+            for (at, byte) in changes {
+                // Structure is dense at the beginning.
+                let places = bytes.len() / if byte % 2 == 0 { 1 } else { 4 };
+                bytes[at.index(places)] = byte;
+            }
+            if is_cut {
+                bytes.truncate(end.index(bytes.len()));
+            }
+            if let Err(refusal) = check(&bytes, &Limits::default()) {
+                prop_assert!(refusal.code() != "host_error" && !refusal.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -42,7 +42,7 @@ impl Command {
         let (file, text) = match self {
             Self::Check { file } => {
                 check(&yaml::load(&file)?, &*evaluator)?;
-                let text = format!("{}: no mistakes", file.display());
+                let text = format!("{}: no errors", file.display());
                 (file, text)
             }
             Self::Print { file, org } => {
@@ -71,9 +71,8 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     let ceilings = Config::default().ceilings.ceilings();
     let expressions = Expressions::unshared(evaluator);
     let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-    let read = document(&configured, root, guild(context)).map_err(|mistakes| {
-        let lines: Vec<String> =
-            mistakes.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+    let read = document(&configured, root, guild(context)).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
         anyhow::Error::msg(lines.join("\n"))
     })?;
     if let Some(id) = duplicate_agent(&read) {

@@ -17,12 +17,13 @@ use guildhall_model::clock::Clock;
 use guildhall_model::payload;
 use guildhall_model::read::document;
 use guildhall_model::read::spec::sandbox as sandbox_spec;
+use guildhall_model::routing::Outgoing;
 use guildhall_model::spec::SandboxSpec;
 use guildhall_model::values::Values;
 use guildhall_sandbox::{
-    Component, Delivery, Description, Emit, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits,
-    MemoryBudget, Outline, Policy, Progress, Refusal, Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, Turn,
-    TurnEnd, digest_of, grants,
+    Component, Description, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits, MemoryBudget, Outline,
+    Policy, Progress, Refusal, Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, TurnEnd, TurnInput, TurnOutcome,
+    digest_of, grants,
 };
 
 /// Look at a component's file and try it.
@@ -312,9 +313,9 @@ impl Call {
     fn asked(&self) -> anyhow::Result<SandboxSpec> {
         let text: Value = serde_json::from_str(&self.sandbox).context("--sandbox is no JSON")?;
         let ceilings = Limits::allowed().ceilings();
-        let asked = document(&text, &["sandbox"], |value, mistakes| sandbox_spec(value, mistakes, &ceilings));
-        let asked = asked.map_err(|mistakes| {
-            let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+        let asked = document(&text, &["sandbox"], |value, errors| sandbox_spec(value, errors, &ceilings));
+        let asked = asked.map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
             anyhow::Error::msg(lines.join("\n"))
         })?;
         Ok(SandboxSpec {
@@ -392,7 +393,7 @@ impl Call {
         }
     }
 
-    fn delivery(&self, payload: String, budget_ms: u32) -> Delivery {
+    fn delivery(&self, payload: String, budget_ms: u32) -> TurnInput {
         let now_ms = Clock::system().now_ms();
         let message = GuestMessage {
             id: 1,
@@ -412,7 +413,7 @@ impl Call {
             attempt: 1,
             budget_ms,
         };
-        Delivery { message, agent_state: Arc::from("{}"), guild_state: Arc::from("{}") }
+        TurnInput { message, agent_state: Arc::from("{}"), guild_state: Arc::from("{}") }
     }
 }
 
@@ -420,7 +421,7 @@ fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
 
-fn emitted(emit: &Emit) -> Value {
+fn emitted(emit: &Outgoing) -> Value {
     let mut shown = json!({"format": emit.format, "payload": json_of(emit.payload.get())});
     let state = emit.session_state.as_ref().map(|state| json_of(state.get()));
     for (key, value) in [
@@ -439,7 +440,7 @@ fn emitted(emit: &Emit) -> Value {
 }
 
 /// All that came of a turn.
-fn told(turn: Turn, heard: &Heard) -> Value {
+fn told(turn: TurnOutcome, heard: &Heard) -> Value {
     let usage = json!({
         "fuel": turn.usage.fuel_used, "peak_memory_bytes": turn.usage.peak_memory_bytes,
         "wall_us": u64::try_from(turn.usage.wall.as_micros()).unwrap_or(u64::MAX),

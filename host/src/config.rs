@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::api::HOSTS_SETTING;
-use crate::journal::{Durability, Limits as JournalLimits, Retention};
+use crate::journal::{Durability, JournalLimits, Retention};
 use crate::oci::{self, Registries};
 use guildhall_model::dialect::Dialect;
 use guildhall_model::origin::{Origin, is_host};

@@ -9,7 +9,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
-use guildhall_model::routing::{GuildView, HOP_LIMIT, Said, Scope, Speaker, TurnRouter};
+use guildhall_model::routing::{GuildView, HOP_LIMIT, Outgoing, Scope, Speaker, TurnRouter};
 use guildhall_model::spec::RoutingSlip;
 use serde_json::json;
 
@@ -33,9 +33,9 @@ fn slip(transforms: bool) -> RoutingSlip {
     serde_json::from_value(json!({"steps": rules})).expect("the rules are well formed")
 }
 
-fn said() -> Said {
+fn said() -> Outgoing {
     let items: Vec<_> = (0..5).map(|n| json!({"sku": format!("sku-{n}"), "price": 2.5, "quantity": n})).collect();
-    Said {
+    Outgoing {
         format: "app.Basket".into(),
         payload: raw_json(&json!({"customer": {"id": 7, "name": "Ada"}, "items": items})),
         topics: Vec::new(),

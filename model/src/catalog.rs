@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ids::{BlueprintId, BoardId, CategoryId, GuildId, OrgId, UserId};
-use super::read::{Mistakes, entries, flag, free, integer, list, nullable, object, one_of, text};
+use super::read::{FieldErrors, boolean, integer, list, map, nullable, object, object_as_is, one_of, text};
 
 pub use entry::{AgentEntry, Dependency};
 
@@ -21,7 +21,7 @@ pub struct Category {
 
 impl Category {
     /// Reads name and description; the id is given.
-    pub fn read(id: CategoryId) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Self> {
+    pub fn read(id: CategoryId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let name = f.required("name", text);
             let description = f.required("description", text);
@@ -65,9 +65,9 @@ impl Exposure {
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, exposure)| *exposure)
     }
 
-    fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
         one_of(Self::NAMES, "'public', 'private', 'organization', 'shared' or 'organization_and_children'")(
-            value, mistakes,
+            value, errors,
         )
     }
 }
@@ -130,7 +130,7 @@ pub struct Blueprint {
 impl Blueprint {
     /// Reads a blueprint's body; the id is given. The spec is only looked at as far
     /// as that it is an object.
-    pub fn read(id: BlueprintId) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Self> {
+    pub fn read(id: BlueprintId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let name = f.required("name", text);
             let description = f.required("description", text);
@@ -141,11 +141,11 @@ impl Blueprint {
             let author = f.required("author_id", text);
             let organization = f.required("organization_id", nullable(text));
             let category = f.required("category_id", nullable(text));
-            let spec = f.required("spec", free);
+            let spec = f.required("spec", object_as_is);
             let tags = f.optional("tags", list(text));
             let commands = f.optional("commands", list(text));
             let starter_prompts = f.optional("starter_prompts", list(text));
-            let agent_icons = f.optional("agent_icons", entries(text));
+            let agent_icons = f.optional("agent_icons", map(text));
             let mut spec = spec?;
             spec.shift_remove("id");
             let mut tags = tags?.unwrap_or_default();
@@ -191,12 +191,12 @@ pub struct AgentIcon {
 }
 
 impl AgentIcon {
-    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+    pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let agent_name = f.required("agent_name", text);
             let icon = f.required("icon", text);
             Some(Self { agent_name: agent_name?, icon: icon? })
-        })(value, mistakes)
+        })(value, errors)
     }
 }
 
@@ -213,7 +213,7 @@ pub struct Review {
 
 impl Review {
     /// Reads a review of this blueprint; a text need not be there.
-    pub fn read(blueprint: BlueprintId) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Self> {
+    pub fn read(blueprint: BlueprintId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let user = f.required("user_id", text);
             let rating = f.required("rating", integer);
@@ -237,14 +237,14 @@ pub struct Board {
 
 impl Board {
     /// Reads a new board; null flags are false.
-    pub fn read(id: BoardId, now_ms: u64) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Self> {
-        move |value, mistakes| {
+    pub fn read(id: BoardId, now_ms: u64) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
+        move |value, errors| {
             object(|f| {
                 let guild = f.required("guild_id", text);
                 let name = f.required("name", text);
                 let created_by = f.required("created_by", text);
-                let is_default = f.optional("is_default", flag);
-                let is_private = f.optional("is_private", flag);
+                let is_default = f.optional("is_default", boolean);
+                let is_private = f.optional("is_private", boolean);
                 Some(Self {
                     id,
                     name: name?,
@@ -254,7 +254,7 @@ impl Board {
                     is_default: is_default?.unwrap_or_default(),
                     is_private: is_private?.unwrap_or_default(),
                 })
-            })(value, mistakes)
+            })(value, errors)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::ids::Digest;
-use super::read::{Mistakes, trimmed};
+use super::read::{FieldErrors, trimmed};
 
 /// Longest name and longest version, in bytes.
 const MAX_NAME: usize = 128;
@@ -100,11 +100,11 @@ impl ComponentRef {
     }
 
     /// Reads a reference; the text comes back, trimmed.
-    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<String> {
-        let given = trimmed(value, mistakes)?;
+    pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+        let given = trimmed(value, errors)?;
         match Self::parse(&given) {
             Ok(_) => Some(given),
-            Err(words) => mistakes.refuse(&words, value),
+            Err(words) => errors.refuse(&words, value),
         }
     }
 }

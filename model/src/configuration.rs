@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::json_schema::Schema;
-use super::notation::repr;
+use super::python_repr::repr;
 use super::template::{self, TemplateError};
 
 /// Why a document and its configuration make no spec.

@@ -59,7 +59,7 @@ impl ClientName {
 
 /// Why a frame cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
+pub struct FrameError {
     /// A stable name, such as `INVALID_JSON`.
     pub error_type: &'static str,
     pub message: String,
@@ -67,7 +67,7 @@ pub struct Unusable {
     pub client_id: Option<Value>,
 }
 
-impl Unusable {
+impl FrameError {
     fn new(error_type: &'static str, message: impl Into<String>) -> Self {
         Self { error_type, message: message.into(), client_id: None }
     }
@@ -83,20 +83,20 @@ const MAX_NAME: usize = 256;
 /// Reads one text frame. The expressions of its routing slip are checked with `expressions`.
 ///
 /// # Errors
-/// [`Unusable`], with what would be right.
-pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, Unusable> {
+/// [`FrameError`], with what would be right.
+pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, FrameError> {
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|error| {
         if matches!(error.classify(), serde_json::error::Category::Data) {
-            Unusable::new("INVALID_FRAME", "a frame is a JSON object with `format` and `payload`")
+            FrameError::new("INVALID_FRAME", "a frame is a JSON object with `format` and `payload`")
         } else {
-            Unusable::new("INVALID_JSON", format!("the frame is not JSON: {error}"))
+            FrameError::new("INVALID_JSON", format!("the frame is not JSON: {error}"))
         }
     })?;
     let reader = Reader { members, expressions };
     let name = reader.name();
-    reader.frame(name.clone().ok().flatten()).map_err(|mut unusable| {
-        unusable.client_id = name.ok().flatten().map(|name| name.to_json());
-        unusable
+    reader.frame(name.clone().ok().flatten()).map_err(|mut error| {
+        error.client_id = name.ok().flatten().map(|name| name.to_json());
+        error
     })
 }
 
@@ -111,23 +111,23 @@ impl Reader<'_> {
         names.iter().filter_map(|name| self.members.get(*name)).map(|raw| &**raw).find(|raw| raw.get() != "null")
     }
 
-    fn get<'a, T: Deserialize<'a>>(&'a self, names: &[&str], what: &str) -> Result<Option<T>, Unusable> {
+    fn get<'a, T: Deserialize<'a>>(&'a self, names: &[&str], what: &str) -> Result<Option<T>, FrameError> {
         let Some(raw) = self.raw(names) else { return Ok(None) };
         match serde_json::from_str(raw.get()) {
             Ok(value) => Ok(Some(value)),
-            Err(_) => Err(Unusable::new("INVALID_FRAME", format!("`{}` is {what}", names[0]))),
+            Err(_) => Err(FrameError::new("INVALID_FRAME", format!("`{}` is {what}", names[0]))),
         }
     }
 
     /// Numbers up to u64 and any text; a text in the frame is trimmed.
-    fn name(&self) -> Result<Option<ClientName>, Unusable> {
-        let wrong = || Unusable::new("INVALID_FRAME", "`id` is a whole number from 0 to 2^64-1 or a text");
+    fn name(&self) -> Result<Option<ClientName>, FrameError> {
+        let wrong = || FrameError::new("INVALID_FRAME", "`id` is a whole number from 0 to 2^64-1 or a text");
         match self.get::<Value>(&["id"], "a number or a text")? {
             None | Some(Value::Bool(false)) => Ok(None),
             Some(Value::String(text)) => {
                 let text = text.trim();
                 if text.len() > MAX_NAME {
-                    return Err(Unusable::new("INVALID_FRAME", format!("`id` has at most {MAX_NAME} bytes")));
+                    return Err(FrameError::new("INVALID_FRAME", format!("`id` has at most {MAX_NAME} bytes")));
                 }
                 Ok((!text.is_empty()).then(|| ClientName::Text(text.to_owned())))
             }
@@ -136,12 +136,12 @@ impl Reader<'_> {
         }
     }
 
-    fn frame(&self, name: Option<ClientName>) -> Result<Frame, Unusable> {
+    fn frame(&self, name: Option<ClientName>) -> Result<Frame, FrameError> {
         self.name()?;
         let given: String = self.get(&["format"], "a text")?.unwrap_or_else(|| format::GENERIC_JSON.to_owned());
         let given = given.trim();
         if given.len() < 3 || given.len() > MAX_NAME {
-            return Err(Unusable::new("INVALID_FRAME", format!("`format` has 3 to {MAX_NAME} characters")));
+            return Err(FrameError::new("INVALID_FRAME", format!("`format` has 3 to {MAX_NAME} characters")));
         }
         let payload = self.raw(&["payload", "data"]);
         if let Some(payload) = payload {
@@ -163,114 +163,114 @@ impl Reader<'_> {
         })
     }
 
-    fn ttl(&self) -> Result<Option<i64>, Unusable> {
+    fn ttl(&self) -> Result<Option<i64>, FrameError> {
         let Some(given) = self.get::<Value>(&["ttl"], "a whole number of seconds")? else { return Ok(None) };
         match document(&given, &["ttl"], integer) {
             Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
-            _ => Err(Unusable::new(
+            _ => Err(FrameError::new(
                 "INVALID_FRAME",
                 format!("`ttl` is a whole number of seconds, 0 or more, not {given}"),
             )),
         }
     }
 
-    fn topics(&self) -> Result<Option<Topics>, Unusable> {
+    fn topics(&self) -> Result<Option<Topics>, FrameError> {
         let topics: Option<Topics> = self.get(&["topics", "topic"], "a text or a list of texts")?;
         let topics = topics.map(Topics::trimmed).filter(|topics| !topics.is_empty());
         let names = topics.as_ref().map(Topics::as_slice).unwrap_or_default();
         if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME || name.contains('\n')) {
-            return Err(Unusable::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));
+            return Err(FrameError::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));
         }
         Ok(topics)
     }
 
-    fn priority(&self) -> Result<Priority, Unusable> {
+    fn priority(&self) -> Result<Priority, FrameError> {
         let Some(value) = self.get::<Value>(&["priority"], "a number")? else { return Ok(Priority::NORMAL) };
         Priority::read(&value).ok_or_else(|| {
-            Unusable::new(
+            FrameError::new(
                 "INVALID_FRAME",
                 format!("`priority` is 0 (urgent) to 7 (lowest), or a name such as \"HIGH\", not {value}"),
             )
         })
     }
 
-    fn conversation(&self) -> Result<Option<Value>, Unusable> {
+    fn conversation(&self) -> Result<Option<Value>, FrameError> {
         let value = self.get::<Value>(&["conversation_id", "conversationId"], "a text or a number")?;
         match value {
             Some(Value::String(text)) if text.len() > MAX_NAME => {
-                Err(Unusable::new("INVALID_FRAME", format!("`conversation_id` has at most {MAX_NAME} bytes")))
+                Err(FrameError::new("INVALID_FRAME", format!("`conversation_id` has at most {MAX_NAME} bytes")))
             }
             None | Some(Value::String(_) | Value::Number(_)) => Ok(value),
-            Some(_) => Err(Unusable::new("INVALID_FRAME", "`conversation_id` is a text or a number")),
+            Some(_) => Err(FrameError::new("INVALID_FRAME", "`conversation_id` is a text or a number")),
         }
     }
 
-    fn session_state(&self) -> Result<Option<Box<RawValue>>, Unusable> {
+    fn session_state(&self) -> Result<Option<Box<RawValue>>, FrameError> {
         let Some(state) = self.raw(&["session_state", "sessionState"]) else { return Ok(None) };
         if state.get().len() > MAX_SESSION_BYTES {
             let text = format!("`session_state` has at most {MAX_SESSION_BYTES} bytes");
-            return Err(Unusable::new("INVALID_FRAME", text));
+            return Err(FrameError::new("INVALID_FRAME", text));
         }
         payload::check_object(state.get())
-            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`session_state`: {wrong}")))?;
+            .map_err(|wrong| FrameError::new("INVALID_FRAME", format!("`session_state`: {wrong}")))?;
         Ok(Some(state.to_owned()))
     }
 
-    fn recipients(&self) -> Result<Vec<AgentTag>, Unusable> {
+    fn recipients(&self) -> Result<Vec<AgentTag>, FrameError> {
         let names: Vec<AgentTag> =
             self.get(&["recipient_list", "recipientList"], "a list of {id, name}")?.unwrap_or_default();
         let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_NAME);
         if names.len() > MAX_RECIPIENTS || names.iter().any(|tag| is_long(&tag.id) || is_long(&tag.name)) {
             let text = format!("`recipient_list` has at most {MAX_RECIPIENTS} entries of at most {MAX_NAME} bytes");
-            return Err(Unusable::new("INVALID_FRAME", text));
+            return Err(FrameError::new("INVALID_FRAME", text));
         }
         Ok(names)
     }
 
     /// A slip of the client's own: bounded, because each of its rules may make a
     /// message of each thing that is said in the thread. Its expressions are checked.
-    fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, Unusable> {
+    fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, FrameError> {
         let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
         payload::check_object(raw.get())
-            .map_err(|wrong| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
+            .map_err(|wrong| FrameError::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
         let given: Value = serde_json::from_str(raw.get())
-            .map_err(|error| Unusable::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
+            .map_err(|error| FrameError::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
         let steps = given.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
         if steps > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
             let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
-            return Err(Unusable::new("INVALID_FRAME", text));
+            return Err(FrameError::new("INVALID_FRAME", text));
         }
-        let slip = document(&given, &["routing_slip"], read_slip(self.expressions)).map_err(|mistakes| {
+        let slip = document(&given, &["routing_slip"], read_slip(self.expressions)).map_err(|errors| {
             let words: Vec<String> =
-                mistakes.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
-            Unusable::new("INVALID_FRAME", words.join("; "))
+                errors.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            FrameError::new("INVALID_FRAME", words.join("; "))
         })?;
         Ok(Some(Arc::new(slip)))
     }
 }
 
 /// A payload is a JSON object with at least one member.
-fn check_payload(text: &str) -> Result<(), Unusable> {
+fn check_payload(text: &str) -> Result<(), FrameError> {
     if text.len() > MAX_PAYLOAD_BYTES {
         let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
-        return Err(Unusable::new("PAYLOAD_TOO_LARGE", text));
+        return Err(FrameError::new("PAYLOAD_TOO_LARGE", text));
     }
-    payload::check(text).map_err(|wrong| Unusable::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))
+    payload::check(text).map_err(|wrong| FrameError::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))
 }
 
 impl Frame {
     /// The frame as a user's message.
     ///
     /// # Errors
-    /// [`Unusable`] without a payload.
-    pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, Unusable> {
+    /// [`FrameError`] without a payload.
+    pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, FrameError> {
         let client_id = match &self.name {
             Some(ClientName::Text(text)) => Some(text.clone()),
             Some(ClientName::Number(_)) | None => None,
         };
-        let payload = self.payload.ok_or_else(|| Unusable {
+        let payload = self.payload.ok_or_else(|| FrameError {
             client_id: self.name.as_ref().map(ClientName::to_json),
-            ..Unusable::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
+            ..FrameError::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
         })?;
         Ok(UserDraft {
             user: user.clone(),
@@ -351,16 +351,16 @@ mod tests {
             (deep.as_str(), "INVALID_PAYLOAD"),
         ];
         for (text, error_type) in cases {
-            let unusable = read(text, &Expressions::none()).map(|_| ()).unwrap_err();
-            assert_eq!(unusable.error_type, error_type, "{text}");
-            assert!(!unusable.message.is_empty());
+            let error = read(text, &Expressions::none()).map(|_| ()).unwrap_err();
+            assert_eq!(error.error_type, error_type, "{text}");
+            assert!(!error.message.is_empty());
         }
     }
 
     #[test]
     fn a_missing_payload_is_told_with_the_clients_own_name() {
         let frame = read(r#"{"format":"text","id":"m1"}"#, &Expressions::none()).unwrap();
-        let unusable = frame.into_draft(&"u".into(), "U", 1).unwrap_err();
-        assert_eq!((unusable.error_type, unusable.client_id), ("INVALID_PAYLOAD", Some(json!("m1"))));
+        let error = frame.into_draft(&"u".into(), "U", 1).unwrap_err();
+        assert_eq!((error.error_type, error.client_id), ("INVALID_PAYLOAD", Some(json!("m1"))));
     }
 }

@@ -28,7 +28,7 @@ pub struct Mistake {
 
 /// Longest text of a mistake, in characters; it quotes the value.
 const MAX_TEXT: usize = 500;
-/// More mistakes of one value are not told.
+/// More errors of one value are not told.
 const MAX_MISTAKES: usize = 20;
 /// Among how many the one to tell is looked for.
 const MAX_COMPARED: usize = 100;
@@ -52,8 +52,8 @@ impl Schema {
         Ok(Self { validator, document: schema.clone(), size })
     }
 
-    /// The first mistakes of a value, at most twenty.
-    pub fn mistakes(&self, value: &Value) -> Vec<Mistake> {
+    /// The first errors of a value, at most twenty.
+    pub fn errors(&self, value: &Value) -> Vec<Mistake> {
         if let Some(text) = self.too_much(value) {
             return vec![Mistake::of_all(text)];
         }
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     fn texts(schema: &Value, value: &Value) -> Vec<String> {
-        Schema::new(schema).unwrap().mistakes(value).into_iter().map(|mistake| mistake.text).collect()
+        Schema::new(schema).unwrap().errors(value).into_iter().map(|mistake| mistake.text).collect()
     }
 
     #[test]
@@ -309,9 +309,9 @@ mod tests {
         });
         assert_eq!(texts(&schema, &json!({"a": 5})), ["5 is not of type 'string'"]);
         assert_eq!(texts(&schema, &json!({})), ["'a' is a required property"]);
-        let mistakes = Schema::new(&schema).unwrap().mistakes(&json!({"a": "x", "l": [1, "two"]}));
-        assert_eq!(mistakes[0].field.loc, [Step::from("l"), Step::Index(1)]);
-        assert_eq!(mistakes[0].text, "'two' is not of type 'integer'");
+        let errors = Schema::new(&schema).unwrap().errors(&json!({"a": "x", "l": [1, "two"]}));
+        assert_eq!(errors[0].field.loc, [Step::from("l"), Step::Index(1)]);
+        assert_eq!(errors[0].text, "'two' is not of type 'integer'");
     }
 
     #[test]
@@ -327,11 +327,11 @@ mod tests {
             ("object", json!([]), "dict_type"),
         ] {
             let schema = Schema::new(&json!({"properties": {"a": {"type": kind}}})).unwrap();
-            let field = schema.mistakes(&json!({"a": value})).remove(0).field;
+            let field = schema.errors(&json!({"a": value})).remove(0).field;
             assert_eq!((field.kind, field.path().as_str(), &field.input), (told, "a", &value));
         }
         let schema = Schema::new(&json!({"required": ["a"], "properties": {"b": {"minimum": 3}}})).unwrap();
-        let fields: Vec<_> = schema.mistakes(&json!({"b": 2})).into_iter().map(|mistake| mistake.field).collect();
+        let fields: Vec<_> = schema.errors(&json!({"b": 2})).into_iter().map(|mistake| mistake.field).collect();
         let told: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
         assert!(
             told.contains(&("missing", "a".to_owned())) && told.contains(&("value_error", "b".to_owned())),
@@ -377,22 +377,22 @@ mod tests {
         let step = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
         let schema = Schema::new(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
         let nested = |depth| (0..depth).fold(json!({}), |inner, _| json!({"a": inner}));
-        assert!(schema.mistakes(&nested(5))[0].text.contains("the given schemas"), "{:?}", schema.mistakes(&nested(5)));
-        assert!(schema.mistakes(&nested(100))[0].text.contains("levels deep"));
+        assert!(schema.errors(&nested(5))[0].text.contains("the given schemas"), "{:?}", schema.errors(&nested(5)));
+        assert!(schema.errors(&nested(100))[0].text.contains("levels deep"));
         let list = Schema::new(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
-        assert_eq!(list.mistakes(&nested(100)), []);
+        assert_eq!(list.errors(&nested(100)), []);
     }
 
     #[test]
     fn a_schema_of_many_options_is_compared_with_few_elements_only() {
         let options: Vec<_> = (0..10_000).collect();
         let schema = Schema::new(&json!({"items": {"enum": options}})).unwrap();
-        assert_eq!(schema.mistakes(&json!(vec![7; 1_000])), []);
-        let mistakes = schema.mistakes(&json!(vec![7; 10_000]));
-        assert!(mistakes[0].text.starts_with("this schema and this value need too much work"), "{mistakes:?}");
+        assert_eq!(schema.errors(&json!(vec![7; 1_000])), []);
+        let errors = schema.errors(&json!(vec![7; 10_000]));
+        assert!(errors[0].text.starts_with("this schema and this value need too much work"), "{errors:?}");
         let schema = Schema::new(&json!({"propertyNames": {"enum": options}})).unwrap();
         let value: serde_json::Map<_, _> = (0..5_000).map(|n| (n.to_string(), json!(0))).collect();
-        assert_eq!(schema.mistakes(&Value::Object(value)).len(), 1);
+        assert_eq!(schema.errors(&Value::Object(value)).len(), 1);
     }
 
     #[test]
@@ -400,7 +400,7 @@ mod tests {
         let two = json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"oneOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"});
         for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]}), json!({"not": {"$ref": "#"}}), two] {
             if let Ok(schema) = Schema::new(&schema) {
-                let _ = schema.mistakes(&json!({"a": 1}));
+                let _ = schema.errors(&json!({"a": 1}));
             }
         }
         let tree = json!({"properties": {"next": {"$ref": "#"}}, "additionalProperties": false});

@@ -3,7 +3,7 @@
 //! (those of Pydantic, lax: `"4"` is an integer, `"yes"` a boolean; unknown fields
 //! are ignored).
 //!
-//! A reader is `Fn(&Value, &mut Mistakes) -> Option<T>`: `None` means that it has
+//! A reader is `Fn(&Value, &mut FieldErrors) -> Option<T>`: `None` means that it has
 //! noted a mistake. Read all fields first, then take them apart with `?`.
 
 pub mod spec;
@@ -79,14 +79,14 @@ impl std::fmt::Display for Step {
     }
 }
 
-/// The mistakes found so far and where the reader stands.
+/// The errors found so far and where the reader stands.
 #[derive(Debug, Default)]
-pub struct Mistakes {
+pub struct FieldErrors {
     at: Vec<Step>,
     found: Vec<FieldError>,
 }
 
-impl Mistakes {
+impl FieldErrors {
     /// Notes a mistake at this place.
     pub fn note<T>(&mut self, kind: &'static str, msg: impl Into<String>, input: &Value) -> Option<T> {
         self.found.push(FieldError::new(kind, self.at.clone(), msg, input.clone()));
@@ -104,14 +104,14 @@ impl Mistakes {
         self.note_with("value_error", format!("Value error, {msg}"), input, json!({"error": {}}))
     }
 
-    /// Notes mistakes of a reading of the same value, below a step that names how it was read.
+    /// Notes errors of a reading of the same value, below a step that names how it was read.
     pub fn note_all(&mut self, step: &str, found: Vec<FieldError>) {
         let below: Vec<Step> = self.at.iter().cloned().chain([step.into()]).collect();
         let placed = |error: FieldError| FieldError { loc: below.iter().cloned().chain(error.loc).collect(), ..error };
         self.found.extend(found.into_iter().map(placed));
     }
 
-    /// Reads below a step: its mistakes are noted there.
+    /// Reads below a step: its errors are noted there.
     pub fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.at.push(step);
         let result = read(self);
@@ -123,17 +123,17 @@ impl Mistakes {
 /// Reads a whole document; paths begin with `root`.
 ///
 /// # Errors
-/// All mistakes, in the order of our fields.
+/// All errors, in the order of our fields.
 pub fn document<T>(
     value: &Value,
     root: &[&str],
-    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+    read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
 ) -> Result<T, Vec<FieldError>> {
-    let mut mistakes = Mistakes { at: root.iter().map(|step| Step::from(*step)).collect(), found: Vec::new() };
-    let result = read(value, &mut mistakes);
+    let mut errors = FieldErrors { at: root.iter().map(|step| Step::from(*step)).collect(), found: Vec::new() };
+    let result = read(value, &mut errors);
     match result {
-        Some(result) if mistakes.found.is_empty() => Ok(result),
-        _ => Err(mistakes.found),
+        Some(result) if errors.found.is_empty() => Ok(result),
+        _ => Err(errors.found),
     }
 }
 
@@ -141,7 +141,7 @@ pub fn document<T>(
 pub struct Fields<'v, 'm> {
     map: &'v Map<String, Value>,
     whole: &'v Value,
-    pub mistakes: &'m mut Mistakes,
+    pub errors: &'m mut FieldErrors,
 }
 
 impl<'v> Fields<'v, '_> {
@@ -158,95 +158,100 @@ impl<'v> Fields<'v, '_> {
     }
 
     /// A field that must be there.
-    pub fn required<T>(&mut self, key: &str, read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>) -> Option<T> {
+    pub fn required<T>(&mut self, key: &str, read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>) -> Option<T> {
         let (map, whole) = (self.map, self.whole);
-        self.mistakes.inside(key.into(), |mistakes| match map.get(key) {
-            Some(value) => read(value, mistakes),
+        self.errors.inside(key.into(), |errors| match map.get(key) {
+            Some(value) => read(value, errors),
             None => {
-                mistakes.found.push(FieldError::missing(mistakes.at.clone(), whole.clone()));
+                errors.found.push(FieldError::missing(errors.at.clone(), whole.clone()));
                 None
             }
         })
     }
 
     /// A field with a default for when it is absent; null is not absent.
-    pub fn or<T>(&mut self, key: &str, default: T, read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>) -> Option<T> {
+    pub fn or<T>(
+        &mut self,
+        key: &str,
+        default: T,
+        read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
+    ) -> Option<T> {
         match self.map.get(key) {
-            Some(value) => self.mistakes.inside(key.into(), |mistakes| read(value, mistakes)),
+            Some(value) => self.errors.inside(key.into(), |errors| read(value, errors)),
             None => Some(default),
         }
     }
 
     /// Refuses keys that are not among these.
     pub fn forbid_others(&mut self, known: &[&str]) -> Option<()> {
-        let (map, before) = (self.map, self.mistakes.found.len());
+        let (map, before) = (self.map, self.errors.found.len());
         for (key, value) in map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            self.mistakes.inside(key.as_str().into(), |mistakes| {
-                mistakes.note::<()>("extra_forbidden", "Extra inputs are not permitted", value)
+            self.errors.inside(key.as_str().into(), |errors| {
+                errors.note::<()>("extra_forbidden", "Extra inputs are not permitted", value)
             });
         }
-        (self.mistakes.found.len() == before).then_some(())
+        (self.errors.found.len() == before).then_some(())
     }
 
     /// A field that may be absent or null.
     pub fn optional<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+        read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
     ) -> Option<Option<T>> {
-        self.or(key, None, |value, mistakes| nullable(read)(value, mistakes))
+        self.or(key, None, |value, errors| nullable(read)(value, errors))
     }
 }
 
 /// Reads an object field by field.
 pub fn object<T>(
     read: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
-) -> impl FnOnce(&Value, &mut Mistakes) -> Option<T> {
-    |value, mistakes| match value {
-        Value::Object(map) => read(&mut Fields { map, whole: value, mistakes }),
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<T> {
+    |value, errors| match value {
+        Value::Object(map) => read(&mut Fields { map, whole: value, errors }),
         other => {
             let msg = "Input should be a valid dictionary or object to extract fields from";
-            mistakes.note("model_attributes_type", msg, other)
+            errors.note("model_attributes_type", msg, other)
         }
     }
 }
 
 /// Lets null through.
 pub fn nullable<T>(
-    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
-) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Option<T>> {
-    |value, mistakes| if value.is_null() { Some(None) } else { read(value, mistakes).map(Some) }
+    read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Option<T>> {
+    |value, errors| if value.is_null() { Some(None) } else { read(value, errors).map(Some) }
 }
 
 /// Reads a list, item by item.
 pub fn list<T>(
-    read: impl Fn(&Value, &mut Mistakes) -> Option<T>,
-) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Vec<T>> {
-    move |value, mistakes| {
+    read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<T>> {
+    move |value, errors| {
         let Some(items) = value.as_array() else {
-            return mistakes.note("list_type", "Input should be a valid list", value);
+            return errors.note("list_type", "Input should be a valid list", value);
         };
         let read: Vec<_> = items
             .iter()
             .enumerate()
-            .map(|(index, item)| mistakes.inside(Step::Index(index), |mistakes| read(item, mistakes)))
+            .map(|(index, item)| errors.inside(Step::Index(index), |errors| read(item, errors)))
             .collect();
         read.into_iter().collect()
     }
 }
 
 /// Reads an object whose keys are names, value by value; the order is kept.
-pub fn entries<T>(
-    read: impl Fn(&Value, &mut Mistakes) -> Option<T>,
-) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Vec<(String, T)>> {
-    move |value, mistakes| {
+pub fn map<T>(
+    read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<(String, T)>> {
+    move |value, errors| {
         let Some(map) = value.as_object() else {
-            return mistakes.note("dict_type", "Input should be a valid dictionary", value);
+            return errors.note("dict_type", "Input should be a valid dictionary", value);
         };
         let read: Vec<_> = map
             .iter()
             .map(|(key, value)| {
-                let read = mistakes.inside(key.as_str().into(), |mistakes| read(value, mistakes));
+                let read = errors.inside(key.as_str().into(), |errors| read(value, errors));
                 read.map(|read| (key.clone(), read))
             })
             .collect();
@@ -255,85 +260,85 @@ pub fn entries<T>(
 }
 
 /// Any object, as it is.
-pub fn free(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
+pub fn object_as_is(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
     match value {
         Value::Object(map) => Some(map.clone()),
-        other => mistakes.note("dict_type", "Input should be a valid dictionary", other),
+        other => errors.note("dict_type", "Input should be a valid dictionary", other),
     }
 }
 
 /// Any text; numbers are no texts.
-pub fn text(value: &Value, mistakes: &mut Mistakes) -> Option<String> {
+pub fn text(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        other => mistakes.note("string_type", "Input should be a valid string", other),
+        other => errors.note("string_type", "Input should be a valid string", other),
     }
 }
 
 /// A text without the blanks around it.
-pub fn trimmed(value: &Value, mistakes: &mut Mistakes) -> Option<String> {
-    text(value, mistakes).map(|text| text.trim().to_owned())
+pub fn trimmed(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+    text(value, errors).map(|text| text.trim().to_owned())
 }
 
 /// A trimmed text of `min` to `max` characters.
-pub fn sized(min: usize, max: usize) -> impl Fn(&Value, &mut Mistakes) -> Option<String> {
-    move |value, mistakes| {
-        let text = trimmed(value, mistakes)?;
+pub fn length(min: usize, max: usize) -> impl Fn(&Value, &mut FieldErrors) -> Option<String> {
+    move |value, errors| {
+        let text = trimmed(value, errors)?;
         let length = text.chars().count();
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         if length < min {
             let msg = format!("String should have at least {min} character{}", plural(min));
-            return mistakes.note_with("string_too_short", msg, value, json!({"min_length": min}));
+            return errors.note_with("string_too_short", msg, value, json!({"min_length": min}));
         }
         if length > max {
             let msg = format!("String should have at most {max} character{}", plural(max));
-            return mistakes.note_with("string_too_long", msg, value, json!({"max_length": max}));
+            return errors.note_with("string_too_long", msg, value, json!({"max_length": max}));
         }
         Some(text)
     }
 }
 
 /// A boolean, or one of the words and numbers for one.
-pub fn flag(value: &Value, mistakes: &mut Mistakes) -> Option<bool> {
+pub fn boolean(value: &Value, errors: &mut FieldErrors) -> Option<bool> {
     let word = match value {
-        Value::Bool(flag) => return Some(*flag),
+        Value::Bool(boolean) => return Some(*boolean),
         Value::Number(number) if number.as_f64() == Some(0.0) => return Some(false),
         Value::Number(number) if number.as_f64() == Some(1.0) => return Some(true),
         Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => String::new(),
         Value::String(text) => text.to_ascii_lowercase(),
-        other => return mistakes.note("bool_type", "Input should be a valid boolean", other),
+        other => return errors.note("bool_type", "Input should be a valid boolean", other),
     };
     match word.as_str() {
         "true" | "yes" | "on" | "t" | "y" | "1" => Some(true),
         "false" | "no" | "off" | "f" | "n" | "0" => Some(false),
-        _ => mistakes.note("bool_parsing", "Input should be a valid boolean, unable to interpret input", value),
+        _ => errors.note("bool_parsing", "Input should be a valid boolean, unable to interpret input", value),
     }
 }
 
 /// An integer: also `4.0`, `"4"`, `"4.0"`, `"4_000"` and `true`.
-pub fn integer(value: &Value, mistakes: &mut Mistakes) -> Option<i64> {
+pub fn integer(value: &Value, errors: &mut FieldErrors) -> Option<i64> {
     match value {
-        Value::Bool(flag) => Some(i64::from(*flag)),
+        Value::Bool(boolean) => Some(i64::from(*boolean)),
         Value::String(text) => spelled(text.trim()).or_else(|| {
             let msg = "Input should be a valid integer, unable to parse string as an integer";
-            mistakes.note("int_parsing", msg, value)
+            errors.note("int_parsing", msg, value)
         }),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Some(number),
             #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside the range")]
             (None, Some(float)) if float.fract() == 0.0 && float.abs() < 9e15 => Some(float as i64),
-            (None, Some(float)) if float.fract() != 0.0 => mistakes.note(
+            (None, Some(float)) if float.fract() != 0.0 => errors.note(
                 "int_from_float",
                 "Input should be a valid integer, got a number with a fractional part",
                 value,
             ),
-            _ => mistakes.note(
+            _ => errors.note(
                 "int_parsing_size",
                 "Unable to parse input string as an integer, exceeded maximum size",
                 value,
             ),
         },
-        other => mistakes.note("int_type", "Input should be a valid integer", other),
+        other => errors.note("int_type", "Input should be a valid integer", other),
     }
 }
 
@@ -348,47 +353,47 @@ fn spelled(text: &str) -> Option<i64> {
 }
 
 /// An integer of at least `min`; with a ceiling, at most that.
-pub fn whole(min: u64, max: u64) -> impl Fn(&Value, &mut Mistakes) -> Option<u64> {
-    move |value, mistakes| {
-        let number = integer(value, mistakes)?;
+pub fn whole(min: u64, max: u64) -> impl Fn(&Value, &mut FieldErrors) -> Option<u64> {
+    move |value, errors| {
+        let number = integer(value, errors)?;
         match u64::try_from(number) {
             Ok(number) if number > max => {
                 let msg = format!("Input should be less than or equal to {max}");
-                mistakes.note_with("less_than_equal", msg, value, json!({"le": max}))
+                errors.note_with("less_than_equal", msg, value, json!({"le": max}))
             }
             Ok(number) if number >= min => Some(number),
             _ => {
                 let msg = format!("Input should be greater than or equal to {min}");
-                mistakes.note_with("greater_than_equal", msg, value, json!({"ge": min}))
+                errors.note_with("greater_than_equal", msg, value, json!({"ge": min}))
             }
         }
     }
 }
 
 /// A number; digits in a text are one too.
-pub fn number(value: &Value, mistakes: &mut Mistakes) -> Option<f64> {
+pub fn number(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     match value {
-        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
+        Value::Bool(boolean) => Some(f64::from(u8::from(*boolean))),
         Value::Number(number) => number.as_f64(),
         Value::String(text) => match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() => Some(number),
-            _ => mistakes.note(
+            _ => errors.note(
                 "float_parsing",
                 "Input should be a valid number, unable to parse string as a number",
                 value,
             ),
         },
-        other => mistakes.note("float_type", "Input should be a valid number", other),
+        other => errors.note("float_type", "Input should be a valid number", other),
     }
 }
 
-/// A number that may be whole; the mistakes of both kinds are noted, each below its name.
-pub fn whole_or_not(value: &Value, mistakes: &mut Mistakes) -> Option<f64> {
+/// A number that may be whole; the errors of both kinds are noted, each below its name.
+pub fn whole_or_not(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     match (document(value, &[], integer), document(value, &[], number)) {
         (_, Ok(number)) => Some(number),
         (whole, Err(not)) => {
-            mistakes.note_all("int", whole.err().unwrap_or_default());
-            mistakes.note_all("float", not);
+            errors.note_all("int", whole.err().unwrap_or_default());
+            errors.note_all("float", not);
             None
         }
     }
@@ -398,13 +403,13 @@ pub fn whole_or_not(value: &Value, mistakes: &mut Mistakes) -> Option<f64> {
 pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     expected: &'static str,
-) -> impl Fn(&Value, &mut Mistakes) -> Option<T> {
-    move |value, mistakes| {
+) -> impl Fn(&Value, &mut FieldErrors) -> Option<T> {
+    move |value, errors| {
         let found = value.as_str().and_then(|word| words.iter().find(|(name, _)| *name == word));
         match found {
             Some((_, meaning)) => Some(*meaning),
             None => {
-                mistakes.note_with("enum", format!("Input should be {expected}"), value, json!({"expected": expected}))
+                errors.note_with("enum", format!("Input should be {expected}"), value, json!({"expected": expected}))
             }
         }
     }
@@ -447,13 +452,13 @@ mod tests {
     #[test]
     fn booleans_and_integers_are_lax_as_the_clients_expect() {
         for value in [json!(true), json!(1), json!("YES"), json!("on"), json!("t"), json!("1")] {
-            assert_eq!(document(&value, &[], flag), Ok(true), "{value}");
+            assert_eq!(document(&value, &[], boolean), Ok(true), "{value}");
         }
-        assert_eq!(kinds(document(&json!("maybe"), &[], flag)), [("bool_parsing", String::new())]);
+        assert_eq!(kinds(document(&json!("maybe"), &[], boolean)), [("bool_parsing", String::new())]);
         for value in [json!(0.5), json!(null), json!([])] {
-            assert_eq!(kinds(document(&value, &[], flag)), [("bool_type", String::new())], "{value}");
+            assert_eq!(kinds(document(&value, &[], boolean)), [("bool_type", String::new())], "{value}");
         }
-        assert_eq!(kinds(document(&json!(2), &[], flag)), [("bool_parsing", String::new())]);
+        assert_eq!(kinds(document(&json!(2), &[], boolean)), [("bool_parsing", String::new())]);
         for value in ["", "4.5", "_4", "4__0", "4e1", "four"] {
             assert_eq!(kinds(document(&json!(value), &[], integer)), [("int_parsing", String::new())], "{value}");
         }
@@ -466,7 +471,7 @@ mod tests {
 
     #[test]
     fn lengths_count_characters_after_trimming() {
-        assert_eq!(document(&json!("  é "), &[], sized(1, 1)), Ok("é".into()));
-        assert_eq!(kinds(document(&json!("  "), &[], sized(1, 64))), [("string_too_short", String::new())]);
+        assert_eq!(document(&json!("  é "), &[], length(1, 1)), Ok("é".into()));
+        assert_eq!(kinds(document(&json!("  "), &[], length(1, 64))), [("string_too_short", String::new())]);
     }
 }

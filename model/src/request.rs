@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::format;
 use super::ids::{AgentId, UserId};
 use super::read::spec::{MAX_NAME, SpecContext, agent, rule};
-use super::read::{FieldError, Mistakes, document, free, integer, object, one_of, sized, text};
+use super::read::{FieldError, FieldErrors, document, integer, length, object, object_as_is, one_of, text};
 use super::spec::{AgentSpec, RoutingRule, UpdateFormat};
 use super::state::{StateChange, StateOwner};
 
@@ -52,7 +52,7 @@ impl Request {
                 payload,
                 &[],
                 object(|f| {
-                    let spec = f.required("agent_spec", |value, mistakes| agent(value, mistakes, context));
+                    let spec = f.required("agent_spec", |value, errors| agent(value, errors, context));
                     f.forbid_others(&["agent_spec", "dependency_selections"])?;
                     Some(Self::LaunchAgent(Box::new(spec?)))
                 }),
@@ -86,8 +86,8 @@ impl Request {
                 payload,
                 &[],
                 object(|f| {
-                    let user = f.required("user_id", sized(1, 256));
-                    let name = f.required("user_name", sized(1, MAX_NAME));
+                    let user = f.required("user_id", length(1, 256));
+                    let name = f.required("user_name", length(1, MAX_NAME));
                     Some(Self::AddUser { user: user?.into(), name: name? })
                 }),
             ),
@@ -116,7 +116,7 @@ fn owner(f: &mut super::read::Fields<'_, '_>) -> Option<StateOwner> {
     match (is_agent?, agent?) {
         (false, _) => Some(StateOwner::Guild),
         (true, Some(agent)) => Some(StateOwner::Agent(agent.into())),
-        (true, None) => f.mistakes.refuse("agent_id is required for the state of an agent", f.whole()),
+        (true, None) => f.errors.refuse("agent_id is required for the state of an agent", f.whole()),
     }
 }
 
@@ -133,22 +133,22 @@ fn update(f: &mut super::read::Fields<'_, '_>) -> Option<StateWrite> {
     let owner = owner(f);
     let guild = f.required("guild_id", text);
     let format = f.or("update_format", UpdateFormat::MergePatch, one_of(FORMATS, "'json-patch' or 'json-merge-patch'"));
-    let update = f.required("state_update", free);
+    let update = f.required("state_update", object_as_is);
     let path = f.optional("update_path", text);
     let version = f.optional("update_version", integer);
     let (format, update) = (format?, update?);
     if format == UpdateFormat::JsonPatch {
-        operations(&update, f.mistakes)?;
+        operations(&update, f.errors)?;
     }
     let change = StateChange { format, update: Value::Object(update), path: path?, version: version? };
     Some(StateWrite { owner: owner?, guild: guild?, change })
 }
 
-fn operations(update: &Map<String, Value>, mistakes: &mut Mistakes) -> Option<()> {
+fn operations(update: &Map<String, Value>, errors: &mut FieldErrors) -> Option<()> {
     if update.contains_key("operations") {
         return Some(());
     }
-    mistakes.note("missing", "Field required: operations", &Value::Object(update.clone()))
+    errors.note("missing", "Field required: operations", &Value::Object(update.clone()))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::topic;
 
 pub use fault::{Trial, dead_letter, error_message, last_words};
 pub use predicate::holds;
-pub use proxy::{Entered, enter};
+pub use proxy::{Routed, enter};
 pub use slip::{Speaking, take_matching};
 pub use transform::Scope;
 
@@ -113,7 +113,7 @@ pub const WIRING_CLASS: &str = "rustic_ai.core.agents.eip.basic_wiring_agent.Bas
 
 /// One thing an agent said in a turn.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct Outgoing {
     pub format: String,
     pub payload: Box<RawValue>,
     /// Exactly these topics; empty: the slip decides.
@@ -128,7 +128,7 @@ pub struct Said {
 
 /// What something said becomes.
 #[derive(Debug, Default)]
-pub struct Spoken {
+pub struct RoutedTurn {
     /// In the order of the rules.
     pub messages: Vec<Message>,
     /// What rules change of states, each before the message of its rule.
@@ -167,18 +167,18 @@ impl<'a> TurnRouter<'a> {
     /// # Errors
     /// `hop_limit` when agents have answered each other too often,
     /// `invalid_payload` when a rule makes something that is no payload.
-    pub fn route(&mut self, said: Said) -> Result<Spoken, Fault> {
+    pub fn route(&mut self, said: Outgoing) -> Result<RoutedTurn, Fault> {
         let mut base = self.base(&said)?;
         if !said.topics.is_empty() {
             base.topics = Topics::Many(said.topics.iter().map(|name| topic::canonical(name)).collect());
             base.routing_slip = self.guild.has_routes().then(|| self.guild.routes.clone());
-            return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
+            return Ok(RoutedTurn { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
         }
         let rules = self.take_rules(&base.format);
         base.routing_slip = self.slip.clone();
         if rules.is_empty() {
             base.topics = self.default_topics();
-            return Ok(Spoken { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
+            return Ok(RoutedTurn { messages: vec![self.finish(base, said.reason, None)], changes: Vec::new() });
         }
         self.by_rules(rules, &base, said.reason.as_deref())
     }
@@ -186,7 +186,7 @@ impl<'a> TurnRouter<'a> {
     /// What a failure becomes: a copy for each rule that applies, then the message
     /// itself, whose topics are given.
     #[must_use]
-    pub fn route_error(&mut self, mut message: Message) -> Spoken {
+    pub fn route_error(&mut self, mut message: Message) -> RoutedTurn {
         // What is said of too many hops is no hop more, or it would go round as well.
         let is_over = message.hops >= self.guild.hop_limit;
         let rules = if is_over { Vec::new() } else { self.take_rules(&message.format) };
@@ -209,8 +209,13 @@ impl<'a> TurnRouter<'a> {
         self.slip.as_mut().map(|slip| take_matching(slip, &speaking)).unwrap_or_default()
     }
 
-    fn by_rules(&self, rules: Vec<Arc<RoutingRule>>, base: &Message, reason: Option<&str>) -> Result<Spoken, Fault> {
-        let mut spoken = Spoken::default();
+    fn by_rules(
+        &self,
+        rules: Vec<Arc<RoutingRule>>,
+        base: &Message,
+        reason: Option<&str>,
+    ) -> Result<RoutedTurn, Fault> {
+        let mut spoken = RoutedTurn::default();
         let owner = StateOwner::Agent(self.speaker.id.clone());
         for rule in rules {
             let mut message = base.clone();
@@ -225,7 +230,7 @@ impl<'a> TurnRouter<'a> {
         Ok(spoken)
     }
 
-    fn base(&mut self, said: &Said) -> Result<Message, Fault> {
+    fn base(&mut self, said: &Outgoing) -> Result<Message, Fault> {
         let origin = self.origin;
         let hops = origin.hops + 1;
         if hops > self.guild.hop_limit {

@@ -34,7 +34,7 @@ impl StateOwner {
 
 /// A state with its version.
 #[derive(Clone, Debug)]
-pub struct Stated {
+pub struct VersionedState {
     /// 0: nothing was ever stored.
     pub version: i64,
     pub updated_ms: u64,
@@ -42,13 +42,13 @@ pub struct Stated {
     pub text: Arc<str>,
 }
 
-impl Default for Stated {
+impl Default for VersionedState {
     fn default() -> Self {
         Self { version: 0, updated_ms: 0, text: "{}".into() }
     }
 }
 
-impl Stated {
+impl VersionedState {
     /// The payload of a `StateUpdateResponse`: a state as it is after a change.
     #[must_use]
     pub fn told(&self, guild: &GuildId, owner: &StateOwner) -> Value {

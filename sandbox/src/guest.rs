@@ -10,12 +10,12 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::bindings::context::Identity as GuestIdentity;
-use super::bindings::messaging::{EmitError, Outgoing};
+use super::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
 use super::bindings::{Base, context, keyvalue, messaging, secrets, types};
 use super::control::Control;
 use super::grants::Grants;
 use super::http::{self, Http};
-use super::keyvalue::Shelf;
+use super::keyvalue::Buckets;
 use super::limits::{Limit, Limits};
 use super::memory::Limiter;
 use super::offers;
@@ -75,7 +75,7 @@ pub(super) struct Guest {
     progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
     pub(super) console: Arc<Mutex<Console>>,
     pub(super) grants: Arc<Grants>,
-    pub(super) shelf: Shelf,
+    pub(super) buckets: Buckets,
     /// Made when the guest first needs it: many never do.
     wasi: Option<Box<WasiCtx>>,
     /// The requests of this call, once there are any.
@@ -101,7 +101,7 @@ impl Guest {
         let component_digest = digest.to_string();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
-        let shelf = Shelf::new(values, &agent_id);
+        let buckets = Buckets::new(values, &agent_id);
         Self {
             phase,
             limiter: Limiter::new(&limits, guild_memory),
@@ -117,7 +117,7 @@ impl Guest {
             progress,
             grants: Arc::new(Grants::new(asked, host.policy, log.clone())),
             console: Arc::new(Mutex::new(Console::new(log, &limits))),
-            shelf,
+            buckets,
             wasi: None,
             http: None,
             table,
@@ -201,7 +201,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 impl types::Host for Guest {}
 
 impl messaging::Host for Guest {
-    fn emit(&mut self, message: Outgoing) -> wasmtime::Result<Result<(), EmitError>> {
+    fn emit(&mut self, message: GuestOutgoing) -> wasmtime::Result<Result<(), EmitError>> {
         let allowed = self.in_turn("messaging.emit")?.map_err(EmitError::Other);
         let emitted = allowed.and_then(|()| self.staged.emit(message, &self.own_inbox, &self.limits));
         // A guest that does not look at the answer has lost a message: its log says why.

@@ -29,19 +29,19 @@ pub enum Bucket {
 
 /// What a turn has written and not committed.
 #[derive(Default)]
-pub(super) struct Drafts {
+pub(super) struct StagedWrites {
     changes: BTreeMap<(Bucket, String), ValueChange>,
     /// By how much the buckets grow: keys, and bytes.
     growth: [(i64, i64); 2],
 }
 
 /// The values of an agent as it sees them.
-pub(super) struct Shelf {
+pub(super) struct Buckets {
     values: Values,
     agent: StateOwner,
 }
 
-impl Shelf {
+impl Buckets {
     pub(super) fn new(values: Values, agent: &str) -> Self {
         Self { values, agent: StateOwner::Agent(AgentId::from(agent)) }
     }
@@ -54,7 +54,7 @@ impl Shelf {
     }
 
     /// What is to be committed of a turn.
-    pub(super) fn writes(&self, drafts: Drafts) -> Vec<ValueWrite> {
+    pub(super) fn writes(&self, drafts: StagedWrites) -> Vec<ValueWrite> {
         let write = |((bucket, key), change)| ValueWrite { owner: self.owner(bucket).clone(), key, change };
         drafts.changes.into_iter().map(write).collect()
     }
@@ -74,7 +74,7 @@ impl Guest {
     }
 
     fn value(&self, bucket: Bucket, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
-        let committed = || self.shelf.values.get(self.shelf.owner(bucket), key);
+        let committed = || self.buckets.values.get(self.buckets.owner(bucket), key);
         match self.staged.values.changes.get(&(bucket, key.to_owned())) {
             None => Ok(committed()),
             Some(ValueChange::Set(value)) => Ok(Some(value.clone())),
@@ -129,9 +129,9 @@ impl Guest {
         let more = size(after) - size(before);
         bytes += more;
         if more > 0 {
-            let held = self.shelf.values.held(self.shelf.owner(bucket));
+            let held = self.buckets.values.held(self.buckets.owner(bucket));
             let [agent, guild] = self.staged.values.growth;
-            let total = self.shelf.values.total_bytes();
+            let total = self.buckets.values.total_bytes();
             let most = |limit: Limit, shift: u32| self.limits.get(limit) << shift;
             let is_over = |held: u64, growth: i64, most: u64| held.saturating_add_signed(growth) > most;
             if is_over(held.keys, keys, most(Limit::ValueKeys, 0)) {
@@ -192,7 +192,7 @@ impl store::HostBucket for Guest {
 
     fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<u64>) -> Answer<KeyResponse> {
         let bucket = self.opened(&bucket)?;
-        let committed = self.shelf.values.keys(self.shelf.owner(bucket));
+        let committed = self.buckets.values.keys(self.buckets.owner(bucket));
         let mut keys: BTreeMap<String, ()> = committed.into_iter().map(|key| (key, ())).collect();
         for ((_, key), change) in self.staged.values.changes.iter().filter(|((of, _), _)| *of == bucket) {
             match change {

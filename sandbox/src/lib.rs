@@ -4,13 +4,12 @@
 //! stores; what a turn says is checked here and committed elsewhere.
 //!
 //! A component is *prepared* once for each digest and *started* once for each
-//! agent; the [`Body`] that comes out takes one call at a time. A call that crosses
+//! agent; the [`Instance`] that comes out takes one call at a time. A call that crosses
 //! a limit ends with a [`Fault`] that names it, and ends the body.
 
 mod addresses;
 pub mod allocator;
 mod bindings;
-mod body;
 mod cache;
 mod check;
 mod classify;
@@ -25,9 +24,10 @@ mod grants;
 mod guest;
 mod http;
 mod imports;
+mod instance;
 mod keyvalue;
-mod lane;
 mod limits;
+mod low_priority;
 mod memory;
 mod offers;
 mod policy;
@@ -50,18 +50,18 @@ use wasmtime::Engine;
 
 pub use bindings::export::StopReason;
 pub use bindings::types::{AgentTag as GuestTag, Message as GuestMessage};
-pub use body::{Body, Delivery, Failure, Health, Turn, TurnEnd, Usage};
 pub use check::{CONTRACT, Outline};
 pub use compile::{Budget as CompileBudget, main as compile};
 pub use compiler::CompilerConfig;
 pub use control::Canceller;
 pub use imports::{IMPORTS, Import, Provision, grants};
+pub use instance::{Failure, Health, Instance, TurnEnd, TurnInput, TurnOutcome, Usage};
 pub use limits::{Limit, Limits, OverCeiling, Row, TABLE};
 pub use memory::MemoryBudget;
 pub use policy::{Policy, SecretGrant};
 pub use refusal::Refusal;
 pub use registry::{Component, Description, Format, digest_of};
-pub use staged::{Emit, Met};
+pub use staged::LimitMet;
 pub use stdio::{LogLevel, LogLine, LogSink};
 
 use guildhall_model::expression::Evaluate;
@@ -115,7 +115,7 @@ struct Inner {
     engine: Engine,
     registry: registry::Registry,
     ticker: ticker::Ticker,
-    lane: lane::Lane,
+    low_priority: low_priority::LowPriorityPool,
     room: Arc<Semaphore>,
     /// Wakes an idle agent when another needs its room.
     wanted: Notify,
@@ -198,7 +198,7 @@ impl Sandbox {
         Ok(Self(Arc::new(Inner {
             registry: registry::Registry::new(guest::linker(&engine).map_err(broken)?, compiler),
             ticker: ticker::Ticker::start(&engine).map_err(SandboxError::Thread)?,
-            lane: lane::Lane::new().map_err(SandboxError::Thread)?,
+            low_priority: low_priority::LowPriorityPool::new().map_err(SandboxError::Thread)?,
             room: Arc::new(Semaphore::new(capacity as usize)),
             wanted: Notify::new(),
             engine,
@@ -256,7 +256,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// The agent refused, or broke, or lacks a grant, or the host is full.
-    pub async fn start(&self, component: &Arc<Component>, mut setup: Setup) -> Result<Body, StartFault> {
+    pub async fn start(&self, component: &Arc<Component>, mut setup: Setup) -> Result<Instance, StartFault> {
         let Some(room) = self.room().await else {
             let full = classify::host_full().over(self.0.capacity.into(), None, "host.max_agents");
             return Err(StartFault::Broken(full));
@@ -264,7 +264,7 @@ impl Sandbox {
         let properties = std::mem::take(&mut setup.properties);
         let guest = guest::Guest::new(guest::Phase::Between, &component.digest, setup, self.0.services.clone());
         guest.grants.check(&component.imports).map_err(StartFault::Missing)?;
-        match body::start(self.0.clone(), component, guest, room, properties).await {
+        match instance::start(self.0.clone(), component, guest, room, properties).await {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(refused)) => Err(StartFault::Refused(refused)),
             Err(fault) => Err(StartFault::Broken(fault)),

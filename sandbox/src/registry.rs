@@ -21,7 +21,7 @@ use super::guest::{Guest, Phase};
 use super::limits::{Limit, Limits};
 use super::memory::MemoryBudget;
 use super::refusal::Refusal;
-use super::{Identity, Inner, Setup, body};
+use super::{Identity, Inner, Setup, instance};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::SandboxSpec;
@@ -241,7 +241,8 @@ async fn make(
     let _describer = registry.describers.acquire().await.map_err(closed)?;
     let pre = work(sandbox, move |sandbox| sandbox.registry.link(&compiled)).await??;
     let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.services.clone());
-    let (described, initial_memory_bytes) = body::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
+    let (described, initial_memory_bytes) =
+        instance::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
     let description = description(described).map_err(|words| Refusal::invalid(&words))?;
     let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
     let imports = outline.imports;
@@ -275,7 +276,7 @@ async fn work<T: Send + 'static>(
     work: impl FnOnce(&Inner) -> T + Send + 'static,
 ) -> Result<T, Refusal> {
     let here = sandbox.clone();
-    sandbox.lane.work(move || work(&here)).await.map_err(|error| Refusal::Host(error.to_string()))
+    sandbox.low_priority.work(move || work(&here)).await.map_err(|error| Refusal::Host(error.to_string()))
 }
 
 /// The set-up of an instance that is nobody's: it says what it is and goes. It has

@@ -4,10 +4,11 @@
 
 use serde_json::value::RawValue;
 
-use super::bindings::messaging::{EmitError, Outgoing};
-use super::keyvalue::Drafts;
+use super::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
+use super::keyvalue::StagedWrites;
 use super::limits::{Limit, Limits};
 use guildhall_model::message::{AgentTag, Priority};
+use guildhall_model::routing::Outgoing;
 use guildhall_model::{payload, topic};
 
 const MAX_NAMES: usize = 16;
@@ -15,25 +16,9 @@ const MAX_NAME_BYTES: usize = 256;
 const MIN_FORMAT_CHARS: usize = 3;
 const MAX_REASON_BYTES: usize = 4 << 10;
 
-/// A message that a turn wants sent.
-#[derive(Clone, Debug)]
-pub struct Emit {
-    pub format: String,
-    /// A JSON object.
-    pub payload: Box<RawValue>,
-    /// In the host's spelling; empty: the routes decide.
-    pub topics: Vec<String>,
-    pub recipients: Vec<AgentTag>,
-    pub priority: Option<Priority>,
-    pub new_thread: bool,
-    /// A JSON object.
-    pub session_state: Option<Box<RawValue>>,
-    pub reason: Option<String>,
-}
-
 /// A limit that a turn met with what it wanted to stage; it was refused that and went on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Met {
+pub struct LimitMet {
     pub setting: &'static str,
     pub limit: u64,
     pub value: u64,
@@ -43,12 +28,12 @@ pub struct Met {
 #[derive(Default)]
 pub(super) struct Staged {
     /// The limit that was met last.
-    pub(super) met: Option<Met>,
-    pub(super) emits: Vec<Emit>,
+    pub(super) met: Option<LimitMet>,
+    pub(super) emits: Vec<Outgoing>,
     /// JSON merge patches, each an object.
     pub(super) agent_patches: Vec<String>,
     pub(super) guild_patches: Vec<String>,
-    pub(super) values: Drafts,
+    pub(super) values: StagedWrites,
     pub(super) progress: u64,
     bytes: u64,
 }
@@ -65,7 +50,7 @@ const PROGRESS_A_MESSAGE: u64 = 2;
 impl Staged {
     /// Checks a message and stages it. `own_inbox` is the one inbox that the agent
     /// may write to.
-    pub(super) fn emit(&mut self, outgoing: Outgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
+    pub(super) fn emit(&mut self, outgoing: GuestOutgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Emits);
         if self.emits.len() as u64 >= most {
             self.meet(Limit::Emits, limits, most + 1);
@@ -143,12 +128,12 @@ impl Staged {
 
     fn meet(&mut self, limit: Limit, limits: &Limits, value: u64) {
         limit.count();
-        self.met = Some(Met { setting: limit.row().setting, limit: limits.get(limit), value });
+        self.met = Some(LimitMet { setting: limit.row().setting, limit: limits.get(limit), value });
     }
 }
 
-fn checked(outgoing: Outgoing, own_inbox: &str) -> Result<Emit, EmitError> {
-    let Outgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason } = outgoing;
+fn checked(outgoing: GuestOutgoing, own_inbox: &str) -> Result<Outgoing, EmitError> {
+    let GuestOutgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason } = outgoing;
     check_format(&format)?;
     payload::check(&payload).map_err(EmitError::InvalidPayload)?;
     let payload = raw(payload).map_err(EmitError::InvalidPayload)?;
@@ -178,7 +163,7 @@ fn checked(outgoing: Outgoing, own_inbox: &str) -> Result<Emit, EmitError> {
         None => None,
     };
     let recipients = recipients.into_iter().map(|tag| AgentTag { id: tag.id, name: tag.name }).collect();
-    Ok(Emit { format, payload, topics, recipients, priority, new_thread, session_state, reason })
+    Ok(Outgoing { format, payload, topics, recipients, priority, new_thread, session_state, reason })
 }
 
 fn check_format(format: &str) -> Result<(), EmitError> {
@@ -214,8 +199,8 @@ fn raw(text: String) -> Result<Box<RawValue>, String> {
 mod tests {
     use super::*;
 
-    fn outgoing(payload: &str) -> Outgoing {
-        Outgoing {
+    fn outgoing(payload: &str) -> GuestOutgoing {
+        GuestOutgoing {
             format: "text".into(),
             payload: payload.into(),
             topics: Vec::new(),
@@ -230,7 +215,7 @@ mod tests {
     /// Seven bytes.
     const SMALL: &str = r#"{"a":1}"#;
 
-    fn emit(outgoing: Outgoing) -> Result<(), EmitError> {
+    fn emit(outgoing: GuestOutgoing) -> Result<(), EmitError> {
         Staged::default().emit(outgoing, "agent_inbox:me", &Limits::default())
     }
 
@@ -249,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_said_with_a_payload_is_checked_too() {
-        let with = |change: fn(&mut Outgoing)| {
+        let with = |change: fn(&mut GuestOutgoing)| {
             let mut message = outgoing(SMALL);
             change(&mut message);
             emit(message)
@@ -282,7 +267,7 @@ mod tests {
         assert!(matches!(staged.emit(outgoing(r#"{"a":"long"}"#), "", &limits), Err(EmitError::Other(_))));
         assert!(staged.emit(outgoing(SMALL), "", &limits).is_ok());
         assert!(matches!(staged.emit(outgoing(SMALL), "", &limits), Err(EmitError::TooMany(2))));
-        assert_eq!(staged.met, Some(Met { setting: "sandbox.emits", limit: 2, value: 3 }));
+        assert_eq!(staged.met, Some(LimitMet { setting: "sandbox.emits", limit: 2, value: 3 }));
         assert!(staged.patch(State::Guild, "[]".into(), &limits).is_err());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_ok());
         assert!(staged.patch(State::Guild, "{}".into(), &limits).is_err());

@@ -99,7 +99,7 @@ fn setup(limits: Limits) -> Setup {
     }
 }
 
-fn delivery() -> Delivery {
+fn delivery() -> TurnInput {
     let message = GuestMessage {
         id: 1,
         format: "text".into(),
@@ -118,10 +118,10 @@ fn delivery() -> Delivery {
         attempt: 1,
         budget_ms: 1_000,
     };
-    Delivery { message, agent_state: "{}".into(), guild_state: "{}".into() }
+    TurnInput { message, agent_state: "{}".into(), guild_state: "{}".into() }
 }
 
-async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Body {
+async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Instance {
     let component = prepare(sandbox, build(&script)).await.unwrap();
     sandbox.start(&component, setup(limits)).await.unwrap()
 }
@@ -255,7 +255,7 @@ async fn a_slow_turn_goes_on_in_the_other_lane() {
     }));
     let body = sandbox.start(&component, setup).await.unwrap();
     let (body, turn) = body.receive(delivery()).await;
-    assert!(matches!(turn.end, TurnEnd::Done { .. }) && turn.usage.lane_slow, "{turn:?}");
+    assert!(matches!(turn.end, TurnEnd::Done { .. }) && turn.usage.ended_slow, "{turn:?}");
     body.unwrap().receive(delivery()).await;
     let threads = threads.lock().unwrap();
     assert_ne!(threads[0], "slow-turns", "a turn begins where it is awaited");
@@ -295,7 +295,7 @@ async fn a_cancel_counts_while_a_turn_waits_for_its_lane() {
     setup.progress = Some(Arc::new(|_| std::thread::sleep(Duration::from_micros(100))));
     let body = sandbox.start(&component, setup).await.unwrap();
     let (body, turn) = body.receive(delivery()).await;
-    assert!(turn.usage.lane_slow, "{turn:?}");
+    assert!(turn.usage.ended_slow, "{turn:?}");
     let body = body.unwrap();
     let canceller = body.canceller();
     // Cancelled as soon as the call is made, before a thread of the lane has it.

@@ -10,8 +10,8 @@ use guildhall_model::fault::Fault;
 use guildhall_model::ids::MessageId;
 use guildhall_sandbox::Component;
 
+use super::gauges::AgentGauges;
 use super::logs::LogReader;
-use super::pulse::Pulse;
 
 /// Commands that may wait for an agent at once.
 const COMMANDS: usize = 4;
@@ -42,7 +42,7 @@ pub enum SwapError {
 /// A cheap handle on an agent's task.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) gauges: Arc<AgentGauges>,
     commands: mpsc::Sender<Command>,
     logs: LogReader,
 }
@@ -50,12 +50,12 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(logs: LogReader) -> (Self, mpsc::Receiver<Command>) {
         let (commands, commanded) = mpsc::channel(COMMANDS);
-        (Self { pulse: Arc::default(), commands, logs }, commanded)
+        (Self { gauges: Arc::default(), commands, logs }, commanded)
     }
 
     #[must_use]
-    pub fn pulse(&self) -> &Pulse {
-        &self.pulse
+    pub fn gauges(&self) -> &AgentGauges {
+        &self.gauges
     }
 
     /// Has the guest asked how it is, unless the agent has something to do anyway.
@@ -84,7 +84,7 @@ impl Handle {
     /// Ends the turn that runs; gives its message, or `None` when the agent is idle.
     #[must_use]
     pub fn cancel(&self) -> Option<MessageId> {
-        self.pulse.cancel_turn()
+        self.gauges.cancel_turn()
     }
 
     /// The lines that the agent printed, from the first that is still there.

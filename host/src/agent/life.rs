@@ -15,13 +15,13 @@ use crate::journal::Snapshot;
 use guildhall_model::event;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
-use guildhall_sandbox::{Body, Component, LogLevel, StartFault, StopReason};
+use guildhall_sandbox::{Component, Instance, LogLevel, StartFault, StopReason};
 
 use super::budget::RestartBudget;
+use super::gauges::AgentHealth;
 use super::handle::SwapAnswer;
-use super::pulse::Sign;
 use super::retry;
-use super::runner::{Confirm, Flow, Life, ReportKind, Rest, Runner};
+use super::runner::{Backoff, Confirm, ControlFlow, Life, ReportKind, Runner};
 use super::serve::HOST_FULL_WAIT;
 
 /// A new instance is begun so much before its pause ends: when it was said to be back, it is.
@@ -29,7 +29,7 @@ const START_AHEAD: Duration = Duration::from_millis(1);
 
 /// Why an instance was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Started {
+pub(super) enum StartReason {
     /// The agent is new here.
     Launch,
     /// The last one is gone.
@@ -40,7 +40,7 @@ pub(super) enum Started {
     Swap,
 }
 
-impl Started {
+impl StartReason {
     const fn name(self) -> &'static str {
         match self {
             Self::Launch => "launch",
@@ -53,7 +53,7 @@ impl Started {
 
 impl Runner {
     /// Starts an instance; waits for room, gives up on an agent that refuses.
-    pub(super) async fn start(&mut self, reason: Started) -> Flow {
+    pub(super) async fn start(&mut self, reason: StartReason) -> ControlFlow {
         // What is asked from here on is asked of the next failure.
         self.agent.revive.mark_unchanged();
         let found = match &self.component {
@@ -64,7 +64,7 @@ impl Runner {
             Ok(component) => self.component.insert(component).clone(),
             Err(missing) => {
                 self.fail(missing);
-                return Flow::On;
+                return ControlFlow::On;
             }
         };
         match self.agent.sandbox.start(&component, self.setup()).await {
@@ -83,11 +83,11 @@ impl Runner {
                 self.restart_after(&fault);
             }
         }
-        Flow::On
+        ControlFlow::On
     }
 
     /// Makes a new instance what its predecessor was, as far as that was saved.
-    async fn begin(&mut self, body: Body, component: &Component, reason: Started) {
+    async fn begin(&mut self, body: Instance, component: &Component, reason: StartReason) {
         let body = match self.restored(body, component).await {
             Ok(body) => body,
             // The next one starts without what cannot be restored.
@@ -95,23 +95,23 @@ impl Runner {
         };
         self.live_with(body, component, reason);
         // The first heartbeat of one that comes back was asked long ago.
-        if reason != Started::Message {
+        if reason != StartReason::Message {
             self.heartbeat().await;
         }
     }
 
-    fn live_with(&mut self, body: Body, component: &Component, reason: Started) {
+    fn live_with(&mut self, body: Instance, component: &Component, reason: StartReason) {
         self.life = Life::Live(body);
         self.idle_since = Instant::now();
         // One that comes back from being idle was healthy all the while.
-        if reason != Started::Message {
+        if reason != StartReason::Message {
             self.budget.healthy_from(self.agent.clock.now_ms());
         }
         self.agent.metrics.started(reason.name());
         self.tell(event::AGENT_STARTED, json!({"reason": reason.name(), "component": component.digest}));
     }
 
-    async fn restored(&mut self, body: Body, component: &Component) -> Result<Body, ()> {
+    async fn restored(&mut self, body: Instance, component: &Component) -> Result<Instance, ()> {
         if !component.keeps_snapshots() {
             return Ok(body);
         }
@@ -150,7 +150,7 @@ impl Runner {
         if fault.kind == FaultKind::HostFull {
             self.agent.sandbox.ask_for_room();
         }
-        self.show(Sign { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
+        self.show(AgentHealth { status: HealthStatus::Warning, detail: Some(fault.to_string()) });
         self.rest_for(HOST_FULL_WAIT);
     }
 
@@ -158,13 +158,13 @@ impl Runner {
     fn fail(&mut self, reason: String) {
         self.note(LogLevel::Error, &reason);
         self.tell(event::AGENT_FAILED, json!({"reason": reason}));
-        self.show(Sign { status: HealthStatus::Error, detail: Some(reason) });
-        self.rest = Rest::UntilRevived;
+        self.show(AgentHealth { status: HealthStatus::Error, detail: Some(reason) });
+        self.rest = Backoff::UntilRevived;
     }
 
     /// Charges the restart budget and waits as long as it says.
     pub(super) fn restart_after(&mut self, fault: &Fault) {
-        self.life = Life::Due(Started::Restart);
+        self.life = Life::Due(StartReason::Restart);
         let Some(wait) = self.budget.charge(self.agent.clock.now_ms(), rand::random()) else {
             return self
                 .fail(format!("restarted too often, the last time for {fault}; relaunch the guild to try again"));
@@ -172,7 +172,7 @@ impl Runner {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.tell(event::AGENT_RESTARTING, json!({"after_ms": wait_ms, "kind": fault.kind}));
         let detail = format!("{fault}; restarts in {wait_ms} ms");
-        self.show(Sign { status: HealthStatus::Warning, detail: Some(detail) });
+        self.show(AgentHealth { status: HealthStatus::Warning, detail: Some(detail) });
         self.rest_for(wait.saturating_sub(START_AHEAD));
     }
 
@@ -184,7 +184,7 @@ impl Runner {
             self.life = Life::Live(body);
         }
         match health {
-            Ok(health) => self.show(Sign { status: health.status, detail: health.detail }),
+            Ok(health) => self.show(AgentHealth { status: health.status, detail: health.detail }),
             Err(fault) => {
                 self.fault(&fault, None);
                 self.restart_after(&fault);
@@ -193,8 +193,8 @@ impl Runner {
     }
 
     /// The instance, if there is one; until it is put back, one is due.
-    fn take_body(&mut self) -> Option<Body> {
-        match std::mem::replace(&mut self.life, Life::Due(Started::Restart)) {
+    fn take_body(&mut self) -> Option<Instance> {
+        match std::mem::replace(&mut self.life, Life::Due(StartReason::Restart)) {
             Life::Live(body) => Some(body),
             other => {
                 self.life = other;
@@ -205,10 +205,10 @@ impl Runner {
 
     /// Drops the instance of an idle agent. One that cannot be saved stays, and is
     /// tried again after as long.
-    pub(super) async fn unload(&mut self) -> Flow {
+    pub(super) async fn unload(&mut self) -> ControlFlow {
         let idle = self.idle_since.elapsed();
         self.idle_since = Instant::now();
-        let Some(body) = self.take_body() else { return Flow::On };
+        let Some(body) = self.take_body() else { return ControlFlow::On };
         match self.saved(body).await {
             (Some(body), Ok(())) => {
                 body.stop(StopReason::Idle).await;
@@ -227,11 +227,11 @@ impl Runner {
                 self.restart_after(&fault);
             }
         }
-        Flow::On
+        ControlFlow::On
     }
 
     /// Has the guest save itself, and keeps it. When this returns it is durable.
-    async fn saved(&mut self, body: Body) -> (Option<Body>, Result<(), Fault>) {
+    async fn saved(&mut self, body: Instance) -> (Option<Instance>, Result<(), Fault>) {
         let (body, saved) = body.save().await;
         let data = match saved {
             Ok(Some(data)) => data,
@@ -278,8 +278,8 @@ impl Runner {
                 }
                 self.component = Some(component.clone());
                 self.budget = RestartBudget::default();
-                self.rest = Rest::No;
-                self.live_with(new, &component, Started::Swap);
+                self.rest = Backoff::No;
+                self.live_with(new, &component, StartReason::Swap);
                 self.heartbeat().await;
                 self.note(LogLevel::Info, &format!("runs the component {} now", component.digest));
                 self.tell(event::AGENT_SWAPPED, json!({"component": component.digest}));
@@ -296,7 +296,7 @@ impl Runner {
     }
 
     /// An instance of another component, with what was saved last.
-    async fn successor(&mut self, component: &Arc<Component>) -> Result<Body, Fault> {
+    async fn successor(&mut self, component: &Arc<Component>) -> Result<Instance, Fault> {
         let body = match self.agent.sandbox.start(component, self.setup()).await {
             Ok(body) => body,
             Err(StartFault::Refused(words)) => return Err(Fault::new(FaultKind::Rejected, words)),

@@ -4,11 +4,11 @@
 
 mod budget;
 mod components;
+mod gauges;
 mod handle;
 mod life;
 mod logs;
 mod pace;
-mod pulse;
 mod retry;
 mod runner;
 mod serve;
@@ -18,7 +18,7 @@ mod tests;
 pub mod turn;
 
 pub use components::{Components, Resolve};
+pub use gauges::{AgentGauges, AgentHealth};
 pub use handle::{Handle, SwapError};
 pub use logs::{Line, LogReader, Read};
-pub use pulse::{Pulse, Sign};
 pub use runner::{Agent, Confirm, Find, Report, ReportKind, spawn};

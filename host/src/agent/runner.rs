@@ -26,14 +26,14 @@ use guildhall_model::ids::{AgentId, Digest};
 use guildhall_model::message::Message;
 use guildhall_model::routing::{GuildView, Speaker, WIRING_CLASS, handler_of};
 use guildhall_model::spec::AgentSpec;
-use guildhall_sandbox::{Body, Component, Limits, MemoryBudget, Sandbox, StopReason};
+use guildhall_sandbox::{Component, Instance, Limits, MemoryBudget, Sandbox, StopReason};
 
 use super::budget::RestartBudget;
+use super::gauges::{AgentGauges, AgentHealth};
 use super::handle::{Command, Handle, SwapAnswer};
-use super::life::Started;
+use super::life::StartReason;
 use super::logs::LogWriter;
 use super::pace::Pace;
-use super::pulse::{Pulse, Sign};
 
 /// Turns that may wait for the disk at once.
 const UNCOMMITTED: usize = 64;
@@ -74,7 +74,7 @@ pub struct Agent {
 }
 
 /// What an agent's task has to tell. The channel is unbounded: there is one
-/// report for each change of an agent's sign, each answer to a command, and one
+/// report for each change of an agent's health, each answer to a command, and one
 /// last word.
 pub struct Report {
     pub agent: AgentId,
@@ -82,7 +82,7 @@ pub struct Report {
 }
 
 pub enum ReportKind {
-    /// The sign is a new one.
+    /// The health is a new one.
     Changed,
     /// The guest answered.
     Answered,
@@ -107,11 +107,11 @@ impl Confirm {
 pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) -> Handle {
     let (writer, reader) = LogWriter::new(agent.clock.clone());
     let (handle, commands) = Handle::new(reader);
-    let pulse = handle.pulse.clone();
-    let last_word = LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), pulse: pulse.clone() };
+    let gauges = handle.gauges.clone();
+    let last_word = LastWord { reports: agent.reports.clone(), agent: agent.spec.id.clone(), gauges: gauges.clone() };
     tracker.spawn(async move {
         let _last_word = last_word;
-        Runner::new(agent, commands, pulse, writer).run().await;
+        Runner::new(agent, commands, gauges, writer).run().await;
     });
     handle
 }
@@ -119,15 +119,17 @@ pub fn spawn(agent: Agent, tracker: &tokio_util::task::TaskTracker) -> Handle {
 struct LastWord {
     reports: mpsc::UnboundedSender<Report>,
     agent: AgentId,
-    pulse: Arc<Pulse>,
+    gauges: Arc<AgentGauges>,
 }
 
 impl Drop for LastWord {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(agent = %self.agent, "the task of an agent panicked");
-            self.pulse
-                .set(Sign { status: HealthStatus::Error, detail: Some("host error: the agent's task ended".into()) });
+            self.gauges.set(AgentHealth {
+                status: HealthStatus::Error,
+                detail: Some("host error: the agent's task ended".into()),
+            });
         }
         // Nobody listens any more when the guild is gone.
         let _ = self.reports.send(Report { agent: self.agent.clone(), kind: ReportKind::Ended });
@@ -138,12 +140,12 @@ pub(super) struct Runner {
     pub(super) agent: Agent,
     /// What it runs, once that was found.
     pub(super) component: Option<Arc<Component>>,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) gauges: Arc<AgentGauges>,
     pub(super) logs: LogWriter,
     pub(super) counters: Arc<ClassMetrics>,
     pub(super) speaker: Speaker,
     pub(super) life: Life,
-    pub(super) rest: Rest,
+    pub(super) rest: Backoff,
     pub(super) budget: RestartBudget,
     /// The message that is being tried.
     pub(super) trying: Option<Delivery>,
@@ -173,15 +175,15 @@ struct Uncommitted {
 /// Whether there is an instance.
 pub(super) enum Life {
     /// One is to be started now.
-    Due(Started),
-    Live(Body),
+    Due(StartReason),
+    Live(Instance),
     /// The next message starts one.
     Unloaded,
 }
 
 /// What the agent waits for before it does anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum Backoff {
     No,
     Until(Instant),
     /// Somebody relaunches the guild or swaps the component; the inbox is kept.
@@ -190,13 +192,18 @@ pub(super) enum Rest {
 
 /// Whether the agent goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flow {
+pub(super) enum ControlFlow {
     On,
     Stop,
 }
 
 impl Runner {
-    pub(super) fn new(agent: Agent, commands: mpsc::Receiver<Command>, pulse: Arc<Pulse>, logs: LogWriter) -> Self {
+    pub(super) fn new(
+        agent: Agent,
+        commands: mpsc::Receiver<Command>,
+        gauges: Arc<AgentGauges>,
+        logs: LogWriter,
+    ) -> Self {
         let speaker = Speaker {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
@@ -208,11 +215,11 @@ impl Runner {
             counters: agent.metrics.class(&agent.spec.class_name),
             agent,
             component: None,
-            pulse,
+            gauges,
             logs,
             speaker,
-            life: Life::Due(Started::Launch),
-            rest: Rest::No,
+            life: Life::Due(StartReason::Launch),
+            rest: Backoff::No,
             budget: RestartBudget::default(),
             trying: None,
             at_work: None,
@@ -229,8 +236,8 @@ impl Runner {
     async fn run(mut self) {
         loop {
             match AssertUnwindSafe(self.step()).catch_unwind().await {
-                Ok(Flow::On) => {}
-                Ok(Flow::Stop) => break,
+                Ok(ControlFlow::On) => {}
+                Ok(ControlFlow::Stop) => break,
                 Err(panic) => self.panicked(&*panic),
             }
         }
@@ -256,8 +263,8 @@ impl Runner {
         let reference = format!("{:08x}", rand::random::<u32>());
         tracing::error!(words, reference, agent = %self.agent.spec.id, "the task of an agent panicked");
         let fault = Fault::new(FaultKind::HostError, format!("a mistake of the host's, {reference} in its log"));
-        self.pulse.set_turn(None);
-        self.life = Life::Due(Started::Restart);
+        self.gauges.set_turn(None);
+        self.life = Life::Due(StartReason::Restart);
         match self.at_work.take() {
             Some(delivery) => self.charged(delivery, fault),
             None => {
@@ -267,20 +274,20 @@ impl Runner {
         }
     }
 
-    async fn step(&mut self) -> Flow {
+    async fn step(&mut self) -> ControlFlow {
         if self.agent.stop.is_cancelled() {
-            return Flow::Stop;
+            return ControlFlow::Stop;
         }
         self.settle_some().await;
         match (self.rest, &self.life) {
-            (Rest::Until(end), _) => self.rest_until(end).await,
-            (Rest::UntilRevived, _) => self.rest_until_revived().await,
-            (Rest::No, Life::Due(reason)) => {
+            (Backoff::Until(end), _) => self.rest_until(end).await,
+            (Backoff::UntilRevived, _) => self.rest_until_revived().await,
+            (Backoff::No, Life::Due(reason)) => {
                 let (reason, stop) = (*reason, self.agent.stop.clone());
                 // Dropped in the middle, it leaves an agent without an instance.
-                stop.run_until_cancelled(Box::pin(self.start(reason))).await.unwrap_or(Flow::Stop)
+                stop.run_until_cancelled(Box::pin(self.start(reason))).await.unwrap_or(ControlFlow::Stop)
             }
-            (Rest::No, Life::Live(_)) => match self.trying.take() {
+            (Backoff::No, Life::Live(_)) => match self.trying.take() {
                 Some(delivery) => {
                     self.at_work = Some(delivery.clone());
                     let flow = self.attempt(delivery).await;
@@ -289,54 +296,54 @@ impl Runner {
                 }
                 None => self.wait().await,
             },
-            (Rest::No, Life::Unloaded) if self.trying.is_some() => {
-                self.life = Life::Due(Started::Message);
-                Flow::On
+            (Backoff::No, Life::Unloaded) if self.trying.is_some() => {
+                self.life = Life::Due(StartReason::Message);
+                ControlFlow::On
             }
-            (Rest::No, Life::Unloaded) => self.wait().await,
+            (Backoff::No, Life::Unloaded) => self.wait().await,
         }
     }
 
-    async fn rest_until(&mut self, end: Instant) -> Flow {
+    async fn rest_until(&mut self, end: Instant) -> ControlFlow {
         tokio::select! {
             biased;
-            () = self.agent.stop.cancelled() => Flow::Stop,
+            () = self.agent.stop.cancelled() => ControlFlow::Stop,
             Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
             () = tokio::time::sleep_until(end) => {
-                self.rest = Rest::No;
-                Flow::On
+                self.rest = Backoff::No;
+                ControlFlow::On
             }
         }
     }
 
-    async fn rest_until_revived(&mut self) -> Flow {
+    async fn rest_until_revived(&mut self) -> ControlFlow {
         tokio::select! {
             biased;
-            () = self.agent.stop.cancelled() => Flow::Stop,
+            () = self.agent.stop.cancelled() => ControlFlow::Stop,
             Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
             Ok(()) = self.agent.revive.changed() => {
                 self.budget = RestartBudget::default();
-                self.rest = Rest::No;
-                Flow::On
+                self.rest = Backoff::No;
+                ControlFlow::On
             }
         }
     }
 
     /// Waits for a message, and for what may happen to an idle agent.
-    async fn wait(&mut self) -> Flow {
+    async fn wait(&mut self) -> ControlFlow {
         let unload_at = self.unload_at();
         let makes_room_at = unload_at.map(|at| at.min(self.idle_since + MAKES_ROOM_AFTER));
         let is_fresh = makes_room_at.is_some_and(|at| at > Instant::now());
         let sandbox = self.agent.sandbox.clone();
         tokio::select! {
             biased;
-            () = self.agent.stop.cancelled() => Flow::Stop,
+            () = self.agent.stop.cancelled() => ControlFlow::Stop,
             Some(command) = self.commands.recv() => Box::pin(self.obey(command)).await,
             next = self.agent.consumer.next() => match next {
                 Ok(delivery) => self.take(delivery),
                 Err(error) => self.inbox_failed(&error),
             },
-            () = until(makes_room_at), if is_fresh => Flow::On,
+            () = until(makes_room_at), if is_fresh => ControlFlow::On,
             () = sandbox.wants_room(), if unload_at.is_some() && !is_fresh => Box::pin(self.unload()).await,
             () = until(unload_at), if !is_fresh => Box::pin(self.unload()).await,
         }
@@ -350,7 +357,7 @@ impl Runner {
         }
     }
 
-    async fn obey(&mut self, command: Command) -> Flow {
+    async fn obey(&mut self, command: Command) -> ControlFlow {
         match command {
             Command::Heartbeat => {
                 self.heartbeat().await;
@@ -359,29 +366,29 @@ impl Runner {
             Command::Swap { component, answer } => {
                 let stop = self.agent.stop.clone();
                 if stop.run_until_cancelled(self.swap(component, answer)).await.is_none() {
-                    return Flow::Stop;
+                    return ControlFlow::Stop;
                 }
             }
         }
-        Flow::On
+        ControlFlow::On
     }
 
-    fn inbox_failed(&mut self, error: &crate::journal::JournalError) -> Flow {
+    fn inbox_failed(&mut self, error: &crate::journal::JournalError) -> ControlFlow {
         tracing::error!(%error, agent = %self.agent.spec.id, "an agent's inbox cannot be read");
-        self.show(Sign { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
+        self.show(AgentHealth { status: HealthStatus::Error, detail: Some("its inbox cannot be read".into()) });
         self.rest_for(Duration::from_secs(1));
-        Flow::On
+        ControlFlow::On
     }
 
     pub(super) fn rest_for(&mut self, wait: Duration) {
         let end = Instant::now() + wait.saturating_sub(TIMER_LATENESS);
         // Of two reasons to rest the longer one counts.
-        if !matches!(self.rest, Rest::Until(before) if before > end) {
-            self.rest = Rest::Until(end);
+        if !matches!(self.rest, Backoff::Until(before) if before > end) {
+            self.rest = Backoff::Until(end);
         }
     }
 
-    pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Turn) {
+    pub(super) fn commit(&mut self, delivery: &Delivery, turn: crate::journal::Commit) {
         let messages = turn.emits.len();
         let receipt = self.agent.consumer.commit(&delivery.message, turn);
         self.uncommitted.push_back(Uncommitted { receipt, message: delivery.message.clone(), messages });

@@ -7,18 +7,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::journal::{Delivery, GuildLog, Turn};
+use crate::journal::{Commit, Delivery, GuildLog};
 use crate::metrics::Outcome;
 use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::message::Message;
 use guildhall_model::routing::{Scope, Trial, dead_letter, error_message, last_words};
 use guildhall_model::{event, topic};
-use guildhall_sandbox::{Limit, LogLevel, Met, TurnEnd, Usage};
+use guildhall_sandbox::{Limit, LimitMet, LogLevel, TurnEnd, Usage};
 
-use super::life::Started;
+use super::life::StartReason;
 use super::retry::{self, Verdict};
-use super::runner::{Flow, Life, Runner};
+use super::runner::{ControlFlow, Life, Runner};
 use super::turn;
 
 /// How long a turn may go on after its agent was told to stop.
@@ -28,21 +28,21 @@ pub(super) const HOST_FULL_WAIT: Duration = Duration::from_millis(500);
 
 impl Runner {
     /// Takes a message, unless it is none for this agent.
-    pub(super) fn take(&mut self, delivery: Delivery) -> Flow {
+    pub(super) fn take(&mut self, delivery: Delivery) -> ControlFlow {
         if !self.is_for(&delivery) {
-            self.commit(&delivery, Turn::default());
-            return Flow::On;
+            self.commit(&delivery, Commit::default());
+            return ControlFlow::On;
         }
         let now_ms = self.agent.clock.now_ms();
-        self.pulse.begin(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
+        self.gauges.begin(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
         self.trying = Some(delivery);
-        Flow::On
+        ControlFlow::On
     }
 
     /// Commits the message that was tried.
-    fn finish_with(&mut self, delivery: &Delivery, turn: Turn) {
+    fn finish_with(&mut self, delivery: &Delivery, turn: Commit) {
         self.commit(delivery, turn);
-        self.pulse.end();
+        self.gauges.end();
         self.idle_since = Instant::now();
     }
 
@@ -103,14 +103,14 @@ impl Runner {
     }
 
     /// Tries a message once. What is to be tried again is left in `trying`.
-    pub(super) async fn attempt(&mut self, delivery: Delivery) -> Flow {
+    pub(super) async fn attempt(&mut self, delivery: Delivery) -> ControlFlow {
         if let Some(expired) = turn::expired(&delivery.message, self.agent.clock.now_ms()) {
             self.give_up(&delivery, &expired);
-            return Flow::On;
+            return ControlFlow::On;
         }
-        let Life::Live(body) = std::mem::replace(&mut self.life, Life::Due(Started::Restart)) else {
+        let Life::Live(body) = std::mem::replace(&mut self.life, Life::Due(StartReason::Restart)) else {
             self.trying = Some(delivery);
-            return Flow::On;
+            return ControlFlow::On;
         };
         let (agent_state, guild_state) = turn::owners(&self.agent.spec.id);
         let budget_ms = u64::try_from(self.agent.limits.turn_timeout().as_millis()).unwrap_or(u64::MAX);
@@ -122,7 +122,7 @@ impl Runner {
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivery.message.clone());
         let span = self.span(&delivery);
         let canceller = body.canceller();
-        self.pulse.set_turn(Some((delivery.message.id, canceller.clone())));
+        self.gauges.set_turn(Some((delivery.message.id, canceller.clone())));
         let (body, done) = {
             let mut receiving = std::pin::pin!(body.receive(given).instrument(span.clone()));
             tokio::select! {
@@ -141,7 +141,7 @@ impl Runner {
                 }
             }
         };
-        self.pulse.set_turn(None);
+        self.gauges.set_turn(None);
         if let Some(body) = body {
             self.life = Life::Live(body);
         }
@@ -158,7 +158,7 @@ impl Runner {
                     Ok(turn) => {
                         let routed: usize = turn.emits.iter().map(Message::weight).sum();
                         self.pay(done.usage.said.max(routed as u64));
-                        self.finish_with(&delivery, Turn { values, ..turn });
+                        self.finish_with(&delivery, Commit { values, ..turn });
                     }
                     Err(fault) => {
                         Limit::count_fault(&fault);
@@ -177,7 +177,7 @@ impl Runner {
                     Verdict::GiveUp(fault) => self.give_up(&delivery, &naming(fault, done.met)),
                 }
             }
-            TurnEnd::Cancelled if self.agent.stop.is_cancelled() => return Flow::Stop,
+            TurnEnd::Cancelled if self.agent.stop.is_cancelled() => return ControlFlow::Stop,
             TurnEnd::Cancelled => self.cancelled(&delivery, &done.usage),
             TurnEnd::Broken(mut fault) => {
                 fault.fuel_used = fault.fuel_used.or(Some(done.usage.fuel_used));
@@ -185,7 +185,7 @@ impl Runner {
                 self.broken(delivery, fault);
             }
         }
-        Flow::On
+        ControlFlow::On
     }
 
     /// What a turn took stands in its span when the host's log is at `debug`.
@@ -284,7 +284,7 @@ impl Runner {
             // A failure about a failure is said no further: two agents would tell
             // each other for ever.
             tracing::warn!(%fault, agent = %self.agent.spec.id, "a message about a failure failed");
-            return self.finish_with(delivery, Turn::default());
+            return self.finish_with(delivery, Commit::default());
         }
         let trial = Trial { attempt: delivery.attempt(), is_last: true };
         let view = self.agent.view.borrow().clone();
@@ -301,7 +301,7 @@ impl Runner {
             serde_json::json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.attempt}),
         );
         let announces = turn::is_told(delivery, &view);
-        self.finish_with(delivery, Turn { emits, changes: said.changes, announces, ..Turn::default() });
+        self.finish_with(delivery, Commit { emits, changes: said.changes, announces, ..Commit::default() });
     }
 
     pub(super) fn settle(&self, outcome: Result<(), crate::journal::JournalError>, message: &Message) {
@@ -315,7 +315,7 @@ impl Runner {
 }
 
 /// A fault in the agent's own words, with the limit that its turn had met.
-fn naming(fault: Fault, met: Option<Met>) -> Fault {
+fn naming(fault: Fault, met: Option<LimitMet>) -> Fault {
     match met {
         Some(met) if fault.setting.is_none() => {
             Fault { limit: Some(met.limit), value: Some(met.value), setting: Some(met.setting.to_owned()), ..fault }

@@ -1,4 +1,4 @@
-//! What an agent's task tells: its sign, events, the log, and what the guest says in
+//! What an agent's task tells: its health, events, the log, and what the guest says in
 //! the middle of a turn. And what its instances are set up with.
 
 use std::sync::{Arc, PoisonError};
@@ -12,14 +12,14 @@ use guildhall_model::routing::Speaker;
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
 
+use super::gauges::AgentHealth;
 use super::logs::{LogWriter, Source};
-use super::pulse::Sign;
 use super::runner::{Report, ReportKind, Runner};
 use super::turn;
 
 impl Runner {
-    pub(super) fn show(&self, sign: Sign) {
-        if self.pulse.set(sign) {
+    pub(super) fn show(&self, health: AgentHealth) {
+        if self.gauges.set(health) {
             self.report(ReportKind::Changed);
         }
     }

@@ -1,4 +1,4 @@
-//! An agent's task with what it may meet of the host's own mistakes.
+//! An agent's task with what it may meet of the host's own errors.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::handle::Handle;
-use super::life::Started;
+use super::life::StartReason;
 use super::logs::LogWriter;
-use super::runner::{Agent, Find, Flow, Life, Rest, Runner};
+use super::runner::{Agent, Backoff, ControlFlow, Find, Life, Runner};
 use super::*;
-use crate::journal::{Delivery, Durability, GuildLog, Journal, Limits as JournalLimits, Retention, Tries};
+use crate::journal::{Delivery, Durability, GuildLog, Journal, JournalLimits, Retention, Tries};
 use crate::metrics::Metrics;
 use guildhall_model::clock::Clock;
 use guildhall_model::expression::Expressions;
@@ -65,7 +65,7 @@ impl Bench {
     async fn runner(&self, find: Find) -> Held {
         let (writer, reader) = LogWriter::new(self.clock.clone());
         let (handle, commands) = Handle::new(reader);
-        let runner = Runner::new(self.agent(find).await, commands, handle.pulse.clone(), writer);
+        let runner = Runner::new(self.agent(find).await, commands, handle.gauges.clone(), writer);
         Held { runner, _handle: handle }
     }
 
@@ -96,7 +96,7 @@ impl Bench {
         let ceilings = Limits::default().ceilings();
         let expressions = Expressions::none();
         let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-        let spec = document(&spec, &[], |value, mistakes| agent(value, mistakes, context)).unwrap();
+        let spec = document(&spec, &[], |value, errors| agent(value, errors, context)).unwrap();
         let view = GuildView {
             id: GuildId::from("g"),
             name: "G".to_owned(),
@@ -128,13 +128,13 @@ impl Bench {
 
 async fn until(handle: &Handle, status: HealthStatus) {
     let is_it = async {
-        while handle.pulse().sign().status != status {
+        while handle.gauges().health().status != status {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), is_it)
         .await
-        .unwrap_or_else(|_| panic!("{:?}", handle.pulse().sign()));
+        .unwrap_or_else(|_| panic!("{:?}", handle.gauges().health()));
 }
 
 /// Finds no component.
@@ -159,7 +159,7 @@ async fn an_agent_whose_task_panics_is_restarted_and_one_that_finds_nothing_asks
     let tasks = TaskTracker::new();
     let handle = spawn(bench.agent(find).await, &tasks);
     until(&handle, HealthStatus::Error).await;
-    assert_eq!(handle.pulse().sign().detail.as_deref(), Some("not here"), "the second time, after a restart");
+    assert_eq!(handle.gauges().health().detail.as_deref(), Some("not here"), "the second time, after a restart");
     bench.revive.send_replace(());
     until(&handle, HealthStatus::Ok).await;
     bench.stop.cancel();
@@ -178,7 +178,7 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
         delivery = runner.trying.take().expect("it is tried again");
         assert_eq!(delivery.tries.broken, broken);
         assert!(
-            matches!((runner.rest, &runner.life), (Rest::Until(_), Life::Due(_))),
+            matches!((runner.rest, &runner.life), (Backoff::Until(_), Life::Due(_))),
             "after a pause, with a new instance"
         );
     }
@@ -199,7 +199,7 @@ async fn a_message_whose_time_is_over_when_it_is_tried_again_is_a_dead_letter() 
     let delivery = bench.said(&mut runner, Some(5)).await;
     let again = Delivery { tries: Tries { broken: 0, declined: 1 }, ..delivery };
     bench.clock.set(1_800_000_006_000);
-    assert!(runner.attempt(again).await == Flow::On);
+    assert!(runner.attempt(again).await == ControlFlow::On);
     let letter = bench.letter().await;
     assert!(letter.contains("expired") && letter.contains("5000"), "{letter}");
 }
@@ -238,11 +238,11 @@ async fn an_agent_that_comes_back_from_being_idle_was_healthy_all_the_while() {
     for _ in 0..3 {
         runner.budget.charge(bench.clock.now_ms(), 0.5);
     }
-    runner.start(Started::Restart).await;
+    runner.start(StartReason::Restart).await;
     bench.clock.set(1_800_000_059_000);
     runner.unload().await;
     assert!(matches!(runner.life, Life::Unloaded));
-    runner.start(Started::Message).await;
+    runner.start(StartReason::Message).await;
     bench.clock.set(1_800_000_061_000);
     assert_eq!(runner.budget.charge(bench.clock.now_ms(), 0.5), Some(Duration::from_secs(1)), "it is full again");
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::journal::{Delivery, Turn};
+use crate::journal::{Commit, Delivery};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, MessageId};
 use guildhall_model::message::{Message, Topics, raw_json};
 use guildhall_model::routing;
-use guildhall_model::routing::{GuildView, Said, Scope, Speaker, TurnRouter};
+use guildhall_model::routing::{GuildView, Outgoing, Scope, Speaker, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
 use guildhall_model::{dialect, format, topic};
 use guildhall_sandbox as sandbox;
-use guildhall_sandbox::{Emit, GuestMessage, GuestTag};
+use guildhall_sandbox::{GuestMessage, GuestTag};
 
 /// What the sandbox is given for a delivery.
 pub fn for_guest(
@@ -23,10 +23,10 @@ pub fn for_guest(
     budget_ms: u64,
     agent_state: Arc<str>,
     guild_state: Arc<str>,
-) -> sandbox::Delivery {
+) -> sandbox::TurnInput {
     let message = &delivery.message;
     let tag = |tag: &guildhall_model::message::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
-    sandbox::Delivery {
+    sandbox::TurnInput {
         message: GuestMessage {
             id: message.id.get(),
             format: message.format.clone(),
@@ -90,7 +90,7 @@ pub fn in_order(ids: &[MessageId], found: &[Message]) -> Vec<String> {
 }
 
 /// Adds earlier messages to the session state that a guest is given.
-pub fn enrich(given: &mut sandbox::Delivery, history: &[String]) {
+pub fn enrich(given: &mut sandbox::TurnInput, history: &[String]) {
     let state = given.message.session_state.as_deref().unwrap_or("{}");
     let mut state: serde_json::Value = serde_json::from_str(state).unwrap_or_else(|_| json!({}));
     state["enriched_history"] = history.into();
@@ -106,33 +106,24 @@ const MAX_THREAD: usize = 64;
 /// `hop_limit`, or `invalid_payload`: a rule makes something that is no payload, or a
 /// state patch is not JSON.
 pub fn commit_of(
-    emits: Vec<Emit>,
+    emits: Vec<Outgoing>,
     patches: [(StateOwner, Vec<String>); 2],
     delivery: &Delivery,
     speaker: &Speaker,
     guild: &GuildView,
     scope: Scope<'_>,
-) -> Result<Turn, Fault> {
+) -> Result<Commit, Fault> {
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
-    let mut turn = Turn { announces: is_told(delivery, guild), ..Turn::default() };
+    let mut turn = Commit { announces: is_told(delivery, guild), ..Commit::default() };
     for emit in emits {
-        let said = Said {
-            format: format::canonical(emit.format),
-            payload: emit.payload,
-            topics: emit.topics,
-            recipients: emit.recipients,
-            priority: emit.priority,
-            new_thread: emit.new_thread,
-            session_state: emit.session_state,
-            reason: emit.reason,
-        };
-        let spoken = router.route(said)?;
-        turn.emits.extend(spoken.messages);
+        let outgoing = Outgoing { format: format::canonical(emit.format), ..emit };
+        let routed = router.route(outgoing)?;
+        turn.emits.extend(routed.messages);
         if turn.emits.len() > MAX_ROUTED {
             let text = format!("the routes make more than {MAX_ROUTED} messages of what one turn said");
             return Err(Fault::new(FaultKind::Denied, text));
         }
-        for (owner, change) in spoken.changes {
+        for (owner, change) in routed.changes {
             match tried(&owner, &change, scope) {
                 Ok(()) => turn.changes.push((owner, change)),
                 Err(error) => turn.emits.push(state_error(&error, &owner, &change, delivery, speaker, guild)),

@@ -19,7 +19,7 @@ use super::{ApiState, Route};
 use crate::guild::{Line, LogLevel};
 use guildhall_model::component::ComponentRef;
 use guildhall_model::ids::{AgentId, GuildId};
-use guildhall_model::read::{flag, object, one_of, whole};
+use guildhall_model::read::{boolean, object, one_of, whole};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -42,7 +42,7 @@ const LEVELS: [(&str, LogLevel); 4] =
 async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: Params) -> Result<Response, ApiError> {
     let level = params.read("level", one_of(&LEVELS, "'debug', 'info', 'warn' or 'error'"))?.unwrap_or(LogLevel::Debug);
     let limit = params.read("limit", whole(0, MAX_LINES))?.unwrap_or(DEFAULT_LINES);
-    let follows = params.read("follow", flag)?.unwrap_or(false);
+    let follows = params.read("follow", boolean)?.unwrap_or(false);
     let mut reader = api.guilds.logs(&guild, &agent).await?;
     let last = reader.last(level, usize::try_from(limit).unwrap_or(usize::MAX)).lines;
     if !follows {

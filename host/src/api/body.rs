@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::ApiState;
 use super::error::ApiError;
 use guildhall_model::json::{self, JsonError};
-use guildhall_model::read::{FieldError, Mistakes, Step, document};
+use guildhall_model::read::{FieldError, FieldErrors, Step, document};
 
 /// How long a client may take to send a body.
 const BODY_WITHIN: Duration = Duration::from_secs(300);
@@ -72,7 +72,7 @@ pub struct JsonBody {
 
 impl JsonBody {
     /// Reads the body as what the handler wants.
-    pub fn read<T>(&self, read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>) -> Result<T, ApiError> {
+    pub fn read<T>(&self, read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>) -> Result<T, ApiError> {
         document(&self.value, &["body"], read).map_err(ApiError::Invalid)
     }
 
@@ -122,9 +122,9 @@ async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<Ow
         (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
     };
     if has_nul(&value) {
-        let mut mistakes = Vec::new();
-        find_nul(&value, &mut vec!["body".into()], &mut mistakes);
-        return Err(ApiError::Invalid(mistakes));
+        let mut errors = Vec::new();
+        find_nul(&value, &mut vec!["body".into()], &mut errors);
+        return Err(ApiError::Invalid(errors));
     }
     Ok((value, room))
 }
@@ -133,7 +133,7 @@ async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<Ow
 pub fn read_only<T>(
     body: &Value,
     key: &str,
-    read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+    read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
 ) -> Result<T, ApiError> {
     let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), key.into()], Value::Null)]);
     let value = body.get(key).filter(|value| !value.is_null()).ok_or_else(missing)?;

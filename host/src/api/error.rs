@@ -1,4 +1,4 @@
-//! Every error has one shape: `detail` (a text, or the list of mistakes in a body),
+//! Every error has one shape: `detail` (a text, or the list of errors in a body),
 //! `code` (stable, for programs), `hint` and `context` where there are such, `trace_id`. What is said
 //! of which error is in `answer`, the only file that knows status codes of errors.
 
@@ -20,9 +20,9 @@ use crate::files::{BadName, FilesError};
 use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
 use crate::store::StoreError;
 use guildhall_model::configuration::ConfigurationError;
+use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::read::FieldError;
-use guildhall_model::refusal::Refusal;
 use guildhall_model::template::TemplateError;
 
 /// Why a request was not served.
@@ -60,10 +60,10 @@ pub enum ApiError {
     /// The guild has no files.
     #[error("guild {0} has no filesystem")]
     NoFileSystem(GuildId),
-    /// Mistakes in a body.
+    /// FieldErrors in a body.
     #[error("invalid body")]
     Invalid(Vec<FieldError>),
-    /// Mistakes in the spec of a blueprint.
+    /// FieldErrors in the spec of a blueprint.
     #[error("invalid spec")]
     InvalidSpec(Vec<FieldError>),
     /// A launch would make an invalid guild of a blueprint.
@@ -283,12 +283,12 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if let Some(Cause(cause)) = response.extensions().get() {
         tracing::error!(trace_id, %cause, "a request failed");
     }
-    let mut refusal = match response.extensions_mut().remove::<Refusal>() {
+    let mut refusal = match response.extensions_mut().remove::<ErrorBody>() {
         Some(refusal) => refusal,
         None => {
             let words = to_bytes(std::mem::take(response.body_mut()), MAX_WORDS).await.unwrap_or_default();
             let words = str::from_utf8(&words).ok().filter(|words| !words.is_empty());
-            Refusal::new(words.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
+            ErrorBody::new(words.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
         }
     };
     refusal.trace_id = trace_id;

@@ -20,7 +20,7 @@ use crate::files::{About, Entry, FileName, FilesError, Folder};
 use form::UploadForm;
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{AgentId, GuildId};
-use guildhall_model::read::{document, flag};
+use guildhall_model::read::{boolean, document};
 use range::{Wanted, wanted};
 
 pub fn routes() -> Vec<Route> {
@@ -199,7 +199,7 @@ fn is_download(query: &[(String, String)]) -> Result<bool, ApiError> {
     match query.iter().rev().find(|(key, _)| key == "download") {
         None => Ok(false),
         Some((_, value)) => {
-            document(&Value::from(value.as_str()), &["query", "download"], flag).map_err(ApiError::Invalid)
+            document(&Value::from(value.as_str()), &["query", "download"], boolean).map_err(ApiError::Invalid)
         }
     }
 }

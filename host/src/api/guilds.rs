@@ -54,7 +54,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         let warnings = spec::admit(&spec, &document)?;
         Ok((spec, org, document, warnings))
     };
-    let (mut spec, org, mut document, warnings) = spec::aside(read).await?;
+    let (mut spec, org, mut document, warnings) = spec::blocking(read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;
@@ -63,10 +63,10 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     Ok(Created::warned(id.into_string(), warnings))
 }
 
-/// Mistakes in the spec, which is a part of the body.
-fn in_body(mistakes: Vec<FieldError>) -> ApiError {
+/// FieldErrors in the spec, which is a part of the body.
+fn in_body(errors: Vec<FieldError>) -> ApiError {
     let spec = ["body", "spec"].map(Step::from);
-    let placed = mistakes.into_iter().map(|mistake| {
+    let placed = errors.into_iter().map(|mistake| {
         let loc = spec.iter().cloned().chain(mistake.loc).collect();
         FieldError { loc, ..mistake }
     });

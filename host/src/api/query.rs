@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ApiState;
 use super::error::ApiError;
-use guildhall_model::read::{FieldError, Mistakes, document};
+use guildhall_model::read::{FieldError, FieldErrors, document};
 
 /// What stands after the question mark; keys that nobody asks for are ignored.
 pub struct Params(Vec<(String, String)>);
@@ -26,7 +26,7 @@ impl Params {
     pub fn read<T>(
         &self,
         key: &str,
-        read: impl FnOnce(&Value, &mut Mistakes) -> Option<T>,
+        read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
     ) -> Result<Option<T>, ApiError> {
         let read = |text: &str| document(&Value::from(text), &["query", key], read).map_err(ApiError::Invalid);
         self.one(key).map(read).transpose()
@@ -45,9 +45,9 @@ impl FromRequestParts<ApiState> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, ApiError> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| ApiError::NoRoute)?;
         let with_nul = pairs.iter().filter(|(_, value)| value.contains('\0'));
-        let mistakes: Vec<FieldError> = with_nul
+        let errors: Vec<FieldError> = with_nul
             .map(|(key, value)| FieldError::nul(vec!["query".into(), key.as_str().into()], json!(value)))
             .collect();
-        if mistakes.is_empty() { Ok(Self(pairs)) } else { Err(ApiError::Invalid(mistakes)) }
+        if errors.is_empty() { Ok(Self(pairs)) } else { Err(ApiError::Invalid(errors)) }
     }
 }

@@ -48,7 +48,7 @@ impl Created {
 ///
 /// # Errors
 /// Those of `read`.
-pub async fn aside<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let panicked = |error: tokio::task::JoinError| Err(ApiError::Internal(error.to_string()));
@@ -56,7 +56,7 @@ pub async fn aside<T: Send + 'static>(
 }
 
 /// The spec that a document and its configuration mean, the two as one document, and
-/// warnings; `wrong` is what mistakes are.
+/// warnings; `wrong` is what errors are.
 pub async fn configured_spec(
     api: &ApiState,
     whole: Value,
@@ -64,7 +64,7 @@ pub async fn configured_spec(
     wrong: fn(Vec<FieldError>) -> ApiError,
 ) -> Result<(GuildSpec, Value, Vec<String>), ApiError> {
     let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
-    aside(move || {
+    blocking(move || {
         let expressions = Expressions::unshared(&*evaluator);
         let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let whole = configured(whole, given)?;
@@ -188,36 +188,36 @@ pub fn check_pair(document: &Value) -> Result<(), ApiError> {
 /// looked at. And no agent may have less memory than its component begins with.
 ///
 /// # Errors
-/// `Err` inside: the mistakes, with paths from the spec.
+/// `Err` inside: the errors, with paths from the spec.
 pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     for (index, agent) in spec.agents.iter_mut().enumerate() {
         if let Some(TooLittleMemory { has_mib, needs_mib }) = api.guilds.too_little_memory(agent).await {
             let loc = vec!["agents".into(), Step::Index(index), "sandbox".into(), "memory_mib".into()];
             let words =
                 format!("Value error, the component begins with {needs_mib} MiB of memory, and may have {has_mib}");
-            mistakes.push(FieldError::new("value_error", loc, words, json!(has_mib)).with_ctx(json!({"error": {}})));
+            errors.push(FieldError::new("value_error", loc, words, json!(has_mib)).with_ctx(json!({"error": {}})));
         }
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let properties = Value::Object(std::mem::take(&mut agent.properties));
-        let (properties, found) = aside(move || Ok(fitted(&described, properties))).await?;
+        let (properties, found) = blocking(move || Ok(fitted(&described, properties))).await?;
         for Mistake { field, .. } in found {
             let at = [Step::from("agents"), Step::Index(index), "properties".into()];
-            mistakes.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
+            errors.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
         if let Value::Object(properties) = properties {
             agent.properties = properties;
         }
     }
-    Ok(if mistakes.is_empty() { Ok(()) } else { Err(mistakes) })
+    Ok(if errors.is_empty() { Ok(()) } else { Err(errors) })
 }
 
 /// Properties as a schema has them, and where they do not fit it.
 fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<Mistake>) {
     let Ok(compiled) = Schema::new(schema) else { return (properties, Vec::new()) };
     coerce(schema, &mut properties);
-    let mistakes = compiled.mistakes(&properties);
-    (properties, mistakes)
+    let errors = compiled.errors(&properties);
+    (properties, errors)
 }
 
 /// What the component of an agent says of its properties; without one, what the class

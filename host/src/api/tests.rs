@@ -26,7 +26,7 @@ struct Server {
 
 /// Guilds, and the components that they run on.
 pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) -> (Guilds, Components) {
-    let (limits, retention) = (crate::journal::Limits::default(), crate::journal::Retention::default());
+    let (limits, retention) = (crate::journal::JournalLimits::default(), crate::journal::Retention::default());
     let durability = crate::journal::Durability::None;
     let file = dir.join("journal.db");
     let sandbox = guildhall_sandbox::SandboxConfig { max_agents: 4, ..Default::default() };

@@ -43,7 +43,7 @@ pub enum ComponentError {
     Unknown(String),
     /// It is known and cannot be used, for this reason.
     #[error("component {component} was refused: {reason}")]
-    Unusable { component: String, reason: String },
+    FrameError { component: String, reason: String },
     /// It is known, and the host could not compile it.
     #[error("component {component} could not be compiled: {reason}")]
     Failed { component: String, reason: String },
@@ -461,7 +461,7 @@ impl Guilds {
             ComponentState::Ready => Ok(row),
             ComponentState::Compiling => Err(ComponentError::Compiling(shown)),
             ComponentState::Refused => {
-                Err(ComponentError::Unusable { component: shown, reason: row.reason.unwrap_or_default() })
+                Err(ComponentError::FrameError { component: shown, reason: row.reason.unwrap_or_default() })
             }
             ComponentState::Failed => {
                 Err(ComponentError::Failed { component: shown, reason: row.reason.unwrap_or_default() })

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::agent::{self, Agent, Components, Handle, Report, ReportKind, Sign};
+use crate::agent::{self, Agent, AgentHealth, Components, Handle, Report, ReportKind};
 use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
 use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, Store};
@@ -226,7 +226,7 @@ impl Running {
     /// How the agents are now: what they say, lowered by what the host measures.
     pub(super) fn measure(&self) -> Event {
         let now_ms = self.clock.now_ms();
-        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.sign(now_ms))).collect())
+        Event::Measured(self.members.iter().map(|(id, member)| (id.clone(), member.health(now_ms))).collect())
     }
 
     fn heard(&self, heard: Result<TailEvent, crate::journal::JournalError>, tail: &mut Tail) -> Option<Event> {
@@ -331,7 +331,7 @@ impl Running {
         for agent in self.spec.agents.iter_mut().filter(|agent| agent.id == *id) {
             agent.component.clone_from(&spec.component);
         }
-        let row = AgentRow::new(AgentKind::Member, spec, member.sign(self.clock.now_ms()).row());
+        let row = AgentRow::new(AgentKind::Member, spec, member.health(self.clock.now_ms()).row());
         if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
             tracing::error!(%error, agent = %id, "the component of an agent cannot be stored");
         }
@@ -382,24 +382,24 @@ impl Running {
 }
 
 impl Member {
-    fn sign(&self, now_ms: u64) -> Sign {
-        let sign = self.handle.pulse().sign();
-        if sign.status != HealthStatus::Ok {
-            return sign;
+    fn health(&self, now_ms: u64) -> AgentHealth {
+        let health = self.handle.gauges().health();
+        if health.status != HealthStatus::Ok {
+            return health;
         }
         let (lag, limit) = self.gauge.lag();
         if lag >= limit {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
-            return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
+            return AgentHealth { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.handle.pulse().waited_ms().max(self.gauge.waited_ms(now_ms));
+        let waited = self.handle.gauges().waited_ms().max(self.gauge.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {
             let detail = format!("a message waited {waited} ms, qos.latency is {}", limit.unwrap_or_default());
-            return Sign { status: HealthStatus::Backlogged, detail: Some(detail) };
+            return AgentHealth { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        sign
+        health
     }
 }
 

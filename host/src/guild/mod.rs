@@ -4,7 +4,6 @@
 mod agents;
 mod component;
 mod dead_letters;
-mod gate;
 mod manager;
 mod report;
 mod requests;
@@ -13,6 +12,7 @@ mod state;
 mod states;
 #[cfg(test)]
 mod tests;
+mod user_ingress;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,10 +49,10 @@ pub use guildhall_sandbox::LogLevel;
 pub use guildhall_sandbox::Refusal as ComponentRefusal;
 
 use agents::Roster;
-use gate::Gate;
 use manager::Manager;
 use serving::Serving;
 use state::GuildState;
+use user_ingress::UserIngress;
 
 /// A guild to launch: a spec that was read and admitted.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ struct Inner {
     setup: Setup,
     /// The components that are part of this program, by class.
     built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
-    running: Mutex<HashMap<GuildId, Seat>>,
+    running: Mutex<HashMap<GuildId, RunningGuild>>,
     /// Dead letters that somebody is taking out.
     letters_at_work: Mutex<HashSet<(GuildId, MessageId)>>,
     uploads: component::Uploads,
@@ -135,7 +135,7 @@ struct Inner {
 
 /// A guild that runs here.
 #[derive(Clone, Default)]
-struct Seat {
+struct RunningGuild {
     /// Wakes the agents that have given up.
     revive: watch::Sender<()>,
     agents: Roster,
@@ -304,7 +304,7 @@ impl Guilds {
         let setup = &self.0.setup;
         let id = spec.id.clone();
         let shutdown = self.0.shutdown.child_token();
-        let seat = Seat::default();
+        let seat = RunningGuild::default();
         {
             let mut running = lock(&self.0.running);
             if running.contains_key(&id) {
@@ -312,7 +312,7 @@ impl Guilds {
             }
             running.insert(id.clone(), seat.clone());
         }
-        let placed = Placed { inner: self.0.clone(), id: id.clone() };
+        let placed = RunningGuard { inner: self.0.clone(), id: id.clone() };
         let log = setup.journal.guild(&id).await?;
         // Set once: the seat is new.
         let _ = seat.log.set(log.clone());
@@ -336,7 +336,7 @@ impl Guilds {
         let manager = AgentId::manager_of(&id);
         let asked = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
         let requests = log.consume(&manager, asked).await?;
-        log.open_ingress(Arc::new(Gate::new(viewed, self.0.setup.components.sandbox().evaluator())));
+        log.open_ingress(Arc::new(UserIngress::new(viewed, self.0.setup.components.sandbox().evaluator())));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
             requests,
@@ -419,7 +419,7 @@ impl Guilds {
 
     /// Tells an event of the whole host to the sockets of every guild here.
     fn tell_all(&self, event: &str, details: &Value) {
-        let seats: Vec<Seat> = lock(&self.0.running).values().cloned().collect();
+        let seats: Vec<RunningGuild> = lock(&self.0.running).values().cloned().collect();
         let (host, now_ms) = (AgentTag::new("host", "Guildhall"), self.0.setup.clock.now_ms());
         for log in seats.iter().filter_map(|seat| seat.log.get()) {
             log.signal(event::message(event, &host, now_ms, details.clone()));
@@ -445,12 +445,12 @@ const MAX_HISTORY_SIZE: u32 = 64;
 
 /// A guild's place among the running ones; it is free again when the task ends,
 /// however it ends.
-struct Placed {
+struct RunningGuard {
     inner: Arc<Inner>,
     id: GuildId,
 }
 
-impl Drop for Placed {
+impl Drop for RunningGuard {
     fn drop(&mut self) {
         lock(&self.inner.running).remove(&self.id);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::agent::Sign;
+use crate::agent::AgentHealth;
 use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::format;
 use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat};
@@ -27,10 +27,10 @@ impl Running {
             .state
             .signs()
             .iter()
-            .map(|(id, sign)| (id.clone(), heartbeat(sign, self.members.get(id), now_ms, now_ms)))
+            .map(|(id, health)| (id.clone(), heartbeat(health, self.members.get(id), now_ms, now_ms)))
             .collect();
         for (user, _) in &users {
-            agents.insert(AgentId::proxy_of(user), heartbeat(&Sign::of(HealthStatus::Ok), None, now_ms, now_ms));
+            agents.insert(AgentId::proxy_of(user), heartbeat(&AgentHealth::of(HealthStatus::Ok), None, now_ms, now_ms));
         }
         let report = HealthReport { agents, guild_health: self.state.health() };
         self.log.retain(self.say(topic::GUILD_STATUS, format::HEALTH_REPORT, &json!(report)));
@@ -67,11 +67,11 @@ impl Running {
     pub(super) fn beat(&self, check: Option<Check>) {
         let now_ms = self.clock.now_ms();
         let checked_ms = check.and_then(|check| check.time_ms).unwrap_or(now_ms);
-        let own = heartbeat(&Sign::of(HealthStatus::Ok), None, checked_ms, now_ms);
+        let own = heartbeat(&AgentHealth::of(HealthStatus::Ok), None, checked_ms, now_ms);
         self.tell_beat(self.tag.clone(), &own, check);
-        for (id, sign) in self.state.signs() {
+        for (id, health) in self.state.signs() {
             let Some(member) = self.members.get(id) else { continue };
-            self.tell_beat(member.spec.tag(), &heartbeat(sign, Some(member), checked_ms, now_ms), check);
+            self.tell_beat(member.spec.tag(), &heartbeat(health, Some(member), checked_ms, now_ms), check);
         }
     }
 
@@ -98,17 +98,17 @@ impl Running {
 }
 
 /// `checked_ms` is the time of the check that it answers.
-fn heartbeat(sign: &Sign, member: Option<&Member>, checked_ms: u64, now_ms: u64) -> Heartbeat {
+fn heartbeat(health: &AgentHealth, member: Option<&Member>, checked_ms: u64, now_ms: u64) -> Heartbeat {
     let mut checkmeta = Map::new();
     let latency = member.and_then(|member| member.spec.qos.latency);
     checkmeta.insert("qos_latency".into(), json!(latency));
-    checkmeta.insert("observed_latency".into(), json!(member.map_or(0, |member| member.handle.pulse().waited_ms())));
-    if let Some(busy) = member.and_then(|member| member.handle.pulse().busy_ms(now_ms)) {
+    checkmeta.insert("observed_latency".into(), json!(member.map_or(0, |member| member.handle.gauges().waited_ms())));
+    if let Some(busy) = member.and_then(|member| member.handle.gauges().busy_ms(now_ms)) {
         checkmeta.insert("busy_ms".into(), json!(busy));
     }
-    if let Some(detail) = &sign.detail {
+    if let Some(detail) = &health.detail {
         checkmeta.insert("detail".into(), json!(detail));
     }
     let (checktime, responsetime) = (rfc3339_ms(checked_ms), rfc3339_ms(now_ms));
-    Heartbeat { checktime, checkstatus: sign.status, responsetime, checkmeta }
+    Heartbeat { checktime, checkstatus: health.status, responsetime, checkmeta }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::journal::{Consumer, Delivery, Turn};
+use crate::journal::{Commit, Consumer, Delivery};
 use crate::store::{AgentKind, AgentRow};
 use guildhall_model::expression::Expressions;
 use guildhall_model::fault::FaultKind;
@@ -96,14 +96,14 @@ impl Running {
             Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
                 self.obey(request, message, &payload).await
             }
-            Some(Err(mistakes)) if !on_state || is_about_state(&message.format) => {
+            Some(Err(errors)) if !on_state || is_about_state(&message.format) => {
                 let words: Vec<String> =
-                    mistakes.iter().take(5).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+                    errors.iter().take(5).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
                 self.refusal(&message.format, &payload, words.join("; "))
             }
             Some(_) | None => {
                 // Written whether or not somebody waits, here and below.
-                drop(requests.commit(message, Turn::default()));
+                drop(requests.commit(message, Commit::default()));
                 return None;
             }
         };
@@ -112,7 +112,7 @@ impl Running {
             Answer::Error(..) => None,
             Answer::Event(event) => Some(event.clone()),
         };
-        drop(requests.commit(message, Turn { emits: self.told(message, &answer), ..Turn::default() }));
+        drop(requests.commit(message, Commit { emits: self.told(message, &answer), ..Commit::default() }));
         event
     }
 

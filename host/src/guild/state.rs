@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::agent::Sign;
+use crate::agent::AgentHealth;
 use guildhall_model::health::{HealthStatus, aggregate};
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -16,7 +16,7 @@ pub enum Event {
     /// The manager begins to start the agents.
     Begun,
     /// How the agents are, all of them.
-    Measured(BTreeMap<AgentId, Sign>),
+    Measured(BTreeMap<AgentId, AgentHealth>),
     /// A user opened a socket.
     Joined { user: UserId, name: String },
     /// Somebody wants to know how the guild is; `None`: the manager itself.
@@ -67,7 +67,7 @@ pub enum Effect {
 pub struct GuildState {
     guild: GuildId,
     status: GuildStatus,
-    signs: BTreeMap<AgentId, Sign>,
+    signs: BTreeMap<AgentId, AgentHealth>,
     users: BTreeMap<UserId, String>,
 }
 
@@ -79,7 +79,7 @@ impl GuildState {
         agents: impl IntoIterator<Item = AgentId>,
         users: impl IntoIterator<Item = (UserId, String)>,
     ) -> Self {
-        let starting = |agent| (agent, Sign::of(HealthStatus::Starting));
+        let starting = |agent| (agent, AgentHealth::of(HealthStatus::Starting));
         Self { guild, status, signs: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
     }
 
@@ -90,14 +90,14 @@ impl GuildState {
     }
 
     #[must_use]
-    pub const fn signs(&self) -> &BTreeMap<AgentId, Sign> {
+    pub const fn signs(&self) -> &BTreeMap<AgentId, AgentHealth> {
         &self.signs
     }
 
     /// What a report says of the whole guild.
     #[must_use]
     pub fn health(&self) -> HealthStatus {
-        aggregate(self.signs.values().map(|sign| sign.status))
+        aggregate(self.signs.values().map(|health| health.status))
     }
 
     /// Decides what to do about what happened.
@@ -126,11 +126,11 @@ impl GuildState {
         effects
     }
 
-    fn measured(&mut self, signs: BTreeMap<AgentId, Sign>) -> Vec<Effect> {
+    fn measured(&mut self, signs: BTreeMap<AgentId, AgentHealth>) -> Vec<Effect> {
         let rows: Vec<_> = signs
             .iter()
-            .filter(|(agent, sign)| self.signs.get(*agent).is_none_or(|old| old.row() != sign.row()))
-            .map(|(agent, sign)| (agent.clone(), sign.row()))
+            .filter(|(agent, health)| self.signs.get(*agent).is_none_or(|old| old.row() != health.row()))
+            .map(|(agent, health)| (agent.clone(), health.row()))
             .collect();
         let is_news = signs != self.signs;
         self.signs = signs;
@@ -148,7 +148,7 @@ impl GuildState {
     /// the guild as long as another still serves.
     fn settle(&mut self) -> Vec<Effect> {
         let status = match self.health() {
-            HealthStatus::Error if self.signs.values().any(|sign| sign.status != HealthStatus::Error) => {
+            HealthStatus::Error if self.signs.values().any(|health| health.status != HealthStatus::Error) => {
                 GuildStatus::Warning
             }
             health => health.guild_status(),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn measured(signs: &[(&str, HealthStatus)]) -> Event {
-        Event::Measured(signs.iter().map(|(id, status)| (AgentId::from(*id), Sign::of(*status))).collect())
+        Event::Measured(signs.iter().map(|(id, status)| (AgentId::from(*id), AgentHealth::of(*status))).collect())
     }
 
     #[test]

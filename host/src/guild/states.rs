@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::journal::{Consumer, Turn};
+use crate::journal::{Commit, Consumer};
 use guildhall_model::format;
 use guildhall_model::message::Message;
 use guildhall_model::path::PathError;
 use guildhall_model::request::{StateFetch, StateWrite};
-use guildhall_model::state::{StateError, StateOwner, Stated, fetched};
+use guildhall_model::state::{StateError, StateOwner, VersionedState, fetched};
 
 use super::manager::Running;
 use super::requests::{Answer, reply};
@@ -53,10 +53,10 @@ impl Running {
     ) -> Option<Event> {
         let refused = |words: String| self.told(message, &self.refusal(format::STATE_UPDATE_REQUEST, payload, words));
         if let Some(words) = self.refuse_state(&write.guild, &write.owner, message) {
-            drop(requests.commit(message, Turn { emits: refused(words), ..Turn::default() }));
+            drop(requests.commit(message, Commit { emits: refused(words), ..Commit::default() }));
             return None;
         }
-        let answer = |outcome: Result<Stated, StateError>| match outcome {
+        let answer = |outcome: Result<VersionedState, StateError>| match outcome {
             Ok(stated) => {
                 self.told(message, &reply(format::STATE_UPDATE_RESPONSE, stated.told(&self.spec.id, &write.owner)))
             }

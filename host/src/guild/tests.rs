@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::journal::{Durability, Limits, Retention};
+use crate::journal::{Durability, JournalLimits, Retention};
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
 use guildhall_model::message::{Topics, raw_json};
@@ -22,7 +22,7 @@ async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
     let durability = Durability::None;
     let guilds = Guilds::new(Setup {
         store: Store::open("sqlite::memory:").await.unwrap(),
-        journal: Journal::open(&file, durability, Limits::default(), Retention::default(), clock.clone())
+        journal: Journal::open(&file, durability, JournalLimits::default(), Retention::default(), clock.clone())
             .await
             .unwrap(),
         components: Components::new(sandbox, dir.path().join("components")),

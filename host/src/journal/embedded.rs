@@ -18,13 +18,13 @@ use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, IdGenerator, MessageId, UserId};
 use guildhall_model::message::{Message, Priority};
 
-use super::entry::{Entry, Rare};
 use super::guild_log::GuildLog;
 use super::pending::Pending;
 use super::queue::{Cursors, read_cursors};
+use super::step::{SideWrite, Step};
 use super::subscription::Tries;
 use super::writer;
-use super::{Durability, JournalError, Limits, Retention, checkpoint, retention};
+use super::{Durability, JournalError, JournalLimits, Retention, checkpoint, retention};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
@@ -67,7 +67,7 @@ pub struct Journal(Arc<Shared>);
 /// What the logs, the writer and the readers share.
 #[derive(Debug)]
 pub struct Shared {
-    pub limits: Limits,
+    pub limits: JournalLimits,
     pub work: Notify,
     pub closed: CancellationToken,
     clock: Clock,
@@ -114,7 +114,7 @@ impl Journal {
     pub async fn open(
         file: &Path,
         durability: Durability,
-        limits: Limits,
+        limits: JournalLimits,
         retention: Retention,
         clock: Clock,
     ) -> Result<Self, JournalError> {
@@ -195,8 +195,8 @@ impl Journal {
         let (key, is_new) = self.0.key_of(id);
         let log = GuildLog::new(id.clone(), key, self.0.clone());
         if is_new {
-            let rare = vec![Rare::NewGuild { name: id.to_string() }];
-            self.0.sequence().pending.push(Entry { guild: key, rare, ..Entry::default() });
+            let rare = vec![SideWrite::NewGuild { name: id.to_string() }];
+            self.0.sequence().pending.push(Step { guild: key, rare, ..Step::default() });
             self.0.work.notify_one();
         } else {
             log.restore(self.0.restore(key).await?)?;
@@ -267,7 +267,7 @@ impl Shared {
     }
 
     /// What the writer takes next.
-    pub fn take_batch(&self) -> Vec<Entry> {
+    pub fn take_batch(&self) -> Vec<Step> {
         let mut sequence = self.sequence();
         let batch = sequence.pending.take();
         self.is_writing.store(!batch.is_empty(), Ordering::SeqCst);

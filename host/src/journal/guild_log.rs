@@ -13,14 +13,15 @@ use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
-use guildhall_model::state::{StateChange, StateError, StateOwner, Stated};
+use guildhall_model::routing::Routed;
+use guildhall_model::state::{StateChange, StateError, StateOwner, VersionedState};
 use guildhall_model::topic;
 use guildhall_model::values::{ValueWrite, Values};
 
 use super::embedded::{Restored, Shared};
-use super::entry::{CursorWrite, Entry, Rare};
 use super::queue::{Behind, Cursors, write_cursors};
 use super::states::{States, owner_column, owner_of_column};
+use super::step::{CursorWrite, SideWrite, Step};
 use super::subscription::{Consumer, Gauge, Kind, Subscriber, Tail, Tries};
 use super::{JournalError, Receipt};
 
@@ -69,17 +70,6 @@ pub trait Ingress: Send + Sync {
     fn refused(&self, fault: &Fault);
 }
 
-/// What a user's words become.
-#[derive(Debug)]
-pub struct Routed {
-    pub first: Message,
-    /// Messages that answer to the first: their thread and `in_response_to` are
-    /// set when it has its id.
-    pub others: Vec<Message>,
-    /// What the guild's rules change of its states.
-    pub changes: Vec<(StateOwner, StateChange)>,
-}
-
 /// Why a user's words were not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
@@ -102,7 +92,7 @@ pub struct Published {
 
 /// What a turn does besides consuming its message.
 #[derive(Debug, Default)]
-pub struct Turn {
+pub struct Commit {
     pub emits: Vec<Message>,
     /// Applied in order. One that does not apply when the turn is committed is left
     /// out: whoever makes it has tried it on the state that was then.
@@ -221,12 +211,12 @@ impl GuildLog {
             ingress.refused(&fault);
             return Err(IngressError::Refused(Box::new(fault)));
         }
-        let rare = key.clone().into_iter().map(|(user, client_id)| Rare::ClientId {
+        let rare = key.clone().into_iter().map(|(user, client_id)| SideWrite::ClientId {
             user: user.into_string(),
             client_id,
             id: MessageId::default(),
         });
-        let mut rare: Vec<Rare> = rare.collect();
+        let mut rare: Vec<SideWrite> = rare.collect();
         let (owners, written) = inner.states.change_all(&routed.changes, self.0.shared.now_ms());
         rare.extend(written);
         messages.extend(inner.announcements(&self.0.id, &owners).map(|mut news| {
@@ -300,7 +290,7 @@ impl GuildLog {
             inner.subscribe(&subscriber);
             if !resumed {
                 let cursor = CursorWrite { consumer: name.clone(), lanes: write_cursors(&cursors), tried };
-                self.enqueue(Entry { guild: self.0.key, cursor: Some(cursor), ..Entry::default() });
+                self.enqueue(Step { guild: self.0.key, cursor: Some(cursor), ..Step::default() });
                 inner.cursors.insert(name, (cursors, tried));
             }
             (
@@ -355,12 +345,12 @@ impl GuildLog {
     /// one step.
     pub fn forget_consumer(&self, agent: &AgentId) {
         let owner = StateOwner::Agent(agent.clone());
-        let rare = vec![Rare::ForgetConsumer { consumer: agent.as_str().into(), owner: owner_column(&owner) }];
+        let rare = vec![SideWrite::ForgetConsumer { consumer: agent.as_str().into(), owner: owner_column(&owner) }];
         let mut inner = self.inner();
         inner.cursors.remove(agent.as_str());
         inner.states.forget(&owner);
         self.0.values.forget(&owner);
-        self.enqueue(Entry { guild: self.0.key, rare, ..Entry::default() });
+        self.enqueue(Step { guild: self.0.key, rare, ..Step::default() });
     }
 
     /// Opens the way in for users, or replaces it.
@@ -393,7 +383,7 @@ impl GuildLog {
 
     /// The last committed state with its version.
     #[must_use]
-    pub fn stated(&self, owner: &StateOwner) -> Stated {
+    pub fn stated(&self, owner: &StateOwner) -> VersionedState {
         self.inner().states.get(owner)
     }
 
@@ -410,7 +400,7 @@ impl GuildLog {
             seen.push(subscriber);
             if let Some(cursors) = subscriber.settle_idle(end) {
                 let cursor = Self::cursor_of(subscriber, &cursors, Default::default());
-                self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
+                self.enqueue(Step { guild: self.0.key, cursor, ..Step::default() });
             }
         }
     }
@@ -420,7 +410,7 @@ impl GuildLog {
         subscriber: &Arc<Subscriber>,
         tried: (MessageId, Tries),
         consumed: &Message,
-        turn: Turn,
+        turn: Commit,
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
@@ -428,7 +418,7 @@ impl GuildLog {
         // Under the guild's lock, so that the database has the same last word.
         let written = self.0.values.apply(turn.values);
         if !written.is_empty() {
-            rare.push(Rare::Values(written));
+            rare.push(SideWrite::Values(written));
         }
         let cursor = Self::cursor_of(subscriber, &advance(), tried);
         let mut messages = turn.emits;
@@ -451,7 +441,7 @@ impl GuildLog {
         subscriber: &Arc<Subscriber>,
         tried: (MessageId, Tries),
         (owner, change): (&StateOwner, &StateChange),
-        answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
+        answer: impl FnOnce(Result<VersionedState, StateError>) -> Vec<Message>,
         advance: impl FnOnce() -> Cursors,
     ) -> Receipt {
         let mut inner = self.inner();
@@ -467,7 +457,7 @@ impl GuildLog {
         // The guild's lock before the queue's, as everywhere.
         let _inner = self.inner();
         let cursor = Self::cursor_of(subscriber, &subscriber.cursors(), tried);
-        self.enqueue(Entry { guild: self.0.key, cursor, ..Entry::default() });
+        self.enqueue(Step { guild: self.0.key, cursor, ..Step::default() });
     }
 
     fn cursor_of(subscriber: &Subscriber, cursors: &Cursors, tried: (MessageId, Tries)) -> Option<CursorWrite> {
@@ -478,13 +468,13 @@ impl GuildLog {
     /// Takes a message out of the log and puts others in, in one step; gives the first
     /// one's id. That the message is there is for the caller to know.
     pub fn replace(&self, erased: MessageId, messages: Vec<Message>) -> (MessageId, Receipt) {
-        self.append(&mut self.inner(), messages, None, vec![Rare::Erase { id: erased }])
+        self.append(&mut self.inner(), messages, None, vec![SideWrite::Erase { id: erased }])
     }
 
     /// Writes something that few steps need.
-    pub(super) fn write(&self, rare: Rare) -> Receipt {
+    pub(super) fn write(&self, rare: SideWrite) -> Receipt {
         let (done, receipt) = oneshot::channel();
-        self.enqueue(Entry { guild: self.0.key, rare: vec![rare], done: Some(done), ..Entry::default() });
+        self.enqueue(Step { guild: self.0.key, rare: vec![rare], done: Some(done), ..Step::default() });
         Receipt(receipt)
     }
 
@@ -499,11 +489,11 @@ impl GuildLog {
         inner: &mut Inner,
         messages: Vec<Message>,
         cursor: Option<CursorWrite>,
-        mut rare: Vec<Rare>,
+        mut rare: Vec<SideWrite>,
     ) -> (MessageId, Receipt) {
         let (done, receipt) = oneshot::channel();
         let mut first = MessageId::default();
-        let mut entry = Entry { guild: self.0.key, cursor, done: Some(done), ..Entry::default() };
+        let mut entry = Step { guild: self.0.key, cursor, done: Some(done), ..Step::default() };
         let mut eager = Vec::new();
         {
             let mut sequence = self.0.shared.sequence();
@@ -518,7 +508,7 @@ impl GuildLog {
                 entry.rows.push(Arc::new(message));
             }
             for rare in &mut rare {
-                if let Rare::ClientId { id, .. } = rare {
+                if let SideWrite::ClientId { id, .. } = rare {
                     *id = first;
                 }
             }
@@ -540,7 +530,7 @@ impl GuildLog {
         (first, Receipt(receipt))
     }
 
-    fn enqueue(&self, entry: Entry) {
+    fn enqueue(&self, entry: Step) {
         self.0.shared.sequence().pending.push(entry);
         self.0.shared.work.notify_one();
     }
@@ -557,7 +547,7 @@ impl GuildLog {
         self.0.shared.read(self.0.key, topics, (after, until), lane, limit).await
     }
 
-    pub(super) fn limits(&self) -> super::Limits {
+    pub(super) fn limits(&self) -> super::JournalLimits {
         self.0.shared.limits
     }
 
@@ -600,7 +590,7 @@ impl GuildLog {
         if !shared.is_settled() {
             // A guild's steps are written in their order.
             let (done, receipt) = oneshot::channel();
-            self.enqueue(Entry { guild: self.0.key, done: Some(done), ..Entry::default() });
+            self.enqueue(Step { guild: self.0.key, done: Some(done), ..Step::default() });
             tokio::select! {
                 _ = receipt => {}
                 () = shared.closed.cancelled() => {}

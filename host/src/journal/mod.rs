@@ -8,13 +8,13 @@
 
 mod checkpoint;
 mod embedded;
-mod entry;
 mod guild_log;
 mod pending;
 mod queue;
 mod retention;
 mod snapshots;
 mod states;
+mod step;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use embedded::Journal;
-pub use guild_log::{GuildLog, Ingress, IngressError, Published, Routed, Turn};
+pub use guild_log::{Commit, GuildLog, Ingress, IngressError, Published};
 pub use snapshots::Snapshot;
 pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent, Tries};
 
@@ -72,7 +72,7 @@ impl Default for Retention {
 
 /// Bounds of the journal's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct JournalLimits {
     /// Messages that a subscription holds in memory; the rest waits in the log.
     pub window: usize,
     /// Bytes of payload that a subscription holds in memory.
@@ -83,7 +83,7 @@ pub struct Limits {
     pub socket_lag: usize,
 }
 
-impl Default for Limits {
+impl Default for JournalLimits {
     fn default() -> Self {
         Self { window: 256, window_bytes: 2 << 20, agent_lag: 10_000, socket_lag: 10_000 }
     }

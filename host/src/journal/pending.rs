@@ -6,9 +6,9 @@ use std::collections::{HashMap, VecDeque};
 
 use guildhall_model::ids::MessageId;
 
-use super::entry::Entry;
+use super::step::Step;
 
-/// At most this much is written in one transaction, by [`Entry::weight`].
+/// At most this much is written in one transaction, by [`Step::weight`].
 const BATCH: usize = 512;
 /// So much of one guild goes into a transaction while there are others. What is
 /// heavier is written in parts.
@@ -19,7 +19,7 @@ const ALONE: usize = 64;
 /// The steps that wait, by guild.
 #[derive(Debug, Default)]
 pub struct Pending {
-    guilds: HashMap<i64, VecDeque<Entry>>,
+    guilds: HashMap<i64, VecDeque<Step>>,
     /// Whose turn is next. Each guild that waits is here once.
     turns: VecDeque<i64>,
     /// Whose transactions the last ones were, if all were one guild's, and how many.
@@ -27,7 +27,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: Step) {
         let guild = entry.guild;
         let steps = self.guilds.entry(guild).or_default();
         if steps.is_empty() {
@@ -47,11 +47,11 @@ impl Pending {
     /// The smallest id of what waits, of a step that is written in part that of its
     /// first message.
     pub fn first_id(&self) -> Option<MessageId> {
-        self.guilds.values().filter_map(|steps| steps.iter().find_map(Entry::first_id)).min()
+        self.guilds.values().filter_map(|steps| steps.iter().find_map(Step::first_id)).min()
     }
 
     /// What is written next, in one transaction: a share of every guild that waits.
-    pub fn take(&mut self) -> Vec<Entry> {
+    pub fn take(&mut self) -> Vec<Step> {
         let share = self.share();
         let (mut batch, mut weight) = (Vec::new(), 0);
         for _ in 0..self.turns.len() {
@@ -82,7 +82,7 @@ impl Pending {
         if times >= ALONE && self.turns.len() == 1 && self.turns[0] == guild { BATCH } else { SHARE }
     }
 
-    fn note(&mut self, batch: &[Entry]) {
+    fn note(&mut self, batch: &[Step]) {
         let Some(guild) = batch.first().map(|entry| entry.guild) else { return };
         self.alone = match self.alone {
             _ if batch.iter().any(|entry| entry.guild != guild) => (guild, 0),
@@ -101,17 +101,17 @@ mod tests {
     use super::*;
     use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
 
-    fn step(guild: i64, rows: usize, id: u64) -> Entry {
+    fn step(guild: i64, rows: usize, id: u64) -> Step {
         let row = |n: usize| {
             let topics = Topics::One("t".into());
             let mut message = Message::draft(AgentTag::default(), topics, "text", raw_json(&json!({})));
             message.id = MessageId::new(id + n as u64);
             Arc::new(message)
         };
-        Entry { guild, rows: (0..rows).map(row).collect(), ..Entry::default() }
+        Step { guild, rows: (0..rows).map(row).collect(), ..Step::default() }
     }
 
-    fn rows_of(batch: &[Entry], guild: i64) -> Vec<u64> {
+    fn rows_of(batch: &[Step], guild: i64) -> Vec<u64> {
         let rows = batch.iter().filter(|entry| entry.guild == guild).flat_map(|entry| &entry.rows);
         rows.map(|row| row.id.get()).collect()
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, Priority};
 
-use super::Limits;
+use super::JournalLimits;
 
 #[derive(Debug, Default)]
 struct Lane {
@@ -34,7 +34,7 @@ pub struct Queue {
     bytes: usize,
     /// Messages that wait, in memory or in the log.
     waiting: usize,
-    limits: Limits,
+    limits: JournalLimits,
 }
 
 /// Which lanes of a new queue have something to read in the log.
@@ -85,7 +85,7 @@ const EPHEMERAL_WINDOWS: usize = 4;
 impl Queue {
     /// A queue whose lanes have consumed up to `cursors`, and which of them have
     /// something left to read in the log.
-    pub fn new(limits: Limits, cursors: Cursors, behind: Behind) -> Self {
+    pub fn new(limits: JournalLimits, cursors: Cursors, behind: Behind) -> Self {
         let lanes = std::array::from_fn(|lane| Lane {
             behind: match behind {
                 Behind::No => None,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn queue(window: usize) -> Queue {
-        Queue::new(Limits { window, ..Limits::default() }, [MessageId::default(); 8], Behind::No)
+        Queue::new(JournalLimits { window, ..JournalLimits::default() }, [MessageId::default(); 8], Behind::No)
     }
 
     #[test]

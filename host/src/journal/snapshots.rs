@@ -3,8 +3,8 @@
 
 use guildhall_model::ids::AgentId;
 
-use super::entry::Rare;
 use super::guild_log::GuildLog;
+use super::step::SideWrite;
 use super::{JournalError, Receipt};
 
 /// What an agent has saved of its memory.
@@ -20,12 +20,12 @@ impl GuildLog {
     /// Keeps what an agent wants to remember, instead of what was kept before.
     pub fn keep_snapshot(&self, agent: &AgentId, snapshot: Snapshot) -> Receipt {
         let Snapshot { version, data } = snapshot;
-        self.write(Rare::Snapshot { consumer: agent.as_str().into(), version, data: Some(data) })
+        self.write(SideWrite::Snapshot { consumer: agent.as_str().into(), version, data: Some(data) })
     }
 
     /// Forgets what an agent wanted to remember.
     pub fn forget_snapshot(&self, agent: &AgentId) -> Receipt {
-        self.write(Rare::Snapshot { consumer: agent.as_str().into(), version: String::new(), data: None })
+        self.write(SideWrite::Snapshot { consumer: agent.as_str().into(), version: String::new(), data: None })
     }
 
     /// What was kept last and is durable.

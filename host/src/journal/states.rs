@@ -6,10 +6,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use guildhall_model::state::{StateChange, StateError, StateOwner, Stated, changed, text_of};
+use guildhall_model::state::{StateChange, StateError, StateOwner, VersionedState, changed, text_of};
 
 use super::JournalError;
-use super::entry::Rare;
+use super::step::SideWrite;
 
 /// The last committed states.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct States(HashMap<StateOwner, State>);
 #[derive(Debug)]
 struct State {
     value: Value,
-    stated: Stated,
+    stated: VersionedState,
 }
 
 impl States {
@@ -26,13 +26,13 @@ impl States {
     pub fn restore(&mut self, owner: &str, version: i64, updated_ms: i64, text: String) -> Result<(), JournalError> {
         let value = serde_json::from_str(&text).map_err(|error| JournalError::Corrupt(error.to_string()))?;
         let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
-        let stated = Stated { version, updated_ms, text: text.into() };
+        let stated = VersionedState { version, updated_ms, text: text.into() };
         self.0.insert(owner_of_column(owner), State { value, stated });
         Ok(())
     }
 
-    pub fn get(&self, owner: &StateOwner) -> Stated {
-        self.0.get(owner).map_or_else(Stated::default, |state| state.stated.clone())
+    pub fn get(&self, owner: &StateOwner) -> VersionedState {
+        self.0.get(owner).map_or_else(VersionedState::default, |state| state.stated.clone())
     }
 
     pub fn forget(&mut self, owner: &StateOwner) {
@@ -45,12 +45,12 @@ impl States {
         owner: &StateOwner,
         change: &StateChange,
         now_ms: u64,
-    ) -> Result<(Stated, Rare), StateError> {
+    ) -> Result<(VersionedState, SideWrite), StateError> {
         let empty = Value::Object(Map::new());
         let (version, value) = self.0.get(owner).map_or((0, &empty), |state| (state.stated.version, &state.value));
         let value = changed(value, version, change)?;
-        let stated = Stated { version: version + 1, updated_ms: now_ms, text: text_of(&value)?.into() };
-        let rare = Rare::State {
+        let stated = VersionedState { version: version + 1, updated_ms: now_ms, text: text_of(&value)?.into() };
+        let rare = SideWrite::State {
             owner: owner_column(owner),
             version: stated.version,
             updated_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
@@ -62,7 +62,11 @@ impl States {
 
     /// Makes all changes that apply; whose states have changed, and what is to be
     /// written of them.
-    pub fn change_all(&mut self, changes: &[(StateOwner, StateChange)], now_ms: u64) -> (Vec<StateOwner>, Vec<Rare>) {
+    pub fn change_all(
+        &mut self,
+        changes: &[(StateOwner, StateChange)],
+        now_ms: u64,
+    ) -> (Vec<StateOwner>, Vec<SideWrite>) {
         let (mut owners, mut rare) = (Vec::new(), Vec::new());
         for (owner, change) in changes {
             match self.change(owner, change, now_ms) {

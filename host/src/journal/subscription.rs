@@ -13,12 +13,12 @@ use tokio::sync::Notify;
 
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, Priority};
-use guildhall_model::state::{StateChange, StateError, StateOwner, Stated};
+use guildhall_model::state::{StateChange, StateError, StateOwner, VersionedState};
 use guildhall_model::topic;
 
-use super::guild_log::{GuildLog, Turn};
+use super::guild_log::{Commit, GuildLog};
 use super::queue::{Behind, Cursors, Next, Queue};
-use super::{JournalError, Limits, Receipt};
+use super::{JournalError, JournalLimits, Receipt};
 
 /// Rows that one read of the log fetches.
 const PAGE: usize = 256;
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Subscriber {
-    pub fn new(topics: Vec<String>, kind: Kind, limits: Limits, cursors: Cursors, behind: Behind) -> Self {
+    pub fn new(topics: Vec<String>, kind: Kind, limits: JournalLimits, cursors: Cursors, behind: Behind) -> Self {
         let lag_limit = match kind {
             Kind::Consumer { .. } => limits.agent_lag,
             Kind::Tail => limits.socket_lag,
@@ -203,7 +203,7 @@ impl Consumer {
 
     /// Commits a turn in one step: the message is consumed, what the turn said
     /// is appended, its state changes are applied.
-    pub fn commit(&mut self, consumed: &Message, turn: Turn) -> Receipt {
+    pub fn commit(&mut self, consumed: &Message, turn: Commit) -> Receipt {
         let lane = self.untried(consumed);
         let advance = || self.subscriber.queue().consumed(lane, consumed.id);
         self.log.commit(&self.subscriber, self.tried, consumed, turn, advance)
@@ -224,7 +224,7 @@ impl Consumer {
         &mut self,
         consumed: &Message,
         change: (&StateOwner, &StateChange),
-        answer: impl FnOnce(Result<Stated, StateError>) -> Vec<Message>,
+        answer: impl FnOnce(Result<VersionedState, StateError>) -> Vec<Message>,
     ) -> Receipt {
         let lane = self.untried(consumed);
         let advance = || self.subscriber.queue().consumed(lane, consumed.id);

@@ -12,6 +12,7 @@ use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, GuildId, MessageId};
 use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::routing::Routed;
 use guildhall_model::state::{StateChange, StateOwner};
 use guildhall_model::topic;
 use guildhall_model::values::{ValueChange, ValueWrite};
@@ -30,7 +31,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(limits: Limits) -> Self {
+    async fn new(limits: JournalLimits) -> Self {
         let dir = TempDir::new().unwrap();
         let journal = open(&dir, limits).await;
         Self { dir, journal }
@@ -41,14 +42,14 @@ impl Bench {
     }
 
     /// Closes and opens again.
-    async fn reopen(self, limits: Limits) -> Self {
+    async fn reopen(self, limits: JournalLimits) -> Self {
         self.journal.close().await;
         let journal = open(&self.dir, limits).await;
         Self { dir: self.dir, journal }
     }
 }
 
-async fn open(dir: &TempDir, limits: Limits) -> Journal {
+async fn open(dir: &TempDir, limits: JournalLimits) -> Journal {
     let file = dir.path().join("journal.db");
     Journal::open(&file, Durability::Process, limits, Retention::default(), Clock::system()).await.unwrap()
 }
@@ -70,7 +71,7 @@ async fn see(tail: &mut Tail) -> std::sync::Arc<Message> {
 
 #[tokio::test]
 async fn a_consumer_goes_on_where_it_stopped() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     for n in 0..10 {
@@ -79,13 +80,13 @@ async fn a_consumer_goes_on_where_it_stopped() {
     for n in 0..4 {
         let delivery = take(&mut consumer).await;
         assert_eq!(number(&delivery.message), n);
-        consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+        consumer.commit(&delivery.message, Commit::default()).await.unwrap();
     }
     let uncommitted = take(&mut consumer).await;
     assert_eq!(number(&uncommitted.message), 4);
     consumer.record_tries(uncommitted.message.id, Tries { broken: 1, declined: 2 });
     drop((consumer, log));
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
     assert_eq!(consumer.waiting(), 6);
     for n in 4..10 {
@@ -96,7 +97,7 @@ async fn a_consumer_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn tries_go_on_when_a_consumer_comes_back() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 0}))]);
@@ -107,7 +108,7 @@ async fn tries_go_on_when_a_consumer_comes_back() {
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     let again = take(&mut consumer).await;
     assert_eq!((again.message.id, again.tries), (poison.message.id, tries));
-    consumer.commit(&again.message, Turn::default()).await.unwrap();
+    consumer.commit(&again.message, Commit::default()).await.unwrap();
     drop(consumer);
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 1}))]);
@@ -120,7 +121,7 @@ fn keep(key: &str, value: &str) -> ValueWrite {
 
 #[tokio::test]
 async fn an_urgent_message_in_between_does_not_make_tries_forgotten() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 0}))]);
@@ -130,14 +131,14 @@ async fn an_urgent_message_in_between_does_not_make_tries_forgotten() {
     let urgent = Message { priority: Priority::new(0).unwrap(), ..message("t", json!({"n": 1})) };
     log.publish(vec![urgent]).await.unwrap();
     drop((consumer, log));
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     let urgent = take(&mut consumer).await;
     assert_eq!((number(&urgent.message), urgent.tries), (1, Tries::default()));
-    consumer.commit(&urgent.message, Turn::default()).await.unwrap();
+    consumer.commit(&urgent.message, Commit::default()).await.unwrap();
     drop((consumer, log));
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
     let poison = take(&mut consumer).await;
     assert_eq!((number(&poison.message), poison.tries), (0, tries));
@@ -145,14 +146,14 @@ async fn an_urgent_message_in_between_does_not_make_tries_forgotten() {
 
 #[tokio::test]
 async fn a_snapshot_is_kept_until_its_consumer_is_forgotten() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let snapshot = |data: &[u8]| Snapshot { version: "1".into(), data: data.to_vec() };
     assert_eq!(log.snapshot(&agent()).await.unwrap(), None);
     log.keep_snapshot(&agent(), snapshot(b"old")).await.unwrap();
     log.keep_snapshot(&agent(), snapshot(b"new")).await.unwrap();
     drop(log);
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     assert_eq!(log.snapshot(&agent()).await.unwrap(), Some(snapshot(b"new")));
     log.forget_consumer(&agent());
@@ -162,16 +163,16 @@ async fn a_snapshot_is_kept_until_its_consumer_is_forgotten() {
 
 #[tokio::test]
 async fn who_is_forgotten_leaves_no_state_and_no_values() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 0}))]);
     let delivery = take(&mut consumer).await;
     let owner = StateOwner::Agent(agent());
-    let turn = Turn {
+    let turn = Commit {
         changes: [&owner, &StateOwner::Guild].map(|owner| (owner.clone(), StateChange::merge(json!({"x": 1})))).into(),
         values: vec![keep("k", "1"), ValueWrite { owner: owner.clone(), ..keep("k", "2") }],
-        ..Turn::default()
+        ..Commit::default()
     };
     consumer.commit(&delivery.message, turn).await.unwrap();
     drop(consumer);
@@ -183,13 +184,13 @@ async fn who_is_forgotten_leaves_no_state_and_no_values() {
     let wanted = (("{}".to_owned(), 0), (r#"{"x":1}"#.to_owned(), 1));
     assert_eq!(left(&log), wanted);
     drop(log);
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     assert_eq!(left(&bench.log().await), wanted, "nor in the database");
 }
 
 #[tokio::test]
 async fn a_message_is_replaced_in_one_step() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     log.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
     let (first, _) = log.history(&["t".into()], MessageId::default(), 10).await.unwrap();
@@ -212,7 +213,7 @@ async fn numbers(log: &GuildLog) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_step_in_parts_is_there_whole_or_not_at_all() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut tail = log.tail(vec!["t".into()], None);
     let words = |numbers: std::ops::Range<u64>| numbers.map(|n| message("t", json!({"n": n}))).collect::<Vec<_>>();
@@ -241,7 +242,7 @@ async fn a_step_in_parts_is_there_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn what_a_crash_left_of_a_step_is_removed() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     log.publish((0..3).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
     let mut db = meddler(&bench.dir).await;
@@ -249,7 +250,7 @@ async fn what_a_crash_left_of_a_step_is_removed() {
     sqlx::raw_sql(crash).execute(&mut db).await.unwrap();
     sqlx::Connection::close(db).await.unwrap();
     drop(log);
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     assert_eq!(numbers(&log).await, [0]);
     log.publish(vec![message("t", json!({"n": 9}))]).await.unwrap();
@@ -270,7 +271,7 @@ async fn a_journal_of_version_1_is_brought_up_to_date() {
         INSERT INTO cursors VALUES (1, 'a', '5', 0, 0); PRAGMA user_version = 1;";
     sqlx::raw_sql(tables).execute(&mut old).await.unwrap();
     sqlx::Connection::close(old).await.unwrap();
-    let journal = open(&dir, Limits::default()).await;
+    let journal = open(&dir, JournalLimits::default()).await;
     let mut consumer =
         journal.guild(&GuildId::from("g")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
     journal.guild(&GuildId::from("g")).await.unwrap().publish(vec![message("t", json!({"n": 7}))]).await.unwrap();
@@ -279,15 +280,15 @@ async fn a_journal_of_version_1_is_brought_up_to_date() {
 
 #[tokio::test]
 async fn changed_states_are_announced_to_whoever_listens() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
     let mut everything = log.tail(vec![topic::STATE.into(), "out".into()], None);
-    let change = |announces| Turn {
+    let change = |announces| Commit {
         emits: vec![message("out", json!({"n": 7}))],
         changes: vec![(StateOwner::Guild, StateChange::merge(json!({"x": 1}))); 2],
         announces,
-        ..Turn::default()
+        ..Commit::default()
     };
     for announces in [false, true] {
         log.publish(vec![message("in", json!({"n": 1}))]).await.unwrap();
@@ -304,13 +305,13 @@ async fn changed_states_are_announced_to_whoever_listens() {
 
 #[tokio::test]
 async fn a_turn_is_one_step() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
     let mut tail = log.tail(vec!["out".into()], None);
     log.publish(vec![message("in", json!({"n": 1}))]).await.unwrap();
     let delivery = take(&mut consumer).await;
-    let turn = Turn {
+    let turn = Commit {
         emits: vec![message("out", json!({"n": 2})), message("out", json!({"n": 3}))],
         changes: vec![
             (StateOwner::Agent(agent()), StateChange::merge(json!({"count": 1}))),
@@ -322,7 +323,7 @@ async fn a_turn_is_one_step() {
     consumer.commit(&delivery.message, turn).await.unwrap();
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
     drop((consumer, tail, log));
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     assert_eq!(&*log.state(&StateOwner::Agent(agent())), r#"{"count":1}"#);
     assert_eq!(&*log.state(&StateOwner::Guild), r#"{"x":{"y":1}}"#);
@@ -334,7 +335,7 @@ async fn a_turn_is_one_step() {
 
 #[tokio::test]
 async fn many_values_are_written_and_removed_at_once() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     for n in 0..4 {
@@ -352,7 +353,7 @@ async fn many_values_are_written_and_removed_at_once() {
         vec![keep("a", "3"), keep("many 7", "3")],
     ] {
         let delivery = take(&mut consumer).await;
-        receipts.push(consumer.commit(&delivery.message, Turn { values, ..Turn::default() }));
+        receipts.push(consumer.commit(&delivery.message, Commit { values, ..Commit::default() }));
     }
     for receipt in receipts {
         receipt.await.unwrap();
@@ -361,7 +362,7 @@ async fn many_values_are_written_and_removed_at_once() {
     log.forget_consumer(&agent());
     log.publish(vec![message("t", json!({}))]).await.unwrap();
     drop(log);
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     let values = log.values();
     let mut wanted: Vec<_> = (1_400..1_500).map(|n| format!("many {n}")).collect();
@@ -375,7 +376,7 @@ async fn many_values_are_written_and_removed_at_once() {
 
 #[tokio::test]
 async fn a_consumer_that_lags_holds_a_window_and_misses_nothing() {
-    let limits = Limits { window: 8, ..Limits::default() };
+    let limits = JournalLimits { window: 8, ..JournalLimits::default() };
     let bench = Bench::new(limits).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
@@ -400,7 +401,7 @@ async fn a_consumer_that_lags_holds_a_window_and_misses_nothing() {
         assert!(last[lane] < Some(delivery.message.id), "each lane in order");
         last[lane] = Some(delivery.message.id);
         assert!(seen.insert(number(&delivery.message)), "each message once");
-        consumer.commit(&delivery.message, Turn::default());
+        consumer.commit(&delivery.message, Commit::default());
     }
     publishing.await.unwrap();
     assert_eq!(seen, expected);
@@ -409,7 +410,7 @@ async fn a_consumer_that_lags_holds_a_window_and_misses_nothing() {
 
 #[tokio::test]
 async fn a_tail_resumes_after_an_id_without_gap_or_double() {
-    let bench = Bench::new(Limits { window: 16, ..Limits::default() }).await;
+    let bench = Bench::new(JournalLimits { window: 16, ..JournalLimits::default() }).await;
     let log = bench.log().await;
     let first = log.publish(vec![message("t", json!({"n": 0}))]);
     first.await.unwrap();
@@ -434,7 +435,7 @@ async fn a_tail_resumes_after_an_id_without_gap_or_double() {
 
 #[tokio::test]
 async fn what_is_retained_comes_first_and_ephemeral_messages_are_not_stored() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     log.retain(message("t", json!({"n": 1})));
     log.retain(message("t", json!({"n": 2})));
@@ -482,7 +483,7 @@ fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
 
 #[tokio::test]
 async fn a_client_id_said_twice_is_said_once_even_after_a_restart() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     assert!(matches!(log.publish_from_user(draft("x", None)).await, Err(IngressError::Absent)));
     log.open_ingress(std::sync::Arc::new(Way));
@@ -492,7 +493,7 @@ async fn a_client_id_said_twice_is_said_once_even_after_a_restart() {
     assert!(again.receipt.is_none());
     assert_eq!(again.id, first.id);
     drop(log);
-    let bench = bench.reopen(Limits::default()).await;
+    let bench = bench.reopen(JournalLimits::default()).await;
     let log = bench.log().await;
     log.open_ingress(std::sync::Arc::new(Way));
     let later = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
@@ -505,7 +506,7 @@ async fn a_client_id_said_twice_is_said_once_even_after_a_restart() {
 
 #[tokio::test]
 async fn a_user_is_refused_when_nobody_listens_or_an_agent_lags() {
-    let bench = Bench::new(Limits { agent_lag: 3, ..Limits::default() }).await;
+    let bench = Bench::new(JournalLimits { agent_lag: 3, ..JournalLimits::default() }).await;
     let log = bench.log().await;
     log.open_ingress(std::sync::Arc::new(Way));
     let Err(IngressError::Refused(fault)) = log.publish_from_user(draft("nowhere", None)).await else {
@@ -519,14 +520,14 @@ async fn a_user_is_refused_when_nobody_listens_or_an_agent_lags() {
     assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::Busy, Some(3), Some(4)));
     for _ in 0..2 {
         let delivery = take(&mut consumer).await;
-        consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+        consumer.commit(&delivery.message, Commit::default()).await.unwrap();
     }
     log.publish_from_user(draft("x", None)).await.expect("room again");
 }
 
 #[tokio::test]
 async fn an_agent_does_not_hear_itself() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&AgentId::from("somebody"), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 1}))]);
@@ -538,7 +539,7 @@ async fn an_agent_does_not_hear_itself() {
 
 #[tokio::test]
 async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     let filler = "x".repeat(4_000);
@@ -548,7 +549,7 @@ async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
     let mut last = None;
     for _ in 0..400 {
         let delivery = take(&mut consumer).await;
-        consumer.commit(&delivery.message, Turn::default());
+        consumer.commit(&delivery.message, Commit::default());
         last = Some(delivery.message.id);
     }
     let file = bench.dir.path().join("journal.db");
@@ -566,7 +567,7 @@ async fn retention_removes_what_was_consumed_and_the_file_shrinks() {
 
 #[tokio::test]
 async fn a_log_that_nobody_holds_is_forgotten_and_found_again() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let file = bench.dir.path().join("journal.db");
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
@@ -574,7 +575,7 @@ async fn a_log_that_nobody_holds_is_forgotten_and_found_again() {
         log.publish(vec![message("t", json!({"n": n}))]);
     }
     let delivery = take(&mut consumer).await;
-    consumer.commit(&delivery.message, Turn::default()).await.unwrap();
+    consumer.commit(&delivery.message, Commit::default()).await.unwrap();
     drop((consumer, log, delivery));
     bench.journal.trim(&file, Retention::default()).await.unwrap();
     let mut consumer = bench.log().await.consume(&agent(), vec!["t".into()]).await.unwrap();
@@ -583,7 +584,7 @@ async fn a_log_that_nobody_holds_is_forgotten_and_found_again() {
 
 #[tokio::test]
 async fn an_idle_agent_does_not_keep_the_log_from_being_trimmed() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let file = bench.dir.path().join("journal.db");
     let log = bench.log().await;
     let _idle = log.consume(&agent(), vec!["elsewhere".into()]).await.unwrap();
@@ -601,7 +602,7 @@ async fn an_idle_agent_does_not_keep_the_log_from_being_trimmed() {
 
 #[tokio::test]
 async fn a_retry_is_noted_while_others_publish() {
-    let bench = Bench::new(Limits::default()).await;
+    let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.publish(vec![message("t", json!({"n": 0}))]);

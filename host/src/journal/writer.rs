@@ -19,8 +19,8 @@ use guildhall_model::values::Written;
 
 use super::JournalError;
 use super::embedded::Shared;
-use super::entry::{CursorWrite, Entry, Rare};
 use super::states::owner_column;
+use super::step::{CursorWrite, SideWrite, Step};
 
 /// Writes until the journal is closed and nothing waits any more.
 pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
@@ -44,7 +44,7 @@ pub async fn run(shared: Arc<Shared>, mut db: SqliteConnection) {
     shared.closed.cancel();
 }
 
-async fn write(shared: &Shared, db: &mut SqliteConnection, statements: &mut Statements, batch: Vec<Entry>) {
+async fn write(shared: &Shared, db: &mut SqliteConnection, statements: &mut Statements, batch: Vec<Step>) {
     let (refused, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|entry| entry.failure().is_some());
     for entry in refused {
         if let (Some(error), Some(done)) = (entry.failure().cloned(), entry.done) {
@@ -76,7 +76,7 @@ async fn write_apart(
     shared: &Shared,
     db: &mut SqliteConnection,
     statements: &mut Statements,
-    batch: Vec<Entry>,
+    batch: Vec<Step>,
     error: sqlx::Error,
 ) {
     if batch.len() == 1 {
@@ -100,7 +100,7 @@ async fn write_apart(
     }
 }
 
-fn settle(shared: &Shared, batch: Vec<Entry>) {
+fn settle(shared: &Shared, batch: Vec<Step>) {
     shared.set_writable(true);
     for entry in batch {
         for (subscriber, message) in entry.settle {
@@ -125,7 +125,7 @@ fn is_passing(error: &sqlx::Error) -> bool {
     }
 }
 
-async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch: &[Entry]) -> Result<(), sqlx::Error> {
+async fn transact(db: &mut SqliteConnection, statements: &mut Statements, batch: &[Step]) -> Result<(), sqlx::Error> {
     let rows: Vec<(i64, &Arc<Message>)> =
         batch.iter().flat_map(|entry| entry.rows.iter().map(|row| (entry.guild, row))).collect();
     let cursors = last_cursors(batch);
@@ -169,11 +169,11 @@ async fn discard(db: &mut SqliteConnection, guild: i64, first: MessageId, last: 
 /// The last position of each consumer: earlier ones of the batch are overwritten
 /// by it anyway. One that was forgotten counts from then on only; the batch's
 /// deletes run first.
-fn last_cursors(batch: &[Entry]) -> Vec<(i64, &CursorWrite)> {
+fn last_cursors(batch: &[Step]) -> Vec<(i64, &CursorWrite)> {
     let mut last: HashMap<(i64, &str), &CursorWrite> = HashMap::new();
     for entry in batch {
         for rare in &entry.rare {
-            if let Rare::ForgetConsumer { consumer, .. } = rare {
+            if let SideWrite::ForgetConsumer { consumer, .. } = rare {
                 last.remove(&(entry.guild, &**consumer));
             }
         }
@@ -232,16 +232,16 @@ fn value_rows(arguments: &mut SqliteArguments, columns: usize, rows: usize) -> R
     Ok(vec![row; padded(rows)].join(","))
 }
 
-async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Result<(), sqlx::Error> {
+async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &SideWrite) -> Result<(), sqlx::Error> {
     match rare {
-        Rare::NewGuild { name } => {
+        SideWrite::NewGuild { name } => {
             sqlx::query("INSERT INTO guilds (key, guild) VALUES (?, ?) ON CONFLICT DO NOTHING")
                 .bind(guild)
                 .bind(name)
                 .execute(db)
                 .await?;
         }
-        Rare::State { owner, version, updated_ms, state } => {
+        SideWrite::State { owner, version, updated_ms, state } => {
             sqlx::query(
                 "INSERT INTO states (guild, owner, version, updated_ms, state) VALUES (?, ?, ?, ?, ?)
                  ON CONFLICT (guild, owner) DO UPDATE SET
@@ -255,8 +255,8 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::Values(values) => write_values(db, guild, values).await?,
-        Rare::ClientId { user, client_id, id } => {
+        SideWrite::Values(values) => write_values(db, guild, values).await?,
+        SideWrite::ClientId { user, client_id, id } => {
             sqlx::query(
                 "INSERT INTO client_ids (guild, user, client_id, id) VALUES (?, ?, ?, ?)
                  ON CONFLICT (guild, user, client_id) DO UPDATE SET id = excluded.id",
@@ -268,7 +268,7 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::ForgetConsumer { consumer, owner } => {
+        SideWrite::ForgetConsumer { consumer, owner } => {
             for (sql, whose) in [
                 ("DELETE FROM cursors WHERE guild = ? AND consumer = ?", &**consumer),
                 ("DELETE FROM snapshots WHERE guild = ? AND consumer = ?", &**consumer),
@@ -278,7 +278,7 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
                 sqlx::query(sql).bind(guild).bind(whose).execute(&mut *db).await?;
             }
         }
-        Rare::Snapshot { consumer, version, data: Some(data) } => {
+        SideWrite::Snapshot { consumer, version, data: Some(data) } => {
             sqlx::query(
                 "INSERT INTO snapshots (guild, consumer, version, data) VALUES (?, ?, ?, ?)
                  ON CONFLICT (guild, consumer) DO UPDATE SET version = excluded.version, data = excluded.data",
@@ -290,14 +290,14 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
             .execute(db)
             .await?;
         }
-        Rare::Snapshot { consumer, data: None, .. } => {
+        SideWrite::Snapshot { consumer, data: None, .. } => {
             sqlx::query("DELETE FROM snapshots WHERE guild = ? AND consumer = ?")
                 .bind(guild)
                 .bind(&**consumer)
                 .execute(db)
                 .await?;
         }
-        Rare::Begin { first, last } => {
+        SideWrite::Begin { first, last } => {
             sqlx::query("INSERT INTO unfinished (guild, first, last) VALUES (?, ?, ?)")
                 .bind(guild)
                 .bind(first.as_i64())
@@ -305,10 +305,10 @@ async fn write_rare(db: &mut SqliteConnection, guild: i64, rare: &Rare) -> Resul
                 .execute(db)
                 .await?;
         }
-        Rare::Complete { first } => {
+        SideWrite::Complete { first } => {
             sqlx::query("DELETE FROM unfinished WHERE first = ?").bind(first.as_i64()).execute(db).await?;
         }
-        Rare::Erase { id } => {
+        SideWrite::Erase { id } => {
             sqlx::query("DELETE FROM log WHERE guild = ? AND id = ?").bind(guild).bind(id.as_i64()).execute(db).await?;
         }
     }
@@ -418,14 +418,14 @@ mod tests {
 
     #[test]
     fn who_is_forgotten_and_comes_back_in_one_batch_has_the_new_position() {
-        let cursor = |lanes: &str| Entry {
+        let cursor = |lanes: &str| Step {
             guild: 1,
             cursor: Some(CursorWrite { consumer: "a".into(), lanes: lanes.into(), tried: Default::default() }),
-            ..Entry::default()
+            ..Step::default()
         };
         let forget = || {
-            let rare = vec![Rare::ForgetConsumer { consumer: "a".into(), owner: "agent:a".into() }];
-            Entry { guild: 1, rare, ..Entry::default() }
+            let rare = vec![SideWrite::ForgetConsumer { consumer: "a".into(), owner: "agent:a".into() }];
+            Step { guild: 1, rare, ..Step::default() }
         };
         assert!(last_cursors(&[cursor("1"), forget()]).is_empty());
         let batch = [cursor("1"), forget(), cursor("2")];

@@ -24,9 +24,9 @@ use crate::journal::{GuildLog, Journal};
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
+use guildhall_model::error_body::ErrorBody;
 use guildhall_model::expression::Evaluate;
 use guildhall_model::ids::{GuildId, MessageId, UserId};
-use guildhall_model::refusal::Refusal;
 
 use presence::Presences;
 use session::MAX_MESSAGE_BYTES;
@@ -80,7 +80,7 @@ impl WsState {
 
 /// What a client may ask for in the query of a socket's URL.
 #[derive(Debug, Default, Deserialize)]
-struct Wishes {
+struct SocketQuery {
     dialect: Option<String>,
     /// Resume after this message.
     after: Option<String>,
@@ -93,17 +93,17 @@ struct Wishes {
 /// What a request says of an upgrade.
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// Wishes that can be granted.
+/// SocketQuery that can be options.
 #[derive(Clone, Copy, Debug)]
-struct Granted {
+struct SocketOptions {
     dialect: Dialect,
     after: Option<MessageId>,
     ack: bool,
     events: bool,
 }
 
-impl Wishes {
-    fn read(self, default: Dialect) -> Result<Granted, String> {
+impl SocketQuery {
+    fn read(self, default: Dialect) -> Result<SocketOptions, String> {
         let dialect = self.dialect.map_or(Ok(default), |dialect| dialect.parse())?;
         let after = match self.after {
             Some(text) => {
@@ -112,7 +112,7 @@ impl Wishes {
             None => None,
         };
         let is_on = |wish: Option<String>| matches!(wish.as_deref(), Some("1" | "true"));
-        Ok(Granted { dialect, after, ack: is_on(self.ack), events: is_on(self.events) })
+        Ok(SocketOptions { dialect, after, ack: is_on(self.ack), events: is_on(self.events) })
     }
 }
 
@@ -127,29 +127,29 @@ pub fn router(state: WsState) -> Router {
 async fn system_socket(
     State(state): State<WsState>,
     Path((guild, user)): Path<(GuildId, UserId)>,
-    Query(wishes): Query<Wishes>,
+    Query(query): Query<SocketQuery>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, granted, log) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+    let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     let tracker = state.tracker.clone();
-    let tail = system::tail(&log, &user, &granted);
+    let tail = system::tail(&log, &user, &options);
     bounded(upgrade).on_upgrade(move |socket| {
-        tracker.track_future(system::serve(state, (log, tail), user, granted.dialect, socket))
+        tracker.track_future(system::serve(state, (log, tail), user, options.dialect, socket))
     })
 }
 
 async fn user_socket(
     State(state): State<WsState>,
     Path((guild, user, name)): Path<(GuildId, UserId, String)>,
-    Query(wishes): Query<Wishes>,
+    Query(query): Query<SocketQuery>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, granted, log) = match admit(&state, &guild, &user, &headers, wishes, upgrade).await {
+    let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
@@ -159,9 +159,9 @@ async fn user_socket(
     }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
-    let tail = user::tail(&log, &user, &granted);
+    let tail = user::tail(&log, &user, &options);
     bounded(upgrade).on_upgrade(move |socket| {
-        tracker.track_future(user::serve(state, (log, tail), (user, name), granted, connecting, socket))
+        tracker.track_future(user::serve(state, (log, tail), (user, name), options, connecting, socket))
     })
 }
 
@@ -181,9 +181,9 @@ async fn admit(
     guild: &GuildId,
     user: &UserId,
     headers: &HeaderMap,
-    wishes: Wishes,
+    query: SocketQuery,
     upgrade: Upgrade,
-) -> Result<(WebSocketUpgrade, Granted, GuildLog), Response> {
+) -> Result<(WebSocketUpgrade, SocketOptions, GuildLog), Response> {
     let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
     if !origin::is_welcome(headers, &state.cors_origin) {
         return Err(refuse(
@@ -195,8 +195,8 @@ async fn admit(
     if user.as_str().len() > 256 || user.as_str().chars().any(char::is_control) {
         return Err(refuse(StatusCode::BAD_REQUEST, "invalid_user_id", "a user id has at most 256 bytes of text"));
     }
-    let granted =
-        wishes.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
+    let options =
+        query.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
     let internal = |detail| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
     let status = state.store.guild_status(guild).await.map_err(|error| {
         tracing::error!(%error, "the store cannot tell a guild's status");
@@ -216,7 +216,7 @@ async fn admit(
         tracing::error!(%error, %guild, "a guild's log cannot be opened");
         internal("the guild's log cannot be opened")
     })?;
-    Ok((upgrade, granted, log))
+    Ok((upgrade, options, log))
 }
 
 /// A request for a socket that asks for no upgrade finds nothing; one that asks for it wrongly is told what is wrong.
@@ -224,7 +224,7 @@ fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
     use WebSocketUpgradeRejection::{InvalidConnectionHeader, InvalidUpgradeHeader};
     match rejection {
         InvalidConnectionHeader(_) | InvalidUpgradeHeader(_) => {
-            let refusal = Refusal::new("Not Found", "no_such_path").hint("this is a socket: connect with WebSocket");
+            let refusal = ErrorBody::new("Not Found", "no_such_path").hint("this is a socket: connect with WebSocket");
             told(StatusCode::NOT_FOUND, refusal)
         }
         other => refuse(other.status(), "invalid_upgrade", &other.body_text()),
@@ -232,11 +232,11 @@ fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
 }
 
 fn refuse(status: StatusCode, code: &'static str, detail: &str) -> Response {
-    told(status, Refusal::new(detail, code))
+    told(status, ErrorBody::new(detail, code))
 }
 
 /// The API writes the body.
-fn told(status: StatusCode, refusal: Refusal) -> Response {
+fn told(status: StatusCode, refusal: ErrorBody) -> Response {
     let mut response = status.into_response();
     response.extensions_mut().insert(refusal);
     response

@@ -12,7 +12,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::format;
 use guildhall_model::ids::MessageId;
 
-use guildhall_model::frame::Unusable;
+use guildhall_model::frame::FrameError;
 
 /// What is read at all, so that a frame over the limit can be answered with a
 /// close frame instead of a broken connection.
@@ -127,14 +127,14 @@ impl Session {
     }
 
     /// The answer to a frame that cannot be used.
-    pub fn refusal(id: MessageId, unusable: &Unusable) -> String {
+    pub fn refusal(id: MessageId, error: &FrameError) -> String {
         let payload = json!({
             "agent_type": "gateway",
-            "error_type": unusable.error_type,
-            "error_message": unusable.message,
-            "client_id": unusable.client_id,
+            "error_type": error.error_type,
+            "error_message": error.message,
+            "client_id": error.client_id,
         });
-        own_frame(format::ERROR_MESSAGE, &payload, id, unusable.client_id.as_ref(), true)
+        own_frame(format::ERROR_MESSAGE, &payload, id, error.client_id.as_ref(), true)
     }
 
     /// The `Ack` of a message that is in the log.
@@ -170,7 +170,7 @@ pub enum Incoming {
     Pong,
     /// Nothing to act on.
     Control,
-    Unusable(Unusable),
+    FrameError(FrameError),
     End(Ending),
 }
 
@@ -185,7 +185,7 @@ pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> I
         Some(Ok(WsMessage::Text(text))) if text.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Binary(bytes))) if bytes.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Text(text))) => Incoming::Text(text),
-        Some(Ok(WsMessage::Binary(_))) => Incoming::Unusable(Unusable {
+        Some(Ok(WsMessage::Binary(_))) => Incoming::FrameError(FrameError {
             error_type: "BINARY_FRAME",
             message: "a frame is JSON in a text frame, not a binary one".to_owned(),
             client_id: None,

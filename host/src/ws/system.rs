@@ -23,9 +23,9 @@ use guildhall_model::topic;
 
 use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};
-use super::{Granted, WsState};
+use super::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientName, Frame, Unusable};
+use guildhall_model::frame::{self, ClientName, Frame, FrameError};
 
 /// When a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -52,10 +52,10 @@ struct SystemSocket {
 }
 
 /// What a system socket hears, from now on.
-pub fn tail(log: &GuildLog, user: &UserId, granted: &Granted) -> Tail {
+pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
     let mut topics =
         vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(user), topic::ENDING.to_owned()];
-    if granted.events {
+    if options.events {
         topics.push(topic::EVENTS.to_owned());
     }
     log.tail(topics, None)
@@ -173,18 +173,18 @@ impl SystemSocket {
     ) -> Result<(), Ending> {
         self.session.is_alive();
         self.slow_down().await;
-        let unusable = match sort(received, self.frame_bytes) {
+        let error = match sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
             Incoming::Pong | Incoming::Control => return Ok(()),
-            Incoming::Unusable(unusable) => unusable,
+            Incoming::FrameError(error) => error,
             Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
                 .and_then(|frame| self.obey(frame))
             {
                 Ok(()) => return Ok(()),
-                Err(unusable) => unusable,
+                Err(error) => error,
             },
         };
-        let refusal = Session::refusal(self.log.new_id(), &unusable);
+        let refusal = Session::refusal(self.log.new_id(), &error);
         self.session.send([refusal]).await
     }
 
@@ -203,7 +203,7 @@ impl SystemSocket {
 
     /// Passes a request on to the manager. The guild and the user are those of
     /// the connection.
-    fn obey(&self, frame: Frame) -> Result<(), Unusable> {
+    fn obey(&self, frame: Frame) -> Result<(), FrameError> {
         let given: Value =
             frame.payload.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| json!({}));
         match frame.format.as_str() {
@@ -220,7 +220,7 @@ impl SystemSocket {
             format::STOP_GUILD_REQUEST => {
                 let meant = given.get("guild_id").and_then(Value::as_str).unwrap_or(self.log.guild().as_str());
                 if meant != self.log.guild().as_str() {
-                    return Err(Unusable {
+                    return Err(FrameError {
                         error_type: "DENIED",
                         message: format!("this socket is of the guild {}, not of {meant}", self.log.guild()),
                         client_id: frame.name.as_ref().map(ClientName::to_json),
@@ -230,7 +230,7 @@ impl SystemSocket {
                 self.ask(&frame.format, &payload, frame.conversation_id);
                 Ok(())
             }
-            other => Err(Unusable {
+            other => Err(FrameError {
                 error_type: "UNKNOWN_FORMAT",
                 message: format!(
                     "a system socket understands participantsRequest, stopGuildRequest and HealthCheckRequest, not `{other}`"

@@ -20,9 +20,9 @@ use guildhall_model::topic;
 
 use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
-use super::{Granted, WsState};
+use super::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientName, Frame, Unusable};
+use guildhall_model::frame::{self, ClientName, Frame, FrameError};
 
 /// Messages of one socket that may wait for the log at once; then it is not read.
 const UNWRITTEN: usize = 64;
@@ -54,10 +54,10 @@ struct Unwritten {
 }
 
 /// What a user's socket hears, from now on or after the message that it has seen last.
-pub fn tail(log: &GuildLog, user: &UserId, granted: &Granted) -> Tail {
+pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
     let mut topics = topic::seen_by(user);
     topics.push(topic::ENDING.to_owned());
-    log.tail(topics, granted.after)
+    log.tail(topics, options.after)
 }
 
 /// Serves one user socket until it ends.
@@ -65,24 +65,24 @@ pub async fn serve(
     state: WsState,
     (log, tail): (GuildLog, Tail),
     (user, name): (UserId, String),
-    granted: Granted,
+    options: SocketOptions,
     present: Present,
     socket: WebSocket,
 ) {
     let session = Session::new(socket, state.clock.clone());
     let mut socket = UserSocket {
         session,
-        viewer: Viewer { dialect: granted.dialect, user: user.clone(), user_name: name, channel: Channel::User },
+        viewer: Viewer { dialect: options.dialect, user: user.clone(), user_name: name, channel: Channel::User },
         log,
         user,
         number: rand::random::<u64>() | 1,
         present,
-        ack: granted.ack,
+        ack: options.ack,
         frame_bytes: state.frame_bytes,
         evaluator: state.evaluator.clone(),
         unwritten: VecDeque::new(),
     };
-    let ending = socket.run(tail, granted.after, &state).await;
+    let ending = socket.run(tail, options.after, &state).await;
     socket.session.close(ending).await;
 }
 
@@ -132,7 +132,7 @@ impl UserSocket {
     fn gap(&self, after: MessageId) -> String {
         Session::refusal(
             self.log.new_id(),
-            &Unusable {
+            &FrameError {
                 error_type: "GAP",
                 message: format!("messages after {after} are no longer kept; what follows is all that is left"),
                 client_id: None,
@@ -207,17 +207,17 @@ impl UserSocket {
                 self.present.ready();
                 return Ok(());
             }
-            Incoming::Unusable(unusable) => Err(unusable),
+            Incoming::FrameError(error) => Err(error),
             Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL)) {
                 Ok(frame) => self.publish(frame).await,
-                Err(unusable) => Err(unusable),
+                Err(error) => Err(error),
             },
         };
         match outcome {
             Ok(None) => Ok(()),
             Ok(Some(answer)) => self.session.send([answer]).await,
-            Err(unusable) => {
-                let refusal = Session::refusal(self.log.new_id(), &unusable);
+            Err(error) => {
+                let refusal = Session::refusal(self.log.new_id(), &error);
                 self.session.send([refusal]).await
             }
         }
@@ -225,11 +225,11 @@ impl UserSocket {
 
     /// Publishes a message; an answer comes back at once only when it was said
     /// before.
-    async fn publish(&mut self, frame: Frame) -> Result<Option<String>, Unusable> {
+    async fn publish(&mut self, frame: Frame) -> Result<Option<String>, FrameError> {
         let client_id = frame.name.as_ref().map(ClientName::to_json);
         let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         let published =
-            publish_when_it_runs(&self.log, draft).await.map_err(|error| unusable(error, client_id.clone()))?;
+            publish_when_it_runs(&self.log, draft).await.map_err(|error| frame_error(error, client_id.clone()))?;
         match published.receipt {
             None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {
@@ -248,7 +248,7 @@ impl UserSocket {
             Ok(()) => Ok(()),
             Err(error) => {
                 let refusal =
-                    Session::refusal(self.log.new_id(), &unusable(IngressError::Journal(error), written.client_id));
+                    Session::refusal(self.log.new_id(), &frame_error(IngressError::Journal(error), written.client_id));
                 self.session.send([refusal]).await
             }
         }
@@ -274,13 +274,13 @@ async fn first_written(unwritten: &mut VecDeque<Unwritten>) -> (Unwritten, Resul
     }
 }
 
-fn unusable(error: IngressError, client_id: Option<Value>) -> Unusable {
+fn frame_error(error: IngressError, client_id: Option<Value>) -> FrameError {
     let (error_type, message) = match error {
         IngressError::Absent => ("BUSY", "the guild is not running here; try again in a moment".to_owned()),
         IngressError::Refused(fault) => (error_type(&fault), fault.message),
         IngressError::Journal(error) => ("HOST_ERROR", format!("the message could not be stored: {error}")),
     };
-    Unusable { error_type, message, client_id }
+    FrameError { error_type, message, client_id }
 }
 
 const fn error_type(fault: &Fault) -> &'static str {

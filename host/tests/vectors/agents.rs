@@ -5,7 +5,7 @@ use guildhall_agent_aggregator::{Aggregator, Collected, Collector};
 use guildhall_agent_splitter::SplitterAgent;
 use guildhall_model::expression::Language;
 use guildhall_model::message::Topics;
-use guildhall_model::routing::{Said, Scope, TurnRouter};
+use guildhall_model::routing::{Outgoing as Routable, Scope, TurnRouter};
 use guildhall_sdk::testing::Bench;
 use guildhall_sdk::{Agent, Outgoing};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
     let mut router = TurnRouter::new(&origin, "t", &speaker, &guild, Scope::without_states(&expressions));
     let mut all = Vec::new();
     for outgoing in outgoing {
-        let said = Said {
+        let said = Routable {
             format: outgoing.format.clone(),
             payload: serde_json::from_str(&outgoing.payload).map_err(|error| error.to_string())?,
             topics: outgoing.topics.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use guildhall::agent::turn;
-use guildhall::journal::{Consumer, Durability, GuildLog, Journal, Limits, Retention, Turn};
+use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
 use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
@@ -16,7 +16,7 @@ use super::{Outcome, check, not_here};
 
 async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let (limits, retention) = (Limits::default(), Retention::default());
+    let (limits, retention) = (JournalLimits::default(), Retention::default());
     let journal =
         Journal::open(&dir.path().join("journal.db"), Durability::None, limits, retention, Clock::system()).await;
     let journal = journal.map_err(|error| error.to_string())?;
@@ -46,7 +46,7 @@ async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<String>) -> R
     while consumer.waiting() > 0 {
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
         delivered.push(label(&delivery.message));
-        consumer.commit(&delivery.message, Turn::default()).await.map_err(|error| error.to_string())?;
+        consumer.commit(&delivery.message, Commit::default()).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -34,10 +34,10 @@ pub fn guild_build(input: &Value, expected: &Value) -> Outcome {
             );
             match (&read, expected["error"]["errors"].as_array()) {
                 // The reference stops at the first part that is wrong and forgets which it was.
-                (Err(mistakes), Some(errors)) => {
-                    let found = json!(mistakes.first().and_then(|mistake| mistake.loc.last()));
+                (Err(found), Some(errors)) => {
+                    let place = json!(found.first().and_then(|error| error.loc.last()));
                     check(
-                        &found,
+                        &place,
                         &json!(errors.first().map(|error| error["loc"].as_array().and_then(|loc| loc.last()))),
                     )
                 }
@@ -108,10 +108,10 @@ pub fn media_link(input: &Value, expected: &Value) -> Outcome {
 fn fits(schema: Option<&str>, payload: &Value, expected: &Value) -> Outcome {
     let schema: Value =
         schema.and_then(|schema| serde_json::from_str(schema).ok()).ok_or("the format has no schema")?;
-    let mistakes = Schema::new(&schema)?.mistakes(payload);
-    match (mistakes.is_empty(), expected["ok"] == true) {
+    let errors = Schema::new(&schema)?.errors(payload);
+    match (errors.is_empty(), expected["ok"] == true) {
         (true, true) | (false, false) => Ok(()),
         (true, false) => Err(format!("{payload} fits, expected {expected}")),
-        (false, true) => Err(format!("{mistakes:?}")),
+        (false, true) => Err(format!("{errors:?}")),
     }
 }

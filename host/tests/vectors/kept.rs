@@ -20,7 +20,7 @@ fn kept(whole: &Value) -> Result<(GuildSpec, GuildSpec, Vec<Value>), String> {
         &[],
         guild(SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random }),
     )
-    .map_err(|mistakes| format!("{mistakes:?}"))?;
+    .map_err(|errors| format!("{errors:?}"))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let (after, agents) = runtime

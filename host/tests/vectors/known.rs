@@ -203,7 +203,7 @@ fn has_twins(spec: &Value) -> bool {
     (1..ids.len()).any(|index| ids[..index].contains(&ids[index]))
 }
 
-/// What a spec itself has; mistakes in these are ours to find.
+/// What a spec itself has; errors in these are ours to find.
 const MEMBERS: [&str; 14] = [
     "id",
     "name",
@@ -221,7 +221,7 @@ const MEMBERS: [&str; 14] = [
     "gateway",
 ];
 
-/// The reference loads the class and asks it about its properties: mistakes of an agent
+/// The reference loads the class and asks it about its properties: errors of an agent
 /// as a whole, though it names a class, of members that are not the spec's, and what it
 /// makes of the properties. Nothing else may differ.
 fn is_about_classes(input: &Value, expected: &Value, difference: &str) -> bool {

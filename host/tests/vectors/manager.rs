@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use guildhall::agent::Components;
 use guildhall::guild::{Guilds, Launch, Setup};
-use guildhall::journal::{Durability, Journal, Limits, Retention, Tail, TailEvent};
+use guildhall::journal::{Durability, Journal, JournalLimits, Retention, Tail, TailEvent};
 use guildhall::metrics::Metrics;
 use guildhall::oci::Registries;
 use guildhall::store::Store;
@@ -134,7 +134,7 @@ impl Bench {
         let store = Store::open(&store).await.map_err(words)?;
         let file = dir.join("journal.db");
         let journal =
-            Journal::open(&file, Durability::None, Limits::default(), Retention::default(), clock.clone()).await;
+            Journal::open(&file, Durability::None, JournalLimits::default(), Retention::default(), clock.clone()).await;
         let journal = journal.map_err(words)?;
         let guilds = Guilds::new(Setup {
             store: store.clone(),

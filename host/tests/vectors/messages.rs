@@ -39,7 +39,7 @@ pub fn parse(input: &Value, expected: &Value) -> Outcome {
             let slip = frame.routing_slip.clone();
             frame.into_draft(&"u".into(), "U", 1).map(|draft| (draft, slip))
         })
-        .map_err(|unusable| unusable.message);
+        .map_err(|error| error.message);
     if expected["ok"] != true {
         return match read {
             Ok(_) if !is_tolerated(input, expected) => Err(format!("{input} is read, expected {expected}")),

@@ -78,7 +78,7 @@ pub fn expressions() -> Expressions<'static> {
 pub fn hash(input: &Value, expected: &Value) -> Outcome {
     let rule: RoutingRule =
         guildhall_model::read::document(input, &[], guildhall_model::read::spec::rule(&expressions()))
-            .map_err(|mistakes| format!("{mistakes:?}"))?;
+            .map_err(|errors| format!("{errors:?}"))?;
     check(&json!({"canonical_text": canonical_text(&rule), "sha256_hex": hashid(&rule)}), expected)
 }
 

@@ -11,7 +11,7 @@ use guildhall_model::format;
 use guildhall_model::frame;
 use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::{AgentTag, ForwardHeader, HistoryEntry, Message, Priority, Topics, raw_json};
-use guildhall_model::routing::{self, GuildView, HOP_LIMIT, Said, Scope, Speaker, Trial, TurnRouter, enter};
+use guildhall_model::routing::{self, GuildView, HOP_LIMIT, Outgoing, Scope, Speaker, Trial, TurnRouter, enter};
 use guildhall_model::spec::{AgentSpec, Predicate, RoutingRule, RoutingSlip};
 use guildhall_model::state::{StateChange, StateOwner};
 use guildhall_model::{payload, topic};
@@ -185,7 +185,7 @@ pub fn reply(input: &Value, expected: &Value) -> Outcome {
                     failed = true;
                     break;
                 }
-                let said = Said {
+                let said = Outgoing {
                     format: format.to_owned(),
                     payload: raw_json(&call["payload"]),
                     topics: Vec::new(),
@@ -305,7 +305,7 @@ pub fn direct(input: &Value, expected: &Value) -> Outcome {
         } else {
             read::<Topics>(&call["topics"])?.as_slice().to_vec()
         };
-        let said = Said {
+        let said = Outgoing {
             format: text(&call["format"]),
             payload: raw_json(&call["payload"]),
             topics,
@@ -410,8 +410,8 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
     // The edge reads a frame before anybody routes it.
     let frame = frame::read(&inner.to_string(), &expressions())
         .and_then(|frame| frame.into_draft(&user.as_str().into(), &user, 0));
-    if let Err(unusable) = frame {
-        return check(expected_error, &json!(true)).map_err(|_| unusable.message);
+    if let Err(error) = frame {
+        return check(expected_error, &json!(true)).map_err(|_| error.message);
     }
     let agents = input["guild_agents"].as_array().into_iter().flatten().map(|agent| {
         let mut agent = agent.clone();

@@ -11,16 +11,16 @@ use super::{Outcome, check};
 pub const CEILINGS: SandboxCeilings =
     SandboxCeilings { fuel: 2_000_000_000, memory_mib: 64, timeout_ms: 30_000, emits: 256, ..SandboxCeilings::NOTHING };
 
-/// The paths of the mistakes; the words are ours.
+/// The paths of the errors; the words are ours.
 pub fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expected: &Value) -> Outcome {
     match read {
         Ok(read) if expected["ok"] == true => check(&json!(read), &expected[member]),
         Ok(read) => Err(format!("read as {}", json!(read))),
-        Err(mistakes) if expected["ok"] == true => Err(format!("refused: {mistakes:?}")),
-        Err(mistakes) => match expected["error"]["errors"].as_array() {
+        Err(errors) if expected["ok"] == true => Err(format!("refused: {errors:?}")),
+        Err(found) => match expected["error"]["errors"].as_array() {
             None => Ok(()),
             Some(errors) => {
-                let found: Vec<Value> = mistakes.iter().map(|mistake| json!(mistake.loc)).collect();
+                let found: Vec<Value> = found.iter().map(|error| json!(error.loc)).collect();
                 let wanted: Vec<Value> = errors.iter().map(|error| error["loc"].clone()).collect();
                 check(&Value::from(found), &Value::from(wanted))
             }
@@ -29,8 +29,8 @@ pub fn judge<T: Serialize>(read: &Result<T, Vec<FieldError>>, member: &str, expe
 }
 
 pub fn agent_spec(input: &Value, expected: &Value) -> Outcome {
-    let read = document(&input["spec"], &[], |value, mistakes| {
-        agent(value, mistakes, SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random })
+    let read = document(&input["spec"], &[], |value, errors| {
+        agent(value, errors, SpecContext { ceilings: &CEILINGS, expressions: &expressions(), random: rand::random })
     });
     judge(&read, "spec", expected)
 }

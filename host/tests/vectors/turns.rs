@@ -9,7 +9,7 @@ use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{AgentTag, HistoryEntry, Message, Topics, raw_json};
-use guildhall_model::routing::{self, Said, Scope, Trial, TurnRouter};
+use guildhall_model::routing::{self, Outgoing as Routable, Scope, Trial, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::testing::Bench;
@@ -73,7 +73,7 @@ scripted!(OfA, |on| on.message(|agent, ctx, _: FmtA| play(&agent.0, ctx)));
 scripted!(OfB, |on| on.message(|agent, ctx, _: FmtB| play(&agent.0, ctx)));
 
 /// What a handler did: nothing, or what it said, or how it failed.
-type Played = Option<Result<Vec<Outgoing>, Failure>>;
+type Played = Option<Result<Vec<guildhall_sdk::Outgoing>, Failure>>;
 
 fn run<A: Agent>(handler: &Value, message: &Message) -> Result<Played, String> {
     let mut bench = Bench::<A>::start(json!({"name": handler["name"], "action": handler["action"]}))?;
@@ -149,7 +149,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
                 let mut router = TurnRouter::new(&delivery.message, &heard_on, &speaker, &view, scope);
                 let mut messages = Vec::new();
                 for said in said {
-                    let said = Said {
+                    let said = Routable {
                         format: said.format,
                         payload: serde_json::from_str(&said.payload).map_err(|error| error.to_string())?,
                         topics: Vec::new(),

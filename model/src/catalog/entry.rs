@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::component::ComponentRef;
 use crate::format::short_name;
 use crate::ids::Digest;
-use crate::read::{Fields, Mistakes, entries, flag, free, list, nullable, object, text};
+use crate::read::{FieldErrors, Fields, boolean, list, map, nullable, object, object_as_is, text};
 
 /// An agent class that blueprints may name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,7 +76,7 @@ impl AgentEntry {
     /// Reads an entry in the reference's words, or in the document's when one of
     /// those is there (section 1.1: class, description, schema, dependencies). With it comes
     /// what is named as its component, if anything.
-    pub fn read(value: &Value, mistakes: &mut Mistakes) -> Option<(Self, Option<String>)> {
+    pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<(Self, Option<String>)> {
         object(|f| {
             let in_documents_words =
                 ["description", "properties_schema", "dependencies", "component"].iter().any(|key| f.has(key));
@@ -86,14 +86,14 @@ impl AgentEntry {
             let entry = Self::read_document(f);
             let component = f.optional("component", ComponentRef::read);
             Some((entry?, component?))
-        })(value, mistakes)
+        })(value, errors)
     }
 
     fn read_reference(f: &mut Fields<'_, '_>) -> Option<Self> {
         let name = f.required("agent_name", text);
         let class_name = f.required("qualified_class_name", text);
         let doc = f.optional("agent_doc", text);
-        let properties_schema = f.required("agent_props_schema", free);
+        let properties_schema = f.required("agent_props_schema", object_as_is);
         let handlers = f.required("message_handlers", handlers);
         let dependencies = f.required("agent_dependencies", dependencies);
         Some(Self {
@@ -118,7 +118,7 @@ impl AgentEntry {
         let name = f.optional("agent_name", text);
         let class_name = f.required("qualified_class_name", text);
         let doc = f.optional(doc_key, text);
-        let properties_schema = f.optional(schema_key, free);
+        let properties_schema = f.optional(schema_key, object_as_is);
         let handlers = f.or("message_handlers", Map::new(), handlers);
         let dependencies = f.or(dependencies_key, Vec::new(), dependencies);
         let class_name = class_name?;
@@ -149,9 +149,9 @@ pub struct Dependency {
 }
 
 /// Reads dependencies; of two with one key the last stays, in the place of the first.
-fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Vec<Dependency>> {
+fn dependencies(value: &Value, errors: &mut FieldErrors) -> Option<Vec<Dependency>> {
     let mut kept: Vec<Dependency> = Vec::new();
-    for dependency in list(dependency)(value, mistakes)? {
+    for dependency in list(dependency)(value, errors)? {
         match kept.iter_mut().find(|earlier| earlier.dependency_key == dependency.dependency_key) {
             Some(earlier) => *earlier = dependency,
             None => kept.push(dependency),
@@ -160,12 +160,12 @@ fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Vec<Dependency
     Some(kept)
 }
 
-fn dependency(value: &Value, mistakes: &mut Mistakes) -> Option<Dependency> {
+fn dependency(value: &Value, errors: &mut FieldErrors) -> Option<Dependency> {
     object(|f| {
         let key = f.required("dependency_key", text);
         let variable = f.optional("dependency_var", text);
-        let guild_level = f.or("guild_level", false, flag);
-        let org_level = f.or("org_level", false, flag);
+        let guild_level = f.or("guild_level", false, boolean);
+        let org_level = f.or("org_level", false, boolean);
         let required_type = f.optional("required_type", text);
         let (key, variable, guild_level, org_level) = (key?, variable?, guild_level?, org_level?);
         Some(Dependency {
@@ -177,18 +177,18 @@ fn dependency(value: &Value, mistakes: &mut Mistakes) -> Option<Dependency> {
             required_type: required_type?,
             agent_level: !guild_level && !org_level,
         })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn handlers(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
-    entries(handler)(value, mistakes).map(Map::from_iter)
+fn handlers(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
+    map(handler)(value, errors).map(Map::from_iter)
 }
 
-fn handler(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+fn handler(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     object(|f| {
         let name = f.required("handler_name", text);
         let format = f.required("message_format", text);
-        let schema = f.required("message_format_schema", free);
+        let schema = f.required("message_format_schema", object_as_is);
         let doc = f.or("handler_doc", Some(String::new()), nullable(text));
         let calls = f.required("send_message_calls", list(send_call));
         Some(json!({
@@ -198,10 +198,10 @@ fn handler(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
             "handler_doc": doc?,
             "send_message_calls": calls?,
         }))
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn send_call(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+fn send_call(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     object(|f| {
         let class = f.optional("calling_class", text);
         let function = f.required("calling_function", text);
@@ -213,7 +213,7 @@ fn send_call(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
             "call_type": kind?,
             "message_type": message_type?,
         }))
-    })(value, mistakes)
+    })(value, errors)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! What is wrong with a value, in the words of the validator that clients of this API know, which writes values as
-//! Python does; and which of several mistakes it would tell.
+//! Python does; and which of several errors it would tell.
 
 use std::cmp::Reverse;
 
@@ -8,10 +8,10 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
 use super::{MAX_TEXT, path};
-use crate::notation::{repr, repr_each, repr_text};
+use crate::python_repr::{repr, repr_each, repr_text};
 use crate::read::Step;
 
-/// What mistakes are about.
+/// What errors are about.
 pub(super) struct Words<'s> {
     pub schema: &'s Value,
     pub value: &'s Value,

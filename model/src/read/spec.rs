@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    FieldError, Fields, Mistakes, document, entries, flag, free, list, object, sized, text, trimmed, whole,
+    FieldError, FieldErrors, Fields, boolean, document, length, list, map, object, object_as_is, text, trimmed, whole,
     whole_or_not,
 };
 use crate::component::ComponentRef;
 use crate::expression::Expressions;
 use crate::ids::{AgentId, short_uuid};
-use crate::notation::repr;
+use crate::python_repr::repr;
 use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
@@ -39,13 +39,13 @@ pub struct SpecContext<'c> {
 }
 
 /// Reads a guild's spec.
-pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut Mistakes) -> Option<GuildSpec> + 'c {
+pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<GuildSpec> + 'c {
     object(move |f| {
         let id = f.or("id", None, given_id);
-        let name = f.required("name", sized(1, MAX_NAME));
-        let description = f.required("description", sized(1, usize::MAX));
-        let properties = f.or("properties", Map::new(), free);
-        let agents = f.or("agents", Vec::new(), list(|value, mistakes| agent(value, mistakes, context)));
+        let name = f.required("name", length(1, MAX_NAME));
+        let description = f.required("description", length(1, usize::MAX));
+        let properties = f.or("properties", Map::new(), object_as_is);
+        let agents = f.or("agents", Vec::new(), list(|value, errors| agent(value, errors, context)));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
         let routes = f.or("routes", RoutingSlip::default(), slip(context.expressions));
         let gateway = f.optional("gateway", gateway);
@@ -63,23 +63,23 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut Mistakes)
 }
 
 /// Reads one agent. Its class is looked at first: without one the rest has no meaning.
-pub fn agent(value: &Value, mistakes: &mut Mistakes, context: SpecContext<'_>) -> Option<AgentSpec> {
+pub fn agent(value: &Value, errors: &mut FieldErrors, context: SpecContext<'_>) -> Option<AgentSpec> {
     object(|f| {
         let class_name = class_name(f)?;
         let id = f.or("id", None, given_id);
-        let name = f.required("name", sized(1, MAX_NAME));
-        let description = f.required("description", sized(1, usize::MAX));
+        let name = f.required("name", length(1, MAX_NAME));
+        let description = f.required("description", length(1, usize::MAX));
         let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
         let properties = f.or("properties", Map::new(), properties);
-        let listen_to_default_topic = f.or("listen_to_default_topic", true, flag);
-        let act_only_when_tagged = f.or("act_only_when_tagged", false, flag);
+        let listen_to_default_topic = f.or("listen_to_default_topic", true, boolean);
+        let act_only_when_tagged = f.or("act_only_when_tagged", false, boolean);
         let predicates = f.or("predicates", BTreeMap::new(), predicates(context.expressions));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
         let additional_dependencies = f.or("additional_dependencies", Vec::new(), list(trimmed));
         let resources = f.or("resources", ResourceSpec::default(), resources);
         let qos = f.or("qos", QosSpec::default(), qos);
         let component = f.optional("component", ComponentRef::read);
-        let sandbox = f.optional("sandbox", |value, mistakes| sandbox(value, mistakes, context.ceilings));
+        let sandbox = f.optional("sandbox", |value, errors| sandbox(value, errors, context.ceilings));
         let name = name?;
         Some(AgentSpec {
             id: id?.map_or_else(|| AgentId::for_name(&name, (context.random)()), AgentId::from),
@@ -98,78 +98,78 @@ pub fn agent(value: &Value, mistakes: &mut Mistakes, context: SpecContext<'_>) -
             component: component?,
             sandbox: sandbox?,
         })
-    })(value, mistakes)
+    })(value, errors)
 }
 
 /// The longest id, in bytes.
 const MAX_ID: usize = 256;
 
 /// An id of the author's choice; an empty one is none. It is a part of paths and topics.
-fn given_id(value: &Value, mistakes: &mut Mistakes) -> Option<Option<String>> {
-    let id = trimmed(value, mistakes)?;
+fn given_id(value: &Value, errors: &mut FieldErrors) -> Option<Option<String>> {
+    let id = trimmed(value, errors)?;
     let is_no_part = |c: char| c.is_control() || matches!(c, '/' | '\\');
     if id.len() > MAX_ID || id.contains(is_no_part) || matches!(id.as_str(), "." | "..") {
         let msg = format!("An id has at most {MAX_ID} bytes, without slashes and control characters");
-        return mistakes.refuse(&msg, value);
+        return errors.refuse(&msg, value);
     }
     Some(Some(id).filter(|id| !id.is_empty()))
 }
 
 fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
     match f.whole().get("class_name") {
-        None | Some(Value::Null) => f.mistakes.refuse("class_name is required", f.whole()),
-        Some(Value::String(class)) if class.is_empty() => f.mistakes.refuse("class_name is required", f.whole()),
+        None | Some(Value::Null) => f.errors.refuse("class_name is required", f.whole()),
+        Some(Value::String(class)) if class.is_empty() => f.errors.refuse("class_name is required", f.whole()),
         Some(Value::String(class)) if class.contains('.') => Some(class.trim().to_owned()),
-        Some(Value::String(class)) => f.mistakes.refuse(&format!("Invalid class name: {class}"), f.whole()),
-        Some(other) => f.mistakes.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
+        Some(Value::String(class)) => f.errors.refuse(&format!("Invalid class name: {class}"), f.whole()),
+        Some(other) => f.errors.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
     }
 }
 
-fn properties(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
-    if value.is_null() { object(|_| None)(value, mistakes) } else { free(value, mistakes) }
+fn properties(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
+    if value.is_null() { object(|_| None)(value, errors) } else { object_as_is(value, errors) }
 }
 
-fn dependencies(value: &Value, mistakes: &mut Mistakes) -> Option<Map<String, Value>> {
-    let dependency = |value: &Value, mistakes: &mut Mistakes| {
+fn dependencies(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
+    let dependency = |value: &Value, errors: &mut FieldErrors| {
         object(|f| {
-            let class_name = f.required("class_name", sized(1, usize::MAX));
-            let properties = f.or("properties", Map::new(), free);
+            let class_name = f.required("class_name", length(1, usize::MAX));
+            let properties = f.or("properties", Map::new(), object_as_is);
             Some(json!({"class_name": class_name?, "properties": properties?}))
-        })(value, mistakes)
+        })(value, errors)
     };
-    entries(dependency)(value, mistakes).map(Map::from_iter)
+    map(dependency)(value, errors).map(Map::from_iter)
 }
 
-fn resources(value: &Value, mistakes: &mut Mistakes) -> Option<ResourceSpec> {
+fn resources(value: &Value, errors: &mut FieldErrors) -> Option<ResourceSpec> {
     object(|f| {
         let num_cpus = f.optional("num_cpus", whole_or_not);
         let num_gpus = f.optional("num_gpus", whole_or_not);
-        let custom_resources = f.or("custom_resources", Vec::new(), entries(whole_or_not));
+        let custom_resources = f.or("custom_resources", Vec::new(), map(whole_or_not));
         Some(ResourceSpec {
             num_cpus: num_cpus?,
             num_gpus: num_gpus?,
             custom_resources: custom_resources?.into_iter().collect(),
         })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn qos(value: &Value, mistakes: &mut Mistakes) -> Option<QosSpec> {
+fn qos(value: &Value, errors: &mut FieldErrors) -> Option<QosSpec> {
     object(|f| {
         let timeout = f.optional("timeout", whole(0, u64::MAX));
         let retry_count = f.optional("retry_count", small);
         let latency = f.optional("latency", whole(0, u64::MAX));
         Some(QosSpec { timeout: timeout?, retry_count: retry_count?, latency: latency? })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn small(value: &Value, mistakes: &mut Mistakes) -> Option<u32> {
-    let number = whole(0, u64::from(u32::MAX))(value, mistakes)?;
+fn small(value: &Value, errors: &mut FieldErrors) -> Option<u32> {
+    let number = whole(0, u64::from(u32::MAX))(value, errors)?;
     u32::try_from(number).ok()
 }
 
-fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
+fn gateway(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     object(|f| {
-        let enabled = f.or("enabled", true, flag);
+        let enabled = f.or("enabled", true, boolean);
         let input_formats = f.required("input_formats", list(trimmed));
         let output_formats = f.required("output_formats", list(trimmed));
         let returned_formats = f.or("returned_formats", Vec::new(), list(trimmed));
@@ -179,7 +179,7 @@ fn gateway(value: &Value, mistakes: &mut Mistakes) -> Option<Value> {
             "output_formats": output_formats?,
             "returned_formats": returned_formats?,
         }))
-    })(value, mistakes)
+    })(value, errors)
 }
 
 /// The first id that two agents of the guild share.
@@ -228,7 +228,7 @@ pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
 /// Whether what a guild says of its messaging is whole, although this host uses its own.
 ///
 /// # Errors
-/// With the mistakes, with paths from the spec.
+/// With the errors, with paths from the spec.
 pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
     let Some(messaging) = spec.properties.get("messaging").filter(|messaging| !messaging.is_null()) else {
         return Ok(());
@@ -236,7 +236,7 @@ pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
     let read = object(|f| {
         let module = f.required("backend_module", text);
         let class = f.required("backend_class", text);
-        let config = f.required("backend_config", free);
+        let config = f.required("backend_config", object_as_is);
         module.and(class).and(config).map(drop)
     });
     document(messaging, &["properties", "messaging"], read)

@@ -10,7 +10,7 @@ use crate::ids::{GuildId, MessageId};
 use crate::message::{AgentTag, Message, Topics, raw_json};
 use crate::topic;
 
-use super::{GuildView, Scope, Speaker, Spoken, TurnRouter};
+use super::{GuildView, RoutedTurn, Scope, Speaker, TurnRouter};
 
 /// Which try of a message failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn last_words(
     guild: &GuildView,
     trial: Trial,
     scope: Scope<'_>,
-) -> Spoken {
+) -> RoutedTurn {
     let message = error_message(fault, origin, speaker, trial);
     TurnRouter::new(origin, heard_on, speaker, guild, scope).route_error(message)
 }

@@ -21,7 +21,7 @@ use super::{GuildView, Scope, Speaker, Speaking, also_to_tagged_users, mentions,
 /// What a user's words become: the message itself, and what the guild's rules
 /// make of it besides.
 #[derive(Debug)]
-pub struct Entered {
+pub struct Routed {
     pub first: Message,
     /// Each answers to the first (`in_response_to` 0 stands for its id).
     pub others: Vec<Message>,
@@ -38,7 +38,7 @@ const MAX_COPIES: usize = 256;
 /// `no_recipient` when nobody would hear them in a guild without routes,
 /// `denied` for a topic that is not the user's to write to, `invalid_payload` when
 /// a rule makes something that is no payload.
-pub fn enter(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<Entered, Fault> {
+pub fn enter(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<Routed, Fault> {
     let steps = draft.routing_slip.iter().flat_map(|slip| &slip.steps);
     let destinations = steps.filter_map(|rule| rule.destination.as_ref()?.topics.as_ref());
     for name in destinations.flat_map(Topics::as_slice) {
@@ -58,7 +58,7 @@ pub fn enter(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<En
         let mut first = message_of(draft, &speaker);
         first.also.push(own);
         note_hop(&mut first, &speaker, &inbox);
-        return Ok(Entered { first, others: Vec::new(), changes: Vec::new() });
+        return Ok(Routed { first, others: Vec::new(), changes: Vec::new() });
     }
     for name in draft.topics.iter().flat_map(Topics::as_slice) {
         refuse_foreign_topic(name, &draft)?;
@@ -78,7 +78,7 @@ pub fn enter(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<En
     first.topics = listeners_of(&first.topics, guild)?;
     note_hop(&mut first, &speaker, &inbox);
     also_to_tagged_users(&mut first, guild);
-    Ok(Entered { first, others: Vec::new(), changes: Vec::new() })
+    Ok(Routed { first, others: Vec::new(), changes: Vec::new() })
 }
 
 /// Whether it is a request to the guild's manager, on a topic where it hears such.
@@ -183,7 +183,7 @@ fn by_rules(
     speaker: &Speaker,
     guild: &GuildView,
     scope: Scope<'_>,
-) -> Result<Entered, Fault> {
+) -> Result<Routed, Fault> {
     let mut slip = guild.routes.clone();
     if let Some(given) = given {
         Arc::make_mut(&mut slip).steps.extend(given.steps.iter().cloned());
@@ -220,7 +220,7 @@ fn by_rules(
     }
     first.enrich_with_history = guild.conversation_history;
     note_hop(&mut first, speaker, inbox);
-    Ok(Entered { first, others, changes })
+    Ok(Routed { first, others, changes })
 }
 
 /// Notes in the history who forwarded the message; the origin is the message

@@ -63,8 +63,8 @@ fn echo() -> Speaker {
     }
 }
 
-fn said(payload: Value) -> Said {
-    Said {
+fn said(payload: Value) -> Outgoing {
+    Outgoing {
         format: "out.Format".into(),
         payload: raw_json(&payload),
         topics: Vec::new(),
@@ -80,7 +80,7 @@ fn expressions() -> Expressions<'static> {
     Expressions::unshared(&NativeEvaluator)
 }
 
-fn entering(draft: UserDraft, guild: &GuildView) -> Result<Entered, Fault> {
+fn entering(draft: UserDraft, guild: &GuildView) -> Result<Routed, Fault> {
     enter(draft, guild, Scope::without_states(&expressions()))
 }
 

@@ -156,7 +156,7 @@ fn every_row_has_a_counter_of_its_own() {
     assert!(names.contains("guildhall_limits_met_total{setting=\"sandbox.fuel\"}"));
 }
 
-fn broke(turn: Turn) -> Crossed {
+fn broke(turn: TurnOutcome) -> Crossed {
     match turn.end {
         TurnEnd::Broken(fault) => Crossed::Broke(fault),
         other => panic!("{other:?}"),
@@ -251,7 +251,7 @@ fn a_turn_sees_what_it_writes_and_commits_it_or_nothing() {
     guest.write_value(Bucket::Guild, "gone".into(), ValueChange::Delete).unwrap();
     assert!(matches!(guest.write_value(Bucket::Agent, String::new(), set("")), Err(Error::Other(_))));
     let drafts = std::mem::take(&mut guest.staged.values);
-    let writes: Vec<_> = guest.shelf.writes(drafts).into_iter().map(|write| (write.key, write.change)).collect();
+    let writes: Vec<_> = guest.buckets.writes(drafts).into_iter().map(|write| (write.key, write.change)).collect();
     let wanted = [("n", set("6")), ("gone", ValueChange::Delete), ("n", ValueChange::Add(2))];
     assert_eq!(writes, wanted.map(|(key, change)| (key.to_owned(), change)));
     guest.phase = Phase::Between;

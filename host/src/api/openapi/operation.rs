@@ -244,7 +244,7 @@ const fn meaning(status: u16) -> &'static str {
         413 => "Larger than the operator allows",
         416 => "No part of it",
         415 => "Not of a type that is taken here",
-        422 => "What was sent has mistakes",
+        422 => "What was sent has errors",
         503 => "Not now",
         _ => "Failed",
     }

@@ -1,4 +1,4 @@
-//! The shapes of bodies and answers, as clients read them. Bodies are read by hand (all mistakes at once), so
+//! The shapes of bodies and answers, as clients read them. Bodies are read by hand (all errors at once), so
 //! these types hold no data: they are what is promised, and the tests from outside hold the host to it.
 #![expect(dead_code, reason = "the types are described and never made")]
 
@@ -44,7 +44,7 @@ pub struct Error {
 #[serde(untagged)]
 enum Detail {
     Sentence(String),
-    Mistakes(Vec<ValidationError>),
+    FieldErrors(Vec<ValidationError>),
 }
 
 /// One mistake, and where it is.

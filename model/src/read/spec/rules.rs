@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 
 use crate::expression::{Expressions, Language};
 use crate::message::{AgentTag, Priority, ProcessStatus, Topics};
-use crate::notation::repr;
-use crate::read::{Fields, Mistakes, document, entries, flag, integer, list, nullable, object, one_of, text};
+use crate::python_repr::repr;
+use crate::read::{FieldErrors, Fields, boolean, document, integer, list, map, nullable, object, one_of, text};
 use crate::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
     UpdateFormat,
 };
 
 /// Reads a routing slip.
-pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut Mistakes) -> Option<RoutingSlip> + 'e {
-    let shared = |value: &Value, mistakes: &mut Mistakes| rule(expressions)(value, mistakes).map(Arc::new);
-    move |value, mistakes| {
-        object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(shared))? }))(value, mistakes)
+pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut FieldErrors) -> Option<RoutingSlip> + 'e {
+    let shared = |value: &Value, errors: &mut FieldErrors| rule(expressions)(value, errors).map(Arc::new);
+    move |value, errors| {
+        object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(shared))? }))(value, errors)
     }
 }
 
 /// Reads one rule of a slip; its expressions are checked in their own language.
-pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Mistakes) -> Option<RoutingRule> + 'e {
+pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<RoutingRule> + 'e {
     object(|f| {
         let agent = f.optional("agent", tag);
         let agent_type = f.optional("agent_type", text);
@@ -32,10 +32,10 @@ pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Mi
         let origin_filter = f.optional("origin_filter", origin_filter);
         let message_format = f.optional("message_format", text);
         let destination = f.optional("destination", destination);
-        let mark_forwarded = f.or("mark_forwarded", false, flag);
+        let mark_forwarded = f.or("mark_forwarded", false, boolean);
         let route_times = f.or("route_times", 1, integer);
-        let transformer = f.optional("transformer", |value, mistakes| transformer(value, mistakes, expressions));
-        let update = |value: &Value, mistakes: &mut Mistakes| state_update(value, mistakes, expressions);
+        let transformer = f.optional("transformer", |value, errors| transformer(value, errors, expressions));
+        let update = |value: &Value, errors: &mut FieldErrors| state_update(value, errors, expressions);
         let agent_state_update = f.optional("agent_state_update", update);
         let guild_state_update = f.optional("guild_state_update", update);
         let process_status =
@@ -44,7 +44,7 @@ pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Mi
         let (agent, agent_type) = (agent?, agent_type?);
         let names_nobody = agent.as_ref().is_none_or(AgentTag::is_blank);
         if names_nobody && agent_type.as_deref().is_none_or(str::is_empty) {
-            return f.mistakes.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
+            return f.errors.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
         }
         Some(RoutingRule {
             agent,
@@ -67,15 +67,15 @@ pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Mi
 const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
     &[("running", ProcessStatus::Running), ("error", ProcessStatus::Error), ("completed", ProcessStatus::Completed)];
 
-fn tag(value: &Value, mistakes: &mut Mistakes) -> Option<AgentTag> {
+fn tag(value: &Value, errors: &mut FieldErrors) -> Option<AgentTag> {
     object(|f| {
         let id = f.optional("id", text);
         let name = f.optional("name", text);
         Some(AgentTag { id: id?, name: name? })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter> {
+fn origin_filter(value: &Value, errors: &mut FieldErrors) -> Option<OriginFilter> {
     object(|f| {
         let origin_sender = f.optional("origin_sender", tag);
         let origin_topic = f.optional("origin_topic", text);
@@ -85,37 +85,37 @@ fn origin_filter(value: &Value, mistakes: &mut Mistakes) -> Option<OriginFilter>
             origin_topic: origin_topic?,
             origin_message_format: origin_message_format?,
         })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-fn destination(value: &Value, mistakes: &mut Mistakes) -> Option<Destination> {
+fn destination(value: &Value, errors: &mut FieldErrors) -> Option<Destination> {
     object(|f| {
         let topics = f.optional("topics", topics);
         let recipient_list = f.or("recipient_list", Vec::new(), list(tag));
         let priority = f.optional("priority", priority);
         Some(Destination { topics: topics?, recipient_list: recipient_list?, priority: priority? })
-    })(value, mistakes)
+    })(value, errors)
 }
 
-/// One topic, or a list of them; the mistakes of both are noted, each below its name.
-fn topics(value: &Value, mistakes: &mut Mistakes) -> Option<Topics> {
+/// One topic, or a list of them; the errors of both are noted, each below its name.
+fn topics(value: &Value, errors: &mut FieldErrors) -> Option<Topics> {
     match (document(value, &[], text), document(value, &[], list(text))) {
         (Ok(topic), _) => Some(Topics::One(topic)),
         (_, Ok(topics)) => Some(Topics::Many(topics)),
         (Err(one), Err(many)) => {
-            mistakes.note_all("str", one);
-            mistakes.note_all("list[str]", many);
+            errors.note_all("str", one);
+            errors.note_all("list[str]", many);
             None
         }
     }
 }
 
-fn priority(value: &Value, mistakes: &mut Mistakes) -> Option<Priority> {
+fn priority(value: &Value, errors: &mut FieldErrors) -> Option<Priority> {
     const EXPECTED: &str = "7, 6, 5, 4, 3, 2, 1 or 0";
     let number = || u8::try_from(document(value, &[], integer).ok()?).ok();
     match Priority::read(value).or_else(|| Priority::new(number()?)) {
         Some(priority) => Some(priority),
-        None => mistakes.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
+        None => errors.note_with("enum", format!("Input should be {EXPECTED}"), value, json!({"expected": EXPECTED})),
     }
 }
 
@@ -125,8 +125,8 @@ const STYLES: &[(&str, TransformerStyle)] =
 const UPDATE_FORMATS: &[(&str, UpdateFormat)] =
     &[("json-patch", UpdateFormat::JsonPatch), ("json-merge-patch", UpdateFormat::MergePatch)];
 
-fn language(value: &Value, mistakes: &mut Mistakes) -> Option<Language> {
-    one_of(LANGUAGES, "'jsonata' or 'cel'")(value, mistakes)
+fn language(value: &Value, errors: &mut FieldErrors) -> Option<Language> {
+    one_of(LANGUAGES, "'jsonata' or 'cel'")(value, errors)
 }
 
 /// Notes what is wrong with an expression in its language.
@@ -134,45 +134,45 @@ fn checked(
     language: Language,
     source: String,
     at: &Value,
-    mistakes: &mut Mistakes,
+    errors: &mut FieldErrors,
     expressions: &Expressions<'_>,
 ) -> Option<String> {
     match expressions.check(language, &source) {
         Ok(()) => Some(source),
-        Err(error) => mistakes.refuse(&error.to_string(), at),
+        Err(error) => errors.refuse(&error.to_string(), at),
     }
 }
 
-fn style(value: &Value, mistakes: &mut Mistakes) -> Option<TransformerStyle> {
+fn style(value: &Value, errors: &mut FieldErrors) -> Option<TransformerStyle> {
     const EXPECTED: &str = "<TransformationType.SIMPLE: 'simple'> or <TransformationType.CBR: 'content_based_router'>";
     let found = value.as_str().and_then(|word| STYLES.iter().find(|(name, _)| *name == word));
     match found {
         Some((_, style)) => Some(*style),
         None => {
             let msg = format!("Input should be {EXPECTED}");
-            mistakes.note_with("literal_error", msg, value, json!({"expected": EXPECTED}))
+            errors.note_with("literal_error", msg, value, json!({"expected": EXPECTED}))
         }
     }
 }
 
-/// With an expression it makes a payload, with a handler alone it changes members; the mistakes of both readings are
+/// With an expression it makes a payload, with a handler alone it changes members; the errors of both readings are
 /// noted, each below its name.
-fn transformer(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<Transformer> {
+fn transformer(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<'_>) -> Option<Transformer> {
     match (document(value, &[], payload_transformer()), document(value, &[], functional_transformer())) {
         (Ok((style, output_format, expression_type, Some(source))), _) => {
-            let expression = checked(expression_type, source, value, mistakes, expressions)?;
+            let expression = checked(expression_type, source, value, errors, expressions)?;
             Some(Transformer::Payload { style, output_format, expression_type, expression })
         }
         (_, Ok((style, expression_type, source))) => {
-            let handler = checked(expression_type, source, value, mistakes, expressions)?;
+            let handler = checked(expression_type, source, value, errors, expressions)?;
             Some(Transformer::Functional { style, expression_type, handler })
         }
         (Ok((.., None)), Err(_)) => {
-            mistakes.refuse("a transformer needs an expression or a handler, or it drops every message", value)
+            errors.refuse("a transformer needs an expression or a handler, or it drops every message", value)
         }
         (Err(payload), Err(functional)) => {
-            mistakes.note_all("PayloadTransformer", payload);
-            mistakes.note_all("FunctionalTransformer", functional);
+            errors.note_all("PayloadTransformer", payload);
+            errors.note_all("FunctionalTransformer", functional);
             None
         }
     }
@@ -182,7 +182,7 @@ fn transformer(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions
 type OfPayload = (TransformerStyle, Option<String>, Language, Option<String>);
 
 /// Older documents write `script` where they mean `expression`, and `type` where they mean `expression_type`.
-fn payload_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<OfPayload> {
+fn payload_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<OfPayload> {
     object(|f| {
         let style = f.or("style", TransformerStyle::Simple, style);
         let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
@@ -193,7 +193,7 @@ fn payload_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<OfPaylo
 }
 
 /// Style and language of a transformer, and its handler.
-fn functional_transformer() -> impl FnOnce(&Value, &mut Mistakes) -> Option<(TransformerStyle, Language, String)> {
+fn functional_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<(TransformerStyle, Language, String)> {
     object(|f| {
         let style = f.or("style", TransformerStyle::Simple, style);
         let language = f.or(language_key(f), Language::Jsonata, language);
@@ -206,7 +206,7 @@ fn language_key(f: &Fields<'_, '_>) -> &'static str {
     if f.has("expression_type") { "expression_type" } else { "type" }
 }
 
-fn state_update(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<StateUpdate> {
+fn state_update(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<'_>) -> Option<StateUpdate> {
     object(|f| {
         let language = f.or("expression_type", Language::Jsonata, language);
         let format = f.or(
@@ -217,23 +217,23 @@ fn state_update(value: &Value, mistakes: &mut Mistakes, expressions: &Expression
         let source = f.required("state_update", text);
         let (language, format) = (language?, format?);
         let at = f.whole().clone();
-        let state_update = checked(language, source?, &at, f.mistakes, expressions)?;
+        let state_update = checked(language, source?, &at, f.errors, expressions)?;
         Some(StateUpdate { expression_type: language, update_format: format, state_update })
-    })(value, mistakes)
+    })(value, errors)
 }
 
 /// Reads the predicates of an agent, by the name of a handler.
 pub(super) fn predicates<'e>(
     expressions: &'e Expressions<'e>,
-) -> impl Fn(&Value, &mut Mistakes) -> Option<BTreeMap<String, Predicate>> + 'e {
-    move |value, mistakes| {
-        let read = |value: &Value, mistakes: &mut Mistakes| predicate(value, mistakes, expressions);
-        entries(read)(value, mistakes).map(BTreeMap::from_iter)
+) -> impl Fn(&Value, &mut FieldErrors) -> Option<BTreeMap<String, Predicate>> + 'e {
+    move |value, errors| {
+        let read = |value: &Value, errors: &mut FieldErrors| predicate(value, errors, expressions);
+        map(read)(value, errors).map(BTreeMap::from_iter)
     }
 }
 
-/// What kind a predicate is stands in it; the mistakes of a kind are noted below its name.
-fn predicate(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'_>) -> Option<Predicate> {
+/// What kind a predicate is stands in it; the errors of a kind are noted below its name.
+fn predicate(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<'_>) -> Option<Predicate> {
     const WHO_SAYS: &str = "predicate_type_discriminator()";
     const KINDS: &str = "'jsonata_fn', 'cel_fn', 'type_equals'";
     let kind = match value.get("predicate_type") {
@@ -241,7 +241,7 @@ fn predicate(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'
         Some(Value::String(kind)) => kind.clone(),
         Some(Value::Null) => {
             let msg = format!("Unable to extract tag using discriminator {WHO_SAYS}");
-            return mistakes.note_with("union_tag_not_found", msg, value, json!({"discriminator": WHO_SAYS}));
+            return errors.note_with("union_tag_not_found", msg, value, json!({"discriminator": WHO_SAYS}));
         }
         Some(other) => repr(other),
     };
@@ -253,19 +253,19 @@ fn predicate(value: &Value, mistakes: &mut Mistakes, expressions: &Expressions<'
             let msg =
                 format!("Input tag '{kind}' found using {WHO_SAYS} does not match any of the expected tags: {KINDS}");
             let ctx = json!({"discriminator": WHO_SAYS, "tag": kind, "expected_tags": KINDS});
-            return mistakes.note_with("union_tag_invalid", msg, value, ctx);
+            return errors.note_with("union_tag_invalid", msg, value, ctx);
         }
     };
     let read = object(|f| match language {
         Some(language) => expression(f, language, expressions),
         None => Some(Predicate::TypeEquals { expected_type: f.required("expected_type", text)? }),
     });
-    mistakes.inside(kind.as_str().into(), |mistakes| read(value, mistakes))
+    errors.inside(kind.as_str().into(), |errors| read(value, errors))
 }
 
 fn expression(f: &mut Fields<'_, '_>, language: Language, expressions: &Expressions<'_>) -> Option<Predicate> {
     let source = f.required("expression", text)?;
-    let expression = checked(language, source, f.whole(), f.mistakes, expressions)?;
+    let expression = checked(language, source, f.whole(), f.errors, expressions)?;
     Some(match language {
         Language::Jsonata => Predicate::Jsonata { expression },
         Language::Cel => Predicate::Cel { expression },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Mistakes, entries, flag, list, object, sized, whole};
+use super::{FieldErrors, boolean, length, list, map, object, whole};
 use crate::origin::Origin;
 use crate::read::text;
 use crate::spec::SandboxSpec;
@@ -68,7 +68,7 @@ const KEYS: [&str; 15] = [
 ];
 
 /// Reads what one agent asks of the sandbox.
-pub fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
+pub fn sandbox(value: &Value, errors: &mut FieldErrors, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
     object(|f| {
         let fuel = f.optional("fuel", whole(1, ceilings.fuel));
         let memory_mib = f.optional("memory_mib", whole(1, ceilings.memory_mib));
@@ -80,7 +80,7 @@ pub fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeiling
         let keyvalue_kib = f.optional("keyvalue_kib", whole(1, ceilings.keyvalue_kib));
         let idle_unload_s = f.optional("idle_unload_s", whole(0, MAX_IDLE_UNLOAD_S));
         let http = f.or("http", Vec::new(), few(origin));
-        let keyvalue = f.or("keyvalue", false, flag);
+        let keyvalue = f.or("keyvalue", false, boolean);
         let config = f.optional("config", config);
         let secrets = f.or("secrets", Vec::new(), few(name));
         let reveal = f.or("reveal", Vec::new(), few(name));
@@ -103,38 +103,40 @@ pub fn sandbox(value: &Value, mistakes: &mut Mistakes, ceilings: &SandboxCeiling
             reveal: reveal?,
             env: env?,
         })
-    })(value, mistakes)
+    })(value, errors)
 }
 
 /// A list that is not too long.
-fn few<T>(read: impl Fn(&Value, &mut Mistakes) -> Option<T>) -> impl FnOnce(&Value, &mut Mistakes) -> Option<Vec<T>> {
-    |value, mistakes| {
-        let items = list(read)(value, mistakes)?;
+fn few<T>(
+    read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<T>> {
+    |value, errors| {
+        let items = list(read)(value, errors)?;
         if items.len() > MAX_ASKED {
-            return mistakes.refuse(&format!("there may be {MAX_ASKED} of these, not {}", items.len()), value);
+            return errors.refuse(&format!("there may be {MAX_ASKED} of these, not {}", items.len()), value);
         }
         Some(items)
     }
 }
 
-fn origin(value: &Value, mistakes: &mut Mistakes) -> Option<Origin> {
-    text(value, mistakes)?.trim().parse().map_or_else(|wrong: String| mistakes.refuse(&wrong, value), Some)
+fn origin(value: &Value, errors: &mut FieldErrors) -> Option<Origin> {
+    text(value, errors)?.trim().parse().map_or_else(|wrong: String| errors.refuse(&wrong, value), Some)
 }
 
 /// The name of a secret or of a variable.
-fn name(value: &Value, mistakes: &mut Mistakes) -> Option<String> {
-    let name = sized(1, MAX_NAME)(value, mistakes)?;
+fn name(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+    let name = length(1, MAX_NAME)(value, errors)?;
     if crate::origin::is_name(&name) {
         return Some(name);
     }
-    mistakes.refuse("a name has letters, digits, `_`, `-` and `.`, and begins with none of the last two", value)
+    errors.refuse("a name has letters, digits, `_`, `-` and `.`, and begins with none of the last two", value)
 }
 
-fn config(value: &Value, mistakes: &mut Mistakes) -> Option<BTreeMap<String, String>> {
-    let config: BTreeMap<String, String> = entries(text)(value, mistakes)?.into_iter().collect();
+fn config(value: &Value, errors: &mut FieldErrors) -> Option<BTreeMap<String, String>> {
+    let config: BTreeMap<String, String> = map(text)(value, errors)?.into_iter().collect();
     let bytes: usize = config.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes > MAX_CONFIG_BYTES {
-        return mistakes.refuse(&format!("a configuration may have {MAX_CONFIG_BYTES} bytes, not {bytes}"), value);
+        return errors.refuse(&format!("a configuration may have {MAX_CONFIG_BYTES} bytes, not {bytes}"), value);
     }
     Some(config)
 }

@@ -35,7 +35,7 @@ fn read(value: &Value) -> Result<GuildSpec, Vec<FieldError>> {
     )
 }
 
-fn mistakes(value: &Value) -> Vec<(String, String)> {
+fn errors(value: &Value) -> Vec<(String, String)> {
     read(value).err().unwrap_or_default().into_iter().map(|e| (e.path(), e.kind.to_owned())).collect()
 }
 
@@ -82,7 +82,7 @@ fn every_mistake_has_its_path() {
         ("spec.routes.steps.0", "value_error"),
         ("spec.routes.steps.1.destination.priority", "enum"),
     ];
-    assert_eq!(mistakes(&spec), expected.map(|(path, kind)| (path.to_owned(), kind.to_owned())));
+    assert_eq!(errors(&spec), expected.map(|(path, kind)| (path.to_owned(), kind.to_owned())));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_sandbox_beyond_the_ceilings_is_refused_with_both_numbers() {
 #[test]
 fn a_sandbox_setting_that_is_not_known_is_refused() {
     let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "sandbox": {"fule": 1}});
-    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.sandbox.fule".into(), "extra_forbidden".into())]);
+    assert_eq!(errors(&with_agent(&agent)), [("spec.agents.0.sandbox.fule".into(), "extra_forbidden".into())]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_component_is_named_by_a_digest() {
     };
     let digest = format!("sha256:{}", "0a".repeat(32));
     assert_eq!(read(&agent(&digest)).unwrap().agents[0].component.as_deref(), Some(digest.as_str()));
-    assert_eq!(mistakes(&agent("sha256:xyz")), [("spec.agents.0.component".into(), "value_error".into())]);
+    assert_eq!(errors(&agent("sha256:xyz")), [("spec.agents.0.component".into(), "value_error".into())]);
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn a_broken_expression_is_refused_where_it_stands() {
         ("guild_state_update", json!({"state_update": "a && b"})),
     ] {
         let expected = [(format!("spec.routes.steps.0.{part}"), "value_error".to_owned())];
-        assert_eq!(mistakes(&rule(part, value.clone())), expected, "{value}");
+        assert_eq!(errors(&rule(part, value.clone())), expected, "{value}");
     }
     let unknown = rule("transformer", json!({"expression": "a", "expression_type": "JSONATA"}));
-    assert_eq!(mistakes(&unknown)[0].1, "enum");
+    assert_eq!(errors(&unknown)[0].1, "enum");
     let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "("}}});
-    assert_eq!(mistakes(&with_agent(&agent)), [("spec.agents.0.predicates.h.jsonata_fn".into(), "value_error".into())]);
+    assert_eq!(errors(&with_agent(&agent)), [("spec.agents.0.predicates.h.jsonata_fn".into(), "value_error".into())]);
     let older = rule("transformer", json!({"type": "cel", "script": "{'a': b == 1}"}));
     assert!(matches!(
         read(&older).unwrap().routes.steps[0].transformer.as_deref(),
@@ -158,8 +158,7 @@ fn what_may_be_of_several_kinds_is_told_by_kind() {
         });
         let (parent, key) = path.rsplit_once('/').unwrap();
         spec.pointer_mut(parent).unwrap()[key] = value.clone();
-        let told =
-            mistakes(&spec).into_iter().map(|(path, kind)| format!("{} {kind}", path.trim_start_matches("spec.")));
+        let told = errors(&spec).into_iter().map(|(path, kind)| format!("{} {kind}", path.trim_start_matches("spec.")));
         told.collect::<Vec<_>>().join(", ")
     };
     let (agent, rule) = ("agents.0", "routes.steps.0");

@@ -14,7 +14,7 @@ use crate::guild::Launch;
 use crate::random::random_id;
 use guildhall_model::ids::{BlueprintId, OrgId, UserId};
 use guildhall_model::read::spec::check_messaging;
-use guildhall_model::read::{Mistakes, free, object, text};
+use guildhall_model::read::{FieldErrors, object, object_as_is, text};
 
 pub fn routes() -> Vec<Route> {
     vec![("/catalog/blueprints/{id}/guilds", post(launch))]
@@ -31,13 +31,13 @@ struct LaunchRequest {
 }
 
 impl LaunchRequest {
-    fn read(value: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let guild_name = f.required("guild_name", text);
             let user = f.required("user_id", text);
             let org = f.required("org_id", text);
             let description = f.optional("description", text);
-            let configuration = f.or("configuration", Map::new(), free);
+            let configuration = f.or("configuration", Map::new(), object_as_is);
             let guild_id = f.optional("guild_id", text);
             Some(Self {
                 guild_name: guild_name?,
@@ -47,7 +47,7 @@ impl LaunchRequest {
                 configuration: configuration?,
                 guild_id: guild_id?.filter(|id| !id.is_empty()),
             })
-        })(value, mistakes)
+        })(value, errors)
     }
 
     /// The blueprint's spec with the words of this launch. An empty id is none.

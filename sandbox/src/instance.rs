@@ -13,23 +13,24 @@ use super::bindings::{Base, BasePre, Stateful, StatefulIndices, export, types};
 use super::classify::{Broken, Circumstances, classify};
 use super::control::{Canceller, Control, Timed};
 use super::guest::{Guest, Phase};
-use super::lane::Begin;
 use super::limits::Limit;
+use super::low_priority::Threads;
 use super::registry::Component;
-use super::staged::{Emit, Met, Staged};
+use super::staged::{LimitMet, Staged};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
+use guildhall_model::routing::Outgoing;
 use guildhall_model::values::{ValueWrite, weight};
 
 /// One live instance.
-pub struct Body {
+pub struct Instance {
     live: Box<Live>,
     sandbox: Arc<Inner>,
 }
 
 /// How many turns after a costly one begin in the lane of slow turns: who is costly
 /// now and then does not cost its neighbours a tick or two each time.
-const NICED_FOR: u8 = 16;
+const LOW_PRIORITY_TURNS: u8 = 16;
 /// What a turn has to say to be costly, however quick it is.
 const MUCH_SAID: u64 = 32;
 
@@ -39,13 +40,13 @@ struct Live {
     stateful: Option<Stateful>,
     control: Arc<Control>,
     /// So many turns begin in the lane of slow turns.
-    niced_for: u8,
+    low_priority_turns: u8,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 /// A message for a turn, and the states as they were last committed.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct TurnInput {
     pub message: types::Message,
     pub agent_state: Arc<str>,
     pub guild_state: Arc<str>,
@@ -53,18 +54,18 @@ pub struct Delivery {
 
 /// How a turn went and what it took.
 #[derive(Debug)]
-pub struct Turn {
+pub struct TurnOutcome {
     pub end: TurnEnd,
     pub usage: Usage,
     /// The limit that a turn which was declined had met last.
-    pub met: Option<Met>,
+    pub met: Option<LimitMet>,
 }
 
 /// How a turn ended.
 #[derive(Debug)]
 pub enum TurnEnd {
     /// The message was served: this is to be committed, all of it or nothing.
-    Done { emits: Vec<Emit>, agent_patches: Vec<String>, guild_patches: Vec<String>, values: Vec<ValueWrite> },
+    Done { emits: Vec<Outgoing>, agent_patches: Vec<String>, guild_patches: Vec<String>, values: Vec<ValueWrite> },
     /// The agent did not serve it and says so; it goes on living.
     Declined(Failure),
     /// The host stopped it on request; the body is gone.
@@ -100,7 +101,7 @@ pub struct Usage {
     /// two to the message, values, KiB of all of them, and those of values twice.
     pub said: u64,
     /// Whether the turn ended in the lane of slow turns.
-    pub lane_slow: bool,
+    pub ended_slow: bool,
 }
 
 /// What an agent says of itself while it is idle.
@@ -111,7 +112,7 @@ pub struct Health {
     pub detail: Option<String>,
 }
 
-impl Body {
+impl Instance {
     /// A handle that cancels the turn that this body is in.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -123,7 +124,7 @@ impl Body {
     /// another one.
     ///
     /// Dropping the future ends the turn within a tick and drops the body.
-    pub async fn receive(self, delivery: Delivery) -> (Option<Self>, Turn) {
+    pub async fn receive(self, delivery: TurnInput) -> (Option<Self>, TurnOutcome) {
         let began = Instant::now();
         let (body, answer, mut usage) = self.call(Call::Receive(delivery)).await;
         usage.wall = began.elapsed();
@@ -138,7 +139,7 @@ impl Body {
             Err(Broken::Cancelled) => TurnEnd::Cancelled,
             Err(Broken::Fault(fault)) => TurnEnd::Broken(fault),
         };
-        (body, Turn { end, usage, met })
+        (body, TurnOutcome { end, usage, met })
     }
 
     /// Asks the agent how it is; only while it is idle. Has `host.stop_timeout_ms`.
@@ -197,7 +198,7 @@ impl Body {
 
     async fn call(self, call: Call) -> (Option<Self>, Result<Answer, Broken>, Usage) {
         let Self { live, sandbox } = self;
-        let begin = if live.niced_for > 0 { Begin::Niced } else { Begin::Here };
+        let begin = if live.low_priority_turns > 0 { Threads::LowPriority } else { Threads::Shared };
         let control = live.control.clone();
         // Not where the turn begins: a cancel counts while it waits for its lane.
         control.begin_turn();
@@ -206,7 +207,7 @@ impl Body {
             let _running = running;
             live.call(call).await
         });
-        let (live, answer, usage) = sandbox.lane.run(turn, &control, begin).await;
+        let (live, answer, usage) = sandbox.low_priority.run(turn, &control, begin).await;
         (live.map(|live| Self { live, sandbox }), answer, usage)
     }
 }
@@ -218,10 +219,10 @@ pub(super) async fn start(
     guest: Guest,
     room: OwnedSemaphorePermit,
     properties: String,
-) -> Result<Result<Body, String>, Fault> {
+) -> Result<Result<Instance, String>, Fault> {
     let (pre, stateful) = (component.pre.clone(), component.stateful.clone());
     match sandbox.begin((pre, stateful), guest, Some(room), Call::Start(properties)).await {
-        (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Body { live, sandbox })),
+        (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Instance { live, sandbox })),
         (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(shortened(refused))),
         (_, Ok(_)) => unreachable!("a start is answered as one"),
         (_, Err(broken)) => Err(broken.into_fault()),
@@ -256,7 +257,7 @@ impl Inner {
             let _running = running;
             begin(code, guest, room, first).await
         });
-        self.lane.run(turn, &control, Begin::Here).await
+        self.low_priority.run(turn, &control, Threads::Shared).await
     }
 }
 
@@ -289,8 +290,8 @@ async fn begin(
     match begun {
         Ok((agent, stateful, answer)) => {
             store.data().console().end_turn();
-            let niced_for = if control.is_slow() { NICED_FOR } else { 0 };
-            (Some(Box::new(Live { store, agent, stateful, control, niced_for, _room: room })), Ok(answer))
+            let low_priority_turns = if control.is_slow() { LOW_PRIORITY_TURNS } else { 0 };
+            (Some(Box::new(Live { store, agent, stateful, control, low_priority_turns, _room: room })), Ok(answer))
         }
         Err(error) => (None, Err(allowance.broken(&mut store, &error, entered))),
     }
@@ -307,7 +308,8 @@ impl Live {
         let is_slow = self.control.is_slow();
         let said = answer.as_ref().map_or(0, Answer::said);
         let is_costly = is_slow || said >= MUCH_SAID;
-        self.niced_for = if is_costly { NICED_FOR } else { self.niced_for.saturating_sub(1) };
+        self.low_priority_turns =
+            if is_costly { LOW_PRIORITY_TURNS } else { self.low_priority_turns.saturating_sub(1) };
         let usage = Usage {
             fuel_used: allowance.fuel_used(&self.store),
             peak_memory_bytes: self.store.data().limiter.peak(),
@@ -315,7 +317,7 @@ impl Live {
             cpu: self.control.cpu(),
             host_calls: self.store.data().host_calls.get(),
             said,
-            lane_slow: is_slow,
+            ended_slow: is_slow,
         };
         match answer {
             Ok(answer) => {
@@ -332,7 +334,7 @@ impl Live {
 enum Call {
     Describe,
     Start(String),
-    Receive(Delivery),
+    Receive(TurnInput),
     Heartbeat,
     Save,
     Restore { version: String, data: Vec<u8> },
@@ -387,13 +389,13 @@ impl Call {
                 Answer::Description(agent.call_describe(store).await?, memory_bytes)
             }
             Self::Start(properties) => Answer::Started(agent.call_start(store, &properties).await?),
-            Self::Receive(Delivery { message, agent_state, guild_state }) => {
+            Self::Receive(TurnInput { message, agent_state, guild_state }) => {
                 let guest = store.data_mut();
                 (guest.agent_state, guest.guild_state) = (agent_state, guild_state);
                 let answer = agent.call_receive(&mut *store, &message).await?;
                 let guest = store.data_mut();
                 let mut staged = std::mem::take(&mut guest.staged);
-                let values = guest.shelf.writes(std::mem::take(&mut staged.values));
+                let values = guest.buckets.writes(std::mem::take(&mut staged.values));
                 Answer::Received(answer, staged, values)
             }
             Self::Heartbeat => Answer::Health(agent.call_heartbeat(store).await?),

@@ -4,36 +4,35 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::journal::{Ingress, Routed};
+use crate::journal::Ingress;
 use guildhall_model::draft::UserDraft;
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
 use guildhall_model::fault::Fault;
-use guildhall_model::routing::{self, GuildView, Scope};
+use guildhall_model::routing::{self, GuildView, Routed, Scope};
 use guildhall_sandbox::Limit;
 
 /// Routes users' words by the guild as it is now.
-pub struct Gate {
+pub struct UserIngress {
     view: watch::Receiver<Arc<GuildView>>,
     evaluator: Arc<dyn Evaluate>,
 }
 
-impl Gate {
+impl UserIngress {
     pub const fn new(view: watch::Receiver<Arc<GuildView>>, evaluator: Arc<dyn Evaluate>) -> Self {
         Self { view, evaluator }
     }
 }
 
-impl Ingress for Gate {
+impl Ingress for UserIngress {
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
         let view = self.view.borrow().clone();
         let expressions = Expressions::sharing(&*self.evaluator, MAX_TOTAL);
-        let entered = routing::enter(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
+        let routed = routing::enter(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
         let failed = expressions.into_failures();
         if !failed.is_empty() {
             tracing::info!(guild = %view.id, ?failed, "expressions failed as a user spoke");
         }
-        let entered = entered?;
-        Ok(Routed { first: entered.first, others: entered.others, changes: entered.changes })
+        routed
     }
 
     fn refused(&self, fault: &Fault) {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The one shape of errors: `detail` (a text, or the list of mistakes in a body), `code` (stable, for programs), `hint`
+/// The one shape of errors: `detail` (a text, or the list of errors in a body), `code` (stable, for programs), `hint`
 /// and `context` where there are such, `trace_id` (empty until the API sends it).
 #[derive(Clone, Debug, Serialize)]
-pub struct Refusal {
+pub struct ErrorBody {
     pub detail: Value,
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -17,7 +17,7 @@ pub struct Refusal {
     pub trace_id: String,
 }
 
-impl Refusal {
+impl ErrorBody {
     #[must_use]
     pub fn new(detail: impl Into<Value>, code: &'static str) -> Self {
         Self { detail: detail.into(), code, hint: None, context: Value::Null, trace_id: String::new() }

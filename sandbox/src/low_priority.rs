@@ -20,17 +20,17 @@ const NICE: i32 = 10;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The lane of slow turns.
-pub(super) struct Lane(Option<Runtime>);
+pub(super) struct LowPriorityPool(Option<Runtime>);
 
 /// Where a turn begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    Here,
+pub(super) enum Threads {
+    Shared,
     /// The last one was slow, so this one probably is.
-    Niced,
+    LowPriority,
 }
 
-impl Lane {
+impl LowPriorityPool {
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime =
             Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_all().build()?;
@@ -39,8 +39,8 @@ impl Lane {
     }
 
     /// Runs a turn to its end. Dropping the future ends the turn at its next yield.
-    pub(super) async fn run<T: Send + 'static>(&self, mut turn: Boxed<T>, control: &Control, begin: Begin) -> T {
-        if begin == Begin::Here {
+    pub(super) async fn run<T: Send + 'static>(&self, mut turn: Boxed<T>, control: &Control, begin: Threads) -> T {
+        if begin == Threads::Shared {
             let here = std::future::poll_fn(|cx| match turn.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
                 Poll::Pending if control.is_slow() => Poll::Ready(None),
@@ -77,7 +77,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for LowPriorityPool {
     fn drop(&mut self) {
         // A runtime must not be waited for in async code, where this is dropped.
         if let Some(runtime) = self.0.take() {

@@ -14,35 +14,35 @@ use super::subscription::{Subscriber, Tries};
 
 /// One indivisible step: what one publish or one turn adds to the log.
 #[derive(Debug, Default)]
-pub struct Entry {
+pub struct Step {
     pub guild: i64,
     pub rows: Vec<Arc<Message>>,
     pub cursor: Option<CursorWrite>,
-    pub rare: Vec<Rare>,
+    pub rare: Vec<SideWrite>,
     /// Who gets which row as soon as it is durable.
     pub settle: Vec<(Arc<Subscriber>, Arc<Message>)>,
     pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
     /// Of a step that is written in parts.
-    pub whole: Option<Arc<Whole>>,
+    pub whole: Option<Arc<MultipartStep>>,
 }
 
 /// A step that is written in parts, each in a transaction of its own: nobody is shown
 /// any of it before the last one is there, and when that never comes, the others are
 /// removed.
 #[derive(Debug)]
-pub struct Whole {
+pub struct MultipartStep {
     pub first: MessageId,
     pub last: MessageId,
     /// Why a part could not be written; then none that follows is.
     pub failed: OnceLock<JournalError>,
 }
 
-impl Entry {
+impl Step {
     /// What it costs to write, about: that of its messages and values, and one for each of
     /// what else there is.
     pub fn weight(&self) -> usize {
         let rows: usize = self.rows.iter().map(|row| row.weight()).sum();
-        (rows + self.rare.iter().map(Rare::weight).sum::<usize>()).max(1)
+        (rows + self.rare.iter().map(SideWrite::weight).sum::<usize>()).max(1)
     }
 
     /// The first id of its step.
@@ -64,11 +64,11 @@ impl Entry {
         if parts.is_empty() {
             return vec![self];
         }
-        let whole = Arc::new(Whole { first: first.id, last: last.id, failed: OnceLock::new() });
+        let whole = Arc::new(MultipartStep { first: first.id, last: last.id, failed: OnceLock::new() });
         let part = |rows| Self { guild: self.guild, rows, whole: Some(whole.clone()), ..Self::default() };
         let mut parts: Vec<Self> = parts.into_iter().map(part).collect();
-        parts[0].rare.push(Rare::Begin { first: whole.first, last: whole.last });
-        self.rare.push(Rare::Complete { first: whole.first });
+        parts[0].rare.push(SideWrite::Begin { first: whole.first, last: whole.last });
+        self.rare.push(SideWrite::Complete { first: whole.first });
         self.rows = rows;
         self.whole = Some(whole);
         parts.push(self);
@@ -99,7 +99,7 @@ pub struct CursorWrite {
 
 /// What few steps need.
 #[derive(Debug)]
-pub enum Rare {
+pub enum SideWrite {
     NewGuild {
         name: String,
     },
@@ -141,7 +141,7 @@ pub enum Rare {
     },
 }
 
-impl Rare {
+impl SideWrite {
     fn weight(&self) -> usize {
         match self {
             Self::Values(values) => weight(values.iter().map(Written::bytes)),

@@ -12,13 +12,13 @@ use guildhall_sandbox::Canceller;
 
 /// How an agent is, as far as its runner knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sign {
+pub struct AgentHealth {
     pub status: HealthStatus,
     /// Words for people, when there is something to say.
     pub detail: Option<String>,
 }
 
-impl Sign {
+impl AgentHealth {
     #[must_use]
     pub const fn of(status: HealthStatus) -> Self {
         Self { status, detail: None }
@@ -37,28 +37,28 @@ impl Sign {
 }
 
 /// The measurements of one agent.
-pub struct Pulse {
+pub struct AgentGauges {
     /// When the turn that runs began; 0: idle.
     busy_since_ms: AtomicU64,
     /// How long the message of the last turn had waited.
     waited_ms: AtomicU64,
-    sign: Mutex<Sign>,
+    health: Mutex<AgentHealth>,
     /// The turn that runs.
     turn: Mutex<Option<(MessageId, Canceller)>>,
 }
 
-impl Default for Pulse {
+impl Default for AgentGauges {
     fn default() -> Self {
         Self {
             busy_since_ms: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
-            sign: Mutex::new(Sign::of(HealthStatus::Starting)),
+            health: Mutex::new(AgentHealth::of(HealthStatus::Starting)),
             turn: Mutex::new(None),
         }
     }
 }
 
-impl Pulse {
+impl AgentGauges {
     pub fn begin(&self, now_ms: u64, waited_ms: u64) {
         self.busy_since_ms.store(now_ms.max(1), Ordering::Relaxed);
         self.waited_ms.store(waited_ms, Ordering::Relaxed);
@@ -97,15 +97,15 @@ impl Pulse {
     }
 
     #[must_use]
-    pub fn sign(&self) -> Sign {
-        self.sign.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn health(&self) -> AgentHealth {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the sign; says whether it is a new one.
-    pub fn set(&self, sign: Sign) -> bool {
-        let mut held = self.sign.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = *held != sign;
-        *held = sign;
+    /// Sets the health; says whether it is a new one.
+    pub fn set(&self, health: AgentHealth) -> bool {
+        let mut held = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *held != health;
+        *held = health;
         is_new
     }
 }

@@ -255,7 +255,8 @@ mod tests {
     fn a_component_that_ends_early_is_malformed_wherever_it_ends() {
         let whole = &agent()[..];
         assert!(check(whole, &Limits::default()).is_ok());
-        for end in 8..whole.len() {
+        // Behind the first part there are only names, which may be missing.
+        for end in 8..4_000 {
             let refused = check(&whole[..end], &Limits::default());
             assert!(refused.is_err(), "the first {end} bytes of {} are taken", whole.len());
         }

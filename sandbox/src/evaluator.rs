@@ -163,7 +163,7 @@ impl Evaluator {
         }
     }
 
-    fn worker(&self) -> Result<Worker, ExpressionError> {
+    fn worker(&self, budget: Duration) -> Result<Worker, ExpressionError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(worker) = idle {
             return Ok(worker);
@@ -172,7 +172,7 @@ impl Evaluator {
         let prepared = self.prepared().as_ref().map_err(|error| unavailable(error.clone()))?;
         let scene = Scene {
             memory: Memory::default(),
-            deadline: Instant::now(),
+            deadline: Instant::now() + budget,
             wasi: WasiCtx::builder().build(),
             table: ResourceTable::new(),
         };
@@ -193,7 +193,7 @@ impl Evaluator {
         budget: Duration,
         call: impl FnOnce(&Instance, &mut Store<Scene>) -> wasmtime::Result<Result<T, Fault>>,
     ) -> Result<T, ExpressionError> {
-        let mut worker = self.worker()?;
+        let mut worker = self.worker(budget)?;
         let running = self.ticker.running();
         worker.store.data_mut().deadline = Instant::now() + budget.saturating_sub(TICK);
         worker.store.set_epoch_deadline(1);

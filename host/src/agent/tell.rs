@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::journal::Delivery;
 use guildhall_model::fault::Fault;
-use guildhall_model::message::{Message, Topics};
+use guildhall_model::message::Message;
 use guildhall_model::routing::Speaker;
+use guildhall_model::topic::Topics;
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
 

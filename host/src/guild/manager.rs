@@ -17,10 +17,10 @@ use crate::store::{AgentKind, AgentRow, Store};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::health::{HealthStatus, by_latency};
 use guildhall_model::ids::{AgentId, Digest, UserId};
-use guildhall_model::message::AgentTag;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
+use guildhall_model::tag::AgentTag;
 use guildhall_model::{event, format, topic};
 use guildhall_sandbox::{Limits, MemoryBudget};
 

@@ -33,10 +33,11 @@ use crate::store::{NewGuild, Store, StoreError};
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
-use guildhall_model::message::{AgentTag, Message};
+use guildhall_model::message::Message;
 use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::GuildSpec;
 use guildhall_model::status::GuildStatus;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{Component, MemoryBudget};
 

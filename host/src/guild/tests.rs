@@ -8,9 +8,10 @@ use super::*;
 use crate::journal::{Durability, JournalLimits, Retention};
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
-use guildhall_model::message::{Topics, raw_json};
+use guildhall_model::message::raw_json;
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, guild};
+use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Sandbox, SandboxConfig};
 
 #[tokio::test]

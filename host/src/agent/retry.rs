@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::journal::Tries;
+use crate::journal::Attempts;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_sandbox::Failure;
 
@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Try it again after a pause; the number of tries goes on.
-    Again { tries: Tries, after: Duration },
+    Again { tries: Attempts, after: Duration },
     /// It becomes a dead letter.
     GiveUp(Fault),
 }
@@ -26,7 +26,7 @@ pub enum Verdict {
 /// After the agent said that it did not serve the message. `retries` is the
 /// blueprint's `qos.retry_count`.
 #[must_use]
-pub fn declined(failure: Failure, tries: Tries, retries: Option<u32>) -> Verdict {
+pub fn declined(failure: Failure, tries: Attempts, retries: Option<u32>) -> Verdict {
     match failure {
         Failure::Reject(reason) | Failure::Other(reason) => Verdict::GiveUp(Fault::new(FaultKind::Rejected, reason)),
         Failure::Retry { reason, after_ms } => {
@@ -38,7 +38,7 @@ pub fn declined(failure: Failure, tries: Tries, retries: Option<u32>) -> Verdict
             }
             let pause = FIRST_PAUSE_MS.saturating_mul(1 << tries.declined.min(8));
             Verdict::Again {
-                tries: Tries { declined: tries.declined + 1, ..tries },
+                tries: Attempts { declined: tries.declined + 1, ..tries },
                 after: Duration::from_millis(after_ms.map_or(pause, u64::from)).min(LONGEST_PAUSE),
             }
         }
@@ -48,8 +48,8 @@ pub fn declined(failure: Failure, tries: Tries, retries: Option<u32>) -> Verdict
 /// After the message ended the instance that tried it. When it is tried again is
 /// for the agent's restart budget to say.
 #[must_use]
-pub fn broken(fault: &Fault, tries: Tries) -> Verdict {
-    let tries = Tries { broken: tries.broken + 1, ..tries };
+pub fn broken(fault: &Fault, tries: Attempts) -> Verdict {
+    let tries = Attempts { broken: tries.broken + 1, ..tries };
     if tries.broken >= FATAL_TRIES {
         return Verdict::GiveUp(fault.clone());
     }
@@ -70,8 +70,8 @@ mod tests {
         Failure::Retry { reason: "later".into(), after_ms }
     }
 
-    fn tries(broken: u32, declined: u32) -> Tries {
-        Tries { broken, declined }
+    fn tries(broken: u32, declined: u32) -> Attempts {
+        Attempts { broken, declined }
     }
 
     #[test]

@@ -169,9 +169,9 @@ impl Runner {
             }
             TurnEnd::Declined(failure) => {
                 self.pay(done.usage.said);
-                match retry::declined(failure, delivery.tries, self.agent.spec.qos.retry_count) {
+                match retry::declined(failure, delivery.attempts, self.agent.spec.qos.retry_count) {
                     Verdict::Again { tries, after } => {
-                        self.again(Delivery { tries, ..delivery });
+                        self.again(Delivery { attempts: tries, ..delivery });
                         self.rest_for(after);
                     }
                     Verdict::GiveUp(fault) => self.give_up(&delivery, &naming(fault, done.met)),
@@ -229,7 +229,7 @@ impl Runner {
 
     /// Keeps a message to try it again, also after a restart of the host.
     fn again(&mut self, delivery: Delivery) {
-        self.agent.consumer.record_tries(delivery.message.id, delivery.tries);
+        self.agent.consumer.record_attempts(delivery.message.id, delivery.attempts);
         self.trying = Some(delivery);
     }
 
@@ -246,17 +246,17 @@ impl Runner {
     /// Counts the try against the message and the restart against the agent.
     pub(super) fn charged(&mut self, delivery: Delivery, fault: Fault) {
         self.fault(&fault, Some(&delivery));
-        match retry::broken(&fault, delivery.tries) {
+        match retry::broken(&fault, delivery.attempts) {
             Verdict::GiveUp(fault) => {
                 // It was the message, so the agent does not pay for it.
-                self.budget.refund(delivery.tries.broken);
+                self.budget.refund(delivery.attempts.broken);
                 self.give_up(&delivery, &fault);
             }
             Verdict::Again { tries, .. } => {
                 let trial = Trial { attempt: delivery.attempt(), is_last: false };
                 let error = error_message(&fault, &delivery.message, &self.speaker, trial);
                 // Noted first: who has been told of a try can rely on its being counted.
-                self.again(Delivery { tries, ..delivery });
+                self.again(Delivery { attempts: tries, ..delivery });
                 // Told whether or not it is written: the next try says it again.
                 drop(self.agent.log.publish(vec![error]));
                 self.restart_after(&fault);

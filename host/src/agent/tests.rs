@@ -16,7 +16,7 @@ use super::life::StartReason;
 use super::logs::LogWriter;
 use super::runner::{Agent, Backoff, ControlFlow, Find, Life, Runner};
 use super::*;
-use crate::journal::{Delivery, Durability, GuildLog, Journal, JournalLimits, Retention, Tries};
+use crate::journal::{Attempts, Delivery, Durability, GuildLog, Journal, JournalLimits, Retention};
 use crate::metrics::Metrics;
 use guildhall_model::clock::Clock;
 use guildhall_model::expression::Expressions;
@@ -178,7 +178,7 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
         runner.at_work = Some(delivery);
         runner.panicked(&"what it was");
         delivery = runner.trying.take().expect("it is tried again");
-        assert_eq!(delivery.tries.broken, broken);
+        assert_eq!(delivery.attempts.broken, broken);
         assert!(
             matches!((runner.rest, &runner.life), (Backoff::Until(_), Life::Due(_))),
             "after a pause, with a new instance"
@@ -199,7 +199,7 @@ async fn a_message_whose_time_is_over_when_it_is_tried_again_is_a_dead_letter() 
     let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
     let Held { mut runner, _handle } = bench.runner(nobody()).await;
     let delivery = bench.said(&mut runner, Some(5)).await;
-    let again = Delivery { tries: Tries { broken: 0, declined: 1 }, ..delivery };
+    let again = Delivery { attempts: Attempts { broken: 0, declined: 1 }, ..delivery };
     bench.clock.set(1_800_000_006_000);
     assert!(runner.attempt(again).await == ControlFlow::On);
     let letter = bench.letter().await;

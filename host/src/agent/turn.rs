@@ -290,7 +290,7 @@ mod tests {
         let found = [message(1), message(2)];
         let ids = [MessageId::new(2), MessageId::new(9), MessageId::new(1)];
         let texts = in_order(&ids, &found);
-        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), tries: Default::default() };
+        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), attempts: Default::default() };
         let mut given = for_guest(&delivery, 1, "{}".into(), "{}".into());
         enrich(&mut given, &texts);
         let state: serde_json::Value = serde_json::from_str(&given.message.session_state.unwrap()).unwrap();

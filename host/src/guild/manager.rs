@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{self, Agent, AgentHealth, Components, Handle, Report, ReportKind};
-use crate::journal::{Consumer, Gauge, GuildLog, Tail, TailEvent};
+use crate::journal::{Consumer, GuildLog, Lag, Tail, TailEvent};
 use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, Store};
 use guildhall_model::clock::{Clock, read_time};
@@ -38,7 +38,7 @@ const END_WITHIN: Duration = Duration::from_secs(8);
 pub(super) struct Member {
     pub(super) spec: AgentSpec,
     pub(super) handle: Handle,
-    gauge: Gauge,
+    lag: Lag,
     stop: CancellationToken,
     /// The member's task.
     task: TaskTracker,
@@ -203,11 +203,11 @@ impl Running {
             consumer,
         };
         let task = TaskTracker::new();
-        let gauge = agent.consumer.gauge();
+        let lag = agent.consumer.lag();
         let handle = agent::spawn(agent, &task);
         task.close();
         lock(&self.roster).insert(spec.id.clone(), handle.clone());
-        self.members.insert(spec.id.clone(), Member { spec, handle, gauge, stop, task });
+        self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task });
     }
 
     /// Ends one agent, bounded in time, and forgets how far it got. Says whether
@@ -387,12 +387,12 @@ impl Member {
         if health.status != HealthStatus::Ok {
             return health;
         }
-        let (lag, limit) = self.gauge.lag();
+        let (lag, limit) = (self.lag.messages(), self.lag.limit());
         if lag >= limit {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return AgentHealth { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.handle.gauges().waited_ms().max(self.gauge.waited_ms(now_ms));
+        let waited = self.handle.gauges().waited_ms().max(self.lag.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {

@@ -26,7 +26,7 @@ impl Running {
 
     /// A state as it is told.
     pub(super) fn fetched(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
-        let stated = self.log.stated(owner);
+        let stated = self.log.versioned_state(owner);
         let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
         let (word, agent) = owner.words();
         Ok(json!({

@@ -46,7 +46,7 @@ async fn publish(log: &GuildLog, message: Message) -> Result<(), String> {
 
 /// Takes what waits, and consumes it.
 async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<String>) -> Result<(), String> {
-    while consumer.waiting() > 0 {
+    while consumer.lag().messages() > 0 {
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
         delivered.push(label(&delivery.message));
         consumer.commit(&delivery.message, Commit::default()).await.map_err(|error| error.to_string())?;

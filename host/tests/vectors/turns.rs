@@ -124,7 +124,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     let spec: AgentSpec = read(&spec)?;
     let message = message(wire)?;
     let heard_on = text(&wire["topic_published_to"]);
-    let delivery = Delivery { message: Arc::new(message), topic: heard_on.clone(), tries: Default::default() };
+    let delivery = Delivery { message: Arc::new(message), topic: heard_on.clone(), attempts: Default::default() };
     let hears = routing::subscriptions(&spec).contains(&heard_on);
     let states = input["agent_state"].to_string();
     let view = guild(&Value::Null, Vec::new())?;
@@ -230,7 +230,7 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
         });
     }
     let ids = turn::asked_history(&message);
-    let delivery = Delivery { message: Arc::new(message), topic: "t".into(), tries: Default::default() };
+    let delivery = Delivery { message: Arc::new(message), topic: "t".into(), attempts: Default::default() };
     let mut given = turn::for_guest(&delivery, 1, "{}".into(), "{}".into());
     if let Some(ids) = ids {
         let log =

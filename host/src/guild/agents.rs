@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::agent::{Handle, LogReader, Resolve, SwapError};
+use crate::agent::{Handle, LogReader, ResolveError, SwapError};
 use guildhall_model::ids::{AgentId, Digest, GuildId, MessageId};
 
 use super::{GuildError, Guilds, lock};
@@ -22,7 +22,7 @@ pub enum AgentError {
     #[error("the agent {0} is in no turn")]
     Idle(AgentId),
     #[error(transparent)]
-    Component(#[from] Resolve),
+    Component(#[from] ResolveError),
     #[error(transparent)]
     Swap(#[from] SwapError),
 }

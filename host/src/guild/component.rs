@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::manager::limits_of;
 use super::{Guilds, lock};
-use crate::agent::Resolve;
+use crate::agent::ResolveError;
 use crate::oci::{OciError, Place};
 use crate::store::{ComponentRow, ComponentState, StoreError};
 use guildhall_model::catalog::AgentEntry;
@@ -282,7 +282,7 @@ impl Guilds {
                 Ok(()) => Ok(component),
                 Err(words) => Err(Refusal::Invalid(words)),
             },
-            Err(Resolve::Refused { refusal, .. }) => Err(refusal),
+            Err(ResolveError::Refused { refusal, .. }) => Err(refusal),
             Err(error) => Err(Refusal::Host(error.to_string())),
         };
         match prepared {
@@ -513,7 +513,7 @@ impl Guilds {
     /// `Unknown`: they are not here.
     pub async fn component_bytes(&self, digest: &Digest) -> Result<tokio::fs::File, ComponentError> {
         self.0.setup.components.open(digest).await.map_err(|error| match error {
-            Resolve::Unknown(digest) => ComponentError::Unknown(digest.into_string()),
+            ResolveError::Unknown(digest) => ComponentError::Unknown(digest.into_string()),
             error => host(error),
         })
     }
@@ -598,6 +598,6 @@ pub fn row_of(component: &Component, now_ms: u64) -> ComponentRow {
     }
 }
 
-fn host(error: Resolve) -> ComponentError {
+fn host(error: ResolveError) -> ComponentError {
     ComponentError::Host(error.to_string())
 }

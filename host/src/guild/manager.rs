@@ -331,7 +331,7 @@ impl Running {
         for agent in self.spec.agents.iter_mut().filter(|agent| agent.id == *id) {
             agent.component.clone_from(&spec.component);
         }
-        let row = AgentRow::new(AgentKind::Member, spec, member.health(self.clock.now_ms()).row());
+        let row = AgentRow::new(AgentKind::Member, spec, member.health(self.clock.now_ms()).stored_status());
         if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
             tracing::error!(%error, agent = %id, "the component of an agent cannot be stored");
         }

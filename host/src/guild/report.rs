@@ -30,7 +30,10 @@ impl Running {
             .map(|(id, health)| (id.clone(), heartbeat(health, self.members.get(id), now_ms, now_ms)))
             .collect();
         for (user, _) in &users {
-            agents.insert(AgentId::proxy_of(user), heartbeat(&AgentHealth::of(HealthStatus::Ok), None, now_ms, now_ms));
+            agents.insert(
+                AgentId::proxy_of(user),
+                heartbeat(&AgentHealth::without_detail(HealthStatus::Ok), None, now_ms, now_ms),
+            );
         }
         let report = HealthReport { agents, guild_health: self.state.health() };
         self.log.retain(self.say(topic::GUILD_STATUS, format::HEALTH_REPORT, &json!(report)));
@@ -67,7 +70,7 @@ impl Running {
     pub(super) fn beat(&self, check: Option<Check>) {
         let now_ms = self.clock.now_ms();
         let checked_ms = check.and_then(|check| check.time_ms).unwrap_or(now_ms);
-        let own = heartbeat(&AgentHealth::of(HealthStatus::Ok), None, checked_ms, now_ms);
+        let own = heartbeat(&AgentHealth::without_detail(HealthStatus::Ok), None, checked_ms, now_ms);
         self.tell_beat(self.tag.clone(), &own, check);
         for (id, health) in self.state.signs() {
             let Some(member) = self.members.get(id) else { continue };

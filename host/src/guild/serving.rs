@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::agent::{Components, Find, Resolve};
+use crate::agent::{Components, FindComponent, ResolveError};
 use crate::store::{ComponentState, Store};
 use guildhall_model::component::ComponentRef;
 use guildhall_model::ids::Digest;
@@ -22,7 +22,7 @@ pub(super) struct Serving {
 
 impl Serving {
     /// What an agent's task asks. It may wait for a compiler.
-    pub(super) fn finder(self: &Arc<Self>) -> Find {
+    pub(super) fn finder(self: &Arc<Self>) -> FindComponent {
         let serving = self.clone();
         Arc::new(move |spec| {
             let (serving, spec) = (serving.clone(), spec.clone());
@@ -69,7 +69,7 @@ impl Serving {
                 Err(format!("the component {digest} is refused: {}", row.reason.unwrap_or_default()))
             }
             _ if self.components.has(&digest).await => Ok(digest),
-            _ => Err(Resolve::Unknown(digest).to_string()),
+            _ => Err(ResolveError::Unknown(digest).to_string()),
         }
     }
 }

@@ -79,7 +79,7 @@ impl GuildState {
         agents: impl IntoIterator<Item = AgentId>,
         users: impl IntoIterator<Item = (UserId, String)>,
     ) -> Self {
-        let starting = |agent| (agent, AgentHealth::of(HealthStatus::Starting));
+        let starting = |agent| (agent, AgentHealth::without_detail(HealthStatus::Starting));
         Self { guild, status, signs: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
     }
 
@@ -129,8 +129,10 @@ impl GuildState {
     fn measured(&mut self, signs: BTreeMap<AgentId, AgentHealth>) -> Vec<Effect> {
         let rows: Vec<_> = signs
             .iter()
-            .filter(|(agent, health)| self.signs.get(*agent).is_none_or(|old| old.row() != health.row()))
-            .map(|(agent, health)| (agent.clone(), health.row()))
+            .filter(|(agent, health)| {
+                self.signs.get(*agent).is_none_or(|old| old.stored_status() != health.stored_status())
+            })
+            .map(|(agent, health)| (agent.clone(), health.stored_status()))
             .collect();
         let is_news = signs != self.signs;
         self.signs = signs;
@@ -188,7 +190,9 @@ mod tests {
     }
 
     fn measured(signs: &[(&str, HealthStatus)]) -> Event {
-        Event::Measured(signs.iter().map(|(id, status)| (AgentId::from(*id), AgentHealth::of(*status))).collect())
+        Event::Measured(
+            signs.iter().map(|(id, status)| (AgentId::from(*id), AgentHealth::without_detail(*status))).collect(),
+        )
     }
 
     #[test]

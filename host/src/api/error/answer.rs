@@ -239,7 +239,7 @@ fn component(error: ComponentError) -> (StatusCode, ErrorBody) {
         ComponentError::Unknown(component) => {
             (StatusCode::NOT_FOUND, ErrorBody::new(format!("Component {component} not found"), "component_not_found"))
         }
-        ComponentError::FrameError { component, reason } => (
+        ComponentError::RefusedBefore { component, reason } => (
             StatusCode::BAD_REQUEST,
             ErrorBody::new(format!("Component {component} was refused: {reason}"), "component_refused"),
         ),

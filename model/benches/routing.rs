@@ -8,9 +8,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use guildhall_model::expression::Expressions;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::ids::MessageId;
-use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::routing::{GuildView, HOP_LIMIT, Outgoing, Scope, Speaker, TurnRouter};
 use guildhall_model::spec::RoutingSlip;
+use guildhall_model::tag::AgentTag;
+use guildhall_model::topic::Topics;
 use serde_json::json;
 
 fn slip(transforms: bool) -> RoutingSlip {

@@ -6,8 +6,8 @@ mod entry;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ids::{BlueprintId, BoardId, CategoryId, GuildId, OrgId, UserId};
-use super::read::{FieldErrors, boolean, integer, list, map, nullable, object, object_as_is, one_of, text};
+use crate::ids::{BlueprintId, BoardId, CategoryId, GuildId, OrgId, UserId};
+use crate::read::{FieldErrors, boolean, integer, list, map, nullable, object, object_as_is, one_of, text};
 
 pub use entry::{AgentEntry, Dependency};
 

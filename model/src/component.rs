@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::ids::Digest;
-use super::read::{FieldErrors, trimmed};
+use crate::ids::Digest;
+use crate::read::{FieldErrors, trimmed};
 
 /// Longest name and longest version, in bytes.
 const MAX_NAME: usize = 128;

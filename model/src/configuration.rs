@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value};
 
-use super::json_schema::Schema;
-use super::python_repr::repr;
-use super::template::{self, TemplateError};
+use crate::json_schema::Schema;
+use crate::python_repr::repr;
+use crate::template::{self, TemplateError};
 
 /// Why a document and its configuration make no spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

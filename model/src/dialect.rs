@@ -11,13 +11,15 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::format;
-use super::ids::{AgentId, MessageId, UserId};
-use super::message::{
-    AgentTag, ForwardHeader, GuildStackEntry, HistoryEntry, Message, Priority, ProcessStatus, Topics,
-};
-use super::spec::RoutingSlip;
-use super::topic;
+use crate::format;
+use crate::ids::{AgentId, MessageId, UserId};
+use crate::message::{ForwardHeader, GuildStackEntry, HistoryEntry, Message};
+use crate::priority::Priority;
+use crate::spec::RoutingSlip;
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic;
+use crate::topic::Topics;
 
 /// One of the spellings a socket can ask for with `?dialect=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -287,8 +289,8 @@ pub fn format_in(name: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::super::message::raw_json;
     use super::*;
+    use crate::message::raw_json;
 
     fn viewer(dialect: Dialect) -> Viewer {
         Viewer { dialect, user: "ada".into(), user_name: "Ada".into(), channel: Channel::User }
@@ -321,7 +323,7 @@ mod tests {
         assert_eq!(frame["topics"], json!(["user:ada:notifications"]));
         assert_eq!(frame["thread"], json!([7, 9 << 12]));
         assert_eq!(frame["in_response_to"], 7);
-        assert_eq!(frame["timestamp"], super::super::ids::ID_EPOCH_MS + 9);
+        assert_eq!(frame["timestamp"], crate::ids::ID_EPOCH_MS + 9);
         assert_eq!(frame["priority"], 4);
     }
 

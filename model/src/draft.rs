@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::ids::UserId;
-use super::message::{AgentTag, Priority, Topics};
-use super::spec::RoutingSlip;
+use crate::ids::UserId;
+use crate::priority::Priority;
+use crate::spec::RoutingSlip;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 
 /// A user's message on its way into a guild.
 #[derive(Clone, Debug)]

@@ -4,10 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::clock::rfc3339_ms;
-use super::fault::{Fault, FaultKind};
-use super::message::{AgentTag, Message, Topics, raw_json};
-use super::{format, topic};
+use crate::clock::rfc3339_ms;
+use crate::fault::{Fault, FaultKind};
+use crate::message::{Message, raw_json};
+use crate::tag::AgentTag;
+use crate::topic::Topics;
+use crate::{format, topic};
 
 pub const AGENT_STARTED: &str = "agent.started";
 pub const AGENT_TRAPPED: &str = "agent.trapped";

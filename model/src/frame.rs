@@ -13,11 +13,14 @@ use crate::draft::UserDraft;
 use crate::expression::Expressions;
 use crate::format;
 use crate::ids::UserId;
-use crate::message::{AgentTag, MAX_PAYLOAD_BYTES, Priority, Topics};
+use crate::message::MAX_PAYLOAD_BYTES;
 use crate::payload;
+use crate::priority::Priority;
 use crate::read::spec::slip as read_slip;
 use crate::read::{document, integer};
 use crate::spec::RoutingSlip;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 
 /// A frame that could be read, whatever it asks for.
 #[derive(Debug)]

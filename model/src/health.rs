@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::AgentId;
-use super::status::GuildStatus;
+use crate::ids::AgentId;
+use crate::status::GuildStatus;
 
 /// What a heartbeat says; lower case only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
-use super::read::{FieldError, Step};
+use crate::read::{FieldError, Step};
 use words::Words;
 
 /// A schema that is one.

@@ -8,113 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::ids::{AgentId, GuildId, MessageId, UserId};
-use super::spec::RoutingSlip;
-
-/// Names an agent, by id, by name, or both. What is absent matches everybody.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AgentTag {
-    #[serde(default)]
-    pub id: Option<String>,
-    #[serde(default)]
-    pub name: Option<String>,
-}
-
-impl AgentTag {
-    #[must_use]
-    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { id: Some(id.into()), name: Some(name.into()) }
-    }
-
-    /// That of a guild's manager.
-    #[must_use]
-    pub fn manager_of(guild: &GuildId) -> Self {
-        Self::new(AgentId::manager_of(guild).into_string(), format!("GuildManagerAgent4{guild}"))
-    }
-
-    /// Whether it is that of a guild's manager.
-    #[must_use]
-    pub fn is_manager_of(&self, guild: &GuildId) -> bool {
-        self.id.as_deref().is_some_and(|id| id == AgentId::manager_of(guild).as_str())
-    }
-
-    /// Whether this tag means that agent: each member given here must be equal
-    /// there (one-sided, case matters; empty counts as absent).
-    #[must_use]
-    pub fn matches(&self, agent: &Self) -> bool {
-        let fits = |mine: &Option<String>, theirs: &Option<String>| match mine.as_deref() {
-            None | Some("") => true,
-            given => given == theirs.as_deref(),
-        };
-        fits(&self.id, &agent.id) && fits(&self.name, &agent.name)
-    }
-
-    /// Whether it names nobody in particular.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
-        self.id.as_deref().unwrap_or("").is_empty() && self.name.as_deref().unwrap_or("").is_empty()
-    }
-}
-
-/// How urgent a message is: 0 most, 4 normal, 7 least. One lane each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Priority(u8);
-
-impl Priority {
-    pub const URGENT: Self = Self(0);
-    pub const HIGH: Self = Self(2);
-    pub const NORMAL: Self = Self(4);
-    /// How many there are.
-    pub const LANES: usize = 8;
-
-    #[must_use]
-    pub const fn new(number: u8) -> Option<Self> {
-        if number < 8 { Some(Self(number)) } else { None }
-    }
-
-    #[must_use]
-    pub const fn get(self) -> u8 {
-        self.0
-    }
-
-    #[must_use]
-    pub const fn lane(self) -> usize {
-        self.0 as usize
-    }
-
-    /// Reads a priority as clients write it: a number, digits in a text, or a
-    /// name in any case (`"HIGH"`).
-    #[must_use]
-    pub fn read(value: &serde_json::Value) -> Option<Self> {
-        const NAMES: [&str; 8] = ["URGENT", "IMPORTANT", "HIGH", "ABOVE_NORMAL", "NORMAL", "LOW", "VERY_LOW", "LOWEST"];
-        let number = match value {
-            serde_json::Value::Number(number) => number.as_u64()?,
-            serde_json::Value::String(text) => {
-                let text = text.trim();
-                match NAMES.iter().position(|name| name.eq_ignore_ascii_case(text)) {
-                    Some(position) => position as u64,
-                    None => text.parse().ok()?,
-                }
-            }
-            _ => return None,
-        };
-        u8::try_from(number).ok().and_then(Self::new)
-    }
-}
-
-impl Default for Priority {
-    fn default() -> Self {
-        Self::NORMAL
-    }
-}
-
-impl<'de> Deserialize<'de> for Priority {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = u8::deserialize(deserializer)?;
-        Self::new(number).ok_or_else(|| serde::de::Error::custom("priority must be 0 to 7"))
-    }
-}
+use crate::ids::{MessageId, UserId};
+use crate::priority::Priority;
+use crate::spec::RoutingSlip;
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 
 /// "Somebody else said this."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,53 +36,12 @@ pub struct HistoryEntry {
     pub reason: Option<Vec<String>>,
 }
 
-/// What a message says about the work it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProcessStatus {
-    Running,
-    Error,
-    Completed,
-}
-
 /// One hop of a message's way between guilds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuildStackEntry {
     pub guild_id: String,
     #[serde(default)]
     pub saga_id: Option<String>,
-}
-
-/// Where a message goes. A rule's single text stays a text on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Topics {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Topics {
-    #[must_use]
-    pub fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(topic) => std::slice::from_ref(topic),
-            Self::Many(topics) => topics,
-        }
-    }
-
-    /// Without the blanks around each.
-    #[must_use]
-    pub fn trimmed(self) -> Self {
-        match self {
-            Self::One(topic) => Self::One(topic.trim().to_owned()),
-            Self::Many(topics) => Self::Many(topics.iter().map(|topic| topic.trim().to_owned()).collect()),
-        }
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.as_slice().iter().all(String::is_empty)
-    }
 }
 
 /// A message of a guild, or the draft of one (id 0).
@@ -385,24 +243,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_priority_is_read_in_every_spelling() {
-        for value in [json!(2), json!("2"), json!("high"), json!(" HIGH ")] {
-            assert_eq!(Priority::read(&value), Some(Priority::HIGH), "{value}");
-        }
-        for value in [json!(9), json!("soon"), json!(null), json!(1.5), json!(-1)] {
-            assert_eq!(Priority::read(&value), None, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_tag_asks_only_for_what_it_names() {
-        let echo = AgentTag::new("e1", "Echo");
-        assert!(AgentTag::default().matches(&echo));
-        assert!(AgentTag { id: None, name: Some("Echo".into()) }.matches(&echo));
-        assert!(!AgentTag::new("e1", "echo").matches(&echo));
-    }
 
     #[test]
     fn a_draft_survives_its_stored_form() {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::format::USER_PROXY_CLASS;
-use super::message::AgentTag;
+use crate::format::USER_PROXY_CLASS;
+use crate::tag::AgentTag;
 
 /// One of a guild: an agent, the manager, or a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

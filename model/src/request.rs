@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::format;
-use super::ids::{AgentId, UserId};
-use super::read::spec::{MAX_NAME, SpecContext, agent, rule};
-use super::read::{FieldError, FieldErrors, document, integer, length, object, object_as_is, one_of, text};
-use super::spec::{AgentSpec, RoutingRule, UpdateFormat};
-use super::state::{StateChange, StateOwner};
+use crate::format;
+use crate::ids::{AgentId, UserId};
+use crate::read::spec::{MAX_NAME, SpecContext, agent, rule};
+use crate::read::{FieldError, FieldErrors, document, integer, length, object, object_as_is, one_of, text};
+use crate::spec::{AgentSpec, RoutingRule, UpdateFormat};
+use crate::state::{StateChange, StateOwner};
 
 /// A request that was read.
 #[derive(Clone, Debug, PartialEq)]

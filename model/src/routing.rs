@@ -21,10 +21,13 @@ use serde_json::value::RawValue;
 
 use crate::fault::{Fault, FaultKind};
 use crate::ids::{AgentId, GuildId, UserId};
-use crate::message::{AgentTag, HistoryEntry, Message, Priority, Topics};
+use crate::message::{HistoryEntry, Message};
+use crate::priority::Priority;
 use crate::spec::{AgentSpec, RoutingRule, RoutingSlip};
 use crate::state::{StateChange, StateOwner};
+use crate::tag::AgentTag;
 use crate::topic;
+use crate::topic::Topics;
 
 pub use fault::{Trial, dead_letter, error_message, last_words};
 pub use predicate::holds;

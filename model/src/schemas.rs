@@ -17,8 +17,8 @@ pub fn built_in(format: &str) -> Option<&'static RawValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format;
     use super::*;
+    use crate::format;
 
     #[test]
     fn the_formats_that_the_host_reads_and_writes_are_described() {

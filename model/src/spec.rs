@@ -9,11 +9,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::expression::Language;
-use super::ids::{AgentId, GuildId};
-use super::message::{AgentTag, Priority, ProcessStatus, Topics};
-use super::origin::Origin;
-use super::{format, topic};
+use crate::expression::Language;
+use crate::ids::{AgentId, GuildId};
+use crate::origin::Origin;
+use crate::priority::Priority;
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
+use crate::{format, topic};
 
 /// One guild as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

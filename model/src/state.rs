@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::format;
-use super::ids::{AgentId, GuildId};
-use super::message::{AgentTag, Message, Topics, raw_json};
-use super::path::{Path, PathError};
-use super::payload::MAX_DEPTH;
-use super::spec::UpdateFormat;
-use super::topic;
+use crate::format;
+use crate::ids::{AgentId, GuildId};
+use crate::message::{Message, raw_json};
+use crate::path::{Path, PathError};
+use crate::payload::MAX_DEPTH;
+use crate::spec::UpdateFormat;
+use crate::tag::AgentTag;
+use crate::topic;
+use crate::topic::Topics;
 
 /// Whose state it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -100,3 +100,15 @@ impl AgentStatus {
         Self::ALL.into_iter().find(|status| status.name() == text)
     }
 }
+
+/// The state of the work that a message belongs to, as its sender reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessStatus {
+    /// The work goes on.
+    Running,
+    /// The work failed.
+    Error,
+    /// The work is done.
+    Completed,
+}

@@ -2,7 +2,45 @@
 //! reference (`user_notifications:{user}`); the document's names are aliases
 //! which the edge reads and writes.
 
-use super::ids::{AgentId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentId, UserId};
+
+/// The topics of a message. A single topic that was written as a text stays a text on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Topics {
+    /// One topic, written as a text.
+    One(String),
+    /// A list of topics.
+    Many(Vec<String>),
+}
+
+impl Topics {
+    /// Returns the topics as a slice.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(topic) => std::slice::from_ref(topic),
+            Self::Many(topics) => topics,
+        }
+    }
+
+    /// Removes the blanks around each topic.
+    #[must_use]
+    pub fn trimmed(self) -> Self {
+        match self {
+            Self::One(topic) => Self::One(topic.trim().to_owned()),
+            Self::Many(topics) => Self::Many(topics.iter().map(|topic| topic.trim().to_owned()).collect()),
+        }
+    }
+
+    /// Returns whether there is no topic but empty ones.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().iter().all(String::is_empty)
+    }
+}
 
 pub const DEFAULT: &str = "default_topic";
 pub const SYSTEM: &str = "system_topic";

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::state::StateOwner;
+use crate::state::StateOwner;
 
 /// What becomes of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use super::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
 use super::keyvalue::StagedWrites;
 use super::limits::{Limit, Limits};
-use guildhall_model::message::{AgentTag, Priority};
+use guildhall_model::priority::Priority;
 use guildhall_model::routing::Outgoing;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::{payload, topic};
 
 const MAX_NAMES: usize = 16;

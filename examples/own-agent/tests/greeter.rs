@@ -3,7 +3,7 @@ use guildhall_sdk::testing::Bench;
 use own_agent::{Greeter, Text};
 
 #[test]
-fn it_greets_by_name() {
+fn the_answer_names_the_sender() {
     let mut bench = Bench::<Greeter>::start(json!({})).unwrap();
     bench.envelope.sender.name = Some("Ada".into());
     let replies = bench.send(&Text { text: "hi".into() }).unwrap();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use guildhall_model::message::{Message, Topics};
+use guildhall_model::message::Message;
 use guildhall_model::routing::Speaker;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
 
 use super::context::Context;

@@ -26,12 +26,14 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
 use guildhall_model::ids::{GuildId, MessageId};
-use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, agent};
 use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::RoutingSlip;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Component, Limits, MemoryBudget, Sandbox, SandboxConfig, digest_of};
 
 struct Bench {

@@ -8,11 +8,12 @@ use serde_json::json;
 use crate::journal::{Commit, Delivery};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, MessageId};
-use guildhall_model::message::{Message, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::routing;
 use guildhall_model::routing::{GuildView, Outgoing, Scope, Speaker, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
+use guildhall_model::topic::Topics;
 use guildhall_model::values::ValueWrite;
 use guildhall_model::{dialect, format, topic};
 use guildhall_sandbox as sandbox;
@@ -27,7 +28,7 @@ pub fn turn_input(
     guild_state: Arc<str>,
 ) -> sandbox::TurnInput {
     let message = &delivery.message;
-    let tag = |tag: &guildhall_model::message::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
+    let tag = |tag: &guildhall_model::tag::AgentTag| GuestTag { id: tag.id.clone(), name: tag.name.clone() };
     sandbox::TurnInput {
         message: GuestMessage {
             id: message.id.get(),
@@ -271,7 +272,7 @@ mod tests {
 
     use super::*;
     use guildhall_model::expression::Expressions;
-    use guildhall_model::message::AgentTag;
+    use guildhall_model::tag::AgentTag;
 
     fn message(id: u64) -> Message {
         let topics = Topics::One("t".into());

@@ -1,72 +1,93 @@
-//! Which browsers are let in: those that show pages of one origin. Everybody else is
-//! served, too; it is the browser that keeps the answer from the page.
+//! Cross-origin requests of browsers: pages of one origin may read the answers of this host. Clients that are not
+//! browsers send no `Origin` and are served as usual; for a page of another origin the browser withholds the answer.
+//!
+//! `tower-http` writes the headers. Two rules are added to it, which clients of the reference server know: a preflight
+//! that asks for something else is answered with 400 and the reason, and an `OPTIONS` request that is no preflight
+//! is a request like any other.
 
-use axum::body::Body;
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
-const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY";
-const HEADERS: &str = "Accept, Accept-Language, Content-Language, Content-Type, Traceparent";
-const MAX_AGE: &str = "600";
-const VARY_PREFLIGHT: &str = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+const METHODS: [&str; 8] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"];
+const HEADERS: [HeaderName; 5] =
+    [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_LANGUAGE, header::CONTENT_TYPE, super::TRACEPARENT];
+/// How long a browser may remember the answer to a preflight.
+const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Answers preflights, and marks what pages of `allowed` may read.
-pub async fn cors(State(allowed): State<HeaderValue>, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN);
-    let is_allowed = origin.is_some_and(|origin| *origin == allowed);
-    if origin.is_some()
-        && request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-    {
-        return preflight(request.headers(), is_allowed.then_some(allowed));
-    }
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if is_allowed {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-    }
-    response
+/// The two layers of a host, made once.
+#[derive(Clone)]
+pub struct Cors {
+    allowed: HeaderValue,
+    preflights: CorsLayer,
+    others: CorsLayer,
 }
 
-/// `origin` is the one that asks, when it is allowed.
-fn preflight(asked: &HeaderMap, origin: Option<HeaderValue>) -> Response {
-    let refused: Vec<&str> = [
-        (origin.is_some(), "origin"),
-        (are_among(asked, &header::ACCESS_CONTROL_REQUEST_METHOD, METHODS), "method"),
-        (are_among(asked, &header::ACCESS_CONTROL_REQUEST_HEADERS, HEADERS), "headers"),
+impl Cors {
+    /// Allows the pages of one origin.
+    pub fn new(allowed: HeaderValue) -> Self {
+        let methods = METHODS.map(|name| Method::from_bytes(name.as_bytes()).expect("methods are tokens"));
+        let origin = CorsLayer::new().allow_origin(AllowOrigin::list([allowed.clone()]));
+        let preflights = origin.clone().allow_methods(methods).allow_headers(HEADERS).max_age(MAX_AGE);
+        Self { allowed, preflights, others: origin.vary([header::ORIGIN]) }
+    }
+}
+
+/// Answers preflights, and marks the answers that pages of the allowed origin may read.
+pub async fn cors(State(cors): State<Cors>, mut request: Request, next: Next) -> Response {
+    if is_preflight(&request) {
+        let refused = refused(request.headers(), &cors.allowed);
+        let Ok(answered) = cors.preflights.layer(next).oneshot(request).await;
+        return with_text(answered, &refused);
+    }
+    // The layer takes every OPTIONS request for a preflight, so it is shown another method.
+    let method = std::mem::replace(request.method_mut(), Method::GET);
+    let inner = service_fn(move |mut request: Request| {
+        *request.method_mut() = method.clone();
+        next.clone().oneshot(request)
+    });
+    let Ok(answered) = cors.others.layer(inner).oneshot(request).await;
+    answered
+}
+
+fn is_preflight(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// What a preflight asks for and does not get: `origin`, `method`, `headers`.
+fn refused(asked: &HeaderMap, allowed: &HeaderValue) -> Vec<&'static str> {
+    let is_method = |name: &str| METHODS.iter().any(|method| method.eq_ignore_ascii_case(name));
+    let is_header = |name: &str| HEADERS.iter().any(|header| header.as_str().eq_ignore_ascii_case(name));
+    [
+        (asked.get(header::ORIGIN) == Some(allowed), "origin"),
+        (lists_only(asked, &header::ACCESS_CONTROL_REQUEST_METHOD, is_method), "method"),
+        (lists_only(asked, &header::ACCESS_CONTROL_REQUEST_HEADERS, is_header), "headers"),
     ]
     .into_iter()
     .filter_map(|(is_allowed, what)| (!is_allowed).then_some(what))
-    .collect();
-    let (status, text) = match refused.as_slice() {
+    .collect()
+}
+
+/// Whether every item of a header's list is allowed; an absent header lists nothing.
+fn lists_only(asked: &HeaderMap, name: &HeaderName, is_allowed: impl Fn(&str) -> bool) -> bool {
+    let Some(listed) = asked.get(name) else { return true };
+    listed.to_str().is_ok_and(|listed| listed.split(',').all(|item| is_allowed(item.trim())))
+}
+
+/// The answer to a preflight with its status and its text.
+fn with_text(answered: Response, refused: &[&str]) -> Response {
+    let (status, text) = match refused {
         [] => (StatusCode::OK, "OK".to_owned()),
         refused => (StatusCode::BAD_REQUEST, format!("Disallowed CORS {}", refused.join(", "))),
     };
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (header::VARY, VARY_PREFLIGHT),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
-        (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    }
-    response
-}
-
-/// Whether all that a header lists is in our list; a header that is not there lists
-/// nothing.
-fn are_among(asked: &HeaderMap, name: &HeaderName, ours: &str) -> bool {
-    let Some(listed) = asked.get(name) else { return true };
-    let is_ours = |item: &str| ours.split(", ").any(|own| own.eq_ignore_ascii_case(item.trim()));
-    listed.to_str().is_ok_and(|listed| listed.split(',').all(is_ours))
+    let headers = answered.into_parts().0.headers;
+    (status, headers, text).into_response()
 }

@@ -1,6 +1,6 @@
-//! Every error has one shape: `detail` (a text, or the list of errors in a body),
-//! `code` (stable, for programs), `hint` and `context` where there are such, `trace_id`. What is said
-//! of which error is in `answer`, the only file that knows status codes of errors.
+//! The errors of the API. Every answer of 400 and above has one shape, whoever refuses the request: `detail` (a text, or
+//! the list of errors in a body), `code` (stable, for programs), `hint` and `context` where they help, `trace_id`.
+//! Texts and status codes are in `answer`.
 
 mod answer;
 
@@ -25,102 +25,112 @@ use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::read::FieldError;
 use guildhall_model::template::TemplateError;
 
-/// Why a request was not served.
+/// Why a request was not served. The texts are for the log; what the client gets is in `answer`.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
+    // Requests.
     #[error("no such path")]
     NoRoute,
     #[error("no such method")]
     NoMethod,
-    /// The request names a host that is not this one.
+    /// The request names another host than this one.
     #[error("not the host {0}")]
     ForeignHost(String),
-    /// The body is no text, or ended early.
+    /// The body is not text, or ended early.
     #[error("unreadable body")]
     Unreadable,
+    /// The body has more bytes than `setting` allows.
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
-    /// Other bodies have all the room that there is for bodies.
+    /// The bodies that are read at this time use all the memory that there is for bodies.
     #[error("no room for a body: all have {limit} bytes")]
     NoRoom { limit: usize, setting: &'static str },
     #[error("a body that took more than {} seconds", within.as_secs())]
     TooSlow { within: Duration },
-    #[error("not WebAssembly")]
-    NotWasm,
-    /// A form that is none.
+    /// The errors of a body or of a query.
+    #[error("invalid body")]
+    Invalid(Vec<FieldError>),
+    /// The host does not serve yet, or cannot write.
+    #[error("not ready")]
+    NotReady,
+
+    // Files.
+    /// A body that is not a multipart form.
     #[error("{0}")]
     Multipart(&'static str),
     #[error("bad file name: {0}")]
     BadFileName(BadName),
     #[error("{0}")]
     File(FilesError),
-    /// A part of a file of so many bytes.
+    /// The range that is asked for is outside of a file of this many bytes.
     #[error("no such part of {bytes} bytes")]
     NoSuchPart { bytes: u64 },
-    /// The guild has no files.
+    /// The guild's spec does not have the dependency `filesystem`.
     #[error("guild {0} has no filesystem")]
     NoFileSystem(GuildId),
-    /// FieldErrors in a body.
-    #[error("invalid body")]
-    Invalid(Vec<FieldError>),
-    /// FieldErrors in the spec of a blueprint.
+
+    // Specs.
+    /// The errors in the spec of a blueprint.
     #[error("invalid spec")]
     InvalidSpec(Vec<FieldError>),
-    /// A launch would make an invalid guild of a blueprint.
+    /// The errors in the spec that a launch makes of a blueprint.
     #[error("invalid launch")]
     InvalidLaunch(Vec<FieldError>),
-    /// What the spec asks for and this host would not do.
+    /// The parts of a spec that this host does not support, as sentences.
     #[error("unsupported spec")]
     Unsupported(Vec<String>),
     #[error("two agents are {0}")]
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
-    /// A body names a component that is not there.
+    /// A body names a component that does not exist.
     #[error("component {0} is not known")]
     UnknownComponent(String),
+    /// A spec has a configuration without a schema, or a schema without a configuration: this one is missing.
+    #[error("{0} is required")]
+    Unpaired(&'static str),
+    /// A configuration that does not fit its schema, or a schema that is not valid.
+    #[error("invalid configuration: {0}")]
+    InvalidConfiguration(String),
+    #[error(transparent)]
+    Template(TemplateError),
+
+    // Guilds and their agents.
     #[error("may not launch")]
     MayNotLaunch,
-    /// A blueprint differs there from the one that a guild runs.
+    /// A blueprint differs from the one that the guild runs, at these paths.
     #[error("another blueprint: {0:?}")]
     OtherBlueprint(Vec<String>),
-    /// Not every agent goes on with the component that a blueprint names: ids, and reasons.
+    /// Some agents could not change to the component that a blueprint names: ids, and reasons.
     #[error("swaps failed: {failed:?}")]
     SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
     #[error("guild was stopped")]
     GuildStopped,
-    #[error("{0}")]
-    Component(ComponentError),
-    #[error("not ready")]
-    NotReady,
-    #[error("{what} {id} not found")]
-    NotFound { what: &'static str, id: String },
-    /// The same, where clients expect to read the id.
-    #[error("{what} {id} not found")]
-    NoSuch { what: &'static str, id: String },
     #[error("user {user} is in guild {guild}")]
     AlreadyUser { user: UserId, guild: GuildId },
     #[error("user {user} is not in guild {guild}")]
     NotUser { user: UserId, guild: GuildId },
     #[error("guild {0} has no blueprint")]
     NoBlueprint(GuildId),
-    #[error("blueprint {blueprint} is not shared with {org}")]
-    NotShared { blueprint: BlueprintId, org: OrgId },
-    #[error("no agent {0}")]
-    NoAgent(String),
-    /// An agent of a guild did not do what it was asked.
     #[error(transparent)]
     Agent(AgentError),
     #[error(transparent)]
     DeadLetter(DeadLetterError),
+
+    // The catalog.
+    #[error("blueprint {blueprint} is not shared with {org}")]
+    NotShared { blueprint: BlueprintId, org: OrgId },
+    /// The blueprint has no agent of this name.
+    #[error("no agent {0}")]
+    NoAgent(String),
     #[error("agent {0} has no icon")]
     NoIcon(String),
-    /// A list of icons, or an icon, that is empty.
+    /// An empty icon, or an empty list of icons.
     #[error("no {0} given")]
     NothingGiven(&'static str),
     /// Icons of agents that the blueprint does not have.
     #[error("agents that are not in the blueprint")]
-    StrangeAgents,
+    AgentsNotInBlueprint,
     #[error("unknown statuses {0:?}")]
     UnknownStatuses(Vec<String>),
     #[error("no handler of format {0}")]
@@ -129,24 +139,27 @@ pub enum ApiError {
     NotInRegistry(String),
     #[error("no schema of {0}")]
     NoSchema(String),
-    /// The class is an agent, and not a message.
-    #[error("no class of messages")]
+    /// The class is that of an agent, not of a message.
+    #[error("not a class of messages")]
     NotAMessage,
     #[error("message is on the board")]
     OnBoard,
     #[error("message is not on the board")]
     NotOnBoard,
-    /// Of a configuration and its schema one is missing: this one.
-    #[error("{0} is required")]
-    Unpaired(&'static str),
-    /// A configuration that does not fit its schema, or a schema that is none.
-    #[error("invalid configuration: {0}")]
-    InvalidConfiguration(String),
-    #[error(transparent)]
-    Template(TemplateError),
+    #[error("not WebAssembly")]
+    NotWasm,
+    #[error("{0}")]
+    Component(ComponentError),
+
+    // Of every resource.
+    #[error("{what} {id} not found")]
+    NotFound { what: &'static str, id: String },
+    /// As `NotFound`, for paths where clients expect the id in the text.
+    #[error("{what} {id} not found")]
+    NoSuch { what: &'static str, id: String },
     #[error("{what} {id} exists")]
     Conflict { what: &'static str, id: String },
-    /// Something of ours failed; the client learns no more than the trace id.
+    /// The host failed. The client gets the trace id and nothing else.
     #[error("{0}")]
     Internal(String),
 }
@@ -171,7 +184,8 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
-    /// For paths under a thing that is not there: clients expect to read its id.
+    /// Converts an error about the parent of a path, such as the guild of `/catalog/guilds/{guild}/users`: clients
+    /// expect its id in the text.
     pub fn under(error: StoreError) -> Self {
         match error.into() {
             Self::NotFound { what, id } => Self::NoSuch { what, id },
@@ -242,9 +256,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = if let Self::Internal(cause) = &self { Some(Arc::<str>::from(cause.as_str())) } else { None };
         let all_bytes = if let Self::NoSuchPart { bytes } = self { Some(format!("bytes */{bytes}")) } else { None };
-        let (status, answer) = self.answer();
+        let (status, body) = self.answer();
         let mut response = status.into_response();
-        response.extensions_mut().insert(answer);
+        response.extensions_mut().insert(body);
         if let Some(value) = all_bytes.and_then(|text| text.parse().ok()) {
             response.headers_mut().insert(header::CONTENT_RANGE, value);
         }
@@ -255,19 +269,20 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// What the log learns and the client does not.
+/// Why the host failed: written to the log and not sent.
 #[derive(Clone)]
 struct Cause(Arc<str>);
 
-/// A body of at most this length is read before anything is decided, in bytes. A connection on which a body was not read
-/// has to end, and after a longer one it does.
+/// A body of at most this many bytes is read before the request is looked at. After an error, a connection whose body was
+/// not read has to be closed; one whose body was read stays open.
 const READ_BYTES: usize = 64 << 10;
 
-/// Longest words of the framework that are told, in bytes.
-const MAX_WORDS: usize = 1024;
+/// The most bytes that are sent of an error text that the framework made.
+const MAX_DETAIL_BYTES: usize = 1024;
 
-/// Gives every error its trace id and its body; also those which the framework
-/// raised in words of its own.
+/// Middleware that gives every error its trace id and its body, including errors that the framework made.
+///
+/// Dropping the future drops the request.
 pub async fn finish(request: Request, next: Next) -> Response {
     let is_long = request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64);
     let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
@@ -283,16 +298,16 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if let Some(Cause(cause)) = response.extensions().get() {
         tracing::error!(trace_id, %cause, "a request failed");
     }
-    let mut refusal = match response.extensions_mut().remove::<ErrorBody>() {
-        Some(refusal) => refusal,
+    let mut error = match response.extensions_mut().remove::<ErrorBody>() {
+        Some(error) => error,
         None => {
-            let words = to_bytes(std::mem::take(response.body_mut()), MAX_WORDS).await.unwrap_or_default();
-            let words = str::from_utf8(&words).ok().filter(|words| !words.is_empty());
-            ErrorBody::new(words.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
+            let text = to_bytes(std::mem::take(response.body_mut()), MAX_DETAIL_BYTES).await.unwrap_or_default();
+            let text = str::from_utf8(&text).ok().filter(|text| !text.is_empty());
+            ErrorBody::new(text.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
         }
     };
-    refusal.trace_id = trace_id;
-    let mut finished = (status, Json(refusal)).into_response();
+    error.trace_id = trace_id;
+    let mut finished = (status, Json(error)).into_response();
     if is_long {
         finished.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -313,23 +328,25 @@ async fn read_first(request: Request) -> Result<Request, ApiError> {
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-/// The trace id of a W3C `traceparent`.
+/// The trace id of a W3C `traceparent`, in lower case.
 fn trace_of(traceparent: &str) -> Option<String> {
     let trace = traceparent.split('-').nth(1)?;
     (trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| trace.to_ascii_lowercase())
 }
 
+/// Answers requests for a path that is not served. Cancel safe.
 pub async fn no_route() -> ApiError {
     ApiError::NoRoute
 }
 
+/// Answers requests with a method that the path is not served with. Cancel safe.
 pub async fn no_method() -> ApiError {
     ApiError::NoMethod
 }
 
-/// A handler panicked: our mistake, and the server goes on.
+/// The answer of a handler that panicked.
 pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-    let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-    ApiError::Internal(format!("panic: {}", words.unwrap_or_default())).into_response()
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    ApiError::Internal(format!("panic: {}", text.unwrap_or_default())).into_response()
 }

@@ -89,7 +89,7 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn(error::finish))
-        .layer(from_fn_with_state(visitors.cors_origin, cors::cors));
+        .layer(from_fn_with_state(cors::Cors::new(visitors.cors_origin), cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {
         if let Some(uri) = path::respelled(request.uri()) {

@@ -8,8 +8,9 @@ use crate::journal::{GuildLog, JournalError};
 use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::dialect;
 use guildhall_model::ids::{AgentId, GuildId, MessageId};
-use guildhall_model::message::{Message, Topics};
+use guildhall_model::message::Message;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 
 use super::error::GuildError;
 use super::guilds::Guilds;
@@ -199,7 +200,8 @@ fn replayed(original: &Message, agent: &AgentId) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use guildhall_model::message::{AgentTag, raw_json};
+    use guildhall_model::message::raw_json;
+    use guildhall_model::tag::AgentTag;
 
     #[test]
     fn a_replayed_message_goes_to_the_agent_alone_and_stays_in_its_thread() {

@@ -21,7 +21,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::event;
 use guildhall_model::ids::{GuildId, MessageId};
-use guildhall_model::message::AgentTag;
+use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::Component;
 
 /// The services and settings that all guilds use.

@@ -25,9 +25,9 @@ use crate::journal::{Consumer, GuildLog, Tail};
 use crate::metrics::Metrics;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
-use guildhall_model::message::AgentTag;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
+use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::MemoryBudget;
 
 use active::{ActiveManager, Ended};

@@ -14,11 +14,13 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
-use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, guild};
 use guildhall_model::status::GuildStatus;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Sandbox, SandboxConfig};
 
 #[tokio::test]

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, IdGenerator, MessageId, UserId};
-use guildhall_model::message::{Message, Priority};
+use guildhall_model::message::Message;
+use guildhall_model::priority::Priority;
 
 use super::guild_log::GuildLog;
 use super::pending::Pending;

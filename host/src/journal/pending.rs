@@ -99,7 +99,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+    use guildhall_model::message::{Message, raw_json};
+    use guildhall_model::tag::AgentTag;
+    use guildhall_model::topic::Topics;
 
     fn step(guild: i64, rows: usize, id: u64) -> Step {
         let row = |n: usize| {

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use guildhall_model::ids::MessageId;
-use guildhall_model::message::{Message, Priority};
+use guildhall_model::message::Message;
+use guildhall_model::priority::Priority;
 
 use super::JournalLimits;
 
@@ -224,7 +225,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use guildhall_model::message::{AgentTag, Topics, raw_json};
+    use guildhall_model::message::raw_json;
+    use guildhall_model::tag::AgentTag;
+    use guildhall_model::topic::Topics;
 
     fn message(id: u64) -> Arc<Message> {
         let mut message =

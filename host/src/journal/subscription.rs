@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use guildhall_model::ids::MessageId;
-use guildhall_model::message::{Message, Priority};
+use guildhall_model::message::Message;
+use guildhall_model::priority::Priority;
 use guildhall_model::state::{StateChange, StateError, StateOwner, VersionedState};
 use guildhall_model::topic;
 

@@ -11,10 +11,13 @@ use guildhall_model::clock::Clock;
 use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, GuildId, MessageId};
-use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
+use guildhall_model::priority::Priority;
 use guildhall_model::routing::Routed;
 use guildhall_model::state::{StateChange, StateOwner};
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 use guildhall_model::values::{ValueChange, ValueWrite};
 
 fn message(topic: &str, payload: Value) -> Message {

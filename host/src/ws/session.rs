@@ -174,13 +174,20 @@ pub enum Incoming {
     End(Ending),
 }
 
+/// Whether a socket failed because a message is larger than [`MAX_MESSAGE_BYTES`].
+fn is_too_large(error: &axum::Error) -> bool {
+    use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::CapacityError;
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
+    matches!(cause, Some(Error::Capacity(CapacityError::MessageTooLong { .. })))
+}
+
 /// Sorts what came out of a socket.
 pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
     match received {
         None | Some(Ok(WsMessage::Close(_))) => Incoming::End(Ending::Gone),
         Some(Err(error)) => {
-            let is_too_large = error.to_string().contains("too long") || error.to_string().contains("too large");
-            Incoming::End(if is_too_large { Ending::FrameTooLarge { limit } } else { Ending::Gone })
+            Incoming::End(if is_too_large(&error) { Ending::FrameTooLarge { limit } } else { Ending::Gone })
         }
         Some(Ok(WsMessage::Text(text))) if text.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Binary(bytes))) if bytes.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),

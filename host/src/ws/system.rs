@@ -18,8 +18,11 @@ use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::format;
 use guildhall_model::health::HealthStatus;
 use guildhall_model::ids::{AgentId, UserId};
-use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
+use guildhall_model::priority::Priority;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 
 use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};

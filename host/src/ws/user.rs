@@ -15,8 +15,10 @@ use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
 use guildhall_model::ids::{MessageId, UserId};
-use guildhall_model::message::{AgentTag, Message, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 
 use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};

@@ -4,8 +4,8 @@
 use guildhall_agent_aggregator::{Aggregator, Collected, Collector};
 use guildhall_agent_splitter::SplitterAgent;
 use guildhall_model::expression::Language;
-use guildhall_model::message::Topics;
 use guildhall_model::routing::{Outgoing as Routable, Scope, TurnRouter};
+use guildhall_model::topic::Topics;
 use guildhall_sdk::testing::Bench;
 use guildhall_sdk::{Agent, Outgoing};
 use serde_json::{Value, json};

@@ -6,7 +6,10 @@ use guildhall::agent::turn_io;
 use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
-use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
+use guildhall_model::priority::Priority;
+use guildhall_model::tag::AgentTag;
+use guildhall_model::topic::Topics;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::frame;
 use guildhall_model::ids::{short_id, short_uuid};
-use guildhall_model::message::AgentTag;
 use guildhall_model::participant::{self, Participant};
+use guildhall_model::tag::AgentTag;
 use serde_json::{Value, json};
 
 use super::rules::text;

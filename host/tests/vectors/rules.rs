@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::expression::{Expressions, Language};
-use guildhall_model::message::AgentTag;
 use guildhall_model::routing::hashid::{canonical_text, hashid};
 use guildhall_model::routing::{Speaker, Speaking, mentions, take_matching};
 use guildhall_model::spec::{RoutingRule, RoutingSlip};
+use guildhall_model::tag::AgentTag;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

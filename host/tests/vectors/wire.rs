@@ -2,7 +2,7 @@
 
 use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat, aggregate, by_latency};
 use guildhall_model::ids::{AgentId, GuildId, UserId};
-use guildhall_model::message::Priority;
+use guildhall_model::priority::Priority;
 use guildhall_model::topic;
 use serde_json::{Map, Value, json};
 

@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::fault::Fault;
 use crate::format;
 use crate::ids::{GuildId, MessageId};
-use crate::message::{AgentTag, Message, Topics, raw_json};
+use crate::message::{Message, raw_json};
+use crate::tag::AgentTag;
 use crate::topic;
+use crate::topic::Topics;
 
 use super::{GuildView, RoutedTurn, Scope, Speaker, TurnRouter};
 

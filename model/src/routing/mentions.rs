@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::message::AgentTag;
+use crate::tag::AgentTag;
 
 /// Texts deeper than this are not looked at.
 const MAX_DEPTH: usize = 32;

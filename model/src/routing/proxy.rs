@@ -11,10 +11,12 @@ use crate::draft::UserDraft;
 use crate::fault::{Fault, FaultKind};
 use crate::format;
 use crate::ids::{AgentId, MessageId};
-use crate::message::{AgentTag, HistoryEntry, Message, Topics, raw_json};
+use crate::message::{HistoryEntry, Message, raw_json};
 use crate::spec::RoutingSlip;
 use crate::state::{StateChange, StateOwner};
+use crate::tag::AgentTag;
 use crate::topic;
+use crate::topic::Topics;
 
 use super::{GuildView, Scope, Speaker, Speaking, also_to_tagged_users, mentions, take_matching, transform};
 

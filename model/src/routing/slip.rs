@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::message::{AgentTag, ForwardHeader, Message, Topics};
+use crate::message::{ForwardHeader, Message};
 use crate::spec::{OriginFilter, RoutingRule, RoutingSlip};
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 use crate::{format, topic};
 
 use super::{Speaker, pattern};

@@ -9,9 +9,13 @@ use serde_json::{Map, Value};
 use crate::expression::{Expressions, Language};
 use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
-use crate::message::{AgentTag, ForwardHeader, MAX_PAYLOAD_BYTES, Message, Priority, ProcessStatus, Topics, raw_json};
+use crate::message::{ForwardHeader, MAX_PAYLOAD_BYTES, Message, raw_json};
+use crate::priority::Priority;
 use crate::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::state::{StateChange, StateOwner};
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 use crate::{format, topic};
 
 /// What the expressions of rules and predicates can use: an evaluator with its time, and the last committed states.

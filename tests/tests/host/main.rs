@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod dead_letters;
 mod dialects;
+mod docs;
 mod document;
 mod faults;
 mod files;

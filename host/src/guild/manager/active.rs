@@ -20,10 +20,10 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, Store};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
-use guildhall_model::message::AgentTag;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
+use guildhall_model::tag::AgentTag;
 use guildhall_model::{event, format, topic};
 use guildhall_sandbox::MemoryBudget;
 

@@ -13,11 +13,14 @@ use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::format;
 use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat};
 use guildhall_model::ids::{AgentId, UserId};
-use guildhall_model::message::{AgentTag, Message, Priority, Topics, raw_json};
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::participant::{self, Participant};
+use guildhall_model::priority::Priority;
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::state::StateOwner;
+use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 
 impl ActiveManager {
     /// Publishes a health report. Later subscribers get the last one.

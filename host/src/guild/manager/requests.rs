@@ -16,7 +16,8 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::fault::FaultKind;
 use guildhall_model::format;
 use guildhall_model::ids::{AgentId, MessageId, UserId};
-use guildhall_model::message::{HistoryEntry, Message, Priority, Topics, raw_json};
+use guildhall_model::message::{HistoryEntry, Message, raw_json};
+use guildhall_model::priority::Priority;
 use guildhall_model::read::FieldError;
 use guildhall_model::read::spec::SpecContext;
 use guildhall_model::request::Request;
@@ -25,6 +26,7 @@ use guildhall_model::routing::subscriptions;
 use guildhall_model::spec::{AgentSpec, RoutingRule};
 use guildhall_model::status::AgentStatus;
 use guildhall_model::topic;
+use guildhall_model::topic::Topics;
 
 /// The most agents of a guild.
 const MAX_AGENTS: usize = 1_000;

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::expression::{Expressions, Language};
-use crate::message::{AgentTag, Priority, ProcessStatus, Topics};
+use crate::priority::Priority;
 use crate::python_repr::repr;
 use crate::read::{FieldErrors, Fields, boolean, document, integer, list, map, nullable, object, one_of, text};
 use crate::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
     UpdateFormat,
 };
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 
 /// Reads a routing slip.
 pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut FieldErrors) -> Option<RoutingSlip> + 'e {

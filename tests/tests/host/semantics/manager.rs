@@ -194,8 +194,10 @@ async fn launching_an_agent_whose_id_is_in_use_changes_nothing_and_is_announced(
         launched["payload"],
         json!({"agent_id": "w", "status_code": 201, "status": "Agent launched successfully"})
     );
-    let announced =
-        chat.system.wait_for("the announcement", |received| frame::format(received) == "GuildUpdatedAnnouncement").await;
+    let announced = chat
+        .system
+        .wait_for("the announcement", |received| frame::format(received) == "GuildUpdatedAnnouncement")
+        .await;
     assert_eq!(announced["payload"]["guild_spec"]["agents"][0]["class_name"], WIRING, "{announced}");
     let get = json!({"guild_id": id, "agent_id": "w"});
     let present = ask(&mut chat, "system_topic", &models("AgentGetRequest"), &get).await;

@@ -49,7 +49,7 @@ async fn put_one(
 async fn keep(api: &ApiState, id: &BlueprintId, spec: &Value, icons: &[AgentIcon]) -> Result<StatusCode, ApiError> {
     let names = agent_names(spec);
     if !icons.iter().all(|icon| names.contains(&icon.agent_name.as_str())) {
-        return Err(ApiError::StrangeAgents);
+        return Err(ApiError::AgentsNotInBlueprint);
     }
     api.store.put_icons(id, icons).await?;
     Ok(StatusCode::NO_CONTENT)

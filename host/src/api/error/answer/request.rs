@@ -1,0 +1,54 @@
+//! Errors of a request as such: its path, its host, its body.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::Answer;
+use guildhall_model::error_body::ErrorBody;
+use guildhall_model::read::FieldError;
+
+pub fn no_route() -> Answer {
+    (StatusCode::NOT_FOUND, ErrorBody::new("Not Found", "no_such_path"))
+}
+
+pub fn no_method() -> Answer {
+    (StatusCode::METHOD_NOT_ALLOWED, ErrorBody::new("Method Not Allowed", "method_not_allowed"))
+}
+
+pub fn foreign_host(host: &str) -> Answer {
+    let body = ErrorBody::new(format!("This host is not {host}"), "foreign_host");
+    let hint = "use an address or localhost, or have the operator allow the name with --set http.hosts=NAME";
+    (StatusCode::MISDIRECTED_REQUEST, body.hint(hint))
+}
+
+pub fn unreadable() -> Answer {
+    let body = ErrorBody::new("There was an error parsing the body", "unreadable_body");
+    (StatusCode::BAD_REQUEST, body.hint("send JSON in UTF-8"))
+}
+
+pub fn too_large(limit: usize, setting: &str) -> Answer {
+    let body = ErrorBody::new(format!("The body is larger than {limit} bytes"), "too_large");
+    (StatusCode::PAYLOAD_TOO_LARGE, body.hint(format!("the operator sets the limit with {setting}")))
+}
+
+pub fn no_room(limit: usize, setting: &str) -> Answer {
+    let body = ErrorBody::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
+        .hint(format!("try again later; the operator sets the limit with {setting}"))
+        .about(json!({"limit": limit, "setting": setting}));
+    (StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+pub fn too_slow(within: Duration) -> Answer {
+    let detail = format!("The body took more than {} seconds", within.as_secs());
+    (StatusCode::REQUEST_TIMEOUT, ErrorBody::new(detail, "too_slow"))
+}
+
+pub fn invalid(errors: &[FieldError]) -> Answer {
+    (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody::new(json!(errors), "invalid_body"))
+}
+
+pub fn not_ready() -> Answer {
+    (StatusCode::SERVICE_UNAVAILABLE, ErrorBody::new("Not ready", "not_ready"))
+}

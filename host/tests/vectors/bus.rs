@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use guildhall::agent::turn;
+use guildhall::agent::turn_io;
 use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
@@ -131,7 +131,7 @@ pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
         let asked = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
         let asked: Vec<MessageId> = asked.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
         let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(turn::in_order(&asked, &found))
+        Ok::<_, String>(turn_io::history_texts(&asked, &found))
     })?;
     let labels = found.iter().map(|message| {
         let message: Value = serde_json::from_str(message).unwrap_or_default();

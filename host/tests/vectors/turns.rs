@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use guildhall::agent::turn;
+use guildhall::agent::turn_io;
 use guildhall::journal::Delivery;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
@@ -135,7 +135,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
         let speaker = speaker(&json!(spec.id), &json!(spec.name), &input["agent_type"], &handler["name"]);
         let expressions = expressions();
         let scope = Scope { agent_state: &states, ..Scope::without_states(&expressions) };
-        if !hears || !turn::is_for(&delivery, &spec, &speaker, scope) {
+        if !hears || !turn_io::accepts(&delivery, &spec, &speaker, scope) {
             continue;
         }
         let played = match handler["accepts"].as_str() {
@@ -229,14 +229,14 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
             reason: None,
         });
     }
-    let ids = turn::asked_history(&message);
+    let ids = turn_io::requested_history(&message);
     let delivery = Delivery { message: Arc::new(message), topic: "t".into(), attempts: Default::default() };
-    let mut given = turn::for_guest(&delivery, 1, "{}".into(), "{}".into());
+    let mut given = turn_io::turn_input(&delivery, 1, "{}".into(), "{}".into());
     if let Some(ids) = ids {
         let log =
             input["stored_messages"].as_array().into_iter().flatten().map(stored).collect::<Result<Vec<_>, _>>()?;
         let found: Vec<Message> = log.into_iter().filter(|message| ids.contains(&message.id)).collect();
-        turn::enrich(&mut given, &turn::in_order(&ids, &found));
+        turn_io::add_history(&mut given, &turn_io::history_texts(&ids, &found));
     }
     let state = given.message.session_state.map_or(Ok(Value::Null), |state| serde_json::from_str(&state));
     let mut state: Value = state.map_err(|error| error.to_string())?;

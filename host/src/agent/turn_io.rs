@@ -1,5 +1,5 @@
-//! Between a message and a guest's turn: what the guest is given, and what its
-//! words become. Pure.
+//! What goes into a turn and what comes out of it: a message becomes the input of a guest, and the results of a turn
+//! become a commit. Pure: nothing here reads or writes the journal.
 
 use std::sync::Arc;
 
@@ -14,14 +14,16 @@ use guildhall_model::routing::{GuildView, Outgoing, Scope, Speaker, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
 use guildhall_model::topic::Topics;
+use guildhall_model::values::ValueWrite;
 use guildhall_model::{dialect, format, topic};
 use guildhall_sandbox as sandbox;
 use guildhall_sandbox::{GuestMessage, GuestTag};
 
-/// What the sandbox is given for a delivery.
-pub fn for_guest(
+/// The input of a turn that serves a delivery. `timeout_ms` is the time limit of the turn; the states are JSON objects.
+#[must_use]
+pub fn turn_input(
     delivery: &Delivery,
-    budget_ms: u64,
+    timeout_ms: u64,
     agent_state: Arc<str>,
     guild_state: Arc<str>,
 ) -> sandbox::TurnInput {
@@ -47,36 +49,37 @@ pub fn for_guest(
             session_state: message.session_state.as_ref().map(|state| state.get().to_owned()),
             traceparent: message.traceparent.clone(),
             attempt: delivery.attempt(),
-            budget_ms: u32::try_from(budget_ms).unwrap_or(u32::MAX),
+            budget_ms: u32::try_from(timeout_ms).unwrap_or(u32::MAX),
         },
         agent_state,
         guild_state,
     }
 }
 
-/// How many messages the routes may make of what one turn said.
+/// The most messages that the routes may make of the emits of one turn.
 const MAX_ROUTED: usize = 1_024;
 
-/// The most earlier messages that a receiver is given with one.
+/// The most earlier messages that a receiver gets with a message.
 const MAX_HISTORY: usize = 64;
-/// The most bytes that they have together as JSON; of more the newest are given.
+/// The most bytes that these messages have together as JSON. If there are more, the newest are passed.
 const MAX_HISTORY_BYTES: usize = 256 << 10;
 
-/// The ids of the earlier messages that a message's receiver is to be given with it,
-/// oldest first, the newest 64 at most; `None`: it asks for none.
+/// The ids of the earlier messages that a message's receiver gets with it, oldest first: at most the newest 64. `None`:
+/// the message asks for no history.
 #[must_use]
-pub fn asked_history(message: &Message) -> Option<Vec<MessageId>> {
+pub fn requested_history(message: &Message) -> Option<Vec<MessageId>> {
     if message.enrich_with_history == 0 {
         return None;
     }
-    let asked = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX).min(MAX_HISTORY);
-    let from = message.history.len().saturating_sub(asked);
+    let requested = usize::try_from(message.enrich_with_history).unwrap_or(usize::MAX).min(MAX_HISTORY);
+    let from = message.history.len().saturating_sub(requested);
     Some(message.settled_history()[from..].iter().map(|entry| entry.origin).collect())
 }
 
-/// The messages with these ids as JSON texts, in this order; what is not there is
-/// passed over. Only the newest that have 256 KiB together.
-pub fn in_order(ids: &[MessageId], found: &[Message]) -> Vec<String> {
+/// The messages with these ids as JSON texts, in the order of the ids: the newest that have 256 KiB together. Ids that
+/// were not found are left out.
+#[must_use]
+pub fn history_texts(ids: &[MessageId], found: &[Message]) -> Vec<String> {
     let mut left = MAX_HISTORY_BYTES;
     let newest_first = ids.iter().rev().filter_map(|id| found.iter().find(|message| message.id == *id));
     let mut texts: Vec<String> = newest_first
@@ -90,93 +93,109 @@ pub fn in_order(ids: &[MessageId], found: &[Message]) -> Vec<String> {
     texts
 }
 
-/// Adds earlier messages to the session state that a guest is given.
-pub fn enrich(given: &mut sandbox::TurnInput, history: &[String]) {
-    let state = given.message.session_state.as_deref().unwrap_or("{}");
+/// Adds earlier messages, as JSON texts, to the session state of a turn's input.
+pub fn add_history(input: &mut sandbox::TurnInput, history: &[String]) {
+    let state = input.message.session_state.as_deref().unwrap_or("{}");
     let mut state: serde_json::Value = serde_json::from_str(state).unwrap_or_else(|_| json!({}));
     state["enriched_history"] = history.into();
-    given.message.session_state = Some(state.to_string());
+    input.message.session_state = Some(state.to_string());
 }
 
-/// The last ids of a thread that a guest is shown.
+/// The most ids of a thread that a guest gets; the last ones.
 const MAX_THREAD: usize = 64;
 
-/// What a good turn commits.
+/// What a turn emitted and changed. A commit writes all of it or nothing.
+#[derive(Debug, Default)]
+pub struct TurnResults {
+    /// The messages that the agent emitted, before routing.
+    pub emits: Vec<Outgoing>,
+    /// Merge patches of the agent's state, JSON texts.
+    pub agent_patches: Vec<String>,
+    /// Merge patches of the guild's state, JSON texts.
+    pub guild_patches: Vec<String>,
+    /// The changes of key-value pairs.
+    pub values: Vec<ValueWrite>,
+}
+
+/// Turns the results of a successful turn into a commit. A state change of a rule that does not apply becomes an error
+/// message on the error topic.
 ///
 /// # Errors
-/// `hop_limit`, or `invalid_payload`: a rule makes something that is no payload, or a
-/// state patch is not JSON.
+/// `hop_limit`; `denied`: the routes make too many messages; `invalid_payload`: a rule makes something that is not a
+/// payload, a state patch is not JSON or nests too deep; `state_too_large`.
 pub fn commit_of(
-    emits: Vec<Outgoing>,
-    patches: [(StateOwner, Vec<String>); 2],
+    results: TurnResults,
     delivery: &Delivery,
     speaker: &Speaker,
     guild: &GuildView,
     scope: Scope<'_>,
 ) -> Result<Commit, Fault> {
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
-    let mut turn = Commit { announces: is_told(delivery, guild), ..Commit::default() };
-    for emit in emits {
+    let values = results.values;
+    let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
+    for emit in results.emits {
         let outgoing = Outgoing { format: format::canonical(emit.format), ..emit };
         let routed = router.route(outgoing)?;
-        turn.emits.extend(routed.messages);
-        if turn.emits.len() > MAX_ROUTED {
-            let text = format!("the routes make more than {MAX_ROUTED} messages of what one turn said");
+        commit.emits.extend(routed.messages);
+        if commit.emits.len() > MAX_ROUTED {
+            let text = format!("the routes make more than {MAX_ROUTED} messages of the emits of one turn");
             return Err(Fault::new(FaultKind::Denied, text));
         }
         for (owner, change) in routed.changes {
-            match tried(&owner, &change, scope) {
-                Ok(()) => turn.changes.push((owner, change)),
-                Err(error) => turn.emits.push(state_error(&error, &owner, &change, delivery, speaker, guild)),
+            match check_change(&owner, &change, scope) {
+                Ok(()) => commit.changes.push((owner, change)),
+                Err(error) => commit.emits.push(state_error(&error, &owner, &change, delivery, speaker, guild)),
             }
         }
     }
-    for (owner, patches) in patches {
+    let (agent, own) = state_owners(&speaker.id);
+    for (owner, patches) in [(agent, results.agent_patches), (own, results.guild_patches)] {
         for patch in patches {
             let patch = serde_json::from_str(&patch).map_err(|error| {
                 Fault::new(FaultKind::InvalidPayload, format!("a state patch is not JSON: {error}"))
             })?;
-            turn.changes.push((owner.clone(), StateChange::merge(patch)));
+            commit.changes.push((owner.clone(), StateChange::merge(patch)));
         }
     }
-    refuse_large(&turn.changes, scope)?;
-    Ok(turn)
+    refuse_large(&commit.changes, scope)?;
+    Ok(commit)
 }
 
-/// Whether others hear of the states that a turn changes: agents that change states as
-/// they hear of changes end at the limit of hops.
-pub fn is_told(delivery: &Delivery, guild: &GuildView) -> bool {
+/// Whether the states that a turn changes are announced to others. Agents that answer state changes with state changes end
+/// at the hop limit.
+#[must_use]
+pub fn announces_states(delivery: &Delivery, guild: &GuildView) -> bool {
     delivery.message.hops < guild.hop_limit
 }
 
-/// Refuses a turn after which a state, as the turn saw it, would be too large or deep.
+/// Refuses a turn after which a state would be too large or too deep, starting from the states that the turn saw.
 fn refuse_large(changes: &[(StateOwner, StateChange)], scope: Scope<'_>) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
     for (is_guilds, text) in [(true, scope.guild_state), (false, scope.agent_state)] {
         let mut state = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
-        let of_it = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
-        for (_, change) in of_it {
+        let its_changes = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
+        for (_, change) in its_changes {
             state = match changed(&state, 0, change) {
                 Err(error @ StateError::TooDeep) => {
                     return Err(Fault::new(FaultKind::InvalidPayload, error.to_string()));
                 }
-                // One that does not apply is told where it is made.
+                // A change that does not apply is reported when it is committed.
                 changed => changed.unwrap_or(state),
             };
         }
         if let Err(error @ StateError::TooLarge { bytes }) = text_of(&state) {
-            let words = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });
-            let fault = Fault::new(FaultKind::StateTooLarge, words);
+            let text = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });
+            let fault = Fault::new(FaultKind::StateTooLarge, text);
             return Err(Fault { limit: Some(MAX_STATE_BYTES as u64), value: Some(bytes as u64), ..fault });
         }
     }
     Ok(())
 }
 
-/// Tries a change of a rule on the state as the turn saw it.
-fn tried(owner: &StateOwner, change: &StateChange, scope: Scope<'_>) -> Result<(), String> {
+/// Checks that a change of a rule applies to the state that the turn saw.
+fn check_change(owner: &StateOwner, change: &StateChange, scope: Scope<'_>) -> Result<(), String> {
     let text = match owner {
         StateOwner::Guild => scope.guild_state,
         StateOwner::Agent(_) => scope.agent_state,
@@ -185,7 +204,7 @@ fn tried(owner: &StateOwner, change: &StateChange, scope: Scope<'_>) -> Result<(
     changed(&state, 0, change).map(drop).map_err(|error| error.to_string())
 }
 
-/// What is said of a change of a rule that does not apply.
+/// The error message for a change of a rule that does not apply.
 fn state_error(
     error: &str,
     owner: &StateOwner,
@@ -215,9 +234,10 @@ fn state_error(
     message
 }
 
-/// Whether this agent is to act on a message at all: it is tagged if it must be, and
-/// the predicate of its handler holds. A predicate that fails does not hold.
-pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, scope: Scope<'_>) -> bool {
+/// Whether an agent acts on a message: the message tags the agent if the agent wants that, and the predicate of the
+/// agent's handler holds. A predicate that fails does not hold.
+#[must_use]
+pub fn accepts(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, scope: Scope<'_>) -> bool {
     let message = &delivery.message;
     if agent.act_only_when_tagged && !message.is_tagged_for(&speaker.tag) {
         return false;
@@ -228,8 +248,9 @@ pub fn is_for(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, scope: 
         .is_none_or(|predicate| routing::holds(predicate, message, &delivery.topic, scope))
 }
 
-/// The fault of a message whose time to live is over: nobody is served with it.
-pub fn expired(message: &Message, now_ms: u64) -> Option<Fault> {
+/// The fault of a message whose time to live is over; `None` if it still lives. Such a message is not served.
+#[must_use]
+pub fn expiry_fault(message: &Message, now_ms: u64) -> Option<Fault> {
     if !message.is_expired(now_ms) {
         return None;
     }
@@ -239,8 +260,9 @@ pub fn expired(message: &Message, now_ms: u64) -> Option<Fault> {
     Some(Fault { limit: Some(lives_ms), value: Some(waited_ms), ..Fault::new(FaultKind::Expired, text) })
 }
 
-/// The two owners of state that a turn may patch.
-pub fn owners(agent: &AgentId) -> (StateOwner, StateOwner) {
+/// The two states that a turn may change: the agent's and the guild's.
+#[must_use]
+pub fn state_owners(agent: &AgentId) -> (StateOwner, StateOwner) {
     (StateOwner::Agent(agent.clone()), StateOwner::Guild)
 }
 
@@ -261,13 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_lives_as_long_as_it_says() {
+    fn a_message_expires_after_its_time_to_live() {
         let mut message = message(0);
         message.id = MessageId::first_at(1_700_000_000_000);
-        assert_eq!(expired(&message, u64::MAX), None, "without a ttl for ever");
+        assert_eq!(expiry_fault(&message, u64::MAX), None, "without a ttl it never expires");
         message.ttl = Some(2);
-        assert_eq!(expired(&message, 1_700_000_002_000), None);
-        let fault = expired(&message, 1_700_000_002_500).unwrap();
+        assert_eq!(expiry_fault(&message, 1_700_000_002_000), None);
+        let fault = expiry_fault(&message, 1_700_000_002_500).unwrap();
         assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::Expired, Some(2_000), Some(2_500)));
     }
 
@@ -282,18 +304,18 @@ mod tests {
         let fault = refuse_large(&[change(&long)], scope).unwrap_err();
         assert_eq!((fault.kind, fault.limit), (FaultKind::StateTooLarge, Some(1 << 20)));
         assert!(fault.value > fault.limit, "{fault}");
-        assert!(refuse_large(&[change(&long), change("y")], scope).is_ok(), "what is left counts");
+        assert!(refuse_large(&[change(&long), change("y")], scope).is_ok(), "the state after all changes counts");
     }
 
     #[test]
-    fn earlier_messages_are_given_in_the_order_asked_for_and_without_their_sessions() {
+    fn earlier_messages_are_passed_in_the_requested_order_and_without_their_session_states() {
         let found = [message(1), message(2)];
         let ids = [MessageId::new(2), MessageId::new(9), MessageId::new(1)];
-        let texts = in_order(&ids, &found);
+        let texts = history_texts(&ids, &found);
         let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), attempts: Default::default() };
-        let mut given = for_guest(&delivery, 1, "{}".into(), "{}".into());
-        enrich(&mut given, &texts);
-        let state: serde_json::Value = serde_json::from_str(&given.message.session_state.unwrap()).unwrap();
+        let mut input = turn_input(&delivery, 1, "{}".into(), "{}".into());
+        add_history(&mut input, &texts);
+        let state: serde_json::Value = serde_json::from_str(&input.message.session_state.unwrap()).unwrap();
         assert_eq!(state["k"], 1);
         let payload = |n: usize| {
             let text = state["enriched_history"][n].as_str().unwrap();
@@ -305,11 +327,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_earlier_messages_are_given() {
+    fn only_the_newest_earlier_messages_are_passed() {
         let large = |id| Message { payload: raw_json(&json!({"n": "x".repeat(100 << 10)})), ..message(id) };
         let found = [large(1), large(2), large(3)];
         let ids: Vec<_> = found.iter().map(|message| message.id).collect();
-        let texts = in_order(&ids, &found);
+        let texts = history_texts(&ids, &found);
         assert_eq!(texts, [dialect::write_plain(&found[1]), dialect::write_plain(&found[2])]);
     }
 }

@@ -1,5 +1,5 @@
-//! A guild's life as a pure function: what happened in, what is to be done out.
-//! The task that calls it carries the effects out.
+//! The life of a guild as a pure function: it takes what happened and returns what is to be done. The manager's task carries
+//! the effects out.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +13,47 @@ use guildhall_model::status::{AgentStatus, GuildStatus};
 /// What happens to a guild.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The manager begins to start the agents.
-    Begun,
-    /// How the agents are, all of them.
+    /// The manager is about to start the agents.
+    Started,
+    /// The health of all agents was measured.
     Measured(BTreeMap<AgentId, AgentHealth>),
-    /// A user opened a socket.
-    Joined { user: UserId, name: String },
-    /// Somebody wants to know how the guild is; `None`: the manager itself.
-    Checked(Option<Check>),
-    /// Somebody wants to know who is there.
-    ParticipantsAsked(Asked),
-    /// A user wants the guild to end; with a guild id, it must be this one's.
-    StopAsked { user: UserId, guild: Option<String> },
+    /// A user opened a socket, or was created by a message.
+    Joined {
+        /// The user.
+        user: UserId,
+        /// The name that others see.
+        name: String,
+    },
+    /// A health report was requested; `None`: by the manager itself.
+    CheckRequested(Option<HealthCheck>),
+    /// A user requested the list of participants.
+    ParticipantsRequested(ParticipantsRequest),
+    /// A user requested the end of the guild.
+    StopRequested {
+        /// The user.
+        user: UserId,
+        /// The guild that is to end, if the request names it. A request for another guild is ignored.
+        guild: Option<String>,
+    },
 }
 
-/// Who asked, with what is needed to answer.
+/// A request for the list of participants.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub struct ParticipantsRequest {
+    /// Who gets the list.
     pub user: UserId,
+    /// The request's message.
     pub request: MessageId,
+    /// The conversation of the request; the answer has the same.
     pub conversation_id: Option<Value>,
 }
 
-/// A check that is answered with heartbeats.
+/// A request for a health report. It is answered with heartbeats as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct HealthCheck {
+    /// The request's message.
     pub request: MessageId,
-    /// When it was made, as its sender says.
+    /// When it was sent, in Unix milliseconds, as its sender says.
     pub time_ms: Option<u64>,
 }
 
@@ -50,105 +64,116 @@ pub enum Effect {
     SetStatus(GuildStatus),
     /// Store the status of agents.
     SetAgents(Vec<(AgentId, AgentStatus)>),
-    /// Tell everybody how the guild is.
+    /// Publish a health report.
     Report,
-    /// Ask the agents that are idle how they are.
-    AskAgents(Option<Check>),
-    /// Make a proxy for a user.
-    AddUser { user: UserId, name: String },
-    /// Tell one user who is there.
-    TellParticipants(Asked),
-    /// Confirm that the guild ends, then end it.
-    Stop { user: UserId },
+    /// Publish the last heartbeats and ask idle agents for new ones.
+    AskAgents(Option<HealthCheck>),
+    /// Create the proxy of a user.
+    AddUser {
+        /// The user.
+        user: UserId,
+        /// The name that others see.
+        name: String,
+    },
+    /// Send the list of participants to the user who requested it.
+    SendParticipants(ParticipantsRequest),
+    /// Confirm the stop, then end the guild.
+    Stop {
+        /// The user who requested it.
+        user: UserId,
+    },
 }
 
-/// What the manager knows of its guild.
+/// What the manager knows of its guild's life.
 #[derive(Clone, Debug)]
-pub struct GuildState {
+pub struct GuildLifecycle {
     guild: GuildId,
     status: GuildStatus,
-    signs: BTreeMap<AgentId, AgentHealth>,
+    agents: BTreeMap<AgentId, AgentHealth>,
     users: BTreeMap<UserId, String>,
 }
 
-impl GuildState {
-    /// A guild that was found or made with this status, these members and users.
+impl GuildLifecycle {
+    /// A guild that was launched or resumed with this status, these agents and users.
     pub fn new(
         guild: GuildId,
         status: GuildStatus,
         agents: impl IntoIterator<Item = AgentId>,
         users: impl IntoIterator<Item = (UserId, String)>,
     ) -> Self {
-        let starting = |agent| (agent, AgentHealth::of(HealthStatus::Starting));
-        Self { guild, status, signs: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
+        let starting = |agent| (agent, AgentHealth::without_detail(HealthStatus::Starting));
+        Self { guild, status, agents: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
     }
 
-    /// Where the guild is in its life.
+    /// The status of the guild.
     #[cfg(test)]
     pub const fn status(&self) -> GuildStatus {
         self.status
     }
 
+    /// The health of each agent, as it was measured last.
     #[must_use]
-    pub const fn signs(&self) -> &BTreeMap<AgentId, AgentHealth> {
-        &self.signs
+    pub const fn agents(&self) -> &BTreeMap<AgentId, AgentHealth> {
+        &self.agents
     }
 
-    /// What a report says of the whole guild.
+    /// The health of the whole guild, as reports show it.
     #[must_use]
     pub fn health(&self) -> HealthStatus {
-        aggregate(self.signs.values().map(|health| health.status))
+        aggregate(self.agents.values().map(|health| health.status))
     }
 
-    /// Decides what to do about what happened.
+    /// Decides what to do about an event. A guild that is over does nothing.
     pub fn on(&mut self, event: Event) -> Vec<Effect> {
         if self.status.is_over() {
             return Vec::new();
         }
         match event {
-            Event::Begun => self.begin(),
-            Event::Measured(signs) => self.measured(signs),
+            Event::Started => self.started(),
+            Event::Measured(agents) => self.measured(agents),
             Event::Joined { user, name } => self.joined(user, name),
-            Event::Checked(check) => vec![Effect::Report, Effect::AskAgents(check)],
-            Event::ParticipantsAsked(asked) => vec![Effect::TellParticipants(asked)],
-            Event::StopAsked { user, guild } => self.stop_asked(user, guild),
+            Event::CheckRequested(check) => vec![Effect::Report, Effect::AskAgents(check)],
+            Event::ParticipantsRequested(request) => vec![Effect::SendParticipants(request)],
+            Event::StopRequested { user, guild } => self.stop_requested(user, guild),
         }
     }
 
-    fn begin(&mut self) -> Vec<Effect> {
+    fn started(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.status == GuildStatus::Requested {
             effects.push(Effect::SetStatus(GuildStatus::PendingLaunch));
         }
         self.status = GuildStatus::Starting;
         effects.push(Effect::SetStatus(self.status));
-        effects.extend(self.settle());
+        effects.extend(self.update_status());
         effects
     }
 
-    fn measured(&mut self, signs: BTreeMap<AgentId, AgentHealth>) -> Vec<Effect> {
-        let rows: Vec<_> = signs
+    fn measured(&mut self, agents: BTreeMap<AgentId, AgentHealth>) -> Vec<Effect> {
+        let rows: Vec<_> = agents
             .iter()
-            .filter(|(agent, health)| self.signs.get(*agent).is_none_or(|old| old.row() != health.row()))
-            .map(|(agent, health)| (agent.clone(), health.row()))
+            .filter(|(agent, health)| {
+                self.agents.get(*agent).is_none_or(|old| old.stored_status() != health.stored_status())
+            })
+            .map(|(agent, health)| (agent.clone(), health.stored_status()))
             .collect();
-        let is_news = signs != self.signs;
-        self.signs = signs;
+        let has_changed = agents != self.agents;
+        self.agents = agents;
         let mut effects = Vec::new();
         if !rows.is_empty() {
             effects.push(Effect::SetAgents(rows));
         }
-        if is_news {
-            effects.extend(self.settle());
+        if has_changed {
+            effects.extend(self.update_status());
         }
         effects
     }
 
     /// The guild's status follows its health. One agent in error is a warning for
     /// the guild as long as another still serves.
-    fn settle(&mut self) -> Vec<Effect> {
+    fn update_status(&mut self) -> Vec<Effect> {
         let status = match self.health() {
-            HealthStatus::Error if self.signs.values().any(|health| health.status != HealthStatus::Error) => {
+            HealthStatus::Error if self.agents.values().any(|health| health.status != HealthStatus::Error) => {
                 GuildStatus::Warning
             }
             health => health.guild_status(),
@@ -170,7 +195,7 @@ impl GuildState {
         vec![Effect::AddUser { user, name }, Effect::Report]
     }
 
-    fn stop_asked(&mut self, user: UserId, guild: Option<String>) -> Vec<Effect> {
+    fn stop_requested(&mut self, user: UserId, guild: Option<String>) -> Vec<Effect> {
         if guild.is_some_and(|guild| guild != self.guild.as_str()) {
             return Vec::new();
         }
@@ -183,39 +208,41 @@ impl GuildState {
 mod tests {
     use super::*;
 
-    fn guild(agents: &[&str]) -> GuildState {
-        GuildState::new("g".into(), GuildStatus::Requested, agents.iter().map(|id| AgentId::from(*id)), [])
+    fn guild(agents: &[&str]) -> GuildLifecycle {
+        GuildLifecycle::new("g".into(), GuildStatus::Requested, agents.iter().map(|id| AgentId::from(*id)), [])
     }
 
-    fn measured(signs: &[(&str, HealthStatus)]) -> Event {
-        Event::Measured(signs.iter().map(|(id, status)| (AgentId::from(*id), AgentHealth::of(*status))).collect())
+    fn measured(agents: &[(&str, HealthStatus)]) -> Event {
+        Event::Measured(
+            agents.iter().map(|(id, status)| (AgentId::from(*id), AgentHealth::without_detail(*status))).collect(),
+        )
     }
 
     #[test]
     fn a_guild_goes_from_requested_to_running() {
         let mut state = guild(&["a", "b"]);
-        let begun = state.on(Event::Begun);
+        let started = state.on(Event::Started);
         assert_eq!(
-            begun,
+            started,
             [Effect::SetStatus(GuildStatus::PendingLaunch), Effect::SetStatus(GuildStatus::Starting), Effect::Report]
         );
         let half = state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Starting)]));
         assert_eq!(half, [Effect::SetAgents(vec![("a".into(), AgentStatus::Running)]), Effect::Report]);
         let whole = state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Ok)]));
         assert!(whole.contains(&Effect::SetStatus(GuildStatus::Running)));
-        assert_eq!(state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Ok)])), [], "no news, no report");
+        assert_eq!(state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Ok)])), [], "no change, no report");
     }
 
     #[test]
     fn a_guild_without_agents_runs() {
         let mut state = guild(&[]);
-        assert!(state.on(Event::Begun).contains(&Effect::SetStatus(GuildStatus::Running)));
+        assert!(state.on(Event::Started).contains(&Effect::SetStatus(GuildStatus::Running)));
     }
 
     #[test]
     fn one_agent_in_error_is_a_warning_and_all_in_error_an_error() {
         let mut state = guild(&["a", "b"]);
-        state.on(Event::Begun);
+        state.on(Event::Started);
         state.on(measured(&[("a", HealthStatus::Ok), ("b", HealthStatus::Error)]));
         assert_eq!((state.status(), state.health()), (GuildStatus::Warning, HealthStatus::Error));
         state.on(measured(&[("a", HealthStatus::Error), ("b", HealthStatus::Error)]));
@@ -234,10 +261,10 @@ mod tests {
     #[test]
     fn a_stop_for_another_guild_is_ignored_and_a_stopped_guild_does_nothing() {
         let mut state = guild(&["a"]);
-        let stop = |guild: Option<&str>| Event::StopAsked { user: "u".into(), guild: guild.map(str::to_owned) };
+        let stop = |guild: Option<&str>| Event::StopRequested { user: "u".into(), guild: guild.map(str::to_owned) };
         assert_eq!(state.on(stop(Some("other"))), []);
         assert_eq!(state.on(stop(None)).len(), 2);
-        assert_eq!(state.on(Event::Checked(None)), []);
+        assert_eq!(state.on(Event::CheckRequested(None)), []);
         assert_eq!(state.on(measured(&[("a", HealthStatus::Ok)])), []);
     }
 }

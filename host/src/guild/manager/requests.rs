@@ -1,11 +1,15 @@
-//! What a guild's manager does when a message of the log asks it: agents and rules
-//! come and go, states are read and changed, the guild ends. The answers are part
-//! of the turn that consumes the request.
+//! The requests to a guild's manager that are messages of the log: agents and rules are added and removed, states are read
+//! and changed, the guild ends. A request and its answer are one commit.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::active::ActiveManager;
+use super::answer::{
+    Answer, CONFLICT, INFO, LAUNCHED, LISTED, REMOVED, RULE_UPDATED, USER_CREATED, bad_input, failure, refusal, reply,
+};
+use crate::guild::lifecycle::Event;
 use crate::journal::{Commit, Consumer, Delivery};
 use crate::store::{AgentKind, AgentRow};
 use guildhall_model::expression::Expressions;
@@ -24,51 +28,16 @@ use guildhall_model::status::AgentStatus;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
-use super::manager::Running;
-use super::state::Event;
-
-/// The most agents and rules of a guild.
+/// The most agents of a guild.
 const MAX_AGENTS: usize = 1_000;
+/// The most rules of a guild.
 const MAX_RULES: usize = 1_000;
-
-/// What the manager answers.
-pub(super) enum Answer {
-    /// With a format of its own, where it was asked.
-    Reply(&'static str, Value),
-    /// On the error topic.
-    Error(&'static str, Value),
-    /// Nothing; the event says it all.
-    Event(Event),
-}
-
-pub(super) fn reply(name: &'static str, payload: Value) -> Answer {
-    Answer::Reply(name, payload)
-}
-
-const LAUNCHED: &str = "rustic_ai.core.agents.system.models.AgentLaunchResponse";
-const REMOVED: &str = "rustic_ai.core.agents.system.models.AgentRemovalResponse";
-const RULE_UPDATED: &str = "rustic_ai.core.agents.system.models.RoutingRuleUpdateResponse";
-const LISTED: &str = "rustic_ai.core.agents.system.models.AgentListResponse";
-const INFO: &str = "rustic_ai.core.agents.system.models.AgentInfoResponse";
-const USER_CREATED: &str = "rustic_ai.core.agents.system.models.UserAgentCreationResponse";
-const BAD_INPUT: &str = "rustic_ai.core.agents.system.models.BadInputResponse";
-const CONFLICT: &str = "rustic_ai.core.agents.system.models.ConflictResponse";
-
-fn bad_input(field: &str, message: String) -> Answer {
-    reply(BAD_INPUT, json!({"status_code": 400, "status": "Bad Request", "error_field": field, "message": message}))
-}
-
-fn failure(error_type: &str, message: impl Into<String>) -> Answer {
-    let message: String = message.into();
-    let payload = json!({"agent_type": format::MANAGER_CLASS, "error_type": error_type, "error_message": message});
-    Answer::Error(format::ERROR_MESSAGE, payload)
-}
 
 fn is_about_state(format: &str) -> bool {
     matches!(format, format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST)
 }
 
-/// What the manager's handlers are called.
+/// The name of the manager's handler in the history of an answer, as the reference has it.
 fn handler(format: &str) -> &'static str {
     match format {
         format::AGENT_LAUNCH_REQUEST => "launch_agent",
@@ -80,31 +49,31 @@ fn handler(format: &str) -> &'static str {
         format::AGENT_GET_REQUEST => "get_agent",
         format::USER_AGENT_CREATION_REQUEST => "create_user_agent",
         format::USER_AGENT_GET_REQUEST => "get_user_agent",
-        format::STATE_FETCH_REQUEST => "get_state",
-        format::STATE_UPDATE_REQUEST => "update_state",
+        format::STATE_FETCH_REQUEST => "get_state_handler",
+        format::STATE_UPDATE_REQUEST => "update_state_handler",
         _ => "stop_guild",
     }
 }
 
-impl Running {
-    /// Serves one request and commits it with its answer; what is no request is
-    /// consumed.
+impl ActiveManager {
+    /// Serves one request and commits it with its answer. Other messages are consumed. Dropping the future leaves the
+    /// request in the inbox; it is served again at the next start.
     pub(super) async fn serve(&mut self, requests: &mut Consumer, delivery: &Delivery) -> Option<Event> {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
         let answer = match self.read(&message.format, &payload) {
-            Some(Ok(Request::UpdateState(write))) => return self.write(&write, requests, message, &payload),
+            Some(Ok(Request::UpdateState(write))) => return self.update_state(&write, requests, message, &payload),
             Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
-                self.obey(request, message, &payload).await
+                self.carry_out_request(request, message, &payload).await
             }
             Some(Err(errors)) if !on_state || is_about_state(&message.format) => {
-                let words: Vec<String> =
-                    errors.iter().take(5).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
-                self.refusal(&message.format, &payload, words.join("; "))
+                let texts: Vec<String> =
+                    errors.iter().take(5).map(|error| format!("{}: {}", error.path(), error.msg)).collect();
+                refusal(&message.format, &payload, texts.join("; "))
             }
             Some(_) | None => {
-                // Written whether or not somebody waits, here and below.
+                // The receipt is not awaited, here and below: the writer writes the commit anyway.
                 drop(requests.commit(message, Commit::default()));
                 return None;
             }
@@ -114,12 +83,12 @@ impl Running {
             Answer::Error(..) => None,
             Answer::Event(event) => Some(event.clone()),
         };
-        drop(requests.commit(message, Commit { emits: self.told(message, &answer), ..Commit::default() }));
+        drop(requests.commit(message, Commit { emits: self.answer_messages(message, &answer), ..Commit::default() }));
         event
     }
 
-    /// An answer as the message that tells it.
-    pub(super) fn told(&self, request: &Message, answer: &Answer) -> Vec<Message> {
+    /// The messages of an answer: one, or none for an event.
+    pub(super) fn answer_messages(&self, request: &Message, answer: &Answer) -> Vec<Message> {
         match answer {
             Answer::Event(_) => Vec::new(),
             Answer::Reply(format, payload) => {
@@ -128,78 +97,68 @@ impl Running {
                 } else {
                     request.topics.clone()
                 };
-                vec![self.answer(request, topics, format, payload)]
+                vec![self.answer_message(request, topics, format, payload)]
             }
             Answer::Error(format, payload) => {
                 let topics = Topics::Many(vec![topic::ERRORS.to_owned()]);
-                let mut error = self.answer(request, topics, format, payload);
+                let mut error = self.answer_message(request, topics, format, payload);
                 error.is_error = true;
                 vec![error]
             }
         }
     }
 
-    /// A user who was made by a message joins as one who opened a socket does.
+    /// What an answer means for the guild's life: a user who was created joins as one who opened a socket, and the health of
+    /// launched and removed agents is measured.
     fn event_of(&self, message: &Message, format: &str, payload: &Value) -> Option<Event> {
         if format != USER_CREATED {
             return matches!(format, LAUNCHED | REMOVED).then(|| self.measure());
         }
-        let asked: Value = serde_json::from_str(message.payload.get()).ok()?;
-        let name = asked["user_name"].as_str()?.trim().to_owned();
+        let request: Value = serde_json::from_str(message.payload.get()).ok()?;
+        let name = request["user_name"].as_str()?.trim().to_owned();
         Some(Event::Joined { user: UserId::from(payload["user_id"].as_str()?), name })
     }
 
-    pub(super) fn refusal(&self, asked: &str, payload: &Value, words: String) -> Answer {
-        match asked {
-            format::STATE_FETCH_REQUEST => {
-                Answer::Error(format::STATE_FETCH_ERROR, json!({"state_fetch_request": payload, "error": words}))
-            }
-            format::STATE_UPDATE_REQUEST => {
-                Answer::Error(format::STATE_UPDATE_ERROR, json!({"state_update_request": payload, "error": words}))
-            }
-            _ => failure("INVALID_REQUEST", words),
-        }
-    }
-
-    async fn obey(&mut self, request: Request, message: &Message, payload: &Value) -> Answer {
+    async fn carry_out_request(&mut self, request: Request, message: &Message, payload: &Value) -> Answer {
         match request {
             Request::LaunchAgent(spec) => self.launch(*spec).await,
             Request::RemoveAgent(id) => self.remove(&id).await,
             Request::AddRule(rule) => self.add_rule(*rule).await,
             Request::RemoveRule { hashid } => self.remove_rule(&hashid).await,
-            Request::ListAgents { guild } => match self.foreign(&guild) {
+            Request::ListAgents { guild } => match self.refuse_guild(&guild) {
                 Some(refused) => refused,
                 None => self.list(|_| true).await,
             },
-            Request::ListRunning { guild } => match self.foreign(&guild) {
+            Request::ListRunning { guild } => match self.refuse_guild(&guild) {
                 Some(refused) => refused,
                 None => {
                     let running: Vec<AgentId> = self.members.keys().cloned().collect();
                     self.list(|row| row.kind != AgentKind::Member || running.contains(&row.id)).await
                 }
             },
-            Request::GetAgent { guild, agent } => match self.foreign(&guild) {
+            Request::GetAgent { guild, agent } => match self.refuse_guild(&guild) {
                 Some(refused) => refused,
                 None => self.info(&agent, "agent_id").await,
             },
             Request::GetUser(user) => self.info(&AgentId::proxy_of(&user), "user_id").await,
             Request::AddUser { user, .. } => self.new_user(&user),
-            Request::FetchState(fetch) => self.fetch(&fetch, message, payload),
+            Request::FetchState(fetch) => self.fetch_state(&fetch, message, payload),
             Request::UpdateState(_) => {
                 failure(FaultKind::HostError.name(), "a change of a state is committed elsewhere")
             }
             Request::Stop { guild, user } => match user.or_else(|| message.user.clone()) {
                 Some(user) if guild == self.spec.id.as_str() => {
-                    Answer::Event(Event::StopAsked { user, guild: Some(guild) })
+                    Answer::Event(Event::StopRequested { user, guild: Some(guild) })
                 }
                 _ => failure("INVALID_REQUEST", format!("this is the guild {}, not {guild}", self.spec.id)),
             },
         }
     }
 
-    fn foreign(&self, guild: &str) -> Option<Answer> {
-        let is_foreign = guild != self.spec.id.as_str();
-        is_foreign.then(|| bad_input("guild_id", format!("this is the guild {}, not {guild}", self.spec.id)))
+    /// Refuses a request for another guild.
+    fn refuse_guild(&self, guild: &str) -> Option<Answer> {
+        let is_other = guild != self.spec.id.as_str();
+        is_other.then(|| bad_input("guild_id", format!("this is the guild {}, not {guild}", self.spec.id)))
     }
 
     fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
@@ -210,20 +169,23 @@ impl Running {
         Request::read(format, payload, context)
     }
 
+    /// Launches an agent. If its id is in use, the running agent stays as it is; the answer and the announcement are the
+    /// same.
     async fn launch(&mut self, mut spec: AgentSpec) -> Answer {
         let id = spec.id.clone();
         let launched = json!({"agent_id": id, "status_code": 201, "status": "Agent launched successfully"});
         if self.members.contains_key(&id) {
+            self.announce_guild();
             return reply(LAUNCHED, launched);
         }
         if self.members.len() >= MAX_AGENTS {
             return failure("TOO_MANY", format!("a guild may have {MAX_AGENTS} agents"));
         }
-        let digest = match self.serving.digest_at_hand(&spec).await {
+        let digest = match self.serving.usable_digest_of(&spec).await {
             Ok(digest) => digest,
             Err(reason) => return failure("AGENT_NOT_LAUNCHED", reason),
         };
-        // It keeps this one, whatever serves its class later.
+        // It keeps this component, also when another one is bound to its class later.
         spec.component = Some(digest.into_string());
         let consumer = match self.log.consume(&id, subscriptions(&spec)).await {
             Ok(consumer) => consumer,
@@ -241,7 +203,7 @@ impl Running {
     }
 
     async fn remove(&mut self, id: &AgentId) -> Answer {
-        let is_known = self.end_agent(id).await || self.was_here(id).await;
+        let is_known = self.end_agent(id).await || self.was_member(id).await;
         if !is_known {
             return failure("AGENT_NOT_FOUND", format!("the guild has no agent {id}"));
         }
@@ -257,7 +219,7 @@ impl Running {
         )
     }
 
-    async fn was_here(&self, id: &AgentId) -> bool {
+    async fn was_member(&self, id: &AgentId) -> bool {
         let rows = self.store.agents(&self.spec.id).await.unwrap_or_default();
         rows.iter().any(|row| row.id == *id && row.kind == AgentKind::Member)
     }
@@ -284,7 +246,7 @@ impl Running {
         reply(RULE_UPDATED, json!({"rule_hashid": hash, "status_code": 200, "status": status, "message": null}))
     }
 
-    /// Lets everybody see the guild as it is now, and keeps it.
+    /// Publishes the changed guild to its agents, stores it and announces it. Dropping the future may leave it unstored.
     pub(super) async fn refresh(&mut self) {
         let (agents, routes) = (self.spec.agents.clone(), Arc::new(self.spec.routes.clone()));
         self.view.send_modify(|view| {
@@ -295,7 +257,7 @@ impl Running {
         if let Err(error) = self.store.set_guild_spec(&self.spec, self.clock.now_ms()).await {
             tracing::error!(%error, guild = %self.spec.id, "the guild's spec cannot be stored");
         }
-        self.announce();
+        self.announce_guild();
     }
 
     async fn list(&self, shown: impl Fn(&AgentRow) -> bool) -> Answer {
@@ -332,8 +294,8 @@ impl Running {
         reply(USER_CREATED, payload)
     }
 
-    /// An answer to a request; a user who asked sees it.
-    fn answer(&self, request: &Message, topics: Topics, name: &str, payload: &Value) -> Message {
+    /// The message of an answer. The user of the request gets it as well.
+    fn answer_message(&self, request: &Message, topics: Topics, name: &str, payload: &Value) -> Message {
         let mut answer = Message::draft(self.tag.clone(), topics, name, raw_json(payload));
         answer.in_response_to = Some(request.id);
         answer.thread = request.full_thread();

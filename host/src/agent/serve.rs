@@ -157,18 +157,18 @@ impl Runner {
                 match committed {
                     Ok(turn) => {
                         let routed: usize = turn.emits.iter().map(Message::weight).sum();
-                        self.pay(done.usage.said.max(routed as u64));
+                        self.pay(done.usage.emitted.max(routed as u64));
                         self.finish_with(&delivery, Commit { values, ..turn });
                     }
                     Err(fault) => {
                         Limit::count_fault(&fault);
-                        self.pay(done.usage.said);
+                        self.pay(done.usage.emitted);
                         self.give_up(&delivery, &fault);
                     }
                 }
             }
             TurnEnd::Declined(failure) => {
-                self.pay(done.usage.said);
+                self.pay(done.usage.emitted);
                 match retry::declined(failure, delivery.tries, self.agent.spec.qos.retry_count) {
                     Verdict::Again { tries, after } => {
                         self.again(Delivery { tries, ..delivery });

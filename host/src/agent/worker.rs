@@ -195,12 +195,12 @@ impl Worker {
         match committed {
             Ok(commit) => {
                 let routed: usize = commit.emits.iter().map(Message::weight).sum();
-                self.pay(usage.said.max(routed as u64));
+                self.pay(usage.emitted.max(routed as u64));
                 self.finish_with(delivery, commit);
             }
             Err(fault) => {
                 Limit::count_fault(&fault);
-                self.pay(usage.said);
+                self.pay(usage.emitted);
                 self.give_up(delivery, &fault);
             }
         }
@@ -208,7 +208,7 @@ impl Worker {
 
     /// The agent declined the message: it is attempted again after a pause, or given up.
     fn turn_declined(&mut self, delivery: Delivery, failure: Failure, usage: &Usage, met: Option<LimitMet>) {
-        self.pay(usage.said);
+        self.pay(usage.emitted);
         match retry::after_decline(failure, delivery.attempts, self.context.spec.qos.retry_count) {
             Verdict::Again { attempts, after } => {
                 self.attempt_again(Delivery { attempts, ..delivery });

@@ -62,7 +62,7 @@ impl ActiveManager {
         }
         let answer = |outcome: Result<VersionedState, StateError>| match outcome {
             Ok(stated) => {
-                let state = with_agent_of(payload, versioned.told(&self.spec.id, &write.owner));
+                let state = with_agent_of(payload, stated.told(&self.spec.id, &write.owner));
                 self.answer_messages(message, &reply(format::STATE_UPDATE_RESPONSE, state))
             }
             Err(error) => refused(error.to_string()),

@@ -1,7 +1,6 @@
-//! What compiles: a process of its own, this program with the hidden subcommand
-//! `compile`. It reads a component from its standard input, writes the code to its
-//! standard output, and holds itself to the limits that it is given, so that
-//! nothing which a stranger uploads can use up the host.
+//! The compiler process: this program with the hidden subcommand `compile`. It reads a component from its standard
+//! input and writes the code to its standard output. It limits its own time, memory and output, so that an untrusted
+//! upload cannot exhaust the host.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::parent_id;
@@ -10,9 +9,9 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-use super::engine::engine_config;
+use crate::engine::engine_config;
 
-/// The limits of one compilation; zero is no limit.
+/// The limits of one compilation. Zero means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
 pub struct Budget {
     /// Seconds of CPU time.
@@ -21,33 +20,33 @@ pub struct Budget {
     /// Address space, in MiB.
     #[arg(long)]
     pub memory_mib: u64,
-    /// What may be written, in MiB.
+    /// The compiled code, in MiB.
     #[arg(long)]
     pub output_mib: u64,
 }
 
-/// The exit code of a component that does not compile; standard error says why.
-pub(super) const REFUSED: u8 = 3;
-/// The exit code when the host is at fault; standard error says why.
-pub(super) const FAILED: u8 = 4;
-/// What standard error begins with when the memory was not enough. Most often the
-/// allocator ends the process before that can be said.
-pub(super) const NO_MEMORY: &str = "out of memory: ";
+/// The exit code when the component does not compile. Standard error has the reason.
+pub(crate) const REFUSED: u8 = 3;
+/// The exit code when the host is the cause. Standard error has the reason.
+pub(crate) const FAILED: u8 = 4;
+/// The beginning of standard error when the memory was not enough. Most often the allocator aborts the process before
+/// it can write this.
+pub(crate) const NO_MEMORY: &str = "out of memory: ";
 
-/// The longest reason, in bytes.
+/// The longest text on standard error, in bytes.
 const MAX_REASON: usize = 4 << 10;
 
-/// The compiler's process, from its beginning to its end.
+/// Runs the compiler process and returns its exit code.
 #[must_use]
 pub fn main(budget: Budget) -> ExitCode {
-    let (code, words) = match run(budget) {
+    let (code, text) = match run(budget) {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failed::Refused(words)) => (REFUSED, words),
+        Err(Failed::Refused(text)) => (REFUSED, text),
         Err(Failed::Host(error)) => (FAILED, error.to_string()),
     };
-    let words = &words[..words.floor_char_boundary(MAX_REASON)];
-    // Whoever started this process may have gone.
-    let _ = io::stderr().write_all(words.as_bytes());
+    let text = &text[..text.floor_char_boundary(MAX_REASON)];
+    // The host may have ended.
+    let _ = io::stderr().write_all(text.as_bytes());
     ExitCode::from(code)
 }
 
@@ -63,19 +62,19 @@ impl From<io::Error> for Failed {
 }
 
 fn run(budget: Budget) -> Result<(), Failed> {
-    // First of all, while there is memory for a thread.
+    // This comes first, while there is memory for a thread.
     end_with_the_host()?;
     confine(budget)?;
     let mut config = engine_config();
-    // As many compilers run at once as may use a core each.
+    // The host starts as many compilers as may use a core each.
     config.parallel_compilation(false);
     let engine = Engine::new(&config).map_err(|error| Failed::Host(io::Error::other(format!("{error:#}"))))?;
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
     let code = engine.precompile_component(&bytes).map_err(|error| {
-        let words = format!("{error:#}");
+        let text = format!("{error:#}");
         let is_memory = error.root_cause().downcast_ref::<io::Error>().is_some_and(is_out_of_memory);
-        Failed::Refused(if is_memory { format!("{NO_MEMORY}{words}") } else { words })
+        Failed::Refused(if is_memory { format!("{NO_MEMORY}{text}") } else { text })
     })?;
     drop(bytes);
     Ok(io::stdout().lock().write_all(&code)?)
@@ -85,11 +84,11 @@ fn is_out_of_memory(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::OutOfMemory
 }
 
-/// How nice a compiler is (0 normal, 19 most).
+/// The nice value of a compiler (0 normal, 19 the lowest priority).
 const NICE: i32 = 10;
 
-/// Sets the limits of this process. The kernel keeps them from here on: over the
-/// time it ends the process with SIGXCPU, over the output with SIGXFSZ.
+/// Sets the limits of this process. The kernel enforces them: it ends the process with SIGXCPU after the time and with
+/// SIGXFSZ after the output.
 #[expect(unsafe_code, reason = "libc's calls that limit the calling process")]
 fn confine(budget: Budget) -> io::Result<()> {
     let checked = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
@@ -105,16 +104,17 @@ fn confine(budget: Budget) -> io::Result<()> {
         }
     }
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: as above; a core dump would hold what was uploaded.
+    // A core dump would hold the upload.
+    // SAFETY: as above.
     checked(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })?;
     // SAFETY: no memory is passed; 0 means this process.
     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) })?;
-    // When the machine's memory runs out, this process is the one to go.
+    // When the machine's memory runs out, the kernel kills this process first.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     Ok(())
 }
 
-/// Ends this process soon after the host is gone, however that went.
+/// Ends this process soon after the host ends, for whatever reason the host ends.
 fn end_with_the_host() -> io::Result<()> {
     let host = parent_id();
     let watch = move || {
@@ -126,5 +126,5 @@ fn end_with_the_host() -> io::Result<()> {
     std::thread::Builder::new().name("watch".to_owned()).spawn(watch).map(|_| ())
 }
 
-/// How often the host is looked for.
+/// How often this process checks that the host lives.
 const WATCH_EVERY: Duration = Duration::from_millis(500);

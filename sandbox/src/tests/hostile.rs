@@ -1,19 +1,18 @@
-//! Components that no SDK makes: each does what the canonical ABI, the linker or the
-//! compiler leaves to a guest's honesty. What comes of it has a name, and the host
-//! and its other agents go on.
+//! Components that no SDK builds: each misuses what the canonical ABI, the linker or the compiler leaves to the guest. The
+//! result is a fault or a refusal with a name, and the host and its other agents go on.
 
 use std::io::Write as _;
 
 use super::*;
 
-/// Has an agent of another component served after `harm`, on the same sandbox.
+/// Runs a turn of `harm`, then one of an agent of another component in the same sandbox. Returns the fault of `harm`.
 async fn fault_beside_a_neighbour(harm: Script, limits: Limits) -> Fault {
     let sandbox = sandbox();
     let neighbour = started(&sandbox, receive(EMIT), Limits::default()).await;
-    let body = started(&sandbox, harm, limits).await;
-    let (body, turn) = body.receive(delivery()).await;
-    assert!(body.is_none(), "a broken store came back");
-    let (neighbour, served) = neighbour.receive(delivery()).await;
+    let instance = started(&sandbox, harm, limits).await;
+    let (instance, turn) = instance.receive(turn_input()).await;
+    assert!(instance.is_none(), "a broken store came back");
+    let (neighbour, served) = neighbour.receive(turn_input()).await;
     assert!(matches!(served.end, TurnEnd::Done { emits, .. } if emits.len() == 1));
     assert!(neighbour.is_some() && sandbox.live() == 1);
     match turn.end {
@@ -52,9 +51,9 @@ async fn code_that_runs_before_any_export_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn a_guest_that_gives_the_host_no_memory_breaks_alone() {
+async fn a_guest_that_denies_the_host_memory_harms_only_itself() {
     let sandbox = sandbox();
-    // Honest while it describes itself, which asks for nothing.
+    // `describe` works, because it needs no memory of the guest.
     for (realloc, kind) in [
         (LOOP, "fuel"),
         ("unreachable", "panic"),
@@ -73,21 +72,21 @@ async fn a_guest_that_gives_the_host_no_memory_breaks_alone() {
 }
 
 #[tokio::test]
-async fn what_a_guest_does_after_its_answer_is_part_of_its_turn() {
+async fn the_cleanup_after_an_answer_is_part_of_the_turn() {
     let post = |what: &str| {
         let export = "cabi_post_guildhall:agent/agent@0.1.0#receive";
         &*format!("(func (export \"{export}\") (param i32) {what})").leak()
     };
     for (what, kind) in [("unreachable", "panic"), (LOOP, "fuel"), (EMIT, "trap")] {
         let script = Script { functions: post(what), ..receive(EMIT) };
-        // What it has emitted goes nowhere: the turn broke.
+        // The turn broke, so what it emitted is dropped.
         let fault = fault_beside_a_neighbour(script, Limits::default().with(Limit::Fuel, 1_000_000)).await;
         assert_eq!(fault.kind.name(), kind, "`{what}`: {fault}");
     }
 }
 
 #[tokio::test]
-async fn arguments_that_are_no_values_are_the_guests_fault() {
+async fn arguments_that_are_not_valid_are_the_guests_fault() {
     for (what, kind) in [
         // A payload of 4 GiB, one that begins outside of the memory, one that is no UTF-8.
         ("(i32.store (i32.const 3084) (i32.const -1))", "trap"),
@@ -106,7 +105,7 @@ async fn arguments_that_are_no_values_are_the_guests_fault() {
 }
 
 #[tokio::test]
-async fn names_as_long_as_a_component_are_cut_where_they_are_told() {
+async fn names_as_long_as_a_component_are_cut_in_reports() {
     let long = "n".repeat(100_000);
     let functions = format!("(func ${long} unreachable)").leak();
     let script = Script { functions, ..receive(format!("(call ${long})").leak()) };
@@ -132,7 +131,7 @@ async fn names_as_long_as_a_component_are_cut_where_they_are_told() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_never_ends_ends_the_agent_and_nobody_else() {
+async fn a_snapshot_that_never_ends_ends_only_its_agent() {
     let endless = |save: &str, restore: &str| {
         let functions = format!(
             r#"(func (export "guildhall:agent/snapshot@0.1.0#save") (result i32) {save} (i32.const 2304))
@@ -143,12 +142,12 @@ async fn a_snapshot_that_never_ends_ends_the_agent_and_nobody_else() {
     };
     let sandbox = sandbox();
     let limits = || Limits::default().with(Limit::Fuel, 1_000_000).with(Limit::StartFuel, 1_000_000);
-    let (body, saved) = started(&sandbox, endless(LOOP, ""), limits()).await.save().await;
-    assert!(body.is_none());
+    let (instance, saved) = started(&sandbox, endless(LOOP, ""), limits()).await.save().await;
+    assert!(instance.is_none());
     assert_eq!(named(&saved.unwrap_err()), ("fuel", Some("sandbox.fuel")));
-    let body = started(&sandbox, endless("", LOOP), limits()).await;
-    let (body, restored) = body.restore("1".into(), b"all".to_vec()).await;
-    assert!(body.is_none());
+    let instance = started(&sandbox, endless("", LOOP), limits()).await;
+    let (instance, restored) = instance.restore("1".into(), b"all".to_vec()).await;
+    assert!(instance.is_none());
     assert_eq!(named(&restored.unwrap_err()), ("fuel", Some("host.start_fuel")));
     assert_eq!(sandbox.live(), 0);
 }
@@ -181,15 +180,15 @@ async fn thousands_of_types_imports_and_instances_are_refused_before_they_are_co
 }
 
 #[tokio::test]
-async fn components_that_nobody_uses_are_forgotten_and_found_again() {
+async fn unused_components_are_forgotten_and_loaded_again() {
     let dir = tempfile::tempdir().unwrap();
     let compiler = CompilerConfig { program: "/bin/false".into(), cache_dir: dir.path().into() };
-    let sandbox = Sandbox::new(SandboxConfig { compiler: Some(compiler), ..SandboxConfig::default() }).unwrap();
-    let cache = sandbox.0.registry.cache().unwrap();
+    let sandbox = Sandbox::new(SandboxConfig { compiler: Some(compiler), ..config(20) }).unwrap();
+    let cache = sandbox.registry().cache().unwrap();
     let mut digests = Vec::new();
     for number in 0..20 {
         let bytes = build(&receive(format!("(drop (i32.const {number}))").leak()));
-        let code = sandbox.0.engine.precompile_component(&bytes).unwrap();
+        let code = sandbox.engine().precompile_component(&bytes).unwrap();
         let kept = cache.begin().unwrap();
         kept.writer().unwrap().write_all(&code).unwrap();
         cache.keep(&digest_of(&bytes), kept).unwrap();
@@ -197,7 +196,7 @@ async fn components_that_nobody_uses_are_forgotten_and_found_again() {
         digests.push((component.digest.clone(), bytes, (number == 0).then_some(component)));
     }
     let ready = digests.iter().filter(|(digest, ..)| sandbox.get(digest).is_some()).count();
-    assert_eq!(ready, 10, "eight that were asked for last, the newest, and the one in use");
+    assert_eq!(ready, 10, "the eight that were used last, the newest, and the one in use");
     assert!(sandbox.get(&digests[0].0).is_some() && sandbox.get(&digests[1].0).is_none());
     assert!(prepare(&sandbox, digests[1].1.clone()).await.is_ok());
 }

@@ -1,30 +1,31 @@
-//! `wasi:config` and `wasi:logging`, under each of the names by which guests know
-//! them: both are drafts, whose versions must be equal to fit.
+//! `wasi:config` and `wasi:logging`. Both are drafts, whose versions must match exactly, so each is linked under every
+//! name that guests use.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
-use super::guest::Guest;
-use super::stdio::LogLevel;
+use crate::guest::Guest;
+use crate::stdio::LogLevel;
 
 const CONFIG: [&str; 2] = ["wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft"];
 const LOGGING: [&str; 2] = ["wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
 
-/// Why there is no configuration; it never happens.
+/// The error of the interface. It never happens here.
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 enum ConfigError {
     #[component(name = "upstream")]
-    #[expect(dead_code, reason = "the interface has it")]
+    #[expect(dead_code, reason = "a case of the interface")]
     Upstream(String),
     #[component(name = "io")]
-    #[expect(dead_code, reason = "the interface has it")]
+    #[expect(dead_code, reason = "a case of the interface")]
     Io(String),
 }
 
+/// A level of `wasi:logging`.
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
-#[expect(dead_code, reason = "guests make them")]
+#[expect(dead_code, reason = "guests create the values")]
 #[repr(u8)]
 enum Level {
     #[component(name = "trace")]
@@ -52,7 +53,11 @@ impl From<Level> for LogLevel {
     }
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+/// Links both interfaces.
+///
+/// # Errors
+/// Wasmtime refuses a name or a type: an error of this crate.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     for name in CONFIG {
         let mut config = linker.instance(name)?;
         config.func_wrap("get", |store: StoreContextMut<'_, Guest>, (key,): (String,)| {

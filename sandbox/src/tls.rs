@@ -1,5 +1,5 @@
-//! TLS of requests that leave: the roots of Mozilla, and those that the operator
-//! adds.
+//! The TLS configuration of requests that leave the host. It trusts Mozilla's root certificates and the ones that the
+//! operator adds.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-/// The configuration that trusts the roots of Mozilla and these.
+/// Returns a configuration that trusts Mozilla's root certificates and `own`.
 ///
 /// # Errors
-/// One of these is no certificate of an authority.
+/// One of `own` is not a certificate of an authority.
 pub(crate) fn config(own: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
     own.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
@@ -19,12 +19,12 @@ pub(crate) fn config(own: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// Reads the certificates of a PEM file, at least one.
+/// Reads the certificates of a PEM file, which must hold at least one.
 ///
 /// # Errors
-/// Words that name the file and what is wrong with it.
+/// A text that names the file and the error.
 pub(crate) fn authorities(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong = |words: String| format!("`{path}` holds no certificates in PEM: {words}");
+    let wrong = |text: String| format!("`{path}` holds no certificates in PEM: {text}");
     let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
     let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(error.to_string()))?;
     if found.is_empty() { Err(wrong("it has none".to_owned())) } else { Ok(found) }

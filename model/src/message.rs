@@ -13,6 +13,7 @@ use super::spec::RoutingSlip;
 
 /// Names an agent, by id, by name, or both. What is absent matches everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentTag {
     #[serde(default)]
     pub id: Option<String>,
@@ -59,6 +60,8 @@ impl AgentTag {
 /// How urgent a message is: 0 most, 4 normal, 7 least. One lane each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 7))]
 pub struct Priority(u8);
 
 impl Priority {
@@ -118,6 +121,7 @@ impl<'de> Deserialize<'de> for Priority {
 
 /// "Somebody else said this."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ForwardHeader {
     pub origin_message_id: MessageId,
     pub on_behalf_of: AgentTag,
@@ -125,6 +129,8 @@ pub struct ForwardHeader {
 
 /// One hop of a message's way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ProcessEntry))]
 pub struct HistoryEntry {
     pub agent: AgentTag,
     pub origin: MessageId,
@@ -140,6 +146,7 @@ pub struct HistoryEntry {
 /// What a message says about the work it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ProcessStatus {
     Running,
     Error,
@@ -148,6 +155,7 @@ pub enum ProcessStatus {
 
 /// One hop of a message's way between guilds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildStackEntry {
     pub guild_id: String,
     #[serde(default)]
@@ -157,6 +165,7 @@ pub struct GuildStackEntry {
 /// Where a message goes. A rule's single text stays a text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Topics {
     One(String),
     Many(Vec<String>),

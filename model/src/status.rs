@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// wire, and the reference's spelling `not_launched` of `PENDING_LAUNCH`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum GuildStatus {
     Requested,
     #[serde(rename = "not_launched")]

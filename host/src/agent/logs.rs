@@ -16,21 +16,24 @@ const MAX_LINES: usize = 500;
 const MAX_BYTES: usize = 64 << 10;
 
 /// Who said a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LogSource)]
 pub enum Source {
     Agent,
     Host,
 }
 
 /// One line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = LogLine)]
 pub struct Line {
     /// 1 for the first line of the agent in this life of the host.
     pub number: u64,
     /// RFC 3339.
     pub at: String,
     #[serde(serialize_with = "name_of")]
+    #[schema(value_type = String)]
     pub level: LogLevel,
     pub source: Source,
     pub text: Arc<str>,

@@ -13,6 +13,8 @@ pub use entry::{AgentEntry, Dependency};
 
 /// A shelf for blueprints; names need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCategoryResponse))]
 pub struct Category {
     pub name: String,
     pub description: String,
@@ -32,6 +34,8 @@ impl Category {
 
 /// Who may launch a blueprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintExposure, rename_all = "snake_case"))]
 pub enum Exposure {
     Public,
     Private,
@@ -107,23 +111,35 @@ impl Access {
 
 /// A blueprint as a client sends it.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCreate))]
 pub struct Blueprint {
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BlueprintId,
     pub name: String,
     pub description: String,
     pub version: String,
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub exposure: Exposure,
+    #[cfg_attr(feature = "openapi", schema(rename = "author_id"))]
     pub author: UserId,
+    #[cfg_attr(feature = "openapi", schema(rename = "organization_id", required = true))]
     pub organization: Option<OrgId>,
+    #[cfg_attr(feature = "openapi", schema(rename = "category_id", required = true))]
     pub category: Option<CategoryId>,
     pub icon: Option<String>,
     pub intro_msg: Option<String>,
     /// The spec as it was sent, less its own id.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Value>))]
     pub spec: Value,
     /// In alphabetical order, each once.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub tags: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub commands: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub starter_prompts: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, String>>))]
     pub agent_icons: Vec<AgentIcon>,
 }
 
@@ -185,6 +201,8 @@ pub fn agent_names(spec: &Value) -> Vec<&str> {
 
 /// What an agent of a blueprint looks like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentNameWithIcon))]
 pub struct AgentIcon {
     pub icon: String,
     pub agent_name: String,
@@ -202,6 +220,8 @@ impl AgentIcon {
 
 /// What a user thinks of a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintReviewResponse))]
 pub struct Review {
     #[serde(rename = "user_id")]
     pub user: UserId,
@@ -225,13 +245,20 @@ impl Review {
 
 /// A place where the users of a guild pin messages up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = CreateBoardRequest))]
 pub struct Board {
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BoardId,
     pub name: String,
+    #[cfg_attr(feature = "openapi", schema(rename = "guild_id"))]
     pub guild: GuildId,
     pub created_by: UserId,
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub created_ms: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_default: bool,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_private: bool,
 }
 

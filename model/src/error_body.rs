@@ -6,7 +6,10 @@ use serde_json::Value;
 /// The one shape of errors: `detail` (a text, or the list of errors in a body), `code` (stable, for programs), `hint`
 /// and `context` where there are such, `trace_id` (empty until the API sends it).
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Error))]
 pub struct ErrorBody {
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Detail))]
     pub detail: Value,
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum FaultKind {
     /// A WebAssembly trap that has no name of its own here.
     Trap,
@@ -77,6 +78,7 @@ impl fmt::Display for FaultKind {
 
 /// A failure with what a person needs to act on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Fault {
     pub kind: FaultKind,
     /// One sentence for people: what happened, with the value and the limit.

@@ -11,6 +11,7 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub struct $name(String);
 
         impl $name {
@@ -112,6 +113,7 @@ pub fn short_id(mut number: u128) -> String {
 /// Ids grow in the order of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageId(u64);
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970.
@@ -119,8 +121,6 @@ pub const ID_EPOCH_MS: u64 = 1_672_531_200_000;
 const HOST_BITS: u32 = 5;
 const SEQUENCE_BITS: u32 = 7;
 const TIME_SHIFT: u32 = HOST_BITS + SEQUENCE_BITS;
-/// 2^53 - 1.
-pub const MAX_MESSAGE_ID: u64 = (1 << 53) - 1;
 
 impl MessageId {
     /// The largest that a client in JavaScript can hold.
@@ -228,7 +228,7 @@ mod tests {
         let mut ids = IdGenerator::after(31, MessageId::default());
         let id = ids.next(1_900_000_000_123);
         assert_eq!(id.timestamp_ms(), 1_900_000_000_123);
-        assert!(id.get() <= MAX_MESSAGE_ID);
+        assert!(id.get() <= MessageId::MAX);
     }
 
     proptest! {

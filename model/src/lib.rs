@@ -18,6 +18,8 @@ pub mod ids;
 pub mod json;
 pub mod json_schema;
 pub mod message;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod origin;
 pub mod participant;
 pub mod path;

@@ -17,6 +17,7 @@ use crate::topic::Topics;
 
 /// "Somebody else said this."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ForwardHeader {
     pub origin_message_id: MessageId,
     pub on_behalf_of: AgentTag,
@@ -24,6 +25,8 @@ pub struct ForwardHeader {
 
 /// One hop of a message's way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ProcessEntry))]
 pub struct HistoryEntry {
     pub agent: AgentTag,
     pub origin: MessageId,
@@ -38,6 +41,7 @@ pub struct HistoryEntry {
 
 /// One hop of a message's way between guilds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildStackEntry {
     pub guild_id: String,
     #[serde(default)]

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 /// One step into a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Step {
     Key(String),
     Index(usize),
@@ -27,6 +28,8 @@ impl From<&str> for Step {
 
 /// One mistake: its kind, where it is, what to tell people, and what was there.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ValidationError))]
 pub struct FieldError {
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -34,6 +37,7 @@ pub struct FieldError {
     pub msg: String,
     pub input: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, Value>>))]
     pub ctx: Option<Value>,
 }
 

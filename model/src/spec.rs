@@ -20,41 +20,55 @@ use crate::{format, topic};
 
 /// One guild as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildSpec {
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: GuildId,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
     #[serde(default)]
     pub properties: Map<String, Value>,
     #[serde(default)]
     pub agents: Vec<AgentSpec>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
     #[serde(default)]
     pub routes: RoutingSlip,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::GatewayConfig>))]
     pub gateway: Option<Value>,
 }
 
 /// One agent of a guild.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentSpec {
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: AgentId,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\."))]
     pub class_name: String,
     #[serde(default)]
     pub additional_topics: Vec<String>,
     #[serde(default)]
     pub properties: Map<String, Value>,
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(default = true))]
     pub listen_to_default_topic: bool,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub act_only_when_tagged: bool,
     /// By the name of a handler: whether it is to run.
     #[serde(default)]
     pub predicates: BTreeMap<String, Predicate>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
     #[serde(default)]
     pub additional_dependencies: Vec<String>,
@@ -104,6 +118,7 @@ const fn yes() -> bool {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourceSpec {
     #[serde(default)]
     pub num_cpus: Option<f64>,
@@ -114,6 +129,8 @@ pub struct ResourceSpec {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QOSSpec))]
 pub struct QosSpec {
     /// Seconds that one turn may take; lowers `sandbox.timeout_ms`.
     #[serde(default)]
@@ -129,33 +146,43 @@ pub struct QosSpec {
 /// What a blueprint asks of the sandbox, within the operator's ceilings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SandboxSpec {
     /// Fuel per turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub fuel: Option<u64>,
     /// MiB of linear memory, over all memories of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub memory_mib: Option<u64>,
     /// Wall time of one turn, host calls included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub timeout_ms: Option<u64>,
     /// Messages that one turn may emit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub emits: Option<u64>,
     /// HTTP requests that one turn may send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_calls: Option<u64>,
     /// KiB of responses that one turn may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_response_kib: Option<u64>,
     /// Keys of a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_keys: Option<u64>,
     /// KiB of a bucket, keys and values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_kib: Option<u64>,
     /// Where it sends requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub http: Vec<Origin>,
     /// Whether it keeps values under keys.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -180,6 +207,7 @@ pub struct SandboxSpec {
 /// Rules that decide where what an agent says goes. Each message has a slip; rules that
 /// are not used up are shared by all of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingSlip {
     #[serde(default)]
     pub steps: Vec<Arc<RoutingRule>>,
@@ -187,6 +215,7 @@ pub struct RoutingSlip {
 
 /// One rule of a slip; all conditions given must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingRule {
     /// The agent that sends.
     #[serde(default)]
@@ -206,9 +235,11 @@ pub struct RoutingRule {
     #[serde(default)]
     pub destination: Option<Destination>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub mark_forwarded: bool,
     /// How often the rule may fire; -1 means for ever.
     #[serde(default = "once")]
+    #[cfg_attr(feature = "openapi", schema(default = 1))]
     pub route_times: i64,
     #[serde(default, deserialize_with = "if_read")]
     pub transformer: Option<Arc<Transformer>>,
@@ -233,6 +264,8 @@ const fn once() -> i64 {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingOrigin))]
 pub struct OriginFilter {
     #[serde(default)]
     pub origin_sender: Option<AgentTag>,
@@ -243,6 +276,8 @@ pub struct OriginFilter {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingDestination))]
 pub struct Destination {
     #[serde(default)]
     pub topics: Option<Topics>,
@@ -255,6 +290,7 @@ pub struct Destination {
 /// Changes what a rule sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Transformer {
     /// Gives a new payload for an old one.
     Payload {
@@ -285,6 +321,7 @@ fn generic_json() -> Option<String> {
 /// What a transformer is meant for; without effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TransformerStyle {
     #[default]
     Simple,
@@ -293,6 +330,8 @@ pub enum TransformerStyle {
 
 /// Changes a state when a rule sends something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateTransformer))]
 pub struct StateUpdate {
     #[serde(default)]
     pub expression_type: Language,
@@ -304,6 +343,8 @@ pub struct StateUpdate {
 
 /// How a change of a state is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateUpdateFormat))]
 pub enum UpdateFormat {
     /// RFC 6902, as `{"operations": [...]}`.
     #[serde(rename = "json-patch")]
@@ -317,6 +358,7 @@ pub enum UpdateFormat {
 /// Whether a handler is to run for a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "predicate_type")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Predicate {
     #[serde(rename = "jsonata_fn")]
     Jsonata { expression: String },

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// wire, and the reference's spelling `not_launched` of `PENDING_LAUNCH`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum GuildStatus {
     Requested,
     #[serde(rename = "not_launched")]
@@ -104,6 +105,7 @@ impl AgentStatus {
 /// The state of the work that a message belongs to, as its sender reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ProcessStatus {
     /// The work goes on.
     Running,

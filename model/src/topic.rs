@@ -9,6 +9,7 @@ use crate::ids::{AgentId, UserId};
 /// The topics of a message. A single topic that was written as a text stays a text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Topics {
     /// One topic, written as a text.
     One(String),

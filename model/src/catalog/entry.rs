@@ -10,6 +10,8 @@ use crate::read::{FieldErrors, Fields, boolean, list, map, nullable, object, obj
 
 /// An agent class that blueprints may name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentEntryOutput))]
 pub struct AgentEntry {
     #[serde(rename = "agent_name")]
     pub name: String,
@@ -21,6 +23,7 @@ pub struct AgentEntry {
     pub properties_schema: Map<String, Value>,
     /// Handler name to handler, each with its schema.
     #[serde(rename = "message_handlers")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::openapi::HandlerEntry>))]
     pub handlers: Map<String, Value>,
     #[serde(rename = "agent_dependencies")]
     pub dependencies: Vec<Dependency>,
@@ -136,6 +139,8 @@ impl AgentEntry {
 
 /// Something an agent class wants to be given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentDependencyOutput))]
 pub struct Dependency {
     pub dependency_key: String,
     pub dependency_var: Option<String>,

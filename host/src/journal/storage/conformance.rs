@@ -375,7 +375,8 @@ pub async fn a_closed_storage_refuses_everything<B: Bench>() {
     let (_bench, storage) = opened::<B>().await;
     storage.close().await;
     storage.close().await;
-    assert!(storage.commit(&[rows(G, [1])]).await.is_err());
-    assert!(storage.restore(G).await.is_err());
-    assert!(storage.by_ids(G, &[MessageId::new(1)]).await.is_err());
+    assert!(matches!(storage.commit(&[rows(G, [1])]).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.restore(G).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.by_ids(G, &[MessageId::new(1)]).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.trim(trim_all(&[G])).await, Err(JournalError::Closed)));
 }

@@ -25,7 +25,7 @@ use super::snapshots::{self, NotRestored, instance_is_gone};
 
 /// A new instance is started this long before its pause ends, so that the agent is back when the pause is over.
 const START_AHEAD: Duration = Duration::from_millis(1);
-/// How long an agent waits when the host is full or failed before it tries again.
+/// How long an agent waits when the host is full or failed before it attempts again.
 pub(super) const HOST_FULL_WAIT: Duration = Duration::from_millis(500);
 /// An agent that has been idle for this long gives up its instance when the host is full.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);

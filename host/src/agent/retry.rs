@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::journal::Tries;
+use crate::journal::Attempts;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_sandbox::Failure;
 
@@ -22,7 +22,7 @@ pub enum Verdict {
     /// It is attempted again after a pause.
     Again {
         /// The attempts so far, including the failed one.
-        tries: Tries,
+        attempts: Attempts,
         /// The pause.
         after: Duration,
     },
@@ -32,19 +32,19 @@ pub enum Verdict {
 
 /// Decides after the agent declined the message. `retries` is the blueprint's `qos.retry_count`.
 #[must_use]
-pub fn after_decline(failure: Failure, tries: Tries, retries: Option<u32>) -> Verdict {
+pub fn after_decline(failure: Failure, attempts: Attempts, retries: Option<u32>) -> Verdict {
     match failure {
         Failure::Reject(reason) | Failure::Other(reason) => Verdict::GiveUp(Fault::new(FaultKind::Rejected, reason)),
         Failure::Retry { reason, after_ms } => {
             let retries = retries.unwrap_or(DEFAULT_RETRIES);
-            if tries.declined >= retries {
-                let text = format!("{reason} (tried {} times)", tries.declined + 1);
+            if attempts.declined >= retries {
+                let text = format!("{reason} (tried {} times)", attempts.declined + 1);
                 let fault = Fault::new(FaultKind::RetriesExhausted, text);
-                return Verdict::GiveUp(fault.over(retries.into(), Some(tries.declined.into()), "qos.retry_count"));
+                return Verdict::GiveUp(fault.over(retries.into(), Some(attempts.declined.into()), "qos.retry_count"));
             }
-            let pause = FIRST_PAUSE_MS.saturating_mul(1 << tries.declined.min(8));
+            let pause = FIRST_PAUSE_MS.saturating_mul(1 << attempts.declined.min(8));
             Verdict::Again {
-                tries: Tries { declined: tries.declined + 1, ..tries },
+                attempts: Attempts { declined: attempts.declined + 1, ..attempts },
                 after: Duration::from_millis(after_ms.map_or(pause, u64::from)).min(LONGEST_PAUSE),
             }
         }
@@ -53,12 +53,12 @@ pub fn after_decline(failure: Failure, tries: Tries, retries: Option<u32>) -> Ve
 
 /// Decides after the turn ended its instance. The pause is zero: the restart budget decides when the next attempt is due.
 #[must_use]
-pub fn after_break(fault: &Fault, tries: Tries) -> Verdict {
-    let tries = Tries { broken: tries.broken + 1, ..tries };
-    if tries.broken >= MAX_BREAKS {
+pub fn after_break(fault: &Fault, attempts: Attempts) -> Verdict {
+    let attempts = Attempts { broken: attempts.broken + 1, ..attempts };
+    if attempts.broken >= MAX_BREAKS {
         return Verdict::GiveUp(fault.clone());
     }
-    Verdict::Again { tries, after: Duration::ZERO }
+    Verdict::Again { attempts, after: Duration::ZERO }
 }
 
 /// Whether the host failed and not the agent. Then neither the message nor the agent is charged.
@@ -75,14 +75,14 @@ mod tests {
         Failure::Retry { reason: "later".into(), after_ms }
     }
 
-    fn tries(broken: u32, declined: u32) -> Tries {
-        Tries { broken, declined }
+    fn attempts(broken: u32, declined: u32) -> Attempts {
+        Attempts { broken, declined }
     }
 
     #[test]
     fn the_pause_before_a_retry_doubles_and_retries_end() {
         let pause = |declined| match declined_after(declined, None) {
-            Verdict::Again { after, tries } => (after.as_millis(), tries.declined),
+            Verdict::Again { after, attempts } => (after.as_millis(), attempts.declined),
             Verdict::GiveUp(fault) => panic!("{fault}"),
         };
         assert_eq!([pause(0), pause(1), pause(2)], [(200, 1), (400, 2), (800, 3)]);
@@ -93,20 +93,20 @@ mod tests {
     }
 
     fn declined_after(count: u32, after_ms: Option<u32>) -> Verdict {
-        after_decline(retry(after_ms), tries(0, count), None)
+        after_decline(retry(after_ms), attempts(0, count), None)
     }
 
     #[test]
     fn the_agent_may_set_the_pause_and_the_blueprint_the_retries_within_bounds() {
         assert!(matches!(declined_after(0, Some(7)), Verdict::Again { after, .. } if after.as_millis() == 7));
         assert!(matches!(declined_after(0, Some(u32::MAX)), Verdict::Again { after, .. } if after == LONGEST_PAUSE));
-        assert!(matches!(after_decline(retry(None), tries(0, 0), Some(0)), Verdict::GiveUp(_)));
-        assert!(matches!(after_decline(retry(None), tries(0, 400), Some(1_000)), Verdict::Again { .. }));
+        assert!(matches!(after_decline(retry(None), attempts(0, 0), Some(0)), Verdict::GiveUp(_)));
+        assert!(matches!(after_decline(retry(None), attempts(0, 400), Some(1_000)), Verdict::Again { .. }));
     }
 
     #[test]
     fn a_rejected_message_is_given_up_at_once() {
-        let Verdict::GiveUp(fault) = after_decline(Failure::Reject("no".into()), tries(0, 0), None) else {
+        let Verdict::GiveUp(fault) = after_decline(Failure::Reject("no".into()), attempts(0, 0), None) else {
             panic!("again")
         };
         assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Rejected, "no"));
@@ -115,10 +115,13 @@ mod tests {
     #[test]
     fn a_message_that_breaks_its_agent_three_times_is_given_up_and_declines_do_not_count() {
         let fault = Fault::new(FaultKind::Trap, "");
-        assert_eq!(after_break(&fault, tries(0, 3)), Verdict::Again { tries: tries(1, 3), after: Duration::ZERO });
-        assert_eq!(after_break(&fault, tries(2, 0)), Verdict::GiveUp(fault.clone()));
+        assert_eq!(
+            after_break(&fault, attempts(0, 3)),
+            Verdict::Again { attempts: attempts(1, 3), after: Duration::ZERO }
+        );
+        assert_eq!(after_break(&fault, attempts(2, 0)), Verdict::GiveUp(fault.clone()));
         assert!(
-            matches!(after_decline(retry(None), tries(2, 2), None), Verdict::Again { .. }),
+            matches!(after_decline(retry(None), attempts(2, 2), None), Verdict::Again { .. }),
             "breaks do not count as retries"
         );
     }

@@ -19,7 +19,7 @@ use super::logs::LogWriter;
 use super::runner::Runner;
 use super::worker::Worker;
 use super::*;
-use crate::journal::{Delivery, Durability, GuildLog, Journal, JournalLimits, Retention, Tries};
+use crate::journal::{Attempts, Delivery, Durability, GuildLog, Journal, JournalLimits, Retention};
 use crate::metrics::Metrics;
 use guildhall_model::clock::Clock;
 use guildhall_model::expression::Expressions;
@@ -181,7 +181,7 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
         worker.current = CurrentAttempt::Running(delivery);
         worker.panicked(&"the panic's text");
         delivery = worker.current.begin().expect("it is attempted again");
-        assert_eq!(delivery.tries.broken, broken);
+        assert_eq!(delivery.attempts.broken, broken);
         assert!(
             matches!((worker.backoff.pause(), &worker.life.stage), (Pause::Until(_), Stage::Due(_))),
             "after a pause, with a new instance"
@@ -202,7 +202,7 @@ async fn a_message_that_expires_before_another_attempt_is_a_dead_letter() {
     let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
     let Held { mut worker, _handle } = bench.worker(no_component()).await;
     let delivery = bench.deliver(&mut worker, Some(5)).await;
-    let again = Delivery { tries: Tries { broken: 0, declined: 1 }, ..delivery };
+    let again = Delivery { attempts: Attempts { broken: 0, declined: 1 }, ..delivery };
     bench.clock.set(1_800_000_006_000);
     worker.current.wait(again);
     assert!(worker.attempt().await == ControlFlow::Continue(()));

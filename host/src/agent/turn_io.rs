@@ -312,7 +312,7 @@ mod tests {
         let found = [message(1), message(2)];
         let ids = [MessageId::new(2), MessageId::new(9), MessageId::new(1)];
         let texts = history_texts(&ids, &found);
-        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), tries: Default::default() };
+        let delivery = Delivery { message: Arc::new(message(3)), topic: "t".into(), attempts: Default::default() };
         let mut input = turn_input(&delivery, 1, "{}".into(), "{}".into());
         add_history(&mut input, &texts);
         let state: serde_json::Value = serde_json::from_str(&input.message.session_state.unwrap()).unwrap();

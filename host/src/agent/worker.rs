@@ -195,12 +195,12 @@ impl Worker {
         match committed {
             Ok(commit) => {
                 let routed: usize = commit.emits.iter().map(Message::weight).sum();
-                self.pay(usage.said.max(routed as u64));
+                self.pay(usage.emitted.max(routed as u64));
                 self.finish_with(delivery, commit);
             }
             Err(fault) => {
                 Limit::count_fault(&fault);
-                self.pay(usage.said);
+                self.pay(usage.emitted);
                 self.give_up(delivery, &fault);
             }
         }
@@ -208,10 +208,10 @@ impl Worker {
 
     /// The agent declined the message: it is attempted again after a pause, or given up.
     fn turn_declined(&mut self, delivery: Delivery, failure: Failure, usage: &Usage, met: Option<LimitMet>) {
-        self.pay(usage.said);
-        match retry::after_decline(failure, delivery.tries, self.context.spec.qos.retry_count) {
-            Verdict::Again { tries, after } => {
-                self.attempt_again(Delivery { tries, ..delivery });
+        self.pay(usage.emitted);
+        match retry::after_decline(failure, delivery.attempts, self.context.spec.qos.retry_count) {
+            Verdict::Again { attempts, after } => {
+                self.attempt_again(Delivery { attempts, ..delivery });
                 self.backoff.pause_for(after);
             }
             Verdict::GiveUp(fault) => self.give_up(&delivery, &with_limit(fault, met)),
@@ -237,7 +237,7 @@ impl Worker {
         fault.peak_memory_bytes = fault.peak_memory_bytes.or(Some(usage.peak_memory_bytes));
         if retry::is_host_fault(&fault) {
             let (reference, agent) = (log_reference(), &self.context.spec.id);
-            tracing::error!(%fault, reference, %agent, "the host could not run a turn; it tries again");
+            tracing::error!(%fault, reference, %agent, "the host could not run a turn; it attempts again");
             self.current.wait(delivery);
             return self.backoff.pause_for(HOST_FULL_WAIT);
         }
@@ -247,18 +247,18 @@ impl Worker {
     /// Charges the attempt to the message and the restart to the agent.
     fn charge(&mut self, delivery: Delivery, fault: Fault) {
         self.context.report_fault(&fault, Some(&delivery));
-        match retry::after_break(&fault, delivery.tries) {
+        match retry::after_break(&fault, delivery.attempts) {
             Verdict::GiveUp(fault) => {
                 // The message was at fault, so the agent is not charged.
-                self.life.refund_restarts(delivery.tries.broken);
+                self.life.refund_restarts(delivery.attempts.broken);
                 self.give_up(&delivery, &fault);
             }
-            Verdict::Again { tries, .. } => {
+            Verdict::Again { attempts, .. } => {
                 let trial = Trial { attempt: delivery.attempt(), is_last: false };
                 let error = error_message(&fault, &delivery.message, &self.context.speaker, trial);
                 // The attempt count is written to the journal before the failure is reported: whoever receives the
                 // report can rely on the count.
-                self.attempt_again(Delivery { tries, ..delivery });
+                self.attempt_again(Delivery { attempts, ..delivery });
                 // Not awaited: if the report is not written, the next attempt reports again.
                 drop(self.context.log.publish(vec![error]));
                 self.life.restart_after(&fault, &mut self.backoff);
@@ -268,7 +268,7 @@ impl Worker {
 
     /// Keeps a message for another attempt, also after a restart of the host.
     fn attempt_again(&mut self, delivery: Delivery) {
-        self.inbox.record_tries(delivery.message.id, delivery.tries);
+        self.inbox.record_attempts(delivery.message.id, delivery.attempts);
         self.current.wait(delivery);
     }
 

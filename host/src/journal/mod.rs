@@ -1,122 +1,123 @@
-//! The journal: every guild's messages in one ordered, durable log, who has
-//! consumed what, and the state that goes with it. Knows nothing of guilds but
-//! their ids, and nothing of agents but the names of consumers.
+//! The journal: the messages of every guild in one ordered, durable log, how far each agent has got, and the states
+//! that are committed with turns. It knows guilds only by their ids and agents only as consumers.
 //!
-//! What always holds: a message's id is its place in the log; whoever waits for
-//! [`Receipt`] learns that the message is in the log; a turn is committed in one
-//! step or not at all; publishing never waits for a consumer.
+//! What always holds: a message's id is its place in the log. A [`Receipt`] is ready when the message is stored. A turn
+//! is committed in one step or not at all. Publishing never waits for a consumer.
+//!
+//! The files form layers, from the bottom: `settings`, `error`, `cursors`, `step` and `storage` (what every storage
+//! keeps and guarantees), `sqlite` (the storage of the server), `queue`, `subscriber` and `subscribers` (subscriptions
+//! in memory), `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
+//! guild), `open_logs` and `retention`, and [`Journal`] on top. A file uses only what is below it.
 
-mod checkpoint;
-mod embedded;
+mod client_ids;
+mod cursors;
+mod error;
 mod guild_log;
+mod ingress;
+mod open_logs;
 mod pending;
 mod queue;
+mod queued;
+mod receipt;
 mod retention;
-mod snapshots;
+mod settings;
+mod shared;
+mod sqlite;
 mod states;
 mod step;
-mod subscription;
+mod storage;
+mod subscriber;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use guildhall_model::clock::Clock;
+use guildhall_model::ids::GuildId;
 
-pub use embedded::Journal;
-pub use guild_log::{Commit, GuildLog, Ingress, IngressError, Published};
-pub use snapshots::Snapshot;
-pub use subscription::{Consumer, Delivery, Gauge, Tail, TailEvent, Tries};
+pub use cursors::Attempts;
+pub use error::{JournalError, StorageFailure};
+pub use guild_log::GuildLog;
+pub use guild_log::commit::Commit;
+pub use guild_log::consumer::{Consumer, Delivery};
+pub use guild_log::tail::{Tail, TailEvent};
+pub use ingress::{Ingress, IngressError, Published};
+pub use receipt::Receipt;
+pub use settings::{Durability, JournalLimits, Retention};
+pub use step::Snapshot;
+pub use subscriber::Lag;
 
-/// What a message in the log survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// The end of the process, however it ends (`kill -9` included).
-    #[default]
-    Process,
-    /// The end of the machine: every commit is flushed to the disk.
-    Disk,
-    /// Nothing for sure: for tests and benchmarks.
-    None,
-}
+use open_logs::OpenLogs;
+use shared::Shared;
+use sqlite::SqliteStorage;
+use storage::Storage;
 
-impl std::str::FromStr for Durability {
-    type Err = String;
+/// The journal of this process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journal(Arc<OpenLogs>);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "process" => Ok(Self::Process),
-            "disk" => Ok(Self::Disk),
-            "none" => Ok(Self::None),
-            other => Err(format!("durability is process, disk or none, not `{other}`")),
-        }
+impl Journal {
+    /// Opens or creates the journal in a file and starts its tasks. Cancel safe.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a journal, or was written by a newer version of the host.
+    pub async fn open(
+        file: &Path,
+        durability: Durability,
+        limits: JournalLimits,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, JournalError> {
+        let storage = Arc::new(SqliteStorage::open(file, durability).await?);
+        Self::with_storage(storage, limits, retention, clock).await
     }
-}
 
-/// How much of a log is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Consumed messages older than this go.
-    pub age: std::time::Duration,
-    /// Above this many bytes of a guild the oldest consumed messages go.
-    pub guild_bytes: u64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { age: std::time::Duration::from_secs(30 * 24 * 3600), guild_bytes: 256 << 20 }
+    /// Continues the journal that a storage keeps and starts its tasks. Cancel safe.
+    async fn with_storage(
+        storage: Arc<dyn Storage>,
+        limits: JournalLimits,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, JournalError> {
+        let recovered = storage.recover().await?;
+        let shared = Arc::new(Shared::new(storage, recovered, limits, clock));
+        let logs = Arc::new(OpenLogs::new(shared.clone()));
+        tokio::spawn(writer::run(shared));
+        tokio::spawn(retention::run(logs.clone(), retention));
+        Ok(Self(logs))
     }
-}
 
-/// Bounds of the journal's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalLimits {
-    /// Messages that a subscription holds in memory; the rest waits in the log.
-    pub window: usize,
-    /// Bytes of payload that a subscription holds in memory.
-    pub window_bytes: usize,
-    /// Messages an agent may lag before users' messages to it are refused.
-    pub agent_lag: usize,
-    /// Messages a socket may lag before it is closed.
-    pub socket_lag: usize,
-}
-
-impl Default for JournalLimits {
-    fn default() -> Self {
-        Self { window: 256, window_bytes: 2 << 20, agent_lag: 10_000, socket_lag: 10_000 }
+    /// Returns the log of a guild, which is created if needed. Cancel safe.
+    ///
+    /// # Errors
+    /// What is stored of the guild cannot be read.
+    pub async fn guild(&self, id: &GuildId) -> Result<GuildLog, JournalError> {
+        self.0.get(id).await
     }
-}
 
-/// Why the journal did not do it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum JournalError {
-    #[error("the journal's database failed: {0}")]
-    Database(Arc<sqlx::Error>),
-    #[error("the journal's database could not be made ready: {0}")]
-    Migration(String),
-    #[error("a stored message cannot be read: {0}")]
-    Corrupt(String),
-    #[error("the journal is closed")]
-    Closed,
-}
-
-impl From<sqlx::Error> for JournalError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+    /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    pub async fn trim(&self, retention: Retention) -> Result<u64, JournalError> {
+        retention::trim(&self.0, retention).await
     }
-}
 
-/// Says when what was published is in the log. Waiting for it is optional: what
-/// was published is written whether or not somebody waits.
-#[derive(Debug)]
-pub struct Receipt(tokio::sync::oneshot::Receiver<Result<(), JournalError>>);
+    /// Returns whether the storage takes writes at present.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.0.shared.is_writable()
+    }
 
-impl std::future::Future for Receipt {
-    type Output = Result<(), JournalError>;
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(cx).map(|outcome| outcome.unwrap_or(Err(JournalError::Closed)))
+    /// Stores what waits and closes the storage. Cancel safe: the steps that wait are stored in any case, and a second
+    /// call closes the storage.
+    pub async fn close(&self) {
+        let shared = &self.0.shared;
+        shared.start_closing();
+        shared.closed.cancelled().await;
+        shared.storage.close().await;
     }
 }

@@ -1,68 +1,82 @@
-//! What waits for the writer: each guild's steps in their order, the guilds by turns,
-//! so that a guild that says much keeps no other waiting. Plain data; the caller holds
-//! the lock.
+//! The steps that wait for the writer: the steps of each guild in their order, and the guilds in turn, so that a guild
+//! with many steps does not delay the others. Plain data; the caller holds the lock.
 
 use std::collections::{HashMap, VecDeque};
 
 use guildhall_model::ids::MessageId;
 
-use super::step::Step;
+use super::queued::{FollowUp, QueuedStep};
+use super::step::{GuildKey, Step};
 
-/// At most this much is written in one transaction, by [`Step::weight`].
+/// The largest weight of one batch, by [`Step::weight`].
 const BATCH: usize = 512;
-/// So much of one guild goes into a transaction while there are others. What is
-/// heavier is written in parts.
+/// The largest weight that one guild has in a batch while other guilds wait. A heavier step is written in parts.
 pub const SHARE: usize = 32;
-/// After so many transactions of one guild alone there are no others.
+/// After this many batches of one guild alone, the guild gets the whole batch.
 const ALONE: usize = 64;
 
-/// The steps that wait, by guild.
+/// What the writer takes at once: steps and their follow-ups, in the same order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub steps: Vec<Step>,
+    pub follow_ups: Vec<FollowUp>,
+}
+
+impl Batch {
+    fn push(&mut self, queued: QueuedStep) {
+        self.steps.push(queued.step);
+        self.follow_ups.push(queued.follow_up);
+    }
+}
+
+/// The waiting steps of all guilds.
 #[derive(Debug, Default)]
 pub struct Pending {
-    guilds: HashMap<i64, VecDeque<Step>>,
-    /// Whose turn is next. Each guild that waits is here once.
-    turns: VecDeque<i64>,
-    /// Whose transactions the last ones were, if all were one guild's, and how many.
-    alone: (i64, usize),
+    guilds: HashMap<GuildKey, VecDeque<QueuedStep>>,
+    /// Which guild is next. Each guild that waits is here once.
+    turns: VecDeque<GuildKey>,
+    /// The guild that all of the last batches belong to, and how many there were.
+    alone: (GuildKey, usize),
 }
 
 impl Pending {
-    pub fn push(&mut self, entry: Step) {
-        let guild = entry.guild;
-        let steps = self.guilds.entry(guild).or_default();
+    /// Adds a step after those of its guild that wait already.
+    pub fn push(&mut self, queued: QueuedStep) {
+        let step = &queued.step;
+        let steps = self.guilds.entry(step.guild).or_default();
         if steps.is_empty() {
-            self.turns.push_back(guild);
+            self.turns.push_back(step.guild);
         }
-        if entry.rows.len() > 1 && entry.weight() > SHARE {
-            steps.extend(entry.into_parts(SHARE));
+        if step.rows.len() > 1 && step.weight() > SHARE {
+            steps.extend(queued.into_parts(SHARE));
         } else {
-            steps.push_back(entry);
+            steps.push_back(queued);
         }
     }
 
+    /// Returns whether no step waits.
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 
-    /// The smallest id of what waits, of a step that is written in part that of its
-    /// first message.
+    /// Returns the smallest id of a message that waits. If a part of a multipart step waits, all its messages count.
     pub fn first_id(&self) -> Option<MessageId> {
-        self.guilds.values().filter_map(|steps| steps.iter().find_map(Step::first_id)).min()
+        self.guilds.values().filter_map(|steps| steps.iter().find_map(QueuedStep::first_id)).min()
     }
 
-    /// What is written next, in one transaction: a share of every guild that waits.
-    pub fn take(&mut self) -> Vec<Step> {
+    /// Takes the next batch: a share of the steps of every guild that waits.
+    pub fn take(&mut self) -> Batch {
         let share = self.share();
-        let (mut batch, mut weight) = (Vec::new(), 0);
+        let (mut batch, mut weight) = (Batch::default(), 0);
         for _ in 0..self.turns.len() {
             let Some(guild) = self.turns.pop_front() else { break };
             let Some(steps) = self.guilds.get_mut(&guild) else { continue };
             let end = BATCH.min(weight + share);
             while weight < end
-                && let Some(entry) = steps.pop_front()
+                && let Some(queued) = steps.pop_front()
             {
-                weight += entry.weight();
-                batch.push(entry);
+                weight += queued.step.weight();
+                batch.push(queued);
             }
             if steps.is_empty() {
                 self.guilds.remove(&guild);
@@ -73,7 +87,7 @@ impl Pending {
                 break;
             }
         }
-        self.note(&batch);
+        self.note(&batch.steps);
         batch
     }
 
@@ -82,10 +96,10 @@ impl Pending {
         if times >= ALONE && self.turns.len() == 1 && self.turns[0] == guild { BATCH } else { SHARE }
     }
 
-    fn note(&mut self, batch: &[Step]) {
-        let Some(guild) = batch.first().map(|entry| entry.guild) else { return };
+    fn note(&mut self, steps: &[Step]) {
+        let Some(guild) = steps.first().map(|step| step.guild) else { return };
         self.alone = match self.alone {
-            _ if batch.iter().any(|entry| entry.guild != guild) => (guild, 0),
+            _ if steps.iter().any(|step| step.guild != guild) => (guild, 0),
             (before, times) if before == guild => (guild, (times + 1).min(ALONE)),
             _ => (guild, 1),
         };
@@ -103,18 +117,19 @@ mod tests {
     use guildhall_model::tag::AgentTag;
     use guildhall_model::topic::Topics;
 
-    fn step(guild: i64, rows: usize, id: u64) -> Step {
+    fn step(guild: i64, rows: usize, id: u64) -> QueuedStep {
         let row = |n: usize| {
             let topics = Topics::One("t".into());
             let mut message = Message::draft(AgentTag::default(), topics, "text", raw_json(&json!({})));
             message.id = MessageId::new(id + n as u64);
             Arc::new(message)
         };
-        Step { guild, rows: (0..rows).map(row).collect(), ..Step::default() }
+        let step = Step { guild: GuildKey(guild), rows: (0..rows).map(row).collect(), ..Step::default() };
+        QueuedStep { step, ..QueuedStep::default() }
     }
 
-    fn rows_of(batch: &[Step], guild: i64) -> Vec<u64> {
-        let rows = batch.iter().filter(|entry| entry.guild == guild).flat_map(|entry| &entry.rows);
+    fn rows_of(batch: &Batch, guild: i64) -> Vec<u64> {
+        let rows = batch.steps.iter().filter(|step| step.guild == GuildKey(guild)).flat_map(|step| &step.rows);
         rows.map(|row| row.id.get()).collect()
     }
 
@@ -133,13 +148,13 @@ mod tests {
         assert_eq!(pending.first_id(), Some(MessageId::new(32)));
         let batch = pending.take();
         assert_eq!((rows_of(&batch, 1).len(), rows_of(&batch, 2).len()), (32, 8));
-        let rest: usize = std::iter::from_fn(|| Some(pending.take().len()).filter(|taken| *taken > 0)).sum();
+        let rest: usize = std::iter::from_fn(|| Some(pending.take().steps.len()).filter(|taken| *taken > 0)).sum();
         assert_eq!(rest, 36);
         assert!(pending.is_empty() && pending.first_id().is_none());
     }
 
     #[test]
-    fn what_is_written_in_part_waits_from_its_first_message_on() {
+    fn a_step_that_is_written_in_part_waits_from_its_first_message_on() {
         let mut pending = Pending::default();
         pending.push(step(1, 100, 5));
         pending.take();
@@ -147,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn a_guild_that_is_alone_for_a_while_has_all_the_room() {
+    fn a_guild_that_is_alone_for_a_while_gets_the_whole_batch() {
         let mut pending = Pending::default();
         let mut take = |guilds: &[i64]| {
             for guild in guilds {
                 (0..100).for_each(|id| pending.push(step(*guild, 1, id)));
             }
             let first = rows_of(&pending.take(), guilds[0]).len();
-            while !pending.take().is_empty() {}
+            while !pending.take().steps.is_empty() {}
             first
         };
         assert_eq!(take(&[1]), 32);
@@ -163,14 +178,14 @@ mod tests {
         }
         assert_eq!(take(&[1]), 100);
         assert_eq!(take(&[1, 2]), 32);
-        assert_eq!(take(&[1]), 32, "another was here a moment ago");
+        assert_eq!(take(&[1]), 32, "another guild was here a moment ago");
     }
 
     #[test]
     fn steps_without_rows_are_written_too() {
         let mut pending = Pending::default();
         pending.push(step(1, 0, 0));
-        assert_eq!(pending.take().len(), 1);
+        assert_eq!(pending.take().steps.len(), 1);
         assert!(pending.is_empty());
     }
 }

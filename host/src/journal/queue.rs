@@ -1,8 +1,8 @@
-//! What one subscription holds in memory: eight lanes, each a window on the log.
-//! Plain data; the caller holds the lock.
+//! What one subscription holds in memory: eight lanes, each with a window of messages. Plain data; the caller holds the
+//! lock.
 //!
-//! A lane is either live (what is published goes into its window) or behind
-//! (what is published is only counted and read from the log later).
+//! A lane is either live or behind. A message of a live lane goes into the window. A message of a lane that is behind is
+//! only counted, and read from the storage later.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
 use guildhall_model::priority::Priority;
 
-use super::JournalLimits;
+use super::cursors::Cursors;
+use super::settings::JournalLimits;
 
 #[derive(Debug, Default)]
 struct Lane {
     window: VecDeque<Arc<Message>>,
-    /// `Some(id)`: what follows `id` is in the log and not in the window.
+    /// `Some(id)`: the messages after `id` are in the storage and not in the window.
     behind: Option<MessageId>,
-    /// The last message that was left in the log while the lane was behind.
+    /// The last message that was published while the lane was behind.
     skipped: MessageId,
-    /// Everything up to here was in the window already.
+    /// Every message up to this id has been in the window.
     seen: MessageId,
-    /// Everything up to here has been consumed and committed.
+    /// Every message up to this id has been consumed and committed.
     cursor: MessageId,
-    /// Taken and not yet committed.
+    /// Messages that were taken and are not committed yet.
     outstanding: usize,
 }
 
@@ -33,25 +34,25 @@ struct Lane {
 pub struct Queue {
     lanes: [Lane; Priority::LANES],
     bytes: usize,
-    /// Messages that wait, in memory or in the log.
+    /// Messages that wait, in memory or in the storage.
     waiting: usize,
     limits: JournalLimits,
 }
 
-/// Which lanes of a new queue have something to read in the log.
+/// Which lanes of a new queue are behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
     No,
-    /// The queue uses one lane alone.
+    /// The queue uses only the first lane.
     FirstLane,
     AllLanes,
 }
 
-/// What there is to do next.
+/// What the reader of a queue does next.
 #[derive(Debug)]
 pub enum Next {
     Message(Arc<Message>),
-    /// Read this lane's next page from the log, from here on.
+    /// Read the next page of this lane from the storage, from the message after `after` on.
     Load {
         lane: usize,
         after: MessageId,
@@ -59,33 +60,11 @@ pub enum Next {
     Nothing,
 }
 
-/// Positions of the eight lanes.
-pub type Cursors = [MessageId; Priority::LANES];
-
-/// The stored spelling of cursors: one number when all lanes agree.
-pub fn write_cursors(cursors: &Cursors) -> String {
-    if cursors.iter().all(|cursor| cursor == &cursors[0]) {
-        return cursors[0].to_string();
-    }
-    cursors.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-pub fn read_cursors(text: &str) -> Option<Cursors> {
-    let mut numbers = text.split(',').map(|part| part.parse().ok().map(MessageId::new));
-    let first = numbers.next()??;
-    let mut cursors = [first; Priority::LANES];
-    for (lane, number) in numbers.enumerate() {
-        *cursors.get_mut(lane + 1)? = number?;
-    }
-    Some(cursors)
-}
-
-/// What is not stored may wait in a few times the bytes of a window.
+/// Ephemeral messages may wait in this many times the bytes of a window.
 const EPHEMERAL_WINDOWS: usize = 4;
 
 impl Queue {
-    /// A queue whose lanes have consumed up to `cursors`, and which of them have
-    /// something left to read in the log.
+    /// Returns a queue whose lanes have consumed up to `cursors`.
     pub fn new(limits: JournalLimits, cursors: Cursors, behind: Behind) -> Self {
         let lanes = std::array::from_fn(|lane| Lane {
             behind: match behind {
@@ -100,7 +79,7 @@ impl Queue {
         Self { lanes, bytes: 0, waiting: 0, limits }
     }
 
-    /// Takes what was just published. Says whether there is something new to do.
+    /// Adds a message that was just published. Returns whether the reader has something new to do.
     pub fn push(&mut self, lane: usize, message: &Arc<Message>) -> bool {
         let full = self.lanes[lane].window.len() >= self.limits.window || self.bytes >= self.limits.window_bytes;
         let slot = &mut self.lanes[lane];
@@ -121,8 +100,7 @@ impl Queue {
         true
     }
 
-    /// Takes what is never stored: it waits in the window or is lost, and then
-    /// the subscription is told.
+    /// Adds an ephemeral message. Returns `false` if there is no room and the message is lost.
     pub fn push_ephemeral(&mut self, message: &Arc<Message>) -> bool {
         let is_full = self.lanes[0].window.len() >= self.limits.socket_lag
             || self.bytes >= self.limits.window_bytes.saturating_mul(EPHEMERAL_WINDOWS);
@@ -135,7 +113,7 @@ impl Queue {
         true
     }
 
-    /// The next message, the most urgent lane first.
+    /// Takes the next message, the most urgent lane first, or returns what to do instead.
     pub fn next(&mut self) -> Next {
         for (number, lane) in self.lanes.iter_mut().enumerate() {
             if let Some(message) = lane.window.pop_front() {
@@ -147,13 +125,13 @@ impl Queue {
                 return Next::Load { lane: number, after };
             }
         }
-        // What was counted and never came (a consumer's own words) is forgotten.
+        // Messages that were counted and never came, a consumer's own, are not counted any more.
         self.waiting = self.lanes.iter().map(|lane| lane.outstanding).sum();
         Next::Nothing
     }
 
-    /// Takes a page of one lane: all that the log held of it after the window and
-    /// up to `read_to`. With `more`, something may follow in the log.
+    /// Adds a page of one lane: all messages that the storage has after the window and up to `read_to`. With `more`,
+    /// further messages may follow in the storage.
     pub fn loaded(&mut self, lane: usize, page: Vec<Arc<Message>>, read_to: MessageId, more: bool) {
         let slot = &mut self.lanes[lane];
         for message in page {
@@ -164,8 +142,8 @@ impl Queue {
         slot.behind = (more || slot.skipped > read_to).then_some(read_to);
     }
 
-    /// Notes that a message was consumed and gives the cursors to store. A lane
-    /// with nothing waiting moves along, so that a restart reads little.
+    /// Records that a message was consumed and returns the cursors to store. The cursor of an idle lane moves too, so
+    /// that a restart reads little.
     pub fn consumed(&mut self, lane: usize, id: MessageId) -> Cursors {
         self.waiting = self.waiting.saturating_sub(1);
         self.lanes[lane].outstanding = self.lanes[lane].outstanding.saturating_sub(1);
@@ -178,8 +156,7 @@ impl Queue {
         self.cursors()
     }
 
-    /// Moves a queue in which nothing waits to the end of the log; gives the
-    /// cursors if they moved.
+    /// Moves a queue in which no message waits to the end of the log. Returns the cursors if they moved.
     pub fn settle_idle(&mut self, end: MessageId) -> Option<Cursors> {
         let is_idle =
             self.lanes.iter().all(|lane| lane.window.is_empty() && lane.behind.is_none() && lane.outstanding == 0);
@@ -192,25 +169,28 @@ impl Queue {
         Some(self.cursors())
     }
 
-    /// Forgets that a message of a subscription without cursors waits.
+    /// Records that a message of a subscription without cursors was delivered.
     pub fn delivered(&mut self) {
         self.lanes[0].outstanding = self.lanes[0].outstanding.saturating_sub(1);
         self.waiting = self.waiting.saturating_sub(1);
     }
 
+    /// Returns the position in each lane.
     pub fn cursors(&self) -> Cursors {
         std::array::from_fn(|lane| self.lanes[lane].cursor)
     }
 
-    /// The first message that waits in memory; it is the oldest of its lane.
+    /// Returns the id of the oldest message that waits in memory.
     pub fn oldest(&self) -> Option<MessageId> {
         self.lanes.iter().filter_map(|lane| lane.window.front()).map(|message| message.id).min()
     }
 
+    /// Returns the number of messages that wait, in memory or in the storage.
     pub fn waiting(&self) -> usize {
         self.waiting
     }
 
+    /// Counts messages that wait in the storage.
     pub fn add_waiting(&mut self, count: usize) {
         self.waiting += count;
     }
@@ -248,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_urgent_lane_goes_first_and_each_lane_in_order() {
+    fn the_more_urgent_lane_goes_first_and_each_lane_keeps_its_order() {
         let mut queue = queue(10);
         for (lane, id) in [(4, 1), (4, 2), (0, 3), (7, 4), (0, 5)] {
             queue.push(lane, &message(id));
@@ -258,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_leaves_the_rest_in_the_log_and_urgent_ones_still_come() {
+    fn a_full_window_leaves_the_rest_in_the_storage_and_urgent_messages_still_come() {
         let mut queue = queue(2);
         for id in 1..=4 {
             queue.push(4, &message(id));
@@ -280,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_never_passes_what_waits() {
+    fn a_cursor_never_passes_a_message_that_waits() {
         let mut queue = queue(10);
         for (lane, id) in [(4, 1), (0, 2), (4, 3)] {
             queue.push(lane, &message(id));
@@ -292,15 +272,5 @@ mod tests {
         assert_eq!(queue.consumed(4, MessageId::new(1))[4].get(), 1);
         assert_eq!(take(&mut queue), Some(3));
         assert_eq!(queue.consumed(4, MessageId::new(3)), [MessageId::new(3); 8]);
-    }
-
-    #[test]
-    fn cursors_survive_their_stored_form() {
-        let mut cursors = [MessageId::new(5); 8];
-        assert_eq!(write_cursors(&cursors), "5");
-        assert_eq!(read_cursors("5"), Some(cursors));
-        cursors[3] = MessageId::new(9);
-        assert_eq!(read_cursors(&write_cursors(&cursors)), Some(cursors));
-        assert_eq!(read_cursors("5,x"), None);
     }
 }

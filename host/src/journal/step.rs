@@ -1,141 +1,96 @@
-//! What waits to be written: a step of one guild, whole or in parts. How it is written
-//! is the writer's.
+//! What a storage writes: the step of one guild, with messages, a consumer's position and side writes. Plain data. When
+//! a step is written, and who learns of it, is decided above.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
+use guildhall_model::state::{StateOwner, VersionedState};
 use guildhall_model::values::{Written, weight};
 
-use super::JournalError;
-use super::subscription::{Subscriber, Tries};
+use super::cursors::Position;
 
-/// One indivisible step: what one publish or one turn adds to the log.
-#[derive(Debug, Default)]
+/// The number under which a guild's data is stored. A key is never given to another guild.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GuildKey(pub i64);
+
+/// What one publication or one turn writes for one guild.
+#[derive(Clone, Debug, Default)]
 pub struct Step {
-    pub guild: i64,
+    pub guild: GuildKey,
+    /// Messages to append, in the order of their ids.
     pub rows: Vec<Arc<Message>>,
     pub cursor: Option<CursorWrite>,
-    pub rare: Vec<SideWrite>,
-    /// Who gets which row as soon as it is durable.
-    pub settle: Vec<(Arc<Subscriber>, Arc<Message>)>,
-    pub done: Option<oneshot::Sender<Result<(), JournalError>>>,
-    /// Of a step that is written in parts.
-    pub whole: Option<Arc<MultipartStep>>,
-}
-
-/// A step that is written in parts, each in a transaction of its own: nobody is shown
-/// any of it before the last one is there, and when that never comes, the others are
-/// removed.
-#[derive(Debug)]
-pub struct MultipartStep {
-    pub first: MessageId,
-    pub last: MessageId,
-    /// Why a part could not be written; then none that follows is.
-    pub failed: OnceLock<JournalError>,
+    /// Writes that few steps have. They are applied in order, before the rows and the cursor.
+    pub side_writes: Vec<SideWrite>,
 }
 
 impl Step {
-    /// What it costs to write, about: that of its messages and values, and one for each of
-    /// what else there is.
+    /// Returns the approximate cost of writing the step: that of its messages and values, and one for each further
+    /// side write. At least 1.
     pub fn weight(&self) -> usize {
         let rows: usize = self.rows.iter().map(|row| row.weight()).sum();
-        (rows + self.rare.iter().map(SideWrite::weight).sum::<usize>()).max(1)
-    }
-
-    /// The first id of its step.
-    pub fn first_id(&self) -> Option<MessageId> {
-        self.whole.as_ref().map(|whole| whole.first).or_else(|| Some(self.rows.first()?.id))
-    }
-
-    /// Why an earlier part of its step could not be written.
-    pub fn failure(&self) -> Option<&JournalError> {
-        self.whole.as_ref()?.failed.get()
-    }
-
-    /// The parts in which it is written, each with rows of about this weight or one.
-    pub fn into_parts(mut self, weight: usize) -> Vec<Self> {
-        let mut parts = portions(&self.rows, weight);
-        let (Some(rows), Some(first), Some(last)) = (parts.pop(), self.rows.first(), self.rows.last()) else {
-            return vec![self];
-        };
-        if parts.is_empty() {
-            return vec![self];
-        }
-        let whole = Arc::new(MultipartStep { first: first.id, last: last.id, failed: OnceLock::new() });
-        let part = |rows| Self { guild: self.guild, rows, whole: Some(whole.clone()), ..Self::default() };
-        let mut parts: Vec<Self> = parts.into_iter().map(part).collect();
-        parts[0].rare.push(SideWrite::Begin { first: whole.first, last: whole.last });
-        self.rare.push(SideWrite::Complete { first: whole.first });
-        self.rows = rows;
-        self.whole = Some(whole);
-        parts.push(self);
-        parts
+        (rows + self.side_writes.iter().map(SideWrite::weight).sum::<usize>()).max(1)
     }
 }
 
-fn portions(rows: &[Arc<Message>], most: usize) -> Vec<Vec<Arc<Message>>> {
-    let (mut portions, mut of_last) = (Vec::new(), usize::MAX);
-    for row in rows {
-        if of_last >= most {
-            portions.push(Vec::new());
-            of_last = 0;
-        }
-        of_last += row.weight();
-        portions.last_mut().expect("one was just made").push(row.clone());
-    }
-    portions
-}
-
+/// The new position of a consumer.
 #[derive(Clone, Debug)]
 pub struct CursorWrite {
+    /// The id of the agent.
     pub consumer: Arc<str>,
-    pub lanes: String,
-    /// The message that was tried without success and how often, or zeros.
-    pub tried: (MessageId, Tries),
+    pub position: Position,
 }
 
-/// What few steps need.
-#[derive(Debug)]
+/// What an agent has saved of its memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The version of the component that saved it.
+    pub version: String,
+    /// Bytes that only the agent understands.
+    pub data: Vec<u8>,
+}
+
+/// A write that few steps have.
+#[derive(Clone, Debug)]
 pub enum SideWrite {
+    /// The step's guild is stored under its key from now on.
     NewGuild {
-        name: String,
+        id: GuildId,
     },
     State {
-        owner: String,
-        version: i64,
-        updated_ms: i64,
-        state: Arc<str>,
+        owner: StateOwner,
+        state: VersionedState,
     },
-    /// All that a turn writes, each key once.
+    /// All values that a turn writes, each key once.
     Values(Vec<Written>),
+    /// The id of the first message that a user's client sent under this client id.
     ClientId {
-        user: String,
+        user: UserId,
         client_id: String,
         id: MessageId,
     },
-    /// With its state and values, which are under `owner`.
+    /// Removes the agent's position, snapshot, state and values.
     ForgetConsumer {
-        consumer: Arc<str>,
-        owner: String,
+        agent: AgentId,
     },
-    /// Without data: forgotten.
     Snapshot {
-        consumer: Arc<str>,
-        version: String,
-        data: Option<Vec<u8>>,
+        agent: AgentId,
+        snapshot: Snapshot,
     },
+    ForgetSnapshot {
+        agent: AgentId,
+    },
+    /// Removes a message from the log.
     Erase {
         id: MessageId,
     },
-    /// The first part of a step with these messages is written.
+    /// The step is the first part of a multipart step with these messages.
     Begin {
         first: MessageId,
         last: MessageId,
     },
-    /// The last part is.
+    /// The step is the last part of the multipart step that begins with this message.
     Complete {
         first: MessageId,
     },

@@ -90,11 +90,11 @@ impl ActiveManager {
             consumer,
         };
         let task = TaskTracker::new();
-        let gauge = agent.consumer.gauge();
+        let lag = agent.consumer.lag();
         let handle = agent::spawn(agent, &task);
         task.close();
         self.roster.lock().insert(spec.id.clone(), handle.clone());
-        self.members.insert(spec.id.clone(), Member { spec, handle, gauge, stop, task });
+        self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task });
     }
 
     /// Ends one agent within 8 s and removes its cursor. Returns whether there was such an agent. Dropping the future leaves

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{AgentHealth, Handle};
-use crate::journal::Gauge;
+use crate::journal::Lag;
 use crate::store::{AgentKind, AgentRow};
 use guildhall_model::format;
 use guildhall_model::health::{HealthStatus, by_latency};
@@ -19,7 +19,7 @@ pub(super) struct Member {
     pub(super) spec: AgentSpec,
     pub(super) handle: Handle,
     /// How far its inbox lags.
-    pub(super) gauge: Gauge,
+    pub(super) lag: Lag,
     /// Ends its task.
     pub(super) stop: CancellationToken,
     /// Its task.
@@ -33,12 +33,12 @@ impl Member {
         if health.status != HealthStatus::Ok {
             return health;
         }
-        let (lag, limit) = self.gauge.lag();
+        let (lag, limit) = (self.lag.messages(), self.lag.limit());
         if lag >= limit {
             let detail = format!("{lag} messages wait, the limit is {limit} (limits.agent_lag)");
             return AgentHealth { status: HealthStatus::Backlogged, detail: Some(detail) };
         }
-        let waited = self.handle.gauges().waited_ms().max(self.gauge.waited_ms(now_ms));
+        let waited = self.handle.gauges().waited_ms().max(self.lag.waited_ms(now_ms));
         let in_ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let limit = self.spec.qos.latency.filter(|_| lag > 0);
         if by_latency(limit.map(in_ms), in_ms(waited)) == HealthStatus::Backlogged {

@@ -29,16 +29,16 @@ impl ActiveManager {
     /// # Errors
     /// The path cannot be read.
     pub(super) fn state_payload(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
-        let stated = self.log.stated(owner);
-        let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
+        let versioned = self.log.versioned_state(owner);
+        let state = serde_json::from_str(&versioned.text).unwrap_or_else(|_| json!({}));
         let (word, agent) = owner.words();
         Ok(json!({
             "state_owner": word,
             "guild_id": self.spec.id,
             "agent_id": agent,
             "state": fetched(&state, path)?,
-            "version": stated.version,
-            "timestamp": stated.updated_ms,
+            "version": versioned.version,
+            "timestamp": versioned.updated_ms,
             "state_path": path,
             "fetch_timestamp": self.clock.now_ms(),
             "is_latest": true,

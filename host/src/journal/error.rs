@@ -1,0 +1,27 @@
+//! Why an operation of the journal failed. The errors of a storage's library stay behind [`StorageFailure`].
+
+use std::sync::Arc;
+
+/// The error of a storage's library, as a text for people. Nobody matches on it.
+pub type StorageFailure = Arc<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation of the journal failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The storage cannot be used at present: a file is locked, a disk is full or a connection is lost. The same
+    /// operation may succeed later.
+    #[error("the journal's storage is not available: {0}")]
+    Unavailable(StorageFailure),
+    /// The storage refused the operation. Repeating it does not help.
+    #[error("the journal's storage failed: {0}")]
+    Storage(StorageFailure),
+    /// The storage was written by a newer version of the host.
+    #[error("the journal's storage cannot be opened: {0}")]
+    Migration(String),
+    /// Stored data cannot be read.
+    #[error("a stored message cannot be read: {0}")]
+    Corrupt(String),
+    /// The journal was closed before the operation ended.
+    #[error("the journal is closed")]
+    Closed,
+}

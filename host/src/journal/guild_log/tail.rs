@@ -1,0 +1,85 @@
+//! The subscription of a socket or another observer. It has no stored position. It receives messages once they are
+//! durable, in the order of the log, and ephemeral messages as they come.
+
+use std::sync::Arc;
+
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::Message;
+
+use super::GuildLog;
+use super::window::Window;
+use crate::journal::error::JournalError;
+use crate::journal::queue::{Behind, Next};
+use crate::journal::subscriber::{Kind, Subscriber};
+
+/// What a tail receives.
+#[derive(Debug)]
+pub enum TailEvent {
+    /// A message, and the subscribed topic on which it came.
+    Message { message: Arc<Message>, topic: String },
+    /// More messages waited than the limit allows. Messages were lost or would be; the client resumes after an id.
+    Lagged,
+}
+
+/// An observer's subscription. Dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Tail {
+    log: GuildLog,
+    window: Window,
+}
+
+impl Tail {
+    /// Returns the next message; durable messages come in the order of the log. Cancel safe.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn next(&mut self) -> Result<TailEvent, JournalError> {
+        if self.subscriber().is_lost() {
+            return Ok(TailEvent::Lagged);
+        }
+        let message = self.window.next(&self.log).await?;
+        Ok(self.delivered(message))
+    }
+
+    /// Returns the next message if one is in memory.
+    pub fn try_next(&mut self) -> Option<TailEvent> {
+        if self.subscriber().is_lost() {
+            return Some(TailEvent::Lagged);
+        }
+        let Next::Message(message) = self.subscriber().next() else { return None };
+        Some(self.delivered(message))
+    }
+
+    fn subscriber(&self) -> &Arc<Subscriber> {
+        self.window.subscriber()
+    }
+
+    fn delivered(&self, message: Arc<Message>) -> TailEvent {
+        self.subscriber().delivered();
+        TailEvent::Message { topic: self.subscriber().topic_of(&message), message }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.log.lock().subscribers.remove(self.subscriber());
+    }
+}
+
+impl GuildLog {
+    /// Subscribes an observer: from the message after `after` on, or from now on. Retained messages come first.
+    #[must_use]
+    pub fn tail(&self, topics: Vec<String>, after: Option<MessageId>) -> Tail {
+        let mut state = self.lock();
+        let from = after.unwrap_or_default().min(self.0.shared.last_logged());
+        let behind = if after.is_some() { Behind::FirstLane } else { Behind::No };
+        let subscriber = Arc::new(Subscriber::new(topics, Kind::Tail, self.0.shared.limits, [from; 8], behind));
+        for topic in &subscriber.topics {
+            if let Some(message) = state.retained.get(topic) {
+                subscriber.push_ephemeral(message);
+            }
+        }
+        state.subscribers.add(&subscriber);
+        Tail { log: self.clone(), window: Window::new(subscriber) }
+    }
+}

@@ -1,0 +1,100 @@
+//! How a user's message enters the log: it is routed by the guild's ingress, refused if an agent lags too far, and
+//! stored once however often the client sends it with the same client id.
+
+use std::sync::Arc;
+
+use guildhall_model::draft::UserDraft;
+use guildhall_model::ids::MessageId;
+use guildhall_model::state::StateOwner;
+
+use super::GuildLog;
+use crate::journal::client_ids::ClientIdKey;
+use crate::journal::ingress::{Ingress, IngressError, Published};
+use crate::journal::step::SideWrite;
+
+impl GuildLog {
+    /// Opens the ingress for users, or replaces it.
+    pub fn open_ingress(&self, ingress: Arc<dyn Ingress>) {
+        self.lock().ingress = Some(ingress);
+    }
+
+    /// Closes the ingress. Users' messages fail with [`IngressError::Absent`] from now on.
+    pub fn close_ingress(&self) {
+        self.lock().ingress = None;
+    }
+
+    /// Returns whether the ingress is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.lock().ingress.is_some()
+    }
+
+    /// Publishes a user's message. Cancel safe: a message that has its id is stored even if the future is dropped.
+    ///
+    /// # Errors
+    /// [`IngressError::Absent`] while the guild does not run here. [`IngressError::Refused`] with a fault for the user
+    /// when the message has no recipient, or when an agent lags by its limit or more (`busy`).
+    /// [`IngressError::Journal`] when the storage cannot be read.
+    pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
+        let key = draft.client_id.clone().map(|client_id| (draft.user.clone(), client_id));
+        if let Some(key) = &key
+            && let Some(id) = self.find_client_id(key).await?
+        {
+            self.wait_for_all().await;
+            return Ok(Published { id, receipt: None });
+        }
+        let published = self.accept(draft, key)?;
+        if published.receipt.is_none() {
+            self.wait_for_all().await;
+        }
+        Ok(published)
+    }
+
+    /// Returns the id of the message that a user sent under a client id. Cancel safe.
+    async fn find_client_id(&self, key: &ClientIdKey) -> Result<Option<MessageId>, IngressError> {
+        let known = self.lock().client_ids.get(key);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let shared = &self.0.shared;
+        let (user, client_id) = key;
+        Ok(shared.storage.find_client_id(self.0.key, user, client_id, shared.client_ids_since()).await?)
+    }
+
+    /// Routes and appends a user's message without waiting. The guild's rules run outside the log's lock, because an
+    /// expression may take long.
+    fn accept(&self, draft: UserDraft, key: Option<ClientIdKey>) -> Result<Published, IngressError> {
+        let (ingress, guild_state) = {
+            let state = self.lock();
+            (state.ingress.clone().ok_or(IngressError::Absent)?, state.states.get(&StateOwner::Guild).text)
+        };
+        let routed = ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
+        let mut state = self.lock();
+        if let Some(id) = key.as_ref().and_then(|key| state.client_ids.get(key)) {
+            return Ok(Published { id, receipt: None });
+        }
+        let mut messages = vec![routed.first];
+        messages.extend(routed.others);
+        if let Err(fault) = state.subscribers.check_lag(&messages) {
+            ingress.refused(&fault);
+            return Err(IngressError::Refused(Box::new(fault)));
+        }
+        let mut side_writes: Vec<SideWrite> = Vec::new();
+        if let Some((user, client_id)) = key.clone() {
+            // `append` writes the id of the first message into it.
+            side_writes.push(SideWrite::ClientId { user, client_id, id: MessageId::default() });
+        }
+        let (owners, writes) = state.states.change_all(&routed.changes, self.0.shared.now_ms());
+        side_writes.extend(writes);
+        messages.extend(state.announcements(&self.0.id, &owners).map(|mut announcement| {
+            // The default id stands for the user's own message, which has no id yet.
+            announcement.in_response_to = Some(MessageId::default());
+            announcement
+        }));
+        let (id, receipt) = self.append(&state, messages, None, side_writes);
+        if let Some(key) = key {
+            state.client_ids.insert(key, id);
+        }
+        Ok(Published { id, receipt: Some(receipt) })
+    }
+}

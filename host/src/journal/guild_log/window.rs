@@ -1,0 +1,95 @@
+//! The reading end of a subscription: it takes messages from the queue in memory and fills the queue from the storage
+//! when a lane is behind.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use guildhall_model::ids::MessageId;
+use guildhall_model::message::Message;
+
+use super::GuildLog;
+use crate::journal::error::JournalError;
+use crate::journal::queue::Next;
+use crate::journal::storage::Page;
+use crate::journal::subscriber::{Kind, Subscriber};
+
+/// The most messages that one read of the storage returns.
+const PAGE: usize = 256;
+
+/// The reading end of a subscription.
+#[derive(Debug)]
+pub struct Window {
+    subscriber: Arc<Subscriber>,
+    /// A read of the storage. It continues when the reader stops waiting for it.
+    loading: Option<JoinHandle<Result<LanePage, JournalError>>>,
+}
+
+/// What a read of one lane found.
+#[derive(Debug)]
+struct LanePage {
+    lane: usize,
+    messages: Vec<Arc<Message>>,
+    /// The page has every message of the lane up to this id.
+    read_to: MessageId,
+    /// Whether more messages may follow in the log.
+    more: bool,
+    /// Whether retention has removed messages after the id where the read began.
+    is_after_gap: bool,
+}
+
+impl Window {
+    /// Returns the reading end of a subscription.
+    pub fn new(subscriber: Arc<Subscriber>) -> Self {
+        Self { subscriber, loading: None }
+    }
+
+    /// Returns the shared part of the subscription.
+    pub fn subscriber(&self) -> &Arc<Subscriber> {
+        &self.subscriber
+    }
+
+    /// Returns the next message. Cancel safe: a read that has begun is used by the next call.
+    pub async fn next(&mut self, log: &GuildLog) -> Result<Arc<Message>, JournalError> {
+        loop {
+            if let Some(loading) = &mut self.loading {
+                let page = loading.await;
+                self.loading = None;
+                let page = page.map_err(|_| JournalError::Closed)??;
+                if page.is_after_gap && matches!(self.subscriber.kind, Kind::Tail) {
+                    self.subscriber.mark_lost();
+                }
+                self.subscriber.loaded(page.lane, page.messages, page.read_to, page.more);
+            }
+            match self.subscriber.next() {
+                Next::Message(message) => return Ok(message),
+                Next::Load { lane, after } => {
+                    self.loading = Some(tokio::spawn(load(log.clone(), self.subscriber.clone(), lane, after)));
+                }
+                Next::Nothing => self.subscriber.pushed().await,
+            }
+        }
+    }
+}
+
+/// Reads a page of one lane. What was published before the read began is durable when it is read, so a page after which
+/// no message follows is complete up to then. Cancel safe.
+async fn load(
+    log: GuildLog,
+    subscriber: Arc<Subscriber>,
+    lane: usize,
+    after: MessageId,
+) -> Result<LanePage, JournalError> {
+    let end = log.wait_for_all().await;
+    let only_lane = matches!(subscriber.kind, Kind::Consumer { .. }).then_some(lane);
+    let limit = log.0.shared.limits.window.min(PAGE);
+    let Page { messages, more } = log.read(&subscriber.topics, (after, end), only_lane, limit).await?;
+    let last = messages.last().map_or(after, |message| message.id);
+    Ok(LanePage {
+        lane,
+        messages: messages.into_iter().filter(|message| !subscriber.ignores(message)).map(Arc::new).collect(),
+        read_to: if more { last } else { end.max(last) },
+        more,
+        is_after_gap: after > MessageId::default() && subscriber.has_read() && log.has_gap_after(after),
+    })
+}

@@ -1,0 +1,203 @@
+//! The storage of the server: one SQLite file, one connection that writes, and a pool of readers. The only part of the
+//! journal that names sqlx. It gives no ids and knows no subscriptions.
+//!
+//! A batch is one transaction. A task moves the write-ahead log into the file beside the writer.
+
+mod arguments;
+mod checkpoint;
+mod columns;
+mod commit;
+mod error;
+mod read;
+mod schema;
+mod side_writes;
+#[cfg(test)]
+mod tests;
+mod trim;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, Row};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::message::Message;
+
+use super::error::JournalError;
+use super::settings::Durability;
+use super::step::{GuildKey, Snapshot, Step};
+use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
+use commit::Statements;
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+
+/// A journal in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStorage {
+    file: PathBuf,
+    /// `None` once the storage is closed.
+    writer: Mutex<Option<Writer>>,
+    readers: SqlitePool,
+    /// Batches committed so far. The checkpointer reads it.
+    commits: Arc<AtomicU64>,
+    closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Writer {
+    db: SqliteConnection,
+    statements: Statements,
+}
+
+impl SqliteStorage {
+    /// Opens the file, creates it if it does not exist, and starts the checkpointer. Cancel safe.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a journal, or was written by a newer version of the host.
+    pub async fn open(file: &Path, durability: Durability) -> Result<Self, JournalError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Process => SqliteSynchronous::Normal,
+                Durability::Disk => SqliteSynchronous::Full,
+                Durability::None => SqliteSynchronous::Off,
+            })
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(512)
+            .pragma("wal_autocheckpoint", "0")
+            .disable_statement_logging();
+        let mut db = options.connect().await?;
+        schema::prepare(&mut db, file).await?;
+        let readers = SqlitePoolOptions::new()
+            .min_connections(0)
+            .max_connections(READERS)
+            .connect_lazy_with(SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging());
+        let storage = Self {
+            file: file.to_owned(),
+            writer: Mutex::new(Some(Writer { db, statements: Statements::default() })),
+            readers,
+            commits: Arc::default(),
+            closed: CancellationToken::new(),
+        };
+        tokio::spawn(checkpoint::run(file.to_owned(), storage.commits.clone(), storage.closed.clone()));
+        Ok(storage)
+    }
+
+    async fn recover(&self) -> Result<Recovered, JournalError> {
+        let mut writer = self.writer.lock().await;
+        let db = &mut writer.as_mut().ok_or(JournalError::Closed)?.db;
+        // Before incomplete steps are removed: their ids must not be given again.
+        let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut *db).await?;
+        commit::discard_unfinished(db).await?;
+        let rows = sqlx::query("SELECT key, guild, trimmed FROM guilds").fetch_all(&mut *db).await?;
+        let guild = |row: &sqlx::sqlite::SqliteRow| StoredGuild {
+            key: GuildKey(row.get(0)),
+            id: row.get::<String, _>(1).into(),
+            trimmed: MessageId::from_i64(row.get(2)),
+        };
+        let guilds: Vec<_> = rows.iter().map(guild).collect();
+        let trimmed = guilds.iter().map(|guild| guild.trimmed).max().unwrap_or_default();
+        Ok(Recovered { guilds, last: MessageId::from_i64(last).max(trimmed) })
+    }
+
+    async fn commit(&self, batch: &[Step]) -> Result<(), JournalError> {
+        let mut writer = self.writer.lock().await;
+        let Writer { db, statements } = writer.as_mut().ok_or(JournalError::Closed)?;
+        let written = commit::transact(db, statements, batch).await;
+        if written.is_err() {
+            let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+        } else {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(written?)
+    }
+
+    async fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Result<(), JournalError> {
+        let mut writer = self.writer.lock().await;
+        let db = &mut writer.as_mut().ok_or(JournalError::Closed)?.db;
+        Ok(commit::discard(db, guild, first, last).await?)
+    }
+
+    async fn close(&self) {
+        let mut writer = self.writer.lock().await;
+        if let Some(Writer { db, .. }) = writer.take()
+            && let Err(error) = db.close().await
+        {
+            tracing::warn!(%error, "the journal's database did not close cleanly");
+        }
+        self.closed.cancel();
+        self.readers.close().await;
+    }
+}
+
+impl Drop for SqliteStorage {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl Storage for SqliteStorage {
+    fn recover(&self) -> Stored<'_, Recovered> {
+        self.recover().boxed()
+    }
+
+    fn restore(&self, guild: GuildKey) -> Stored<'_, Restored> {
+        read::restore(&self.readers, guild).boxed()
+    }
+
+    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()> {
+        self.commit(batch).boxed()
+    }
+
+    fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Stored<'_, ()> {
+        self.discard(guild, first, last).boxed()
+    }
+
+    fn read<'a>(&'a self, range: Range<'a>, lane: Option<usize>, most: PageSize) -> Stored<'a, Page> {
+        read::page(&self.readers, range, lane, most).boxed()
+    }
+
+    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
+        read::count(&self.readers, range).boxed()
+    }
+
+    fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>> {
+        read::by_ids(&self.readers, guild, ids).boxed()
+    }
+
+    fn find_client_id<'a>(
+        &'a self,
+        guild: GuildKey,
+        user: &'a UserId,
+        client_id: &'a str,
+        since: MessageId,
+    ) -> Stored<'a, Option<MessageId>> {
+        read::find_client_id(&self.readers, guild, user, client_id, since).boxed()
+    }
+
+    fn snapshot<'a>(&'a self, guild: GuildKey, agent: &'a AgentId) -> Stored<'a, Option<Snapshot>> {
+        read::snapshot(&self.readers, guild, agent).boxed()
+    }
+
+    fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64> {
+        trim::trim(&self.file, trim).boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.close().boxed()
+    }
+}

@@ -1,0 +1,157 @@
+//! The reads of the storage, on the pool of read-only connections. Every function here is cancel safe.
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::message::Message;
+use guildhall_model::state::VersionedState;
+
+use super::columns::{read_cursors, read_owner, topic_pattern};
+use crate::journal::cursors::{Attempts, FailedAttempts, Position};
+use crate::journal::error::JournalError;
+use crate::journal::step::{GuildKey, Snapshot};
+use crate::journal::storage::{Page, PageSize, Range, Restored};
+
+/// Reads the positions, states and values of a guild. Cancel safe.
+pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, JournalError> {
+    let consumers = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
+        .bind(guild.0)
+        .fetch_all(readers)
+        .await?;
+    let states: Vec<(String, i64, i64, String)> =
+        sqlx::query_as("SELECT owner, version, updated_ms, state FROM states WHERE guild = ?")
+            .bind(guild.0)
+            .fetch_all(readers)
+            .await?;
+    let values: Vec<(String, String, Vec<u8>)> =
+        sqlx::query_as("SELECT owner, key, value FROM keyvalues WHERE guild = ?")
+            .bind(guild.0)
+            .fetch_all(readers)
+            .await?;
+    let state = |(owner, version, updated_ms, text): (String, i64, i64, String)| {
+        let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
+        (read_owner(&owner), VersionedState { version, updated_ms, text: text.into() })
+    };
+    Ok(Restored {
+        consumers: consumers.iter().map(read_consumer).collect::<Result<_, _>>()?,
+        states: states.into_iter().map(state).collect(),
+        values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
+    })
+}
+
+fn read_consumer(row: &SqliteRow) -> Result<(String, Position), JournalError> {
+    let (consumer, lanes): (String, String) = (row.get(0), row.get(1));
+    let cursors =
+        read_cursors(&lanes).ok_or_else(|| JournalError::Corrupt(format!("the cursor of {consumer} is `{lanes}`")))?;
+    let count = |column: usize| u32::try_from(row.get::<i64, _>(column)).unwrap_or(0);
+    let attempts = Attempts { broken: count(3), declined: count(4) };
+    let failed = FailedAttempts { message: MessageId::from_i64(row.get(2)), attempts };
+    Ok((consumer, Position { cursors, failed }))
+}
+
+/// Reads the first messages of a range. Cancel safe.
+pub async fn page(
+    readers: &SqlitePool,
+    range: Range<'_>,
+    lane: Option<usize>,
+    most: PageSize,
+) -> Result<Page, JournalError> {
+    let lane_is = if lane.is_some() { "lane = ?" } else { "?" };
+    let sql = format!(
+        "SELECT id, body FROM log WHERE guild = ? AND id > ? AND id <= ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
+        any_topic(range.topics)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
+    query = query.bind(lane.map_or(1, |lane| i64::try_from(lane).unwrap_or(0)));
+    for topic in range.topics {
+        query = query.bind(topic_pattern(topic));
+    }
+    let mut rows = query.bind(i64::try_from(most.messages).unwrap_or(i64::MAX)).fetch(readers);
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        bytes += row.get::<&str, _>(1).len();
+        messages.push(read_message(&row)?);
+        if bytes >= most.bytes {
+            return Ok(Page { messages, more: true });
+        }
+    }
+    let more = messages.len() == most.messages;
+    Ok(Page { messages, more })
+}
+
+/// Counts the messages of a range. Cancel safe.
+pub async fn count(readers: &SqlitePool, range: Range<'_>) -> Result<usize, JournalError> {
+    let topics = any_topic(range.topics);
+    let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {topics}");
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+    query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
+    for topic in range.topics {
+        query = query.bind(topic_pattern(topic));
+    }
+    let count: i64 = query.fetch_one(readers).await?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Reads messages by their ids. Cancel safe.
+pub async fn by_ids(readers: &SqlitePool, guild: GuildKey, ids: &[MessageId]) -> Result<Vec<Message>, JournalError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = vec!["?"; ids.len()].join(",");
+    let sql = format!("SELECT id, body FROM log WHERE guild = ? AND id IN ({places}) ORDER BY id");
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(guild.0);
+    for id in ids {
+        query = query.bind(id.as_i64());
+    }
+    query.fetch_all(readers).await?.iter().map(read_message).collect()
+}
+
+/// Returns the id of the message with a client id, unless it is smaller than `since`. Cancel safe.
+pub async fn find_client_id(
+    readers: &SqlitePool,
+    guild: GuildKey,
+    user: &UserId,
+    client_id: &str,
+    since: MessageId,
+) -> Result<Option<MessageId>, JournalError> {
+    let id: Option<i64> =
+        sqlx::query_scalar("SELECT id FROM client_ids WHERE guild = ? AND user = ? AND client_id = ? AND id >= ?")
+            .bind(guild.0)
+            .bind(user.as_str())
+            .bind(client_id)
+            .bind(since.as_i64())
+            .fetch_optional(readers)
+            .await?;
+    Ok(id.map(MessageId::from_i64))
+}
+
+/// Reads the snapshot of an agent. Cancel safe.
+pub async fn snapshot(
+    readers: &SqlitePool,
+    guild: GuildKey,
+    agent: &AgentId,
+) -> Result<Option<Snapshot>, JournalError> {
+    let row: Option<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT version, data FROM snapshots WHERE guild = ? AND consumer = ?")
+            .bind(guild.0)
+            .bind(agent.as_str())
+            .fetch_optional(readers)
+            .await?;
+    Ok(row.map(|(version, data)| Snapshot { version, data }))
+}
+
+/// Returns a condition with one placeholder for each topic.
+fn any_topic(topics: &[String]) -> String {
+    format!("({})", vec!["instr(topics, ?)"; topics.len().max(1)].join(" OR "))
+}
+
+fn read_message(row: &SqliteRow) -> Result<Message, JournalError> {
+    let id = MessageId::from_i64(row.get(0));
+    let mut message: Message =
+        serde_json::from_str(row.get(1)).map_err(|error| JournalError::Corrupt(format!("message {id}: {error}")))?;
+    message.id = id;
+    Ok(message)
+}

@@ -1,0 +1,82 @@
+//! The journal on its SQLite file: refused parts, crashes and old versions. Other connections change the file.
+
+use super::*;
+
+/// Opens another connection to the journal's file.
+async fn other_connection(dir: &TempDir) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("journal.db"));
+    options.busy_timeout(Duration::from_secs(5)).connect().await.unwrap()
+}
+
+async fn numbers(log: &GuildLog) -> Vec<u64> {
+    let (found, _) = log.history(&["t".into()], MessageId::default(), 1_000).await.unwrap();
+    found.iter().map(number).collect()
+}
+
+#[tokio::test]
+async fn a_multipart_step_is_stored_completely_or_not_at_all() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    let mut tail = log.tail(vec!["t".into()], None);
+    let messages = |numbers: std::ops::Range<u64>| numbers.map(|n| message("t", json!({"n": n}))).collect::<Vec<_>>();
+    let mut other =
+        bench.journal.guild(&GuildId::from("h")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.publish(messages(0..200)).await.unwrap();
+    for n in 0..200 {
+        assert_eq!(number(&*see(&mut tail).await), n);
+    }
+    let mut db = other_connection(&bench.dir).await;
+    let refusing = "CREATE TRIGGER refusing BEFORE INSERT ON log WHEN instr(new.body, '\"n\":290')
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sqlx::raw_sql(refusing).execute(&mut db).await.unwrap();
+    let refused = log.publish(messages(200..400));
+    let after = log.publish(messages(400..401));
+    let of_other = bench.journal.guild(&GuildId::from("h")).await.unwrap().publish(messages(0..40));
+    assert!(refused.await.is_err(), "its fourth part is refused");
+    after.await.unwrap();
+    of_other.await.unwrap();
+    assert_eq!(number(&*see(&mut tail).await), 400, "no message of the other parts is shown");
+    assert_eq!(numbers(&log).await, (0..200).chain([400]).collect::<Vec<_>>());
+    assert_eq!(number(&take(&mut other).await.message), 0);
+    let unfinished: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM unfinished").fetch_one(&mut db).await.unwrap();
+    assert_eq!(unfinished, 0);
+}
+
+#[tokio::test]
+async fn an_incomplete_step_is_removed_after_a_crash() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    log.publish((0..3).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
+    let mut db = other_connection(&bench.dir).await;
+    let crash = "INSERT INTO unfinished SELECT id, guild, id + 900 FROM log ORDER BY id LIMIT 1 OFFSET 1";
+    sqlx::raw_sql(crash).execute(&mut db).await.unwrap();
+    sqlx::Connection::close(db).await.unwrap();
+    drop(log);
+    let bench = bench.reopen(JournalLimits::default()).await;
+    let log = bench.log().await;
+    assert_eq!(numbers(&log).await, [0]);
+    log.publish(vec![message("t", json!({"n": 9}))]).await.unwrap();
+    assert_eq!(numbers(&log).await, [0, 9]);
+}
+
+#[tokio::test]
+async fn a_journal_of_version_1_is_opened() {
+    use sqlx::ConnectOptions;
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("journal.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut old = options.connect().await.unwrap();
+    let tables = "CREATE TABLE guilds (key INTEGER PRIMARY KEY, guild TEXT NOT NULL UNIQUE, trimmed BIGINT NOT NULL DEFAULT 0);
+        CREATE TABLE cursors (guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL, attempt_id BIGINT NOT NULL,
+            attempts BIGINT NOT NULL, PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+        INSERT INTO guilds (key, guild) VALUES (1, 'g');
+        INSERT INTO cursors VALUES (1, 'a', '5', 0, 0); PRAGMA user_version = 1;";
+    sqlx::raw_sql(tables).execute(&mut old).await.unwrap();
+    sqlx::Connection::close(old).await.unwrap();
+    let journal = open(&dir, JournalLimits::default()).await;
+    let mut consumer =
+        journal.guild(&GuildId::from("g")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
+    journal.guild(&GuildId::from("g")).await.unwrap().publish(vec![message("t", json!({"n": 7}))]).await.unwrap();
+    assert_eq!(number(&take(&mut consumer).await.message), 7);
+}

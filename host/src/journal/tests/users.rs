@@ -1,0 +1,84 @@
+//! Users' messages and the ingress.
+
+use super::*;
+
+/// Publishes two messages, or none for the format `nowhere`.
+struct TestIngress;
+
+impl Ingress for TestIngress {
+    fn route(&self, draft: UserDraft, _: &str) -> Result<Routed, Fault> {
+        if draft.format == "nowhere" {
+            return Err(Fault::new(FaultKind::NoRecipient, "no recipient"));
+        }
+        let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
+        let mut other = message("in", json!({"n": 2}));
+        other.in_response_to = Some(MessageId::default());
+        Ok(Routed { first, others: vec![other], changes: Vec::new() })
+    }
+
+    fn refused(&self, _: &Fault) {}
+}
+
+fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
+    UserDraft {
+        user: "u".into(),
+        user_name: "U".into(),
+        socket: 1,
+        format: format.into(),
+        payload: raw_json(&json!({"n": 1})),
+        topics: None,
+        recipients: Vec::new(),
+        priority: Priority::NORMAL,
+        conversation_id: None,
+        session_state: None,
+        traceparent: None,
+        ttl: None,
+        routing_slip: None,
+        client_id: client_id.map(str::to_owned),
+        full_names: false,
+    }
+}
+
+#[tokio::test]
+async fn a_message_sent_twice_with_one_client_id_is_stored_once_even_after_a_restart() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    assert!(matches!(log.publish_from_user(draft("x", None)).await, Err(IngressError::Absent)));
+    log.open_ingress(std::sync::Arc::new(TestIngress));
+    let first = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    first.receipt.expect("new").await.unwrap();
+    let again = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    assert!(again.receipt.is_none());
+    assert_eq!(again.id, first.id);
+    drop(log);
+    let bench = bench.reopen(JournalLimits::default()).await;
+    let log = bench.log().await;
+    log.open_ingress(std::sync::Arc::new(TestIngress));
+    let later = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
+    assert_eq!((later.id, later.receipt.is_none()), (first.id, true));
+    let history = log.history(&["in".into()], MessageId::default(), 10).await.unwrap().0;
+    assert_eq!(history.len(), 2, "the two messages of the first publication");
+    assert_eq!(history[1].thread, [first.id]);
+    assert_eq!(history[1].in_response_to, Some(first.id));
+}
+
+#[tokio::test]
+async fn a_user_is_refused_when_there_is_no_recipient_or_an_agent_lags() {
+    let bench = Bench::new(JournalLimits { agent_lag: 3, ..JournalLimits::default() }).await;
+    let log = bench.log().await;
+    log.open_ingress(std::sync::Arc::new(TestIngress));
+    let Err(IngressError::Refused(fault)) = log.publish_from_user(draft("nowhere", None)).await else {
+        panic!("refused")
+    };
+    assert_eq!(fault.kind, FaultKind::NoRecipient);
+    let mut consumer = log.consume(&agent(), vec!["in".into()]).await.unwrap();
+    log.publish_from_user(draft("x", None)).await.unwrap();
+    log.publish_from_user(draft("x", None)).await.unwrap();
+    let Err(IngressError::Refused(fault)) = log.publish_from_user(draft("x", None)).await else { panic!("busy") };
+    assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::Busy, Some(3), Some(4)));
+    for _ in 0..2 {
+        let delivery = take(&mut consumer).await;
+        consumer.commit(&delivery.message, Commit::default()).await.unwrap();
+    }
+    log.publish_from_user(draft("x", None)).await.expect("room again");
+}

@@ -12,7 +12,7 @@
 
 mod binding;
 mod built_in;
-mod compiling;
+pub(super) mod compiling;
 mod error;
 mod event;
 mod lookup;
@@ -20,7 +20,6 @@ mod registry;
 mod row;
 mod upload;
 
-pub(super) use compiling::ComponentWork;
 pub use error::ComponentError;
 pub use event::ComponentEvent;
 pub use lookup::{TooLittleMemory, grants_of};

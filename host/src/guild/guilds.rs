@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::components::ComponentWork;
+use super::components::compiling::ComponentWork;
 use super::running::RunningGuilds;
 use crate::agent::Components;
 use crate::journal::Journal;

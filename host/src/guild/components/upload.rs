@@ -13,7 +13,7 @@ use crate::guild::guilds::Guilds;
 use crate::store::{ComponentRow, ComponentState, StoreError};
 use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
-use guildhall_sandbox::{Limit, Refusal};
+use guildhall_sandbox::{Component, Limit, Refusal};
 
 impl Guilds {
     /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component gets
@@ -110,9 +110,7 @@ impl Guilds {
 
     /// Compiles a component and stores the outcome.
     async fn finish_compilation(&self, row: ComponentRow) -> Result<(), StoreError> {
-        let setup = &self.0.setup;
-        let digest = row.digest.clone();
-        let prepared = match setup.components.get(&digest).await {
+        let prepared = match self.0.setup.components.get(&row.digest).await {
             Ok(component) => match check_schemas(&component) {
                 Ok(()) => Ok(component),
                 Err(text) => Err(Refusal::Invalid(text)),
@@ -121,41 +119,50 @@ impl Guilds {
             Err(error) => Err(Refusal::Host(error.to_string())),
         };
         match prepared {
-            Ok(component) => {
-                // Its name and class are stored first: a client that reads `ready` finds them.
-                self.name_as_described(&component).await?;
-                self.register_class(&component).await?;
-                setup.store.insert_component(&row_of(&component, row.created_ms)).await?;
-                let class_name = component.description.class_name.clone();
-                tracing::info!(%digest, class_name, "a component is ready");
-                self.send_component_event(ComponentEvent::Ready { digest, class_name });
-            }
+            Ok(component) => self.component_ready(&component, row.created_ms).await,
             // The host failed: the component may be good.
-            Err(Refusal::Host(reason)) => {
-                tracing::error!(%digest, reason, "a component cannot be compiled now");
-                let reason = format!("{reason}: upload it again when the host is well, or start the host again");
-                let row = ComponentRow { state: ComponentState::Failed, reason: Some(reason.clone()), ..row };
-                setup.store.insert_component(&row).await?;
-                self.send_component_event(ComponentEvent::Failed { digest, reason });
-            }
-            Err(refusal) => {
-                let (code, reason) = (refusal.code(), refusal.to_string());
-                tracing::info!(%digest, code, reason, "a component is refused");
-                let refusal = json!({"code": code, "context": refusal.context()});
-                let row = ComponentRow {
-                    state: ComponentState::Refused,
-                    reason: Some(reason.clone()),
-                    refusal: Some(refusal),
-                    ..row
-                };
-                setup.store.unname_component(&digest).await?;
-                if let Err(error) = setup.components.remove(&digest).await {
-                    tracing::warn!(%digest, %error, "the bytes of a refused component stay");
-                }
-                setup.store.insert_component(&row).await?;
-                self.send_component_event(ComponentEvent::Refused { digest, code: code.to_owned(), reason });
-            }
+            Err(Refusal::Host(reason)) => self.compilation_failed(row, &reason).await,
+            Err(refusal) => self.component_refused(row, &refusal).await,
         }
+    }
+
+    async fn component_ready(&self, component: &Component, created_ms: u64) -> Result<(), StoreError> {
+        // Its name and class are stored first: a client that reads `ready` finds them.
+        self.name_as_described(component).await?;
+        self.register_class(component).await?;
+        self.0.setup.store.insert_component(&row_of(component, created_ms)).await?;
+        let (digest, class_name) = (component.digest.clone(), component.description.class_name.clone());
+        tracing::info!(%digest, class_name, "a component is ready");
+        self.send_component_event(ComponentEvent::Ready { digest, class_name });
+        Ok(())
+    }
+
+    async fn compilation_failed(&self, row: ComponentRow, reason: &str) -> Result<(), StoreError> {
+        let digest = row.digest.clone();
+        tracing::error!(%digest, reason, "a component cannot be compiled now");
+        let reason = format!("{reason}: upload it again when the host is well, or start the host again");
+        let row = ComponentRow { state: ComponentState::Failed, reason: Some(reason.clone()), ..row };
+        self.0.setup.store.insert_component(&row).await?;
+        self.send_component_event(ComponentEvent::Failed { digest, reason });
+        Ok(())
+    }
+
+    async fn component_refused(&self, row: ComponentRow, refusal: &Refusal) -> Result<(), StoreError> {
+        let setup = &self.0.setup;
+        let (digest, code, reason) = (row.digest.clone(), refusal.code(), refusal.to_string());
+        tracing::info!(%digest, code, reason, "a component is refused");
+        let row = ComponentRow {
+            state: ComponentState::Refused,
+            reason: Some(reason.clone()),
+            refusal: Some(json!({"code": code, "context": refusal.context()})),
+            ..row
+        };
+        setup.store.unname_component(&digest).await?;
+        if let Err(error) = setup.components.remove(&digest).await {
+            tracing::warn!(%digest, %error, "the bytes of a refused component stay");
+        }
+        setup.store.insert_component(&row).await?;
+        self.send_component_event(ComponentEvent::Refused { digest, code: code.to_owned(), reason });
         Ok(())
     }
 }

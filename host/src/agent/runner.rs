@@ -24,7 +24,7 @@ use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
 use guildhall_model::ids::{AgentId, Digest};
 use guildhall_model::message::Message;
-use guildhall_model::routing::{GuildView, Speaker, WIRING_CLASS, handler_of};
+use guildhall_model::routing::{GuildView, Sender, WIRING_CLASS, handler_of};
 use guildhall_model::spec::AgentSpec;
 use guildhall_sandbox::{Component, Instance, Limits, MemoryBudget, Sandbox, StopReason};
 
@@ -143,7 +143,7 @@ pub(super) struct Runner {
     pub(super) gauges: Arc<AgentGauges>,
     pub(super) logs: LogWriter,
     pub(super) counters: Arc<ClassMetrics>,
-    pub(super) speaker: Speaker,
+    pub(super) speaker: Sender,
     pub(super) life: Life,
     pub(super) rest: Backoff,
     pub(super) budget: RestartBudget,
@@ -204,7 +204,7 @@ impl Runner {
         gauges: Arc<AgentGauges>,
         logs: LogWriter,
     ) -> Self {
-        let speaker = Speaker {
+        let speaker = Sender {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
             class_name: agent.spec.class_name.clone(),

@@ -12,7 +12,7 @@ use crate::metrics::Outcome;
 use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::message::Message;
-use guildhall_model::routing::{Scope, Trial, dead_letter, error_message, last_words};
+use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message, failure_messages};
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{Limit, LimitMet, LogLevel, TurnEnd, Usage};
 
@@ -253,7 +253,7 @@ impl Runner {
                 self.give_up(&delivery, &fault);
             }
             Verdict::Again { tries, .. } => {
-                let trial = Trial { attempt: delivery.attempt(), is_last: false };
+                let trial = Attempt { number: delivery.attempt(), is_last: false };
                 let error = error_message(&fault, &delivery.message, &self.speaker, trial);
                 // Noted first: who has been told of a try can rely on its being counted.
                 self.again(Delivery { tries, ..delivery });
@@ -286,11 +286,11 @@ impl Runner {
             tracing::warn!(%fault, agent = %self.agent.spec.id, "a message about a failure failed");
             return self.finish_with(delivery, Commit::default());
         }
-        let trial = Trial { attempt: delivery.attempt(), is_last: true };
+        let trial = Attempt { number: delivery.attempt(), is_last: true };
         let view = self.agent.view.borrow().clone();
         let said = self.with_expressions(|expressions| {
             let scope = Scope::without_states(expressions);
-            last_words(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial, scope)
+            failure_messages(fault, &delivery.message, &delivery.topic, &self.speaker, &view, trial, scope)
         });
         let mut emits = said.messages;
         let guild = self.agent.log.guild();
@@ -298,7 +298,7 @@ impl Runner {
         self.agent.metrics.dead_lettered();
         self.tell(
             event::AGENT_DEAD_LETTERED,
-            serde_json::json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.attempt}),
+            serde_json::json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.number}),
         );
         let announces = turn::is_told(delivery, &view);
         self.finish_with(delivery, Commit { emits, changes: said.changes, announces, ..Commit::default() });
@@ -308,7 +308,7 @@ impl Runner {
         if let Err(error) = outcome {
             tracing::error!(%error, message = %message.id, "a turn could not be written");
             let fault = Fault::new(FaultKind::HostError, format!("the turn could not be written: {error}"));
-            let trial = Trial { attempt: 1, is_last: false };
+            let trial = Attempt { number: 1, is_last: false };
             drop(self.agent.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::journal::Delivery;
 use guildhall_model::fault::Fault;
 use guildhall_model::message::Message;
-use guildhall_model::routing::Speaker;
+use guildhall_model::routing::Sender;
 use guildhall_model::topic::Topics;
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
@@ -103,7 +103,7 @@ fn log_sink(guild: String, agent: String, logs: LogWriter) -> Arc<dyn Fn(LogLine
 
 /// What a turn wants its user to see at once: never stored, not in order with
 /// what it emits.
-fn progress_message(progress: Progress, origin: &Message, speaker: &Speaker) -> Option<Message> {
+fn progress_message(progress: Progress, origin: &Message, speaker: &Sender) -> Option<Message> {
     let user = origin.user.as_ref()?;
     let payload = serde_json::value::RawValue::from_string(progress.payload).ok()?;
     let topics = Topics::Many(vec![topic::user_notifications(user)]);

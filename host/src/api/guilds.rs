@@ -51,7 +51,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
             Some((spec?, OrgId::from(org?)))
         }))?;
         let document = body.into_value()["spec"].take();
-        let warnings = spec::admit(&spec, &document)?;
+        let warnings = spec::admit(&spec)?;
         Ok((spec, org, document, warnings))
     };
     let (mut spec, org, mut document, warnings) = spec::blocking(read).await?;

@@ -63,7 +63,7 @@ impl Stored {
 
     /// As it is shown: what happened, to whom, and the message.
     fn shown(&self, letter: &Message) -> Value {
-        let text = dialect::write_plain(&self.original_message);
+        let text = dialect::write_without_session(&self.original_message);
         let message = RawValue::from_string(text).map_or(Value::Null, |raw| json!(raw));
         json!({
             "id": letter.id,

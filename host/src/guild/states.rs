@@ -28,7 +28,7 @@ impl Running {
     pub(super) fn fetched(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
         let stated = self.log.stated(owner);
         let state = serde_json::from_str(&stated.text).unwrap_or_else(|_| json!({}));
-        let (word, agent) = owner.words();
+        let (word, agent) = owner.wire_names();
         Ok(json!({
             "state_owner": word,
             "guild_id": self.spec.id,
@@ -57,9 +57,8 @@ impl Running {
             return None;
         }
         let answer = |outcome: Result<VersionedState, StateError>| match outcome {
-            Ok(stated) => {
-                self.told(message, &reply(format::STATE_UPDATE_RESPONSE, stated.told(&self.spec.id, &write.owner)))
-            }
+            Ok(stated) => self
+                .told(message, &reply(format::STATE_UPDATE_RESPONSE, stated.to_payload(&self.spec.id, &write.owner))),
             Err(error) => refused(error.to_string()),
         };
         drop(requests.commit_change(message, (&write.owner, &write.change), answer));

@@ -349,7 +349,7 @@ impl GuildLog {
         let mut inner = self.inner();
         inner.cursors.remove(agent.as_str());
         inner.states.forget(&owner);
-        self.0.values.forget(&owner);
+        self.0.values.clear(&owner);
         self.enqueue(Step { guild: self.0.key, rare, ..Step::default() });
     }
 
@@ -647,6 +647,6 @@ impl Inner {
                 Kind::Tail => true,
             });
         let owners = if is_heard { owners } else { &[] };
-        owners.iter().map(move |owner| self.states.get(owner).announced(guild, owner))
+        owners.iter().map(move |owner| self.states.get(owner).announcement(guild, owner))
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
-use guildhall_model::values::{Written, weight};
+use guildhall_model::values::{WrittenValue, weight};
 
 use super::JournalError;
 use super::subscription::{Subscriber, Tries};
@@ -110,7 +110,7 @@ pub enum SideWrite {
         state: Arc<str>,
     },
     /// All that a turn writes, each key once.
-    Values(Vec<Written>),
+    Values(Vec<WrittenValue>),
     ClientId {
         user: String,
         client_id: String,
@@ -144,7 +144,7 @@ pub enum SideWrite {
 impl SideWrite {
     fn weight(&self) -> usize {
         match self {
-            Self::Values(values) => weight(values.iter().map(Written::bytes)),
+            Self::Values(values) => weight(values.iter().map(WrittenValue::bytes)),
             _ => 1,
         }
     }

@@ -15,7 +15,7 @@ use sqlx::{Arguments, AssertSqlSafe, SqlStr};
 
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
-use guildhall_model::values::Written;
+use guildhall_model::values::WrittenValue;
 
 use super::JournalError;
 use super::embedded::Shared;
@@ -189,7 +189,7 @@ const VALUES_AT_ONCE: usize = 1_024;
 
 /// Writes the values of a turn, each key once. There may be thousands, which as statements
 /// of their own would keep everybody waiting.
-async fn write_values(db: &mut SqliteConnection, guild: i64, values: &[Written]) -> Result<(), sqlx::Error> {
+async fn write_values(db: &mut SqliteConnection, guild: i64, values: &[WrittenValue]) -> Result<(), sqlx::Error> {
     let (kept, gone): (Vec<_>, Vec<_>) = values.iter().partition(|written| written.value.is_some());
     for part in kept.chunks(VALUES_AT_ONCE) {
         let mut arguments = SqliteArguments::default();
@@ -217,7 +217,7 @@ async fn write_values(db: &mut SqliteConnection, guild: i64, values: &[Written])
     Ok(())
 }
 
-fn bind_key(arguments: &mut SqliteArguments, guild: i64, written: &Written) -> Result<(), sqlx::Error> {
+fn bind_key(arguments: &mut SqliteArguments, guild: i64, written: &WrittenValue) -> Result<(), sqlx::Error> {
     add(arguments, Some(guild))?;
     add(arguments, owner_column(&written.owner))?;
     add(arguments, written.key.clone())

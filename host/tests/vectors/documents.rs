@@ -17,7 +17,7 @@ use super::{Outcome, check};
 
 pub fn template(input: &Value, expected: &Value) -> Outcome {
     let configuration: Map<String, Value> = read(&input["configuration"])?;
-    match template::render(&text(&input["template"]), &configuration) {
+    match template::render(&text(&input["template"]), &configuration, &mut template::MAX_WORK.clone()) {
         Ok(rendered) if expected["ok"] == true => check(&json!(rendered), &expected["rendered"]),
         Err(_) if expected["ok"] != true => Ok(()),
         other => Err(format!("{other:?}, expected {expected}")),

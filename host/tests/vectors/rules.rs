@@ -5,7 +5,7 @@ use std::sync::Arc;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::expression::{Expressions, Language};
 use guildhall_model::routing::hashid::{canonical_text, hashid};
-use guildhall_model::routing::{Speaker, Speaking, mentions, take_matching};
+use guildhall_model::routing::{RuleInput, Sender, mentions, take_matching};
 use guildhall_model::spec::{RoutingRule, RoutingSlip};
 use guildhall_model::tag::AgentTag;
 use serde::de::DeserializeOwned;
@@ -21,8 +21,8 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Speaker {
-    Speaker {
+pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Sender {
+    Sender {
         id: text(id).into(),
         tag: AgentTag::new(text(id), text(name)),
         class_name: text(class),
@@ -38,8 +38,8 @@ fn take(slip: &mut Arc<RoutingSlip>, context: &Value) -> Result<Vec<Arc<RoutingR
     let (topic, origin_format) =
         (text(&context["origin"]["origin_topic"]), text(&context["origin"]["origin_message_format"]));
     let format = text(&context["message_format"]);
-    let speaking = Speaking {
-        speaker: &speaker,
+    let speaking = RuleInput {
+        sender: &speaker,
         origin_sender: &origin,
         origin_topic: &topic,
         origin_format: &origin_format,

@@ -12,7 +12,9 @@ use guildhall_model::frame;
 use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::{ForwardHeader, HistoryEntry, Message, raw_json};
 use guildhall_model::priority::Priority;
-use guildhall_model::routing::{self, GuildView, HOP_LIMIT, Outgoing, Scope, Speaker, Trial, TurnRouter, enter};
+use guildhall_model::routing::{
+    self, Attempt, GuildView, HOP_LIMIT, Outgoing, Scope, Sender, TurnRouter, route_user_message,
+};
 use guildhall_model::spec::{AgentSpec, Predicate, RoutingRule, RoutingSlip};
 use guildhall_model::state::{StateChange, StateOwner};
 use guildhall_model::tag::AgentTag;
@@ -158,7 +160,7 @@ fn request(owner: &StateOwner, change: &StateChange) -> Value {
 
 pub fn reply(input: &Value, expected: &Value) -> Outcome {
     let agent = &input["agent"];
-    let mut speaker: Speaker = speaker(&agent["id"], &agent["name"], &agent["agent_type"], &agent["method_name"]);
+    let mut speaker: Sender = speaker(&agent["id"], &agent["name"], &agent["agent_type"], &agent["method_name"]);
     speaker.to_default = input["route_to_default_topic"] == true;
     let guild = guild(&input["guild_routes"], Vec::new())?;
     let origin = message(&input["incoming"])?;
@@ -248,7 +250,7 @@ fn raise(
     expected: &Value,
     words: &str,
     origin: &Message,
-    speaker: &Speaker,
+    speaker: &Sender,
     guild: &GuildView,
 ) -> Outcome {
     let calls = input["calls"].as_array().map_or(0, Vec::len);
@@ -257,10 +259,17 @@ fn raise(
     }
     let heard_on = text(&input["incoming"]["topic_published_to"]);
     let fault = Fault::new(FaultKind::Rejected, words);
-    let trial = Trial { attempt: 1, is_last: true };
-    let told =
-        routing::last_words(&fault, origin, &heard_on, speaker, guild, trial, Scope::without_states(&expressions()))
-            .messages;
+    let trial = Attempt { number: 1, is_last: true };
+    let told = routing::failure_messages(
+        &fault,
+        origin,
+        &heard_on,
+        speaker,
+        guild,
+        trial,
+        Scope::without_states(&expressions()),
+    )
+    .messages;
     let published = expected["published"].as_array().cloned().unwrap_or_default();
     if told.len() != published.len() {
         return Err(format!("{} messages, expected {}", told.len(), published.len()));
@@ -381,7 +390,7 @@ fn heard_by_user(input: &Value, expected: &Value) -> Outcome {
         return not_here("what comes for a user is shown, and makes no more messages");
     }
     let is_own = message.sender.id.as_deref() == Some(AgentId::proxy_of(&user).as_str());
-    let is_shown = topic::seen_by(&user).contains(&heard_on) && !is_own;
+    let is_shown = topic::of_conversation(&user).contains(&heard_on) && !is_own;
     let Some(wanted) = wanted.filter(|_| published.len() == 1) else {
         return check(&json!([is_shown, 0]), &json!([false, published.len()]));
     };
@@ -448,7 +457,8 @@ pub fn upa(input: &Value, expected: &Value) -> Outcome {
         client_id: None,
         full_names: inner["format"] != format::TEXT,
     };
-    let entered = enter(draft, &view, Scope::without_states(&expressions())).map_err(|fault| fault.to_string())?;
+    let entered =
+        route_user_message(draft, &view, Scope::without_states(&expressions())).map_err(|fault| fault.to_string())?;
     let said: Vec<Message> = std::iter::once(entered.first).chain(entered.others).collect();
     let published = expected["published"].as_array().ok_or("nothing is said of what is published")?;
     for expected in published {

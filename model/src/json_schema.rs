@@ -2,7 +2,7 @@
 //! in linear time and bounds the work of each comparison.
 
 mod size;
-mod words;
+mod texts;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::read::FieldError;
 use size::Size;
-use words::{Words, path};
+use texts::{Texts, path};
 
 /// A valid schema of bounded size.
 pub struct Schema {
@@ -50,7 +50,7 @@ impl Schema {
     pub fn new(schema: &Value) -> Result<Self, String> {
         let size = Size::of(schema)?;
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-        let validator = options.build(schema).map_err(|error| Words { schema, value: schema }.text(&error))?;
+        let validator = options.build(schema).map_err(|error| Texts { schema, value: schema }.text(&error))?;
         Ok(Self { validator, document: schema.clone(), size })
     }
 
@@ -59,25 +59,25 @@ impl Schema {
         if let Some(text) = self.size.refusal(value) {
             return vec![SchemaError::of_whole(text)];
         }
-        let words = self.words(value);
+        let texts = self.texts(value);
         let to_error =
-            |error: ValidationError<'_>| SchemaError { text: words.text(&error), field: field(&error, &words) };
+            |error: ValidationError<'_>| SchemaError { text: texts.text(&error), field: field(&error, &texts) };
         self.validator.iter_errors(value).take(MAX_ERRORS).map(to_error).collect()
     }
 
     /// Returns the most relevant of the first hundred errors of a value, chosen as the validator that clients know does.
     pub fn best_error(&self, value: &Value) -> Option<String> {
         let refusal = self.size.refusal(value);
-        refusal.or_else(|| self.words(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))
+        refusal.or_else(|| self.texts(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))
     }
 
-    fn words<'s>(&'s self, value: &'s Value) -> Words<'s> {
-        Words { schema: &self.document, value }
+    fn texts<'s>(&'s self, value: &'s Value) -> Texts<'s> {
+        Texts { schema: &self.document, value }
     }
 }
 
 /// Returns an error in the form of an error of a request's body.
-fn field(error: &ValidationError<'_>, words: &Words<'_>) -> FieldError {
+fn field(error: &ValidationError<'_>, texts: &Texts<'_>) -> FieldError {
     let (mut loc, input) = (path(error), error.instance().as_ref());
     let (kind, msg) = match (error.kind(), input) {
         (ValidationErrorKind::Required { property }, _) => {
@@ -106,7 +106,7 @@ fn field(error: &ValidationError<'_>, words: &Words<'_>) -> FieldError {
             (JsonType::Null, _) => ("none_required", "Input should be None"),
         },
         _ => {
-            let msg = format!("Value error, {}", words.text(error));
+            let msg = format!("Value error, {}", texts.text(error));
             return FieldError::new("value_error", loc, msg, input.clone()).with_ctx(json!({"error": {}}));
         }
     };
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn errors_have_the_form_of_errors_of_a_body() {
-        for (kind, value, told) in [
+        for (kind, value, found) in [
             ("integer", json!("x"), "int_parsing"),
             ("integer", json!(2.5), "int_from_float"),
             ("integer", json!(null), "int_type"),
@@ -151,14 +151,14 @@ mod tests {
         ] {
             let schema = Schema::new(&json!({"properties": {"a": {"type": kind}}})).unwrap();
             let field = schema.errors(&json!({"a": value})).remove(0).field;
-            assert_eq!((field.kind, field.path().as_str(), &field.input), (told, "a", &value));
+            assert_eq!((field.kind, field.path().as_str(), &field.input), (found, "a", &value));
         }
         let schema = Schema::new(&json!({"required": ["a"], "properties": {"b": {"minimum": 3}}})).unwrap();
         let fields: Vec<_> = schema.errors(&json!({"b": 2})).into_iter().map(|mistake| mistake.field).collect();
-        let told: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
+        let found: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
         assert!(
-            told.contains(&("missing", "a".to_owned())) && told.contains(&("value_error", "b".to_owned())),
-            "{told:?}"
+            found.contains(&("missing", "a".to_owned())) && found.contains(&("value_error", "b".to_owned())),
+            "{found:?}"
         );
     }
 

@@ -56,9 +56,9 @@ impl VersionedState {
     /// Returns the payload of a `StateUpdateResponse`, which has the state after a change.
     #[must_use]
     pub fn to_payload(&self, guild: &GuildId, owner: &StateOwner) -> Value {
-        let (word, agent) = owner.wire_names();
+        let (owner_name, agent) = owner.wire_names();
         json!({
-            "state_owner": word,
+            "state_owner": owner_name,
             "guild_id": guild,
             "agent_id": agent,
             "state": serde_json::from_str(&self.text).unwrap_or_else(|_| json!({})),

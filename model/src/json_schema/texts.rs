@@ -14,7 +14,7 @@ use crate::read::Step;
 const MAX_TEXT: usize = 500;
 
 /// The schema and the value that errors are about.
-pub(super) struct Words<'s> {
+pub(super) struct Texts<'s> {
     /// The whole schema.
     pub schema: &'s Value,
     /// The whole value.
@@ -24,7 +24,7 @@ pub(super) struct Words<'s> {
 /// The relevance of an error; a greater one is more relevant.
 type Relevance = (Reverse<usize>, Vec<Step>, bool, bool);
 
-impl Words<'_> {
+impl Texts<'_> {
     /// Returns the text of the most relevant error: the one nearest to the top, or within an alternative the deepest one.
     pub fn best(&self, errors: Vec<ValidationError<'_>>) -> Option<String> {
         let place =

@@ -1,13 +1,12 @@
-//! Which addresses requests of agents may be sent to: the public ones. Whatever
-//! leads back to this machine, its network or its cloud is not among them, in any
-//! spelling. Source: the special-purpose address registries of IANA (RFC 6890).
+//! Which addresses are public. Requests of agents go to public addresses only. Addresses of this machine, its network or
+//! its cloud are not public, in any notation. Source: the special-purpose address registries of IANA (RFC 6890).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// Networks that are not public, by what they are called.
+/// Networks that are not public, each with its kind.
 const NOT_PUBLIC: [(&str, &str); 25] = [
     ("0.0.0.0/8", "of this network"),
     ("10.0.0.0/8", "private"),
@@ -28,7 +27,7 @@ const NOT_PUBLIC: [(&str, &str); 25] = [
     ("203.0.113.0/24", "for documentation"),
     ("224.0.0.0/4", "multicast"),
     ("240.0.0.0/4", "reserved"),
-    // Within 2000::/3; what is outside of it is not public at all.
+    // Parts of 2000::/3. Everything outside of 2000::/3 is not public.
     ("2001::/23", "reserved"),
     ("2001:db8::/32", "for documentation"),
     ("2002::/16", "6to4"),
@@ -42,14 +41,14 @@ static NETWORKS: LazyLock<Vec<(IpNet, &str)>> = LazyLock::new(|| {
     NOT_PUBLIC.iter().filter_map(read).collect()
 });
 
-/// What of IPv6 is public at all.
+/// The part of IPv6 that can be public.
 const GLOBAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// Addresses of IPv4 for those who have IPv6 only (RFC 6052).
+/// IPv4 addresses for machines that have only IPv6 (RFC 6052).
 const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// What an address is called that is no public one.
-pub(super) fn not_public(address: IpAddr) -> Option<&'static str> {
-    let address = spelled_out(address);
+/// Returns the kind of an address that is not public; `None` when it is public.
+pub(crate) fn not_public(address: IpAddr) -> Option<&'static str> {
+    let address = unwrapped(address);
     if let IpAddr::V6(v6) = address
         && !GLOBAL.contains(&v6)
     {
@@ -64,9 +63,8 @@ pub(super) fn not_public(address: IpAddr) -> Option<&'static str> {
     NETWORKS.iter().find(|(network, _)| network.contains(&address)).map(|(_, name)| *name)
 }
 
-/// The address that another one stands for: mapped ones and those of NAT64 hold one
-/// of IPv4.
-fn spelled_out(address: IpAddr) -> IpAddr {
+/// Returns the IPv4 address that an IPv6 address stands for, if it is a mapped or a NAT64 address.
+fn unwrapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) if NAT64.contains(&v6) => {
             let [.., a, b, c, d] = v6.octets();
@@ -86,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_back_is_not_public() {
+    fn addresses_of_this_machine_and_its_networks_are_not_public() {
         for address in [
             "127.0.0.1",
             "127.8.8.8",
@@ -127,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_public_is_public() {
+    fn public_addresses_are_public() {
         for address in ["1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::101:101"]
         {
             assert_eq!(not_public(address.parse().unwrap()), None, "{address}");

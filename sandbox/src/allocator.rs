@@ -1,6 +1,8 @@
-//! Memory that nobody uses goes back to the system. What was freed stays with the
-//! thread that had it until that thread allocates again or ends, and one that has
-//! nothing to do does neither; so each thread of a runtime is made to let it go.
+//! Gives unused memory back to the operating system. Each thread of a runtime runs `mi_collect` once a second.
+//!
+//! Settings of mimalloc cannot replace this. Its delayed purge (`mi_option_purge_delay`) runs inside of calls of the
+//! allocator: a thread that allocates nothing purges nothing, and what other threads have freed for it stays in its
+//! pages. After a busy time most threads of a server are idle, so their memory would stay resident until the next load.
 
 use std::time::Duration;
 
@@ -9,18 +11,18 @@ use tokio::runtime::Handle;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Has the threads of this runtime give back what they do not use, for ever.
+/// Collects the unused memory of all threads of the calling runtime once a second. It never returns. Cancel safe.
 pub async fn give_back() {
     let threads = Handle::current().metrics().num_workers();
     loop {
         tokio::time::sleep(EVERY).await;
-        // Whoever has nothing to do takes one of them; the next come when all are done.
+        // Each idle thread takes one of these tasks. The next round begins when all tasks are done.
         join_all((0..threads).map(|_| tokio::spawn(async { collect() }))).await;
     }
 }
 
-#[expect(unsafe_code, reason = "the allocator's call that lets go of what is free")]
+#[expect(unsafe_code, reason = "the allocator's call that gives back free memory")]
 fn collect() {
-    // SAFETY: what it frees is not in use.
+    // SAFETY: it gives back only memory that is free.
     unsafe { libmimalloc_sys::mi_collect(true) }
 }

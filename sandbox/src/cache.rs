@@ -1,6 +1,6 @@
-//! Compiled code on disk. It is native code, so only what this host wrote is ever
-//! loaded: each file has a seal beside it, made with a key that never leaves the
-//! directory, and the directory is its owner's alone.
+//! The cache of compiled code on disk. Compiled code is native code, so the host loads only files that it wrote itself:
+//! each file has a seal (an HMAC) beside it, made with a key in the cache's directory. Only the owner of the directory can
+//! read or write it.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,20 +16,22 @@ use wasmtime::component::Component;
 
 use guildhall_model::ids::Digest;
 
+/// The version of wasmtime, which names a directory of the cache.
 const WASMTIME: &str = "48.0.8";
 const KEY_BYTES: usize = 32;
 
-/// A directory of compiled components, for one version and one configuration of
-/// the engine.
-pub(super) struct Cache {
+/// A directory of compiled components, for one version and one configuration of the engine.
+pub(crate) struct Cache {
     dir: PathBuf,
     key: [u8; KEY_BYTES],
 }
 
 impl Cache {
-    /// Opens or makes the cache; the first time also its key. Removes what hosts that
-    /// were killed have left unfinished.
-    pub(super) fn open(root: &Path, engine: &Engine) -> io::Result<Self> {
+    /// Opens or creates the cache and its key. Removes unfinished files of hosts that were killed.
+    ///
+    /// # Errors
+    /// The directory or the key cannot be read or created.
+    pub(crate) fn open(root: &Path, engine: &Engine) -> io::Result<Self> {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let dir = root.join(WASMTIME).join(format!("{:016x}", hasher.finish()));
@@ -38,39 +40,48 @@ impl Cache {
         Ok(Self { dir, key: key(root)? })
     }
 
-    /// The compiled component, if it is here and sealed by this host. Whatever
-    /// does not fit is removed.
-    pub(super) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+    /// Loads a compiled component. Returns `None` when there is none. Removes the file when its seal is wrong or when it
+    /// does not fit the engine.
+    pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(digest);
         let seal = self.seal(digest, File::open(&path).ok()?);
         let sealed = seal
             .and_then(|seal| Ok((seal, fs::read(seal_path(&path))?)))
             .is_ok_and(|(seal, kept)| seal.verify_slice(&kept).is_ok());
         if !sealed {
-            tracing::warn!(path = %path.display(), "compiled code was not sealed by this host: removed");
+            tracing::warn!(path = %path.display(), "compiled code without a valid seal of this host was removed");
             self.remove(digest);
             return None;
         }
         load(engine, &path)
             .inspect_err(|error| {
-                tracing::warn!(path = %path.display(), %error, "compiled code does not load: removed");
+                tracing::warn!(path = %path.display(), %error, "compiled code that does not load was removed");
                 self.remove(digest);
             })
             .ok()
     }
 
-    /// A new file for code that is being made.
-    pub(super) fn begin(&self) -> io::Result<Unfinished> {
+    /// Creates a file for code that is being compiled.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub(crate) fn begin(&self) -> io::Result<Unfinished> {
         Unfinished::new(&self.dir)
     }
 
-    /// Loads what was just kept; if it does not fit this engine it is removed.
-    pub(super) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
+    /// Loads code that was just added with [`Self::keep`]. Removes it when it does not fit the engine.
+    ///
+    /// # Errors
+    /// The code does not fit the engine.
+    pub(crate) fn load_kept(&self, engine: &Engine, digest: &Digest) -> wasmtime::Result<Component> {
         load(engine, &self.path(digest)).inspect_err(|_| self.remove(digest))
     }
 
-    /// Keeps compiled code. The seal is there before the code is.
-    pub(super) fn keep(&self, digest: &Digest, code: Unfinished) -> io::Result<()> {
+    /// Adds compiled code to the cache. The seal is written before the code.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(crate) fn keep(&self, digest: &Digest, code: Unfinished) -> io::Result<()> {
         let path = self.path(digest);
         let seal = self.seal(digest, File::open(&code.path)?)?;
         let mut sealed = self.begin()?;
@@ -80,7 +91,7 @@ impl Cache {
     }
 
     /// Removes code, if it is there.
-    pub(super) fn remove(&self, digest: &Digest) {
+    pub(crate) fn remove(&self, digest: &Digest) {
         let path = self.path(digest);
         let _ = fs::remove_file(seal_path(&path));
         let _ = fs::remove_file(path);
@@ -108,11 +119,11 @@ impl Cache {
     }
 }
 
-/// How much of a file is in memory while it is sealed.
+/// How many bytes of a file are in memory while its seal is computed.
 const READ_BYTES: usize = 64 << 10;
 
-/// A file that is not yet what it will be; dropped as it is, it is removed.
-pub(super) struct Unfinished {
+/// A file that is not complete. It is removed when it is dropped.
+pub(crate) struct Unfinished {
     path: PathBuf,
     file: File,
 }
@@ -124,8 +135,11 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    /// The file, for whoever writes it.
-    pub(super) fn writer(&self) -> io::Result<File> {
+    /// Returns a handle for writing the file.
+    ///
+    /// # Errors
+    /// The process has no file descriptor left.
+    pub(crate) fn writer(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
@@ -141,8 +155,8 @@ impl Drop for Unfinished {
     }
 }
 
-/// A file that nobody has written to for this long is nobody's: no compiler has as
-/// much time, and other hosts may share the directory.
+/// An unfinished file that has not changed for this long is removed. No compiler runs for as long, and a younger file may
+/// belong to another host that shares the directory.
 const UNFINISHED: Duration = Duration::from_secs(24 * 3_600);
 
 fn remove_unfinished(dir: &Path) -> io::Result<()> {
@@ -160,14 +174,13 @@ fn seal_path(path: &Path) -> PathBuf {
     path.with_extension("seal")
 }
 
-/// Reads the key, or makes one. Of two hosts that make it at once one wins, and
-/// both use that.
+/// Reads the key, or creates one. If two hosts create it at the same time, both use the key of the first.
 fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = root.join("key");
     if !path.exists() {
-        let mut made = Unfinished::new(root)?;
-        made.file.write_all(&rand::random::<[u8; KEY_BYTES]>())?;
-        match fs::hard_link(&made.path, &path) {
+        let mut new = Unfinished::new(root)?;
+        new.file.write_all(&rand::random::<[u8; KEY_BYTES]>())?;
+        match fs::hard_link(&new.path, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
@@ -176,10 +189,13 @@ fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
     bytes.try_into().map_err(|_| io::Error::other(format!("{} is not a key of {KEY_BYTES} bytes", path.display())))
 }
 
-#[expect(unsafe_code, reason = "compiled code is loaded as it is; the caller knows that this host wrote it")]
-pub(super) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was kept by `Cache::keep`, which its seal proves, into
-    // a directory that nobody else may write to.
+/// Loads compiled code from a file that this host wrote.
+///
+/// # Errors
+/// The code does not fit the engine.
+#[expect(unsafe_code, reason = "wasmtime trusts compiled code; the caller knows that this host wrote it")]
+pub(crate) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: `Cache::keep` wrote the file, which its seal proves, into a directory that no other user may write to.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
@@ -200,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_leaves_nothing_behind() {
+    fn code_that_is_not_kept_leaves_no_file() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let cache = Cache::open(dir.path(), &engine).unwrap();
         drop(cache.begin().unwrap());
@@ -217,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_loaded_also_by_the_next_process() {
+    fn kept_code_is_loaded_by_the_next_process() {
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let digest = Digest::from("sha256:aa");
         let cache = Cache::open(dir.path(), &engine).unwrap();
@@ -246,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_its_owners_alone() {
+    fn only_the_owner_may_read_the_cache() {
         use std::os::unix::fs::PermissionsExt;
         let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
         let digest = Digest::from("sha256:aa");

@@ -1,32 +1,30 @@
-//! Looks at an upload before anything is compiled: is it a component, is it of a
-//! size that can be compiled, does it fit the contract, does it want something that
-//! is not there. What is accepted here is compiled, linked and asked to describe
-//! itself, which finds the rest.
+//! Checks an upload before it is compiled: whether it is a component, has a size that can be compiled, fits the contract,
+//! and imports only what the host has. Compiling, linking and `describe` find the remaining errors.
 
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;
 
-use super::imports;
-use super::limits::{Limit, Limits};
-use super::refusal::Refusal;
+use crate::imports;
+use crate::limits::{Limit, Limits};
+use crate::refusal::Refusal;
 
 /// The interface that an agent exports.
 pub const CONTRACT: &str = "guildhall:agent/agent@0.1.0";
 
-/// What the bytes of a component show without being compiled.
+/// What the bytes of a component show before it is compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     /// The names of what the outermost component imports.
     pub imports: Vec<String>,
-    /// The names of what it exports.
+    /// The names of what the outermost component exports.
     pub exports: Vec<String>,
-    /// Modules and components in it, and instances that it makes of them.
+    /// How many modules and components it contains and how many instances it creates of them.
     pub parts: u64,
-    /// Functions of all its modules.
+    /// How many functions all its modules have.
     pub functions: u64,
-    /// The longest body of a function, in bytes.
+    /// The longest function, in bytes.
     pub longest_function: u64,
-    /// Types, imports, exports and whatever else is declared, in all of it.
+    /// How many types, imports, exports and other declarations it has.
     pub items: u64,
 }
 
@@ -34,8 +32,7 @@ impl Outline {
     /// Reads the outline of a component.
     ///
     /// # Errors
-    /// The bytes are no component, are malformed, or hold more than these limits
-    /// allow.
+    /// The bytes are not a component, are malformed, or hold more than these limits allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
         check_kind(bytes)?;
         let most = limits.get(Limit::Component) << 20;
@@ -54,7 +51,7 @@ impl Outline {
             }
             outline.count(&payload);
             outline.check_size(depth, limits)?;
-            // After the count, which bounds how many names there can be.
+            // The check before bounds how many names there are.
             if depth == 1 {
                 outline.name(payload).map_err(malformed)?;
             }
@@ -86,7 +83,7 @@ impl Outline {
             Payload::ComponentCanonicalSection(section) => section.count(),
             Payload::ComponentImportSection(section) => section.count(),
             Payload::ComponentExportSection(section) => section.count(),
-            // Names, starts and the ends of sections; what nobody knows the compiler refuses.
+            // Names, starts and the ends of sections. The compiler refuses unknown sections.
             _ => 1,
         };
         self.items += u64::from(items);
@@ -108,7 +105,7 @@ impl Outline {
         Ok(())
     }
 
-    /// Notes what the outermost component imports and exports.
+    /// Adds the imports and exports of the outermost component.
     fn name(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
         match payload {
             Payload::ComponentImportSection(section) => {
@@ -126,10 +123,10 @@ impl Outline {
         Ok(())
     }
 
-    /// Whether it is an agent that this host can link.
+    /// Checks whether it is an agent that this host can link.
     ///
     /// # Errors
-    /// It was built for another contract or world, or imports what is not there.
+    /// It was built for another version of the contract or another world, or imports what the host does not have.
     pub fn fits(&self) -> Result<(), Refusal> {
         let of_agent = |name: &&String| name.split('@').next() == CONTRACT.split('@').next();
         match self.exports.iter().find(of_agent) {
@@ -148,7 +145,7 @@ fn malformed(error: BinaryReaderError) -> Refusal {
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
-    let not = |words: &str| Err(Refusal::NotAComponent(words.to_owned()));
+    let not = |text: &str| Err(Refusal::NotAComponent(text.to_owned()));
     if Parser::is_component(bytes) {
         return Ok(());
     }
@@ -158,7 +155,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
         );
     }
     if Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
-        return not("this is native code, which is never taken from outside: upload the component itself");
+        return not("this is native code, which the host never accepts: upload the component itself");
     }
     let start = bytes.trim_ascii_start();
     if start.starts_with(b"(component") || start.starts_with(b"(module") || start.starts_with(b";;") {
@@ -183,15 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_component_is_named_for_what_it_is() {
-        let words = |bytes: &[u8]| check(bytes, &Limits::default()).unwrap_err().to_string();
-        assert!(words(&wat::parse_str("(module)").unwrap()).contains("core WebAssembly module"));
-        assert!(words(b" (component)").contains("text"));
-        assert!(words(b"\x7fELF\x02").contains("native code"));
-        assert!(words(b"hello").contains("not WebAssembly"));
-        assert!(words(b"").contains("not WebAssembly"));
+    fn bytes_of_another_kind_are_refused_with_their_kind() {
+        let text = |bytes: &[u8]| check(bytes, &Limits::default()).unwrap_err().to_string();
+        assert!(text(&wat::parse_str("(module)").unwrap()).contains("core WebAssembly module"));
+        assert!(text(b" (component)").contains("text"));
+        assert!(text(b"\x7fELF\x02").contains("native code"));
+        assert!(text(b"hello").contains("not WebAssembly"));
+        assert!(text(b"").contains("not WebAssembly"));
         let code = Engine::default().precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
-        assert!(words(&code).contains("native code"));
+        assert!(text(&code).contains("native code"));
     }
 
     #[test]
@@ -207,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nested_components_import_is_their_own_business() {
+    fn imports_of_nested_components_do_not_count() {
         let nested = r#"(component (component (import "a:b/c@1.0.0" (instance))) (instance $i)
             (export "guildhall:agent/agent@0.1.0" (instance $i)))"#;
         let outline = check(&wat::parse_str(nested).unwrap(), &Limits::default()).unwrap();
         assert_eq!((outline.imports.len(), outline.parts), (0, 2));
     }
 
-    /// The setting that a component meets, with the limit and its value.
+    /// Returns the setting of the limit that a component meets, with the limit and the value.
     fn too_large(wat: &str, limits: &Limits) -> (String, u64, u64) {
         match check(&wat::parse_str(wat).unwrap(), limits) {
             Err(Refusal::TooLarge { setting, limit, value, .. }) => (setting, limit, value),
@@ -223,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_named_with_its_setting() {
+    fn a_component_that_is_too_large_is_refused_with_the_setting() {
         let mut bytes = wat::parse_str("(component)").unwrap();
         bytes.resize((1 << 20) + 1, 0);
         let refused = check(&bytes, &Limits::default().with(Limit::Component, 1)).unwrap_err();
@@ -255,26 +252,26 @@ mod tests {
     fn a_component_that_ends_early_is_malformed_wherever_it_ends() {
         let whole = &agent()[..];
         assert!(check(whole, &Limits::default()).is_ok());
-        // Behind the first part there are only names, which may be missing.
+        // Only names follow the first part, and they may be missing.
         for end in 8..4_000 {
             let refused = check(&whole[..end], &Limits::default());
-            assert!(refused.is_err(), "the first {end} bytes of {} are taken", whole.len());
+            assert!(refused.is_err(), "the first {end} bytes of {} are accepted", whole.len());
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-        /// Whatever is changed: it is taken or refused, and nothing panics.
+        /// A changed component is accepted or refused, and nothing panics.
         #[test]
-        fn a_component_with_changed_bytes_is_taken_or_refused(
+        fn a_component_with_changed_bytes_is_accepted_or_refused(
             changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
             end in any::<prop::sample::Index>(),
             is_cut in any::<bool>(),
         ) {
             let mut bytes = agent().to_vec();
             for (at, byte) in changes {
-                // Structure is dense at the beginning.
+                // Most of the structure is at the beginning.
                 let places = bytes.len() / if byte % 2 == 0 { 1 } else { 4 };
                 bytes[at.index(places)] = byte;
             }

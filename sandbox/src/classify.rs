@@ -1,39 +1,58 @@
-//! From wasmtime's errors to faults: what happened, which limit was met, and whose
-//! fault it is. The arms follow what wasmtime reports, each has been provoked.
+//! Turns wasmtime's errors into faults: what happened, which limit was met, and whether the agent or the host is the
+//! cause. A test provokes each case.
 
-use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::control::Stopped;
-use super::guest::Sealed;
-use super::limits::{Limit, Limits};
-use super::refusal::{MAX_WORDS_BYTES, shortened};
-use super::secrets::NotRevealed;
+use crate::control::Stopped;
+use crate::limits::{Limit, Limits};
+use crate::phase::Sealed;
+use crate::refusal::{MAX_TEXT_BYTES, shortened};
+use crate::secrets::NotRevealed;
+use crate::wasmtime_errors::{is_copy_limit, is_handle_limit};
 use guildhall_model::fault::{Fault, FaultKind};
 
-/// What is known about a call besides its error.
-pub(super) struct Circumstances<'a> {
-    pub(super) limits: &'a Limits,
-    /// The limits which this call had of fuel and time.
-    pub(super) fuel: Limit,
-    pub(super) timeout: Limit,
-    pub(super) fuel_used: u64,
-    pub(super) peak_memory_bytes: u64,
-    pub(super) denied_memory: Option<Fault>,
-    pub(super) stderr: Option<String>,
-    /// Whether an export was called: the instance was there.
-    pub(super) entered: bool,
+/// What is known about a failed call in addition to its error.
+pub(crate) struct Circumstances<'a> {
+    /// The limits of the agent.
+    pub(crate) limits: &'a Limits,
+    /// The limit of the call's fuel.
+    pub(crate) fuel: Limit,
+    /// The limit of the call's wall time.
+    pub(crate) timeout: Limit,
+    /// The fuel that the call used.
+    pub(crate) fuel_used: u64,
+    /// The most linear memory that the instance has held.
+    pub(crate) peak_memory_bytes: u64,
+    /// The memory limit that the call met last.
+    pub(crate) denied_memory: Option<Fault>,
+    /// The end of what the guest wrote to its standard error.
+    pub(crate) stderr: Option<String>,
+    /// Whether an export was called. Otherwise the instance was not created.
+    pub(crate) entered: bool,
 }
 
-/// Why a call did not return.
+/// Why a call did not return a value.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
+    /// The host cancelled it.
     Cancelled,
+    /// It crossed a limit or trapped.
     Fault(Fault),
 }
 
-pub(super) fn classify(error: &wasmtime::Error, about: Circumstances<'_>) -> Broken {
+impl Broken {
+    /// Returns the fault. A cancelled call counts as one that was too late.
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Cancelled => Fault::new(FaultKind::Deadline, "the call was cancelled"),
+        }
+    }
+}
+
+/// Returns why a call failed with `error`, and counts the limit that it met.
+pub(crate) fn classify(error: &wasmtime::Error, about: Circumstances<'_>) -> Broken {
     if let Some(Stopped::Cancelled) = error.downcast_ref() {
         return Broken::Cancelled;
     }
@@ -54,8 +73,8 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         // WASI 0.2 passes on only whether it was a success.
-        let said = if exit.0 == 0 { "success" } else { "failure" };
-        return Fault::new(FaultKind::Exit, format!("the agent called exit and reported {said}"));
+        let status = if exit.0 == 0 { "success" } else { "failure" };
+        return Fault::new(FaultKind::Exit, format!("the agent called exit and reported {status}"));
     }
     if let Some(sealed) = error.downcast_ref::<Sealed>() {
         return Fault::new(FaultKind::Denied, sealed.to_string());
@@ -84,22 +103,22 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     }
 }
 
-/// A failure without a trap: memory that was denied at instantiation, a type that
-/// does not fit, or a mistake of the host.
+/// Returns the fault of a failure without a trap: memory that was denied at instantiation, a value that does not fit its
+/// type, or an error of the host.
 fn outside_of_wasm(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     match &about.denied_memory {
         Some(denied) => denied.clone(),
-        // Only the guest's frames make an error carry a backtrace. In a call without one,
-        // the guest's memory does not hold what is passed to it or what it returned.
+        // The guest is the cause if its frames are in the backtrace. It is also the cause if an export was called: then
+        // its memory does not hold what the host passes to it, or what it returns.
         None if about.entered || error.is::<WasmBacktrace>() => {
-            Fault::new(FaultKind::Trap, shortened(&error.root_cause().to_string(), MAX_WORDS_BYTES))
+            Fault::new(FaultKind::Trap, shortened(&error.root_cause().to_string(), MAX_TEXT_BYTES))
         }
-        None => Fault::new(FaultKind::HostError, shortened(&format!("{error:#}"), MAX_WORDS_BYTES)),
+        None => Fault::new(FaultKind::HostError, shortened(&format!("{error:#}"), MAX_TEXT_BYTES)),
     }
 }
 
-/// The host has no room for one more agent.
-pub(super) fn host_full() -> Fault {
+/// Returns the fault of a start in a full host.
+pub(crate) fn host_full() -> Fault {
     Fault::new(FaultKind::HostFull, "this host has no room for one more agent at present")
 }
 
@@ -108,27 +127,16 @@ fn over(about: &Circumstances<'_>, limit: Limit, value: Option<u64>, what: &str,
     limit.fault(most, value, format!("{what} {most} {unit}"))
 }
 
-/// The table of the host is full, or that of the component, whose error has no type.
-fn is_handle_limit(error: &wasmtime::Error) -> bool {
-    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
-        || error.root_cause().to_string().contains("store handle limit exceeded")
-}
-
-/// Wasmtime keeps this error's type to itself, so its text decides.
-fn is_copy_limit(error: &wasmtime::Error) -> bool {
-    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
-}
-
-/// What a panicking guest printed last, else what its trap means.
+/// Returns the panic message that the guest printed, else its last line, else what the trap means.
 fn panic_message(stderr: Option<&str>) -> String {
-    let said = stderr.and_then(|text| text.lines().find(|line| line.contains("panicked at")));
-    match (said, stderr) {
+    let panic = stderr.and_then(|text| text.lines().find(|line| line.contains("panicked at")));
+    match (panic, stderr) {
         (Some(line), Some(text)) => {
             let after = text.lines().skip_while(|other| *other != line).nth(1).unwrap_or_default();
             format!("{line} {after}").trim_end().to_owned()
         }
         (None, Some(text)) => text.lines().last().unwrap_or("the agent aborted").to_owned(),
-        (_, None) => "the agent aborted without a word".to_owned(),
+        (_, None) => "the agent aborted and printed nothing".to_owned(),
     }
 }
 
@@ -137,7 +145,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let frames = trace.frames().iter();
     frames
         .map(|frame| match frame.func_name() {
-            // A short name may still unfold to a long one.
+            // Even a short name may be long when it is demangled.
             Some(name) if name.len() <= MAX_MANGLED_BYTES => cut(&format!("{:#}", rustc_demangle::demangle(name))),
             Some(name) => cut(name),
             None => format!("{}[{}]", cut(frame.module().name().unwrap_or("wasm")), frame.func_index()),
@@ -145,9 +153,9 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
         .collect()
 }
 
-/// The most of a name that stands in a backtrace: names may be as long as a component.
+/// The longest name in a backtrace, in bytes. A component may hold names of any length.
 const MAX_FRAME_BYTES: usize = 256;
-/// The longest name that is made readable.
+/// The longest name that is demangled, in bytes.
 const MAX_MANGLED_BYTES: usize = 1 << 10;
 
 fn cut(name: &str) -> String {
@@ -159,11 +167,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_told_in_the_agents_own_words() {
+    fn the_message_of_a_panic_is_the_agents_own() {
         let rust = "thread 'main' panicked at src/lib.rs:3:5:\nno such user\nnote: run with `RUST_BACKTRACE=1`";
         assert_eq!(panic_message(Some(rust)), "thread 'main' panicked at src/lib.rs:3:5: no such user");
         assert_eq!(panic_message(Some("Traceback\nKeyError: 'x'")), "KeyError: 'x'");
-        assert_eq!(panic_message(None), "the agent aborted without a word");
+        assert_eq!(panic_message(None), "the agent aborted and printed nothing");
     }
 
     #[test]

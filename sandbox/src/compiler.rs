@@ -1,5 +1,5 @@
-//! Starts compilers and judges how they end. At most half the cores compile at
-//! once, and whatever a compiler uses up is its own.
+//! Starts compiler processes and reads how they ended. At most half of the cores compile at the same time. A compiler
+//! that runs out of time or memory ends without harm to the host.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -13,62 +13,70 @@ use tokio::process::Command;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 
-use super::cache::{Cache, Unfinished};
-use super::compile::{FAILED, NO_MEMORY, REFUSED};
-use super::limits::{Limit, Limits};
-use super::refusal::Refusal;
+use crate::cache::{Cache, Unfinished};
+use crate::compiler_process::{FAILED, NO_MEMORY, REFUSED};
+use crate::limits::{Limit, Limits};
+use crate::refusal::Refusal;
 
-/// The most of a compiler's words that are read.
-const MAX_WORDS: u64 = 16 << 10;
+/// How much of a compiler's standard error is read, in bytes.
+const MAX_STDERR_BYTES: u64 = 16 << 10;
 
-/// Compilation in a process of its own.
+/// How to compile in a process of its own.
 #[derive(Clone, Debug)]
 pub struct CompilerConfig {
-    /// What is started with the hidden subcommand `compile`: this program.
+    /// The program that is started with the hidden subcommand `compile`: this program.
     pub program: PathBuf,
-    /// Where compiled code is kept.
+    /// The directory of compiled code.
     pub cache_dir: PathBuf,
 }
 
-/// What turns components into code.
-pub(super) struct Compiler {
-    /// Without it this process compiles and keeps nothing.
-    pub(super) outside: Option<Outside>,
+/// Compiles components, in processes or in this one.
+pub(crate) struct Compiler {
+    /// `None`: this process compiles, and compiled code is not kept.
+    pub(crate) process: Option<CompilerProcess>,
     room: Arc<Semaphore>,
 }
 
-/// A program that compiles, and the directory for what it makes.
-pub(super) struct Outside {
+/// The program that compiles, and the cache for its code.
+pub(crate) struct CompilerProcess {
     program: PathBuf,
-    pub(super) cache: Cache,
+    /// Keeps the compiled code.
+    pub(crate) cache: Cache,
 }
 
 impl Compiler {
-    pub(super) fn new(config: Option<CompilerConfig>, engine: &Engine) -> std::io::Result<Self> {
+    /// Opens the cache. `engine` decides which code fits.
+    ///
+    /// # Errors
+    /// The cache cannot be opened.
+    pub(crate) fn new(config: Option<CompilerConfig>, engine: &Engine) -> std::io::Result<Self> {
         let open = |config: CompilerConfig| {
-            Cache::open(&config.cache_dir, engine).map(|cache| Outside { program: config.program, cache })
+            Cache::open(&config.cache_dir, engine).map(|cache| CompilerProcess { program: config.program, cache })
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { outside: config.map(open).transpose()?, room: Arc::new(Semaphore::new((cores / 2).max(1))) })
+        Ok(Self { process: config.map(open).transpose()?, room: Arc::new(Semaphore::new((cores / 2).max(1))) })
     }
 
-    /// Waits until there is room for one more compilation.
-    pub(super) async fn room(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+    /// Waits until one more compilation may run. Cancel safe.
+    ///
+    /// # Errors
+    /// Never while the compiler exists.
+    pub(crate) async fn room(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         self.room.clone().acquire_owned().await.map_err(|error| Refusal::Host(error.to_string()))
     }
 
-    pub(super) fn cache(&self) -> Option<&Cache> {
-        self.outside.as_ref().map(|outside| &outside.cache)
+    /// Returns the cache of compiled code; `None` when this process compiles.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.process.as_ref().map(|process| &process.cache)
     }
 }
 
-impl Outside {
-    /// Has a process compile a component; what it makes is to be kept in the cache.
-    /// Dropping the future ends the process.
+impl CompilerProcess {
+    /// Compiles a component in a process. The caller adds the result to the cache. Dropping the future ends the process.
     ///
     /// # Errors
     /// The component does not compile, or not within the limits.
-    pub(super) async fn compile(&self, bytes: &[u8], limits: &Limits) -> Result<Unfinished, Refusal> {
+    pub(crate) async fn compile(&self, bytes: &[u8], limits: &Limits) -> Result<Unfinished, Refusal> {
         let not_kept = |error: std::io::Error| Refusal::Host(format!("compiled code cannot be kept: {error}"));
         let code = self.cache.begin().map_err(not_kept)?;
         compile(&self.program, bytes, code.writer().map_err(not_kept)?, limits).await.map(|()| code)
@@ -82,67 +90,66 @@ async fn compile(program: &Path, bytes: &[u8], code: File, limits: &Limits) -> R
         .args(["--cpu-s", &limits.get(Limit::CompileCpu).to_string()])
         .args(["--memory-mib", &limits.get(Limit::CompileMemory).to_string()])
         .args(["--output-mib", &limits.get(Limit::CompiledSize).to_string()])
-        // What the operator has in the environment is not its business.
+        // The operator's environment may hold secrets.
         .env_clear()
-        // The allocator reserves a GiB at a time unless told, which the limit on the
-        // address space would count.
+        // By default the allocator reserves a GiB at a time, which would count against the limit on the address space.
         .env("MIMALLOC_ARENA_RESERVE", "32M")
         .stdin(Stdio::piped())
         .stdout(code)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
-        // What a terminal sends to the host's group is not meant for it.
+        // Signals of a terminal to the host's group should not reach the compiler.
         .process_group(0)
         .spawn()
         .map_err(|error| host("no compiler can be started", error))?;
     let input = compiler.stdin.take();
-    let words = compiler.stderr.take();
+    let stderr = compiler.stderr.take();
     let feed = async {
         if let Some(mut input) = input {
-            // A compiler that ended early does not read to the end.
+            // A compiler that ends early does not read all of it.
             let _ = input.write_all(bytes).await;
         }
     };
-    let listen = async {
-        let mut said = Vec::new();
-        if let Some(words) = words {
-            let _ = words.take(MAX_WORDS).read_to_end(&mut said).await;
+    let read = async {
+        let mut text = Vec::new();
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(MAX_STDERR_BYTES).read_to_end(&mut text).await;
         }
-        String::from_utf8_lossy(&said).into_owned()
+        String::from_utf8_lossy(&text).into_owned()
     };
     let time = Duration::from_secs(limits.get(Limit::CompileTime));
-    let ended = tokio::time::timeout(time, async { tokio::join!(feed, listen, compiler.wait()) }).await;
+    let ended = tokio::time::timeout(time, async { tokio::join!(feed, read, compiler.wait()) }).await;
     match ended {
-        Ok(((), said, status)) => {
-            judge(status.map_err(|error| host("the compiler cannot be waited for", error))?, &said, limits)
+        Ok(((), text, status)) => {
+            outcome(status.map_err(|error| host("the compiler cannot be waited for", error))?, &text, limits)
         }
         Err(_) => {
             if let Err(error) = compiler.kill().await {
-                tracing::error!(%error, "a compiler that takes too long cannot be ended");
+                tracing::error!(%error, "a compiler that takes too long cannot be stopped");
             }
             Err(Refusal::compile(Limit::CompileTime, "seconds", limits))
         }
     }
 }
 
-/// What the end of a compiler means.
-fn judge(status: ExitStatus, said: &str, limits: &Limits) -> Result<(), Refusal> {
-    let said = said.trim();
+/// Reads how a compiler ended from its status and its standard error.
+fn outcome(status: ExitStatus, stderr: &str, limits: &Limits) -> Result<(), Refusal> {
+    let stderr = stderr.trim();
     let no_memory = || Err(Refusal::compile(Limit::CompileMemory, "MiB of memory", limits));
     match (status.code().map(u8::try_from), status.signal()) {
         (Some(Ok(0)), _) => Ok(()),
-        (Some(Ok(REFUSED)), _) if said.starts_with(NO_MEMORY) => no_memory(),
-        (Some(Ok(REFUSED)), _) => Err(Refusal::invalid(&format!("the component does not compile: {said}"))),
-        (Some(Ok(FAILED)), _) => Err(Refusal::Host(format!("the compiler failed: {said}"))),
+        (Some(Ok(REFUSED)), _) if stderr.starts_with(NO_MEMORY) => no_memory(),
+        (Some(Ok(REFUSED)), _) => Err(Refusal::invalid(&format!("the component does not compile: {stderr}"))),
+        (Some(Ok(FAILED)), _) => Err(Refusal::Host(format!("the compiler failed: {stderr}"))),
         (_, Some(libc::SIGXCPU)) => Err(Refusal::compile(Limit::CompileCpu, "seconds of CPU time", limits)),
         (_, Some(libc::SIGXFSZ)) => Err(Refusal::compile(Limit::CompiledSize, "MiB for the code", limits)),
         (_, Some(libc::SIGINT | libc::SIGTERM | libc::SIGHUP)) => {
-            Err(Refusal::Host("the compiler was told to end".to_owned()))
+            Err(Refusal::Host("the compiler was stopped by a signal".to_owned()))
         }
-        // The allocator aborts; the kernel kills when the machine has no more.
+        // The kernel kills a compiler when the machine has no memory left; the allocator aborts at the limit.
         (_, Some(libc::SIGKILL)) => no_memory(),
-        (_, Some(libc::SIGABRT)) if said.contains("memory allocation of") => no_memory(),
-        _ => Err(Refusal::invalid(&format!("the component breaks the compiler ({status}): {said}"))),
+        (_, Some(libc::SIGABRT)) if stderr.contains("memory allocation of") => no_memory(),
+        _ => Err(Refusal::invalid(&format!("the component breaks the compiler ({status}): {stderr}"))),
     }
 }
 
@@ -151,13 +158,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_end_of_a_compiler_has_its_name() {
+    fn each_end_of_a_compiler_has_its_refusal() {
         let limits = Limits::default();
-        let judged =
-            |raw: i32, said: &str| judge(ExitStatus::from_raw(raw), said, &limits).err().map(|r| r.to_string());
-        assert_eq!(judged(0, ""), None);
+        let refusal =
+            |raw: i32, said: &str| outcome(ExitStatus::from_raw(raw), said, &limits).err().map(|r| r.to_string());
+        assert_eq!(refusal(0, ""), None);
         let refused = i32::from(REFUSED) << 8;
-        assert_eq!(judged(refused, "bad type\n").unwrap(), "the component does not compile: bad type");
+        assert_eq!(refusal(refused, "bad type\n").unwrap(), "the component does not compile: bad type");
         for (raw, said, setting) in [
             (libc::SIGXCPU, "", "120 (`host.compile_cpu_s`)"),
             (libc::SIGXFSZ, "", "512 (`host.compiled_mib`)"),
@@ -165,13 +172,13 @@ mod tests {
             (libc::SIGABRT, "memory allocation of 8 bytes failed", "2048 (`host.compile_memory_mib`)"),
             (refused, "out of memory: mmap", "2048 (`host.compile_memory_mib`)"),
         ] {
-            assert!(judged(raw, said).unwrap().ends_with(setting), "{raw}");
+            assert!(refusal(raw, said).unwrap().ends_with(setting), "{raw}");
         }
-        assert!(judged(i32::from(FAILED) << 8, "no stdin").unwrap().contains("no stdin"));
+        assert!(refusal(i32::from(FAILED) << 8, "no stdin").unwrap().contains("no stdin"));
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-            let ended = judge(ExitStatus::from_raw(signal), "", &limits);
+            let ended = outcome(ExitStatus::from_raw(signal), "", &limits);
             assert!(matches!(ended, Err(Refusal::Host(_))), "{ended:?}");
         }
-        assert!(judged(libc::SIGSEGV, "").unwrap().contains("breaks the compiler"));
+        assert!(refusal(libc::SIGSEGV, "").unwrap().contains("breaks the compiler"));
     }
 }

@@ -1,5 +1,5 @@
-//! What the host and a running turn tell each other: that it is cancelled, that it
-//! is slow, when its time is up.
+//! The flags of a running call: whether it is cancelled, whether it is slow, and when its time is over. The host sets
+//! them on any thread; the call reads them at each tick.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,39 +12,39 @@ use futures_util::task::AtomicWaker;
 use tokio::time::Sleep;
 use wasmtime::UpdateDeadline;
 
-use super::cpu::thread_time;
+use crate::cpu::thread_time;
 
-/// A turn that has been seen by this many ticks is slow. The first tick may come
-/// just after its beginning.
+/// A call that has lasted for this many ticks is slow. The first tick may come just after its beginning.
 const SLOW_TICKS: u32 = 2;
 
-/// Why the host ended a turn.
+/// Why the host ended a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
+    /// Its time is over.
     #[error("the time of the turn is over")]
     Deadline,
+    /// It was cancelled.
     #[error("the turn was cancelled")]
     Cancelled,
 }
 
-/// The flags of one body, shared with its [`Canceller`] and its lane.
+/// The flags of one instance. Its [`Canceller`] and the low-priority pool share them.
 #[derive(Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     cancelled: AtomicBool,
     ticks: AtomicU32,
     waker: AtomicWaker,
-    /// What the present turn has taken of the processors, in nanoseconds.
+    /// The time that the present call has spent on a processor, in nanoseconds.
     cpu_ns: AtomicU64,
 }
 
-/// Cancels the turn that a body is in.
+/// Cancels the turn of an instance. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Canceller(pub(super) Arc<Control>);
+pub struct Canceller(pub(crate) Arc<Control>);
 
 impl Canceller {
     /// Makes `is-cancelled` true at once and ends the turn within a tick, as
-    /// [`TurnEnd::Cancelled`](super::TurnEnd::Cancelled), unless it is over by
-    /// then. A turn that begins later is not touched.
+    /// [`TurnEnd::Cancelled`](crate::TurnEnd::Cancelled), unless it has ended by then. Later turns are not cancelled.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         self.0.waker.wake();
@@ -52,29 +52,33 @@ impl Canceller {
 }
 
 impl Control {
-    pub(super) fn begin_turn(&self) {
+    /// Resets the flags for the next call.
+    pub(crate) fn begin_turn(&self) {
         self.cancelled.store(false, Ordering::Relaxed);
         self.ticks.store(0, Ordering::Relaxed);
         self.cpu_ns.store(0, Ordering::Relaxed);
     }
 
-    /// What the turn has taken of the processors.
-    pub(super) fn cpu(&self) -> Duration {
+    /// Returns the time that the present call has spent on a processor.
+    pub(crate) fn cpu(&self) -> Duration {
         Duration::from_nanos(self.cpu_ns.load(Ordering::Relaxed))
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
+    /// Whether the present call is cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// Whether the turn has used more than its share of the common lane.
-    pub(super) fn is_slow(&self) -> bool {
+    /// Whether the present call has lasted so long that it moves to the low-priority pool.
+    pub(crate) fn is_slow(&self) -> bool {
         self.ticks.load(Ordering::Relaxed) >= SLOW_TICKS
     }
 
-    /// What happens to a guest that runs while the epoch advances: it stops, or
-    /// it gives its thread to others and goes on.
-    pub(super) fn tick(&self, deadline: Instant) -> wasmtime::Result<UpdateDeadline> {
+    /// Decides about a guest that runs while the epoch advances: it lets other tasks run and continues.
+    ///
+    /// # Errors
+    /// The call is cancelled or its time is over, so the guest ends.
+    pub(crate) fn tick(&self, deadline: Instant) -> wasmtime::Result<UpdateDeadline> {
         self.ticks.fetch_add(1, Ordering::Relaxed);
         if self.is_cancelled() {
             return Err(Stopped::Cancelled.into());
@@ -86,15 +90,19 @@ impl Control {
     }
 }
 
-/// A call into a guest that ends when its time is up or it is cancelled, also
-/// while it waits in a host function, where no tick reaches it.
+/// A call of a guest that ends when its time is over or when it is cancelled, even while it waits in a host function,
+/// where no tick reaches it.
 ///
-/// Most calls never wait, so the timer is made only when one does.
-pub(super) struct Timed<'a, F> {
-    pub(super) call: Pin<&'a mut F>,
-    pub(super) control: &'a Control,
-    pub(super) deadline: Instant,
-    pub(super) timer: Option<Pin<Box<Sleep>>>,
+/// Most calls never wait, so the timer is created when one does.
+pub(crate) struct Timed<'a, F> {
+    /// The call.
+    pub(crate) call: Pin<&'a mut F>,
+    /// The flags of the instance.
+    pub(crate) control: &'a Control,
+    /// When the call must have ended.
+    pub(crate) deadline: Instant,
+    /// `None` until the call waits.
+    pub(crate) timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T, F: Future<Output = wasmtime::Result<T>>> Future for Timed<'_, F> {

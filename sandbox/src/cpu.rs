@@ -1,10 +1,10 @@
-//! What a turn takes of the processors.
+//! The processor time of a thread.
 
 use std::time::Duration;
 
-/// The time that the calling thread has been on a processor.
+/// Returns the time that the calling thread has spent on a processor; zero when the system has no such clock.
 #[expect(unsafe_code, reason = "libc's call that reads the clock of the calling thread")]
-pub(super) fn thread_time() -> Duration {
+pub(crate) fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a value of the right type that lives on this stack.
     if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0 {
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_takes_time_and_sleep_does_not() {
+    fn work_takes_processor_time_and_sleep_does_not() {
         let began = thread_time();
         std::thread::sleep(Duration::from_millis(30));
         let slept = thread_time() - began;

@@ -1,38 +1,38 @@
-//! Expressions for agents: the evaluator that serves rules serves them too. It runs
-//! on the thread of the turn, whose deadline bounds how often it is called.
+//! The import `expressions` of the contract. The evaluator that evaluates rules evaluates the expressions of agents too.
+//! It runs on the thread of the turn, and the turn's deadline bounds how often an agent calls it.
 
-use super::bindings::expressions::{Host, Language as Asked};
-use super::guest::Guest;
+use crate::bindings::expressions::{Host, Language as GuestLanguage};
+use crate::guest::Guest;
 use guildhall_model::expression::{Expressions, Language};
 
 impl Host for Guest {
-    fn check(&mut self, language: Asked, source: String) -> wasmtime::Result<Result<(), String>> {
+    fn check(&mut self, language: GuestLanguage, source: String) -> wasmtime::Result<Result<(), String>> {
         self.unsealed("expressions.check")?;
-        Ok(self.expressions().check(read(language), &source).map_err(|error| error.to_string()))
+        Ok(self.expressions().check(language_of(language), &source).map_err(|error| error.to_string()))
     }
 
     fn evaluate(
         &mut self,
-        language: Asked,
+        language: GuestLanguage,
         source: String,
         input: String,
     ) -> wasmtime::Result<Result<Option<String>, String>> {
         self.unsealed("expressions.evaluate")?;
-        let given = self.expressions().evaluate(read(language), &source, &input);
-        Ok(given.map(|value| value.map(|value| value.to_string())).map_err(|error| error.to_string()))
+        let value = self.expressions().evaluate(language_of(language), &source, &input);
+        Ok(value.map(|value| value.map(|value| value.to_string())).map_err(|error| error.to_string()))
     }
 }
 
 impl Guest {
-    /// Each expression has its own time; the deadline of the turn bounds them together.
+    /// Each expression has its own time. The deadline of the turn bounds them together.
     fn expressions(&self) -> Expressions<'_> {
         Expressions::unshared(&*self.evaluator)
     }
 }
 
-const fn read(language: Asked) -> Language {
+const fn language_of(language: GuestLanguage) -> Language {
     match language {
-        Asked::Jsonata => Language::Jsonata,
-        Asked::Cel => Language::Cel,
+        GuestLanguage::Jsonata => Language::Jsonata,
+        GuestLanguage::Cel => Language::Cel,
     }
 }

@@ -1,38 +1,44 @@
-//! What one agent may reach: what its blueprint asks for and the operator's policy
-//! allows. What is refused is told once, with the grant that is missing, in the log
-//! of the agent.
+//! What one agent may reach: what its blueprint asks for and the operator's policy grants. Each refusal is written to the
+//! agent's log once, with the grant that is missing.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::imports::{self, Capability};
-use super::policy::Policy;
-use super::refusal::{MissingGrant, Refusal};
-use super::stdio::{LogLevel, LogLine, LogSink};
+use parking_lot::Mutex;
+
+use crate::imports::{self, Capability};
+use crate::policy::Policy;
+use crate::refusal::{MissingGrant, Refusal};
+use crate::stdio::{LogLevel, LogLine, LogSink};
 use guildhall_model::origin::Origin;
 use guildhall_model::spec::SandboxSpec;
 
-/// The most refusals that are told of one instance.
-const MAX_TOLD: usize = 64;
+/// How many different warnings one instance may write to its agent's log.
+const MAX_WARNINGS: usize = 64;
 
-pub(super) struct Grants {
+/// The grants of one agent.
+pub(crate) struct Grants {
+    /// What the blueprint asks for.
     asked: SandboxSpec,
-    pub(super) policy: Arc<Policy>,
+    /// What the operator grants.
+    pub(crate) policy: Arc<Policy>,
     log: LogSink,
-    told: Mutex<HashSet<String>>,
+    /// The warnings that are in the log already.
+    warnings: Mutex<HashSet<String>>,
 }
 
 impl Grants {
-    pub(super) fn new(asked: SandboxSpec, policy: Arc<Policy>, log: LogSink) -> Self {
-        Self { asked, policy, log, told: Mutex::default() }
+    /// Combines a blueprint's wishes with the operator's policy. `log` receives the refusals.
+    pub(crate) fn new(asked: SandboxSpec, policy: Arc<Policy>, log: LogSink) -> Self {
+        Self { asked, policy, log, warnings: Mutex::default() }
     }
 
-    /// Whether an agent of a component with these imports may start; tells what of
-    /// its wishes it does not get.
+    /// Checks whether an agent of a component with these imports may start. If it may, writes the wishes that are not
+    /// granted to its log.
     ///
     /// # Errors
-    /// It imports what it may not use at all: every grant that is missing, each once.
-    pub(super) fn check(&self, imported: &[String]) -> Result<(), Refusal> {
+    /// The component imports an interface that the agent may not use at all. Lists every missing grant once.
+    pub(crate) fn check(&self, imported: &[String]) -> Result<(), Refusal> {
         let mut missing: Vec<MissingGrant> = Vec::new();
         for import in imported {
             let Some(capability) = imports::capability(import) else { continue };
@@ -40,7 +46,9 @@ impl Grants {
                 true => (true, self.is_granted(capability)),
                 false => (false, self.is_grantable(capability)),
             };
-            for (is_there, grant) in [(is_asked, capability.asked()), (is_granted, capability.granted())] {
+            for (is_there, grant) in
+                [(is_asked, capability.blueprint_setting()), (is_granted, capability.policy_setting())]
+            {
                 if !is_there && missing.iter().all(|known| known.grant != grant) {
                     missing.push(MissingGrant { import: import.clone(), grant });
                 }
@@ -49,11 +57,11 @@ impl Grants {
         if !missing.is_empty() {
             return Err(Refusal::MissingCapability { missing });
         }
-        self.tell_the_unfulfilled();
+        self.log_unfulfilled();
         Ok(())
     }
 
-    /// Whether an agent that asked might be granted anything of it.
+    /// Whether the policy could grant the capability to an agent that asks for it.
     fn is_grantable(&self, capability: Capability) -> bool {
         let policy = &self.policy;
         match capability {
@@ -98,83 +106,83 @@ impl Grants {
         self.policy.secrets.iter().any(|grant| grant.name == name)
     }
 
-    fn tell_the_unfulfilled(&self) {
+    fn log_unfulfilled(&self) {
         let (asked, policy) = (&self.asked, &self.policy);
         for origin in asked.http.iter().filter(|origin| !self.may_be_granted(origin)) {
-            self.refused(&format!("requests to {origin}"), Capability::Http.granted());
+            self.log_refusal(&format!("requests to {origin}"), Capability::Http.policy_setting());
         }
         for name in asked.secrets.iter().filter(|name| !self.has_secret(name)) {
-            self.refused(&format!("the secret `{name}`"), Capability::Secrets.granted());
+            self.log_refusal(&format!("the secret `{name}`"), Capability::Secrets.policy_setting());
         }
         for name in asked.reveal.iter().filter(|name| !policy.reveal.contains(name)) {
-            self.refused(&format!("reading the secret `{name}`"), Capability::Reveal.granted());
+            self.log_refusal(&format!("reading the secret `{name}`"), Capability::Reveal.policy_setting());
         }
         for name in asked.env.iter().filter(|name| !policy.env.contains(name)) {
-            self.refused(&format!("the variable `{name}`"), "policy.env");
+            self.log_refusal(&format!("the variable `{name}`"), "policy.env");
         }
     }
 
-    /// Whether a request may go there.
-    pub(super) fn http(&self, to: &Origin) -> bool {
+    /// Whether the agent may send a request to this origin. Logs a refusal.
+    pub(crate) fn http(&self, to: &Origin) -> bool {
         let covers = |origins: &[Origin]| origins.iter().any(|origin| origin.covers(to));
         let missing = if !covers(&self.asked.http) {
-            Capability::Http.asked()
+            Capability::Http.blueprint_setting()
         } else if !covers(&self.policy.http) {
-            Capability::Http.granted()
+            Capability::Http.policy_setting()
         } else {
             return true;
         };
-        self.refused(&format!("a request to {to}"), missing);
+        self.log_refusal(&format!("a request to {to}"), missing);
         false
     }
 
-    /// Whether the agent may have the secret put into its requests.
-    pub(super) fn secret(&self, name: &str) -> bool {
+    /// Whether requests of the agent may carry the secret. Logs a refusal.
+    pub(crate) fn secret(&self, name: &str) -> bool {
         self.is_named(name, &self.asked.secrets, self.has_secret(name), Capability::Secrets)
     }
 
-    /// Whether the agent may read the secret.
-    pub(super) fn reveal(&self, name: &str) -> bool {
+    /// Whether the agent may read the secret. Logs a refusal.
+    pub(crate) fn reveal(&self, name: &str) -> bool {
         let granted = self.policy.reveal.iter().any(|other| other == name);
         self.is_named(name, &self.asked.reveal, granted, Capability::Reveal)
     }
 
     fn is_named(&self, name: &str, asked: &[String], granted: bool, capability: Capability) -> bool {
         let missing = if !asked.iter().any(|other| other == name) {
-            capability.asked()
+            capability.blueprint_setting()
         } else if !granted {
-            capability.granted()
+            capability.policy_setting()
         } else {
             return true;
         };
-        // A name may be anything that the guest likes.
+        // The guest chooses the name, so it may be long.
         let name: String = name.chars().take(128).collect();
-        self.refused(&format!("the secret `{name}`"), missing);
+        self.log_refusal(&format!("the secret `{name}`"), missing);
         false
     }
 
-    /// The variables of the environment that the agent sees.
-    pub(super) fn env(&self) -> Vec<(String, String)> {
+    /// Returns the environment variables that the agent sees.
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
         let granted = self.asked.env.iter().filter(|name| self.policy.env.contains(name));
         granted.filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
     }
 
-    /// What the blueprint configures, in the order of the keys.
-    pub(super) fn config(&self) -> impl Iterator<Item = (&String, &String)> {
+    /// Returns the configuration of the blueprint, in the order of its keys; empty when the policy does not grant it.
+    pub(crate) fn config(&self) -> impl Iterator<Item = (&String, &String)> {
         self.asked.config.iter().filter(|_| self.policy.config).flatten()
     }
 
-    /// Tells once that something was refused, and the grant that would allow it.
-    pub(super) fn refused(&self, what: &str, grant: &str) {
-        self.tell(format!("refused: {what}: it needs the grant `{grant}`"));
+    /// Writes to the agent's log once that something was refused and which grant would allow it.
+    pub(crate) fn log_refusal(&self, what: &str, grant: &str) {
+        self.warn_once(format!("refused: {what}: it needs the grant `{grant}`"));
     }
 
-    /// Tells something once.
-    pub(super) fn tell(&self, text: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < MAX_TOLD && !told.contains(&text) {
+    /// Writes a warning to the agent's log, unless it is there already.
+    pub(crate) fn warn_once(&self, text: String) {
+        let mut warnings = self.warnings.lock();
+        if warnings.len() < MAX_WARNINGS && !warnings.contains(&text) {
             (self.log)(LogLine { level: LogLevel::Warn, text: text.clone() });
-            told.insert(text);
+            warnings.insert(text);
         }
     }
 }
@@ -186,10 +194,10 @@ mod tests {
     fn grants(asked: SandboxSpec, settings: &[(&str, &str)]) -> (Grants, Arc<Mutex<Vec<String>>>) {
         let mut policy = Policy::default();
         settings.iter().for_each(|(setting, value)| policy.set(setting, value).unwrap());
-        let told: Arc<Mutex<Vec<String>>> = Arc::default();
-        let sink = told.clone();
-        let log: LogSink = Arc::new(move |line| sink.lock().unwrap().push(line.text));
-        (Grants::new(asked, Arc::new(policy), log), told)
+        let logged: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = logged.clone();
+        let log: LogSink = Arc::new(move |line| sink.lock().push(line.text));
+        (Grants::new(asked, Arc::new(policy), log), logged)
     }
 
     fn asking(origins: &[&str]) -> SandboxSpec {
@@ -210,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_all_at_once() {
+    fn all_missing_grants_are_reported_together() {
         let imports = [
             "wasi:http/types@0.2.6",
             "wasi:http/outgoing-handler@0.2.6",
@@ -246,18 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_told_once_with_the_grant() {
-        let (grants, told) =
+    fn a_refusal_is_logged_once_with_the_grant() {
+        let (grants, logged) =
             grants(asking(&["https://a.example", "https://b.example"]), &[("policy.http", "https://a.example")]);
         let to = |text: &str| grants.http(&text.parse().unwrap());
         assert!(to("https://a.example"));
         for _ in 0..3 {
             assert!(!to("https://b.example") && !to("https://c.example") && !grants.secret("KEY"));
         }
-        let told = told.lock().unwrap();
-        assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told[0].contains("https://b.example") && told[0].contains("`policy.http`"), "{told:?}");
-        assert!(told[1].contains("https://c.example") && told[1].contains("`sandbox.http`"), "{told:?}");
-        assert!(told[2].contains("`KEY`") && told[2].contains("`sandbox.secrets`"), "{told:?}");
+        let logged = logged.lock();
+        assert_eq!(logged.len(), 3, "{logged:?}");
+        assert!(logged[0].contains("https://b.example") && logged[0].contains("`policy.http`"), "{logged:?}");
+        assert!(logged[1].contains("https://c.example") && logged[1].contains("`sandbox.http`"), "{logged:?}");
+        assert!(logged[2].contains("`KEY`") && logged[2].contains("`sandbox.secrets`"), "{logged:?}");
     }
 }

@@ -1,90 +1,80 @@
-//! The host's side of one instance: what a store holds, and what the imports of
-//! the contract do. An import sees its own store and nothing else.
+//! The data of one instance's store: its limits, grants, states and what its turn has staged. The imports work on it
+//! and are in files of their own; each sees the data of its own store and nothing else.
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime::{Engine, Store};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-
-use super::bindings::context::Identity as GuestIdentity;
-use super::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
-use super::bindings::{Base, context, keyvalue, messaging, secrets, types};
-use super::control::Control;
-use super::grants::Grants;
-use super::http::{self, Http};
-use super::keyvalue::Buckets;
-use super::limits::{Limit, Limits};
-use super::memory::Limiter;
-use super::offers;
-use super::policy::Policy;
-use super::staged::{Staged, State};
-use super::stdio::{Console, Output, Pipe};
-use super::{Identity, Progress, Setup};
 use guildhall_model::expression::Evaluate;
 use guildhall_model::ids::{AgentId, Digest};
 use guildhall_model::topic;
+use parking_lot::{Mutex, MutexGuard};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-/// Fuel after which a guest yields. The gauge of fuel is as exact as this.
+use crate::bindings::context::Identity as GuestIdentity;
+use crate::buckets::Buckets;
+use crate::control::Control;
+use crate::grants::Grants;
+use crate::limits::{Limit, Limits};
+use crate::memory::Limiter;
+use crate::phase::{Phase, Sealed};
+use crate::requests::Requests;
+use crate::runtime::HostServices;
+use crate::setup::{Identity, Progress, Setup};
+use crate::staged::Staged;
+use crate::stdio::{Console, Output, Pipe};
+
+/// Units of fuel after which a guest yields. The count of used fuel is exact to this.
 const FUEL_PER_YIELD: u64 = 1_000_000;
 
-/// The most a guest may ask of a random source at once.
+/// The most bytes that a guest may read from a random source in one call.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
-/// What the instance is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// `describe`: every import of the contract is refused.
-    Sealed,
-    /// `start`, `heartbeat`, `stop`: it may look, not speak.
-    Between,
-    /// `receive`.
-    Turn,
-}
-
-/// An import was called in `describe`.
-#[derive(Debug, thiserror::Error)]
-#[error("`describe` called `{0}`; it may call no import")]
-pub(super) struct Sealed(&'static str);
-
-/// What all guests of a host share.
-#[derive(Clone)]
-pub(super) struct HostServices {
-    /// What agents may reach.
-    pub(super) policy: Arc<Policy>,
-    pub(super) evaluator: Arc<dyn Evaluate>,
-}
-
 /// The data of one store.
-pub(super) struct Guest {
-    pub(super) phase: Phase,
-    pub(super) limits: Limits,
-    pub(super) limiter: Limiter,
-    pub(super) control: Arc<Control>,
-    pub(super) deadline: Instant,
-    pub(super) staged: Staged,
-    /// Calls of imports of the contract in the present turn.
-    pub(super) host_calls: Cell<u64>,
-    pub(super) agent_state: Arc<str>,
-    pub(super) guild_state: Arc<str>,
-    pub(super) evaluator: Arc<dyn Evaluate>,
-    identity: GuestIdentity,
-    own_inbox: String,
-    progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
-    pub(super) console: Arc<Mutex<Console>>,
-    pub(super) grants: Arc<Grants>,
-    pub(super) buckets: Buckets,
-    /// Made when the guest first needs it: many never do.
+pub(crate) struct Guest {
+    /// The kind of the present call.
+    pub(crate) phase: Phase,
+    /// The limits of the agent.
+    pub(crate) limits: Limits,
+    /// Counts memory and tables.
+    pub(crate) limiter: Limiter,
+    /// The flags of the present call.
+    pub(crate) control: Arc<Control>,
+    /// When the present call must have ended.
+    pub(crate) deadline: Instant,
+    /// The effects of the present turn.
+    pub(crate) staged: Staged,
+    /// Calls of imports of the contract in the present call.
+    pub(crate) host_calls: Cell<u64>,
+    /// The committed state of the agent, a JSON object.
+    pub(crate) agent_state: Arc<str>,
+    /// The committed state of the guild, a JSON object.
+    pub(crate) guild_state: Arc<str>,
+    /// Evaluates the agent's expressions.
+    pub(crate) evaluator: Arc<dyn Evaluate>,
+    /// The names of the agent.
+    pub(crate) identity: GuestIdentity,
+    /// The topic of the agent's own inbox.
+    pub(crate) own_inbox: String,
+    /// Receives the agent's progress frames.
+    pub(crate) progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+    console: Arc<Mutex<Console>>,
+    /// What the agent may reach.
+    pub(crate) grants: Arc<Grants>,
+    /// The committed values of the agent and of its guild.
+    pub(crate) buckets: Buckets,
+    /// Created when the guest first calls WASI; many guests never do.
     wasi: Option<Box<WasiCtx>>,
-    /// The requests of this call, once there are any.
-    http: Option<Box<Http>>,
+    /// Created when the present call sends its first request.
+    requests: Option<Box<Requests>>,
     table: ResourceTable,
 }
 
 impl Guest {
-    pub(super) fn new(phase: Phase, digest: &Digest, setup: Setup, host: HostServices) -> Self {
+    /// Creates the data of a store that belongs to one agent.
+    pub(crate) fn new(phase: Phase, digest: &Digest, setup: Setup, host: HostServices) -> Self {
         let Setup {
             identity,
             limits,
@@ -119,14 +109,17 @@ impl Guest {
             console: Arc::new(Mutex::new(Console::new(log, &limits))),
             buckets,
             wasi: None,
-            http: None,
+            requests: None,
             table,
             limits,
         }
     }
 
-    /// A store for this guest, with every limit that a store knows.
-    pub(super) fn into_store(self, engine: &Engine) -> wasmtime::Result<Store<Self>> {
+    /// Creates a store with this data and with every limit that a store enforces.
+    ///
+    /// # Errors
+    /// The engine does not count fuel.
+    pub(crate) fn into_store(self, engine: &Engine) -> wasmtime::Result<Store<Self>> {
         let mut store = Store::new(engine, self);
         store.limiter(|guest| &mut guest.limiter);
         store.fuel_async_yield_interval(Some(FUEL_PER_YIELD))?;
@@ -140,116 +133,54 @@ impl Guest {
         Ok(store)
     }
 
-    pub(super) fn console(&self) -> std::sync::MutexGuard<'_, Console> {
-        self.console.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns what the guest prints to.
+    pub(crate) fn console(&self) -> MutexGuard<'_, Console> {
+        self.console.lock()
     }
 
-    pub(super) const fn table(&self) -> &ResourceTable {
+    /// Returns the resources that the guest holds.
+    pub(crate) const fn table(&self) -> &ResourceTable {
         &self.table
     }
 
-    pub(super) const fn table_mut(&mut self) -> &mut ResourceTable {
+    /// Returns the resources that the guest holds.
+    pub(crate) const fn table_mut(&mut self) -> &mut ResourceTable {
         &mut self.table
     }
 
-    /// What `wasi:http` works on. It counts what this call of an export sends.
-    pub(super) fn http_and_table(&mut self) -> (&mut Http, &mut ResourceTable) {
+    /// Returns the requests of the present call, and the resources that the guest holds.
+    pub(crate) fn requests_and_table(&mut self) -> (&mut Requests, &mut ResourceTable) {
         let (grants, limits, phase, deadline) = (&self.grants, &self.limits, self.phase, self.deadline);
         let guild = &self.identity.guild_id;
-        let http = self.http.get_or_insert_with(|| Box::new(Http::new(guild, grants.clone(), limits, phase, deadline)));
-        (http, &mut self.table)
+        let new = || Box::new(Requests::new(guild, grants.clone(), limits, phase, deadline));
+        (self.requests.get_or_insert_with(new), &mut self.table)
     }
 
-    /// Prepares for a call that ends at `deadline`: nothing of earlier ones counts.
-    pub(super) fn begin(&mut self, phase: Phase, deadline: Instant) {
+    /// Prepares for a call that must end at `deadline`. Counts of earlier calls are reset.
+    pub(crate) fn begin(&mut self, phase: Phase, deadline: Instant) {
         self.phase = phase;
         self.deadline = deadline;
-        self.http = None;
+        self.requests = None;
         self.host_calls.set(0);
         self.limiter.begin_turn();
     }
 
-    pub(super) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
+    /// Counts a call of an import.
+    ///
+    /// # Errors
+    /// The present call is `describe`, which may call no import.
+    pub(crate) fn unsealed(&self, import: &'static str) -> wasmtime::Result<()> {
         self.host_calls.set(self.host_calls.get() + 1);
         if self.phase == Phase::Sealed { Err(Sealed(import).into()) } else { Ok(()) }
     }
 
-    /// Refuses what only a turn may do.
-    pub(super) fn in_turn(&self, import: &'static str) -> wasmtime::Result<Result<(), String>> {
+    /// Counts a call of an import that only a turn may make. The inner error is the answer to the guest.
+    ///
+    /// # Errors
+    /// The present call is `describe`.
+    pub(crate) fn in_turn(&self, import: &'static str) -> wasmtime::Result<Result<(), String>> {
         self.unsealed(import)?;
         Ok(if self.phase == Phase::Turn { Ok(()) } else { Err("only while a message is received".to_owned()) })
-    }
-
-    fn update(&mut self, import: &'static str, state: State, patch: String) -> wasmtime::Result<Result<(), String>> {
-        Ok(self.in_turn(import)?.and_then(|()| self.staged.patch(state, patch, &self.limits)))
-    }
-}
-
-/// The imports of the contract, a WASI without arguments, files and sockets, and
-/// what agents may be granted: it looks at the grants of each.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    Base::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-    secrets::Granted::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-    keyvalue::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-    offers::add_to_linker(&mut linker)?;
-    http::add_to_linker(&mut linker)?;
-    Ok(linker)
-}
-
-impl types::Host for Guest {}
-
-impl messaging::Host for Guest {
-    fn emit(&mut self, message: GuestOutgoing) -> wasmtime::Result<Result<(), EmitError>> {
-        let allowed = self.in_turn("messaging.emit")?.map_err(EmitError::Other);
-        let emitted = allowed.and_then(|()| self.staged.emit(message, &self.own_inbox, &self.limits));
-        // A guest that does not look at the answer has lost a message: its log says why.
-        if let (Err(EmitError::TooMany(_) | EmitError::PayloadTooLarge(_)), Some(met)) = (&emitted, self.staged.met) {
-            self.grants.tell(format!("a message was not emitted: `{}` is {}", met.setting, met.limit));
-        }
-        Ok(emitted)
-    }
-
-    fn progress(&mut self, format: String, payload: String) -> wasmtime::Result<Result<(), EmitError>> {
-        if let Err(refused) = self.in_turn("messaging.progress")? {
-            return Ok(Err(EmitError::Other(refused)));
-        }
-        let checked = self.staged.progress(&format, &payload, &self.limits);
-        if let (Ok(()), Some(tell)) = (&checked, &self.progress) {
-            tell(Progress { format, payload });
-        }
-        Ok(checked)
-    }
-}
-
-impl context::Host for Guest {
-    fn whoami(&mut self) -> wasmtime::Result<GuestIdentity> {
-        self.unsealed("context.whoami")?;
-        Ok(self.identity.clone())
-    }
-
-    fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
-        self.unsealed("context.is-cancelled")?;
-        Ok(self.control.is_cancelled())
-    }
-
-    fn agent_state(&mut self) -> wasmtime::Result<String> {
-        self.unsealed("context.agent-state")?;
-        Ok(self.agent_state.as_ref().to_owned())
-    }
-
-    fn guild_state(&mut self) -> wasmtime::Result<String> {
-        self.unsealed("context.guild-state")?;
-        Ok(self.guild_state.as_ref().to_owned())
-    }
-
-    fn update_agent_state(&mut self, patch: String) -> wasmtime::Result<Result<(), String>> {
-        self.update("context.update-agent-state", State::Agent, patch)
-    }
-
-    fn update_guild_state(&mut self, patch: String) -> wasmtime::Result<Result<(), String>> {
-        self.update("context.update-guild-state", State::Guild, patch)
     }
 }
 
@@ -264,7 +195,7 @@ impl WasiView for Guest {
                     .stdout(pipe(Output::Out))
                     .stderr(pipe(Output::Err))
                     .max_random_size(MAX_RANDOM_BYTES)
-                    // A socket that may go nowhere is still one of the host's descriptors.
+                    // Even a socket that may not connect takes a file descriptor of the host.
                     .allow_tcp(false)
                     .allow_udp(false)
                     .allow_blocking_current_thread(false)

@@ -1,35 +1,38 @@
-//! What a component may import, in one table: what every agent is linked to, and
-//! what needs a grant. Whatever is granted is linked to every component, and an
-//! agent that imports it without the grant does not start.
+//! The table of interfaces that a component may import: some need no grant, the others do. The host links every
+//! interface to every component, and an agent that imports one without its grant does not start.
 
-use super::refusal::Refusal;
+use crate::refusal::Refusal;
 
-/// How an interface is given to an agent.
+/// Whether an interface needs a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provision {
-    /// Every agent is linked to it, and none can reach anything by it.
+    /// It needs no grant, because an agent reaches nothing through it.
     Linked,
-    /// An agent that imports it starts only when it is granted.
+    /// An agent that imports it starts only with this capability.
     Granted(Capability),
 }
 
-/// What an agent may be granted: its blueprint asks for it, the operator's policy
-/// allows it.
+/// A kind of thing that an agent can be granted: its blueprint asks for it and the operator's policy grants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
+    /// Sending HTTP requests.
     Http,
+    /// Storing values.
     KeyValue,
+    /// Reading the blueprint's configuration.
     Config,
-    /// Needs no asking: what an agent prints is logged as well.
+    /// Writing to the agent's log. A blueprint need not ask for it, because what an agent prints is logged as well.
     Logging,
+    /// Sending secrets in requests.
     Secrets,
+    /// Reading secrets.
     Reveal,
 }
 
 impl Capability {
-    /// What a blueprint asks with.
+    /// Returns the setting with which a blueprint asks for it.
     #[must_use]
-    pub const fn asked(self) -> &'static str {
+    pub const fn blueprint_setting(self) -> &'static str {
         match self {
             Self::Http => "sandbox.http",
             Self::KeyValue => "sandbox.keyvalue",
@@ -40,9 +43,9 @@ impl Capability {
         }
     }
 
-    /// What an operator grants with.
+    /// Returns the setting with which an operator grants it.
     #[must_use]
-    pub const fn granted(self) -> &'static str {
+    pub const fn policy_setting(self) -> &'static str {
         match self {
             Self::Http => "policy.http",
             Self::KeyValue => "policy.keyvalue",
@@ -54,13 +57,16 @@ impl Capability {
     }
 }
 
-/// A row of the table: an interface, or with an empty `interface` a whole package.
+/// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Import {
+    /// The package, such as `wasi:http`.
     pub package: &'static str,
+    /// The interface. Empty: all interfaces of the package.
     pub interface: &'static str,
-    /// The versions that fit begin with this; of those without versions it is empty.
+    /// The beginning of the versions that fit. Empty: every version, or none.
     pub series: &'static str,
+    /// Whether it needs a grant.
     pub provision: Provision,
 }
 
@@ -69,12 +75,12 @@ const fn import(package: &'static str, interface: &'static str, series: &'static
 }
 
 /// The package of the contract.
-pub(super) const CONTRACT_PACKAGE: &str = "guildhall:agent";
-/// The versions of the contract that fit.
-pub(super) const CONTRACT_SERIES: &str = "0.1.";
+pub(crate) const CONTRACT_PACKAGE: &str = "guildhall:agent";
+/// The beginning of the contract's versions that fit.
+pub(crate) const CONTRACT_SERIES: &str = "0.1.";
 const WASI: &str = "0.2.";
 
-/// The table. Of two rows that fit an import the first one counts.
+/// The table. If two rows fit an import, the first one counts.
 pub const IMPORTS: &[Import] = &[
     import(CONTRACT_PACKAGE, "types", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "messaging", CONTRACT_SERIES, Provision::Linked),
@@ -95,7 +101,7 @@ pub const IMPORTS: &[Import] = &[
 ];
 
 impl Import {
-    /// As people read it: `wasi:cli@0.2`.
+    /// Returns the name for people, such as `wasi:cli@0.2`.
     fn name(&self) -> String {
         let interface = if self.interface.is_empty() { String::new() } else { format!("/{}", self.interface) };
         let version = self.series.trim_end_matches(['.', '-']);
@@ -104,10 +110,10 @@ impl Import {
     }
 }
 
-/// What stands at the row of an import.
+/// Looks an import up in the table.
 ///
 /// # Errors
-/// Nothing in the table fits it.
+/// The table has no row for it, or its version does not fit.
 fn provision(import: &str) -> Result<Provision, Refusal> {
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
@@ -124,27 +130,29 @@ fn provision(import: &str) -> Result<Provision, Refusal> {
     Ok(row.provision)
 }
 
-/// Whether the host can link this import.
-pub(super) fn check(import: &str) -> Result<(), Refusal> {
+/// Checks whether the host has this import.
+///
+/// # Errors
+/// It has not, or not in this version.
+pub(crate) fn check(import: &str) -> Result<(), Refusal> {
     provision(import).map(drop)
 }
 
-/// What an agent must be granted for this import, if anything.
-pub(super) fn capability(import: &str) -> Option<Capability> {
+/// Returns the capability that this import needs, if any.
+pub(crate) fn capability(import: &str) -> Option<Capability> {
     match provision(import) {
         Ok(Provision::Granted(capability)) => Some(capability),
         Ok(Provision::Linked) | Err(_) => None,
     }
 }
 
-/// The grants that a component with these imports needs, each once, as a blueprint
-/// asks for them.
+/// Returns the settings with which a blueprint asks for what these imports need, each once.
 #[must_use]
 pub fn grants<'i>(imports: impl IntoIterator<Item = &'i String>) -> Vec<&'static str> {
     let mut grants = Vec::new();
     for capability in imports.into_iter().filter_map(|import| capability(import)) {
-        if !grants.contains(&capability.asked()) {
-            grants.push(capability.asked());
+        if !grants.contains(&capability.blueprint_setting()) {
+            grants.push(capability.blueprint_setting());
         }
     }
     grants
@@ -172,8 +180,8 @@ mod tests {
         assert_eq!(code("wasi:cli/exit@0.3.0"), "unsupported_contract");
         assert_eq!(code("guildhall:agent/telepathy@0.1.0"), "unknown_import");
         assert_eq!(code("other:thing/secrets@1.0.0"), "unknown_import");
-        let words = check("other:thing/secrets@1.0.0").unwrap_err().to_string();
-        assert!(words.contains("`other:thing/secrets@1.0.0`") && words.contains("wasi:cli@0.2"), "{words}");
+        let text = check("other:thing/secrets@1.0.0").unwrap_err().to_string();
+        assert!(text.contains("`other:thing/secrets@1.0.0`") && text.contains("wasi:cli@0.2"), "{text}");
         let newer = check("wasi:cli/exit@0.3.0").unwrap_err().to_string();
         assert!(newer.contains("`wasi:cli/exit@0.3.0`; this host has `wasi:cli/exit@0.2`"), "{newer}");
     }

@@ -1,64 +1,22 @@
-//! `wasi:keyvalue`: values that outlive the instance. The bucket `""` (or `agent`)
-//! is the agent's own, `guild` is that of all agents of its guild. What a turn
-//! writes is seen by its own reads, is committed with the turn, and is lost with it.
+//! `wasi:keyvalue`: values that outlive the instance. The bucket `""` (or `agent`) is the agent's own; all agents of a
+//! guild share the bucket `guild`. A turn reads its own writes. They are committed with the turn, or lost with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use guildhall_model::values::{ValueChange, sum};
 use wasmtime::component::Resource;
 
-use super::bindings::keyvalue::store::{self, Error, KeyResponse};
-use super::bindings::keyvalue::{atomics, batch};
-use super::guest::Guest;
-use super::limits::Limit;
-use guildhall_model::ids::AgentId;
-use guildhall_model::state::StateOwner;
-use guildhall_model::values::{ValueChange, ValueWrite, Values, sum};
+use crate::bindings::keyvalue::store::{self, Error, KeyResponse};
+use crate::bindings::keyvalue::{atomics, batch};
+use crate::buckets::Bucket;
+use crate::guest::Guest;
+use crate::limits::Limit;
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 256;
-/// Keys that one call lists.
+/// How many keys one call lists.
 const PAGE: usize = 1_000;
-
-/// A bucket that a guest has opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bucket {
-    Agent,
-    Guild,
-}
-
-/// What a turn has written and not committed.
-#[derive(Default)]
-pub(super) struct StagedWrites {
-    changes: BTreeMap<(Bucket, String), ValueChange>,
-    /// By how much the buckets grow: keys, and bytes.
-    growth: [(i64, i64); 2],
-}
-
-/// The values of an agent as it sees them.
-pub(super) struct Buckets {
-    values: Values,
-    agent: StateOwner,
-}
-
-impl Buckets {
-    pub(super) fn new(values: Values, agent: &str) -> Self {
-        Self { values, agent: StateOwner::Agent(AgentId::from(agent)) }
-    }
-
-    fn owner(&self, bucket: Bucket) -> &StateOwner {
-        match bucket {
-            Bucket::Agent => &self.agent,
-            Bucket::Guild => &StateOwner::Guild,
-        }
-    }
-
-    /// What is to be committed of a turn.
-    pub(super) fn writes(&self, drafts: StagedWrites) -> Vec<ValueWrite> {
-        let write = |((bucket, key), change)| ValueWrite { owner: self.owner(bucket).clone(), key, change };
-        drafts.changes.into_iter().map(write).collect()
-    }
-}
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -73,6 +31,7 @@ impl Guest {
         Ok(*self.table().get(bucket)?)
     }
 
+    /// Returns a value as the turn sees it: its own change, else the committed value.
     fn value(&self, bucket: Bucket, key: &str) -> Result<Option<Arc<[u8]>>, Error> {
         let committed = || self.buckets.values.get(self.buckets.owner(bucket), key);
         match self.staged.values.changes.get(&(bucket, key.to_owned())) {
@@ -86,8 +45,11 @@ impl Guest {
         }
     }
 
-    /// Stages one change.
-    pub(super) fn write_value(&mut self, bucket: Bucket, key: String, change: ValueChange) -> Result<(), Error> {
+    /// Checks one change of a turn and stages it.
+    ///
+    /// # Errors
+    /// The answer to the guest: no turn runs, the key or value is not valid, or a limit is met.
+    pub(crate) fn write_value(&mut self, bucket: Bucket, key: String, change: ValueChange) -> Result<(), Error> {
         self.in_turn("wasi:keyvalue").map_err(|error| Error::Other(error.to_string()))?.map_err(Error::Other)?;
         if key.is_empty() || key.len() > MAX_KEY_BYTES {
             return Err(Error::Other(format!("a key has 1 to {MAX_KEY_BYTES} bytes, not {}", key.len())));
@@ -100,7 +62,7 @@ impl Guest {
         };
         let most = self.limits.get(Limit::PayloadBytes);
         if after.is_some_and(|bytes| bytes as u64 > most) {
-            return Err(over(Limit::PayloadBytes, most, "a value may have as many bytes as a payload,"));
+            return Err(over(Limit::PayloadBytes, most, "a value may have at most as many bytes as a payload:"));
         }
         self.grow(bucket, key.len(), before.map(|before| before.len()), after)?;
         self.staged.hold(key.len() + after.unwrap_or(0), &self.limits).map_err(Error::Other)?;
@@ -120,7 +82,10 @@ impl Guest {
         Ok(())
     }
 
-    /// Notes by how much a bucket grows, if it may.
+    /// Counts by how much a change makes a bucket grow.
+    ///
+    /// # Errors
+    /// The bucket, or all buckets of the guild together, would be too large.
     fn grow(&mut self, bucket: Bucket, key: usize, before: Option<usize>, after: Option<usize>) -> Result<(), Error> {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let size = |value: Option<usize>| value.map_or(0, |value| signed(key + value));
@@ -135,16 +100,20 @@ impl Guest {
             let most = |limit: Limit, shift: u32| self.limits.get(limit) << shift;
             let is_over = |held: u64, growth: i64, most: u64| held.saturating_add_signed(growth) > most;
             if is_over(held.keys, keys, most(Limit::ValueKeys, 0)) {
-                return Err(over(Limit::ValueKeys, most(Limit::ValueKeys, 0), "the keys of a bucket may be"));
+                return Err(over(Limit::ValueKeys, most(Limit::ValueKeys, 0), "the keys of a bucket may be at most"));
             }
             if is_over(held.bytes, bytes, most(Limit::ValueBytes, 10)) {
-                return Err(over(Limit::ValueBytes, most(Limit::ValueBytes, 10), "the bytes of a bucket may be"));
+                return Err(over(
+                    Limit::ValueBytes,
+                    most(Limit::ValueBytes, 10),
+                    "the bytes of a bucket may be at most",
+                ));
             }
             if is_over(total, agent.1 + guild.1 + more, most(Limit::GuildValues, 20)) {
                 return Err(over(
                     Limit::GuildValues,
                     most(Limit::GuildValues, 20),
-                    "the bytes of a guild's buckets may be",
+                    "the bytes of a guild's buckets may be at most",
                 ));
             }
         }
@@ -236,7 +205,7 @@ impl batch::Host for Guest {
             };
             bytes += key.len() as u64 + value.as_ref().map_or(0, |value| value.len() as u64);
             if bytes > most {
-                return Ok(Err(over(Limit::CopyBytes, most, "the bytes that one call gives may be")));
+                return Ok(Err(over(Limit::CopyBytes, most, "the bytes that one call returns may be at most")));
             }
             found.push(value.map(|value| (key, value.to_vec())));
         }

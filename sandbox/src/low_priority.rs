@@ -1,7 +1,6 @@
-//! Two lanes for turns. A turn begins on the thread of whoever awaits it; once it
-//! has used more than a tick or two it goes on in a runtime of its own, whose
-//! threads have a lower priority, so that guests that compute, or loop for ever,
-//! do not keep the server from its sockets.
+//! The low-priority pool. A call begins on the thread that awaits it. When it has lasted for two ticks it moves to this
+//! pool, a runtime whose threads have a lower priority. So guests that compute, or loop without end, do not keep the
+//! server from its sockets.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,35 +10,43 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::control::Control;
 use crate::allocator;
+use crate::control::Control;
 
-/// How nice the threads of slow turns are (0 normal, 19 most).
+/// The nice value of the pool's threads (0 normal, 19 the lowest priority).
 const NICE: i32 = 10;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The lane of slow turns.
-pub(super) struct LowPriorityPool(Option<Runtime>);
+/// A runtime whose threads have a low priority.
+pub(crate) struct LowPriorityPool(Option<Runtime>);
 
-/// Where a turn begins.
+/// The threads on which a call begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Threads {
+pub(crate) enum Threads {
+    /// The thread that awaits the call.
     Shared,
-    /// The last one was slow, so this one probably is.
+    /// A thread of the low-priority pool, because a call before was costly.
     LowPriority,
 }
 
 impl LowPriorityPool {
-    pub(super) fn new() -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().thread_name("slow-turns").on_thread_start(be_nice).enable_all().build()?;
+    /// Starts the pool, with a thread for each core.
+    ///
+    /// # Errors
+    /// The operating system refuses a thread.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .thread_name("low-priority")
+            .on_thread_start(lower_priority)
+            .enable_all()
+            .build()?;
         runtime.spawn(allocator::give_back());
         Ok(Self(Some(runtime)))
     }
 
-    /// Runs a turn to its end. Dropping the future ends the turn at its next yield.
-    pub(super) async fn run<T: Send + 'static>(&self, mut turn: Boxed<T>, control: &Control, begin: Threads) -> T {
+    /// Runs a call to its end and resumes its panic. Dropping the future ends the call at its next yield.
+    pub(crate) async fn run<T: Send + 'static>(&self, mut turn: Boxed<T>, control: &Control, begin: Threads) -> T {
         if begin == Threads::Shared {
             let here = std::future::poll_fn(|cx| match turn.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -54,18 +61,17 @@ impl LowPriorityPool {
             Ok(answer) => answer,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The lane is shut down: nothing in it will ever answer.
+                // The pool is shut down: no call in it will ever return.
                 Err(_) => std::future::pending().await,
             },
         }
     }
 
-    /// Does work of the host's own that takes milliseconds and nobody's answer needs,
-    /// on a thread of the same low priority.
+    /// Runs blocking work of the host on a thread of low priority. Cancel safe; work that has begun runs to its end.
     ///
     /// # Errors
-    /// It panicked, or the lane is shut down.
-    pub(super) async fn work<T: Send + 'static>(
+    /// The work panicked, or the pool is shut down.
+    pub(crate) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
@@ -73,23 +79,24 @@ impl LowPriorityPool {
     }
 
     fn runtime(&self) -> &Runtime {
-        self.0.as_ref().expect("the runtime is there until the lane is dropped")
+        self.0.as_ref().expect("the runtime exists until the pool is dropped")
     }
 }
 
 impl Drop for LowPriorityPool {
     fn drop(&mut self) {
-        // A runtime must not be waited for in async code, where this is dropped.
+        // This may run in async code, where a runtime must not be waited for.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
 
+/// Lowers the priority of the calling thread. Writes a warning to the log when it cannot.
 #[expect(unsafe_code, reason = "libc's call that sets the priority of the calling thread")]
-pub(super) fn be_nice() {
+pub(crate) fn lower_priority() {
     // SAFETY: no memory is passed. On Linux 0 means the calling thread alone.
     if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
-        tracing::warn!(error = %std::io::Error::last_os_error(), "slow turns have no lower priority");
+        tracing::warn!(error = %std::io::Error::last_os_error(), "a thread of the low-priority pool keeps the normal priority");
     }
 }

@@ -1,16 +1,15 @@
-//! How much memory a store may take: one total over all its memories, within the
-//! budget of its guild. What was taken goes back when the store is dropped, which
-//! is the only thing that a trap, a deadline and a stop have in common.
+//! Counts the memory of a store: one total over all its memories, within the budget of its guild. The memory is given
+//! back when the store is dropped, however its last call ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::ResourceLimiter;
 
-use super::limits::{Limit, Limits};
+use crate::limits::{Limit, Limits};
 use guildhall_model::fault::Fault;
 
-/// What all agents of a guild may take together, in bytes.
+/// The memory that all agents of a guild may use together.
 #[derive(Debug)]
 pub struct MemoryBudget {
     limit: u64,
@@ -18,12 +17,13 @@ pub struct MemoryBudget {
 }
 
 impl MemoryBudget {
+    /// Creates a budget of this many bytes.
     #[must_use]
     pub fn new(limit_bytes: u64) -> Arc<Self> {
         Arc::new(Self { limit: limit_bytes, used: AtomicU64::new(0) })
     }
 
-    /// Bytes taken at present.
+    /// Returns how many bytes are in use.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
@@ -39,7 +39,7 @@ impl MemoryBudget {
     }
 }
 
-/// Why memory was refused, kept until the guest has died of it or survived it.
+/// Why memory was refused. It is kept until the guest has trapped because of it or its call has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Denied {
     Agent { limit_mib: u64, asked: u64 },
@@ -49,15 +49,13 @@ enum Denied {
 
 /// The limiter of one store.
 ///
-/// Growth past a limit makes `memory.grow` return -1, which gives the guest a
-/// chance to go on with what it has; most allocators abort instead, and
-/// [`Limiter::denied`] then tells why.
+/// Growth over a limit makes `memory.grow` return -1, so a guest can continue with the memory that it has. Most
+/// allocators abort instead; [`Limiter::denied`] then returns the fault.
 ///
-/// What was granted stays counted when the growth then fails, which takes the
-/// operating system to be out of memory. `memory_grow_failed` cannot give it back:
-/// wasmtime calls it also for growths that it never asked about, and a guest that
-/// provokes those would count down what it really holds.
-pub(super) struct Limiter {
+/// Granted growth stays counted when it fails afterwards, which happens only when the operating system is out of
+/// memory. `memory_grow_failed` cannot subtract it: wasmtime calls that also for growth that it never asked about, and
+/// a guest could provoke such calls to be counted with less memory than it has.
+pub(crate) struct Limiter {
     limit_mib: u64,
     table_elements: usize,
     memories: usize,
@@ -71,7 +69,8 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &Limits, guild: Arc<MemoryBudget>) -> Self {
+    /// Creates the limiter of a store whose agent has these limits.
+    pub(crate) fn new(limits: &Limits, guild: Arc<MemoryBudget>) -> Self {
         Self {
             limit_mib: limits.get(Limit::Memory),
             table_elements: limits.size(Limit::TableElements),
@@ -86,18 +85,18 @@ impl Limiter {
         }
     }
 
-    /// The most this store has held since it began.
-    pub(super) const fn peak(&self) -> u64 {
+    /// Returns the most linear memory that the store has held, in bytes.
+    pub(crate) const fn peak(&self) -> u64 {
         self.peak
     }
 
-    /// Forgets refusals of earlier turns, which the guest survived.
-    pub(super) fn begin_turn(&mut self) {
+    /// Forgets the refusals of earlier calls.
+    pub(crate) fn begin_turn(&mut self) {
         self.denied = None;
     }
 
-    /// The fault of a guest that asked for more than it may have.
-    pub(super) fn denied(&self) -> Option<Fault> {
+    /// Returns the fault of the last refused growth in the present call.
+    pub(crate) fn denied(&self) -> Option<Fault> {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         Some(match self.denied.as_ref()? {
             Denied::Agent { limit_mib, asked } => Limit::Memory.fault(
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guild_has_back_what_a_dropped_store_held() {
+    fn a_dropped_store_gives_its_memory_back_to_the_guild() {
         let guild = MemoryBudget::new(5 << 20);
         let mut one = Limiter::new(&Limits::default(), guild.clone());
         let mut two = Limiter::new(&Limits::default(), guild.clone());

@@ -1,5 +1,5 @@
-//! What an operator lets agents reach, on this host. What stands here is granted to
-//! every agent whose blueprint asks for it; what does not is refused.
+//! The operator's policy: what agents of this host may reach. An agent gets what the policy grants and its blueprint asks
+//! for; everything else is refused.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,42 +9,46 @@ use ipnet::IpNet;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::http::tls;
+use crate::tls;
 use guildhall_model::origin::{Origin, is_name};
 
-/// The most bytes that a secret may have.
+/// The longest secret, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
-/// The operator's grants. By default agents may keep values, read what their
-/// blueprint configures, and log; they reach nothing and know no secret.
+/// The operator's grants. By default agents may store values, read their blueprint's configuration, and log. They may
+/// send no requests and use no secrets.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Where requests may go (`policy.http`).
     pub http: Vec<Origin>,
-    /// Addresses that are no public ones and may yet be reached (`policy.addresses`).
+    /// Addresses that requests may reach although they are not public (`policy.addresses`).
     pub addresses: Vec<IpNet>,
     /// Secrets that requests may carry (`policy.secrets`).
     pub secrets: Vec<SecretGrant>,
     /// Secrets that agents may read (`policy.reveal`).
     pub reveal: Vec<String>,
-    /// Variables of the environment that agents may see (`policy.env`).
+    /// Environment variables that agents may see (`policy.env`).
     pub env: Vec<String>,
+    /// Whether agents may store values (`policy.keyvalue`).
     pub keyvalue: bool,
+    /// Whether agents may read their blueprint's configuration (`policy.config`).
     pub config: bool,
+    /// Whether agents may use `wasi:logging` (`policy.logging`).
     pub logging: bool,
-    /// The directory of the secrets, a file each (`policy.secrets_dir`).
+    /// The directory with one file for each secret (`policy.secrets_dir`).
     pub secrets_dir: Option<PathBuf>,
-    /// Authorities that are trusted beside those of Mozilla (`policy.ca_file`).
+    /// Certificate authorities that are trusted in addition to Mozilla's (`policy.ca_file`).
     authorities: Vec<CertificateDer<'static>>,
-    /// Made of them when the first request needs it.
+    /// Created from `authorities` when the first request needs it.
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
 /// A secret that requests may carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretGrant {
+    /// The name of the secret and of its file.
     pub name: String,
-    /// Where it may go; without one wherever requests may go.
+    /// The origin that it may go to. `None`: every origin that requests may go to.
     pub to: Option<Origin>,
 }
 
@@ -67,7 +71,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The settings of a policy.
+    /// The names of the settings of a policy.
     pub const NAMES: [&str; 10] = [
         "policy.http",
         "policy.addresses",
@@ -81,11 +85,10 @@ impl Policy {
         "policy.ca_file",
     ];
 
-    /// Sets one setting. Lists are separated by commas, and an empty value is an
-    /// empty list.
+    /// Sets one setting. The items of a list are separated by commas; an empty value is an empty list.
     ///
     /// # Errors
-    /// Words that name what would be right.
+    /// The setting is unknown or the value is not valid. The text says what would be right.
     pub fn set(&mut self, setting: &str, value: &str) -> Result<(), String> {
         let flag = || match value {
             "true" => Ok(true),
@@ -112,30 +115,32 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether an address may be reached although it is no public one: the operator
-    /// names it, or the origin is that address itself and is granted as such.
-    pub(super) fn names(&self, address: IpAddr, origin: &Origin) -> bool {
+    /// Whether requests may reach an address although it is not public: `policy.addresses` contains it, or
+    /// `policy.http` grants the origin and the origin is that address itself.
+    pub(crate) fn allows_address(&self, address: IpAddr, origin: &Origin) -> bool {
         let named = |granted: &Origin| granted == origin && granted.address() == Some(address);
         self.addresses.iter().any(|network| network.contains(&address)) || self.http.iter().any(named)
     }
 
-    /// How requests speak TLS.
-    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+    /// Returns the TLS configuration of requests.
+    ///
+    /// # Errors
+    /// A certificate authority is not valid.
+    pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, String> {
         let make = || tls::config(&self.authorities).map_err(|error| error.to_string());
         self.tls.get_or_init(make).clone()
     }
 
-    /// Whether the secret may go there.
-    pub(super) fn carries(&self, secret: &str, to: &Origin) -> bool {
+    /// Whether a request to this origin may carry the secret.
+    pub(crate) fn carries(&self, secret: &str, to: &Origin) -> bool {
         let fits =
             |grant: &SecretGrant| grant.name == secret && grant.to.as_ref().is_none_or(|origin| origin.covers(to));
         self.secrets.iter().any(fits)
     }
 
-    /// The value of a secret, as its file holds it now, without the line's end.
-    /// `None`: there is no such file, or it cannot be read or is too large, which is
-    /// logged.
-    pub(super) fn secret(&self, name: &str) -> Option<Vec<u8>> {
+    /// Reads the value of a secret from its file, without white space at its end. `None`: there is no such file, it cannot
+    /// be read, or it is too large. The reason is written to the host's log.
+    pub(crate) fn secret(&self, name: &str) -> Option<Vec<u8>> {
         let dir = self.secrets_dir.as_ref()?;
         let path = dir.join(self::name(name).ok()?);
         let read = std::fs::metadata(&path).and_then(|file| {
@@ -164,7 +169,7 @@ fn each<T>(list: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = |_| format!("`{text}` is no network: write an address or `10.0.0.0/8`");
+    let wrong = |_| format!("`{text}` is not a network: write an address or `10.0.0.0/8`");
     text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse().map_err(wrong))
 }
 
@@ -176,7 +181,7 @@ fn secret(text: &str) -> Result<SecretGrant, String> {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    if is_name(text) { Ok(text.to_owned()) } else { Err(format!("`{text}` is no name")) }
+    if is_name(text) { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a name")) }
 }
 
 #[cfg(test)]
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_set_by_its_names_and_mistakes_are_told() {
+    fn a_policy_is_set_by_the_names_of_its_settings_and_wrong_values_are_refused() {
         let policy =
             policy(&[("policy.http", "https://a.example, http://10.0.0.5:8080"), ("policy.keyvalue", "false")]);
         assert_eq!((policy.http.len(), policy.keyvalue), (2, false));
@@ -215,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_goes_where_it_may() {
+    fn a_secret_goes_only_to_its_origin() {
         let policy = policy(&[("policy.secrets", "ONE@https://a.example,TWO")]);
         let origin = |text: &str| text.parse().unwrap();
         assert!(policy.carries("ONE", &origin("https://a.example")));
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_a_file_and_no_path() {
+    fn a_secret_is_a_file_and_not_a_path() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("secrets")).unwrap();
         std::fs::write(dir.path().join("outside"), "x").unwrap();

@@ -1,116 +1,63 @@
-//! Components that are ready to run, by digest: checked, compiled or loaded from
-//! the cache, linked, and asked once what they are. Each digest is prepared once,
-//! however many ask for it at the same time.
+//! Components that are ready to start, by digest. A component is checked, compiled or loaded from the cache, linked,
+//! and asked once to describe itself. Each digest is prepared once, however many callers ask for it at the same time.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{AcquireError, OnceCell, Semaphore};
-use wasmtime::component::{Component as Compiled, Linker};
-
-use super::bindings::{BasePre, StatefulIndices, export};
-use super::cache::Cache;
-use super::check::Outline;
-use super::compiler::Compiler;
-use super::guest::{Guest, Phase};
-use super::limits::{Limit, Limits};
-use super::memory::MemoryBudget;
-use super::refusal::Refusal;
-use super::{Identity, Inner, Setup, instance};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::SandboxSpec;
 use guildhall_model::values::Values;
+use parking_lot::Mutex;
+use tokio::sync::{AcquireError, OnceCell, Semaphore};
+use wasmtime::component::{Component as Compiled, Linker};
 
-const MAX_NAME_BYTES: usize = 256;
-const MAX_SUMMARY_BYTES: usize = 4 << 10;
+use crate::bindings::{BasePre, StatefulIndices};
+use crate::cache::Cache;
+use crate::check::Outline;
+use crate::compiler::Compiler;
+use crate::component::Component;
+use crate::description::Description;
+use crate::digest::digest_of;
+use crate::guest::Guest;
+use crate::instance;
+use crate::limits::{Limit, Limits};
+use crate::memory::MemoryBudget;
+use crate::phase::Phase;
+use crate::refusal::Refusal;
+use crate::runtime::Runtime;
+use crate::setup::{Identity, Setup};
+use crate::wasmtime_errors;
 
-/// A component that is ready to be started.
-pub struct Component {
-    pub digest: Digest,
-    pub description: Description,
-    /// The names of the interfaces that it imports.
-    pub imports: Vec<String>,
-    /// Bytes of the upload.
-    pub size: usize,
-    /// Linear memory that an instance of it has before anything is called, in bytes.
-    pub initial_memory_bytes: u64,
-    pub(super) pre: BasePre<Guest>,
-    /// Where the export that saves and restores is, if it is there.
-    pub(super) stateful: Option<Arc<StatefulIndices>>,
-}
-
-impl Component {
-    /// Whether it can save what it remembers, and be given it back.
-    #[must_use]
-    pub fn keeps_snapshots(&self) -> bool {
-        self.stateful.is_some()
-    }
-}
-
-/// What an agent says it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    pub class_name: String,
-    pub name: String,
-    pub version: String,
-    pub summary: String,
-    /// Empty: every JSON payload.
-    pub receives: Vec<Format>,
-    pub emits: Vec<Format>,
-    /// JSON Schema of the properties of a blueprint's entry.
-    pub properties_schema: Value,
-}
-
-/// A format that an agent receives or emits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Format {
-    pub name: String,
-    pub json_schema: Value,
-}
+/// How many components whose code is in the cache may be read and loaded at the same time. The compiler bounds the
+/// others.
+const READERS: usize = 4;
+/// How many components may run `describe` at the same time. Each may use the most memory that a blueprint may ask for.
+const DESCRIBERS: usize = 2;
+/// How many components that no agent uses stay ready. Others are loaded from the cache again.
+const MAX_UNUSED: usize = 8;
 
 type Slot = Arc<OnceCell<Arc<Component>>>;
-
-pub(super) struct Registry {
-    slots: Mutex<Slots>,
-    linker: Linker<Guest>,
-    compiler: Compiler,
-    /// Components in memory at once whose code is in the cache; the compiler's room
-    /// bounds the others.
-    readers: Semaphore,
-    /// Components that say what they are at once: each may have the most memory that
-    /// a blueprint may ask for.
-    describers: Semaphore,
-}
-
-const READERS: usize = 4;
-const DESCRIBERS: usize = 2;
-
-/// How many components stay ready that no agent uses; others come back from the cache.
-const MAX_UNUSED: usize = 8;
 
 #[derive(Default)]
 struct Slots {
     by_digest: HashMap<Digest, Slot>,
-    /// The digests in the order in which they were last asked for.
-    asked: VecDeque<Digest>,
+    /// The digests, the one that was asked for last at the end.
+    by_use: VecDeque<Digest>,
 }
 
 impl Slots {
-    /// Gives or makes the slot of a digest, as the one that was asked for last.
+    /// Returns or creates the slot of a digest, and marks it as used last.
     fn slot(&mut self, digest: &Digest) -> Slot {
-        self.asked.retain(|other| other != digest);
-        self.asked.push_back(digest.clone());
+        self.by_use.retain(|other| other != digest);
+        self.by_use.push_back(digest.clone());
         self.by_digest.entry(digest.clone()).or_default().clone()
     }
 
     fn remove(&mut self, digest: &Digest) {
-        self.asked.retain(|other| other != digest);
+        self.by_use.retain(|other| other != digest);
         self.by_digest.remove(digest);
     }
 
@@ -119,58 +66,156 @@ impl Slots {
         slot.and_then(|slot| slot.get()).is_some_and(|component| Arc::strong_count(component) == 1)
     }
 
-    /// Forgets components that nobody uses, but for those asked for last.
+    /// Forgets the components that nothing uses, except the ones that were asked for last.
     fn forget_unused(&mut self) {
-        let unused: Vec<_> = self.asked.iter().filter(|digest| self.is_unused(digest)).cloned().collect();
+        let unused: Vec<_> = self.by_use.iter().filter(|digest| self.is_unused(digest)).cloned().collect();
         for digest in unused.iter().take(unused.len().saturating_sub(MAX_UNUSED)) {
             self.remove(digest);
         }
     }
 }
 
-/// The name of a component's bytes.
-#[must_use]
-pub fn digest_of(bytes: &[u8]) -> Digest {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-    }
-    Digest::from(text)
+/// The components of this process, and what prepares them.
+pub(crate) struct Registry {
+    runtime: Arc<Runtime>,
+    linker: Linker<Guest>,
+    compiler: Compiler,
+    slots: Mutex<Slots>,
+    readers: Semaphore,
+    describers: Semaphore,
 }
 
 impl Registry {
-    pub(super) fn new(linker: Linker<Guest>, compiler: Compiler) -> Self {
+    /// Creates an empty registry.
+    pub(crate) fn new(runtime: Arc<Runtime>, linker: Linker<Guest>, compiler: Compiler) -> Self {
         let (readers, describers) = (Semaphore::new(READERS), Semaphore::new(DESCRIBERS));
-        Self { slots: Mutex::default(), linker, compiler, readers, describers }
+        Self { runtime, linker, compiler, slots: Mutex::default(), readers, describers }
     }
 
-    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
-        self.slots().by_digest.get(digest)?.get().cloned()
+    /// Returns a component that is ready.
+    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<Component>> {
+        self.slots.lock().by_digest.get(digest)?.get().cloned()
     }
 
-    pub(super) fn forget(&self, digest: &Digest) {
-        self.slots().remove(digest);
-        if let Some(cache) = self.compiler.cache() {
+    /// Forgets a component and removes its compiled code.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        self.slots.lock().remove(digest);
+        if let Some(cache) = self.cache() {
             cache.remove(digest);
         }
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where compiled code is kept, if it is.
-    pub(super) fn cache(&self) -> Option<&Cache> {
+    /// Returns the cache of compiled code; `None` when this process compiles.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
         self.compiler.cache()
     }
 
-    /// Forgets a component that was refused, unless somebody else is at it.
+    /// Returns the digest and the outline of a component. Cancel safe.
+    ///
+    /// # Errors
+    /// The component is refused.
+    pub(crate) async fn check(self: &Arc<Self>, bytes: Bytes) -> Result<(Digest, Outline), Refusal> {
+        let (digest, outline) = self.outline(bytes).await?;
+        Ok((digest, outline?))
+    }
+
+    /// Prepares a component once. Cancel safe: another caller of the same digest continues.
+    ///
+    /// # Errors
+    /// The component is refused.
+    pub(crate) async fn prepare(
+        self: &Arc<Self>,
+        digest: &Digest,
+        read: impl Future<Output = std::io::Result<Bytes>>,
+    ) -> Result<Arc<Component>, Refusal> {
+        let slot = self.slots.lock().slot(digest);
+        let prepared = slot.get_or_try_init(|| self.load_or_compile(digest, read)).await.cloned();
+        match &prepared {
+            Err(_) => self.abandon(digest, slot),
+            // A forgotten component is found in the cache. Without a cache it would be compiled again.
+            Ok(_) if self.cache().is_some() => self.slots.lock().forget_unused(),
+            Ok(_) => {}
+        }
+        prepared
+    }
+
+    /// Forgets a component that was refused, unless another caller prepares it.
     fn abandon(&self, digest: &Digest, slot: Slot) {
         drop(slot);
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         if slots.by_digest.get(digest).is_some_and(|slot| slot.get().is_none() && Arc::strong_count(slot) == 1) {
             slots.remove(digest);
         }
+    }
+
+    async fn load_or_compile(
+        self: &Arc<Self>,
+        digest: &Digest,
+        read: impl Future<Output = std::io::Result<Bytes>>,
+    ) -> Result<Arc<Component>, Refusal> {
+        let cached = self.cached(digest).await?;
+        let closed = |error: AcquireError| Refusal::Host(error.to_string());
+        // A component that is only loaded does not wait for the ones that are compiled.
+        let (room, reader) = match cached {
+            None => (Some(self.compiler.room().await?), None),
+            Some(_) => (None, Some(self.readers.acquire().await.map_err(closed)?)),
+        };
+        let bytes = read.await.map_err(|error| Refusal::Host(format!("the component cannot be read: {error}")))?;
+        let size = bytes.len();
+        let (found, outline) = self.outline(bytes.clone()).await?;
+        if found != *digest {
+            return Err(Refusal::Host(format!("the bytes of {digest} were changed")));
+        }
+        let outline = outline?;
+        let compiled = match cached {
+            Some(compiled) => compiled,
+            None => self.compile(digest, bytes).await?,
+        };
+        drop((reader, room));
+        let _describer = self.describers.acquire().await.map_err(closed)?;
+        let pre = self.work(move |registry| registry.link(&compiled)).await??;
+        let setup = describing(&self.runtime.ceilings);
+        let guest = Guest::new(Phase::Sealed, digest, setup, self.runtime.services.clone());
+        let (described, initial_memory_bytes) =
+            instance::describe(&self.runtime, pre.clone(), guest).await.map_err(undescribed)?;
+        let description = Description::checked(described).map_err(|text| Refusal::invalid(&text))?;
+        let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
+        let (digest, imports) = (digest.clone(), outline.imports);
+        Ok(Arc::new(Component { digest, description, imports, size, initial_memory_bytes, pre, stateful }))
+    }
+
+    /// Returns the digest of the bytes, and their outline if the component fits.
+    async fn outline(self: &Arc<Self>, bytes: Bytes) -> Result<(Digest, Result<Outline, Refusal>), Refusal> {
+        let read = move |registry: &Self| {
+            let outline = Outline::read(&bytes, &registry.runtime.ceilings);
+            (digest_of(&bytes), outline.and_then(|outline| outline.fits().map(|()| outline)))
+        };
+        self.work(read).await
+    }
+
+    async fn cached(self: &Arc<Self>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {
+        let digest = digest.clone();
+        self.work(move |registry| registry.cache()?.load(&registry.runtime.engine, &digest)).await
+    }
+
+    async fn compile(self: &Arc<Self>, digest: &Digest, bytes: Bytes) -> Result<Compiled, Refusal> {
+        let Some(process) = &self.compiler.process else {
+            let compile = move |registry: &Self| Compiled::from_binary(&registry.runtime.engine, &bytes);
+            return self.work(compile).await?.map_err(|error| self.misfit(&error));
+        };
+        let code = process.compile(&bytes, &self.runtime.ceilings).await?;
+        let digest = digest.clone();
+        self.work(move |registry| {
+            let cache = registry.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
+            let kept = cache.keep(&digest, code);
+            kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
+            cache.load_kept(&registry.runtime.engine, &digest).map_err(|error| registry.misfit(&error))
+        })
+        .await?
+    }
+
+    fn misfit(&self, error: &wasmtime::Error) -> Refusal {
+        wasmtime_errors::misfit(error, &self.runtime.ceilings)
     }
 
     fn link(&self, compiled: &Compiled) -> Result<BasePre<Guest>, Refusal> {
@@ -178,110 +223,21 @@ impl Registry {
         let linked = self.linker.instantiate_pre(compiled).and_then(BasePre::new);
         linked.map_err(|error| Refusal::invalid(&format!("the component does not fit the agent WIT: {error:#}")))
     }
-}
 
-/// See [`Sandbox::check`](super::Sandbox::check).
-pub(super) async fn check(sandbox: &Arc<Inner>, bytes: Bytes) -> Result<(Digest, Outline), Refusal> {
-    let (digest, outline) = look_at(sandbox, bytes).await?;
-    Ok((digest, outline?))
-}
-
-/// What the bytes are called, and their outline if they fit.
-async fn look_at(sandbox: &Arc<Inner>, bytes: Bytes) -> Result<(Digest, Result<Outline, Refusal>), Refusal> {
-    let look = move |sandbox: &Inner| {
-        let outline = Outline::read(&bytes, &sandbox.ceilings);
-        (digest_of(&bytes), outline.and_then(|outline| outline.fits().map(|()| outline)))
-    };
-    work(sandbox, look).await
-}
-
-/// See [`Sandbox::prepare`](super::Sandbox::prepare).
-pub(super) async fn prepare(
-    sandbox: &Arc<Inner>,
-    digest: &Digest,
-    read: impl Future<Output = std::io::Result<Bytes>>,
-) -> Result<Arc<Component>, Refusal> {
-    let registry = &sandbox.registry;
-    let slot = registry.slots().slot(digest);
-    let prepared = slot.get_or_try_init(|| make(sandbox, digest, read)).await.cloned();
-    match &prepared {
-        Err(_) => registry.abandon(digest, slot),
-        // What is forgotten is found in the cache; without one it would be compiled again.
-        Ok(_) if registry.cache().is_some() => registry.slots().forget_unused(),
-        Ok(_) => {}
+    /// Does work that takes longer the larger a component is, at low priority.
+    async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let registry = self.clone();
+        let done = self.runtime.low_priority.work(move || work(&registry)).await;
+        done.map_err(|error| Refusal::Host(error.to_string()))
     }
-    prepared
 }
 
-async fn make(
-    sandbox: &Arc<Inner>,
-    digest: &Digest,
-    read: impl Future<Output = std::io::Result<Bytes>>,
-) -> Result<Arc<Component>, Refusal> {
-    let cached = from_cache(sandbox, digest).await?;
-    let registry = &sandbox.registry;
-    let closed = |error: AcquireError| Refusal::Host(error.to_string());
-    // A component that is only loaded does not wait for those that are compiled.
-    let (room, reader) = match cached {
-        None => (Some(registry.compiler.room().await?), None),
-        Some(_) => (None, Some(registry.readers.acquire().await.map_err(closed)?)),
-    };
-    let bytes = read.await.map_err(|error| Refusal::Host(format!("the component cannot be read: {error}")))?;
-    let size = bytes.len();
-    let (found, outline) = look_at(sandbox, bytes.clone()).await?;
-    if found != *digest {
-        return Err(Refusal::Host(format!("the bytes of {digest} were changed")));
-    }
-    let outline = outline?;
-    let compiled = match cached {
-        Some(compiled) => compiled,
-        None => compile(sandbox, digest, bytes).await?,
-    };
-    drop((reader, room));
-    let _describer = registry.describers.acquire().await.map_err(closed)?;
-    let pre = work(sandbox, move |sandbox| sandbox.registry.link(&compiled)).await??;
-    let guest = Guest::new(Phase::Sealed, digest, nobody(&sandbox.ceilings), sandbox.services.clone());
-    let (described, initial_memory_bytes) =
-        instance::describe(sandbox, pre.clone(), guest).await.map_err(undescribed)?;
-    let description = description(described).map_err(|words| Refusal::invalid(&words))?;
-    let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
-    let imports = outline.imports;
-    Ok(Arc::new(Component { digest: digest.clone(), description, imports, size, initial_memory_bytes, pre, stateful }))
-}
-
-async fn from_cache(sandbox: &Arc<Inner>, digest: &Digest) -> Result<Option<Compiled>, Refusal> {
-    let digest = digest.clone();
-    work(sandbox, move |sandbox| sandbox.registry.cache()?.load(&sandbox.engine, &digest)).await
-}
-
-async fn compile(sandbox: &Arc<Inner>, digest: &Digest, bytes: Bytes) -> Result<Compiled, Refusal> {
-    let Some(outside) = &sandbox.registry.compiler.outside else {
-        let compiled = work(sandbox, move |sandbox| Compiled::from_binary(&sandbox.engine, &bytes)).await?;
-        return compiled.map_err(|error| Refusal::misfit(&error, &sandbox.ceilings));
-    };
-    let code = outside.compile(&bytes, &sandbox.ceilings).await?;
-    let digest = digest.clone();
-    work(sandbox, move |here| {
-        let cache = here.registry.cache().ok_or_else(|| Refusal::Host("there is no cache".to_owned()))?;
-        let kept = cache.keep(&digest, code);
-        kept.map_err(|error| Refusal::Host(format!("compiled code cannot be kept: {error}")))?;
-        cache.load_kept(&here.engine, &digest).map_err(|error| Refusal::misfit(&error, &here.ceilings))
-    })
-    .await?
-}
-
-/// Whatever costs more the larger the component is has a low priority.
-async fn work<T: Send + 'static>(
-    sandbox: &Arc<Inner>,
-    work: impl FnOnce(&Inner) -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    let here = sandbox.clone();
-    sandbox.low_priority.work(move || work(&here)).await.map_err(|error| Refusal::Host(error.to_string()))
-}
-
-/// The set-up of an instance that is nobody's: it says what it is and goes. It has
-/// all the memory that a blueprint may ask for, so that large agents can speak.
-fn nobody(ceilings: &Limits) -> Setup {
+/// The setup of an instance that only describes itself and belongs to no agent. It has all the memory that a blueprint
+/// may ask for, so that large agents can describe themselves.
+fn describing(ceilings: &Limits) -> Setup {
     let empty: Arc<str> = Arc::from("{}");
     let limits = ceilings.defaults().with(Limit::Memory, ceilings.get(Limit::Memory));
     Setup {
@@ -302,72 +258,5 @@ fn undescribed(fault: Fault) -> Refusal {
     match fault.kind {
         FaultKind::HostFull | FaultKind::HostError => Refusal::Host(fault.message),
         _ => Refusal::Undescribed(Box::new(fault)),
-    }
-}
-
-fn description(said: export::Description) -> Result<Description, String> {
-    if said.class_name.is_empty() {
-        return Err("`describe` gave no class name".to_owned());
-    }
-    for (what, text, most) in [
-        ("class name", &said.class_name, MAX_NAME_BYTES),
-        ("name", &said.name, MAX_NAME_BYTES),
-        ("version", &said.version, MAX_NAME_BYTES),
-        ("summary", &said.summary, MAX_SUMMARY_BYTES),
-    ] {
-        if text.len() > most || text.contains('\0') {
-            return Err(format!(
-                "`describe` gave a {what} of {} bytes; it has at most {most}, and no U+0000",
-                text.len()
-            ));
-        }
-    }
-    Ok(Description {
-        receives: formats("receives", said.receives)?,
-        emits: formats("emits", said.emits)?,
-        properties_schema: schema("properties-schema", &said.properties_schema)?,
-        class_name: said.class_name,
-        name: said.name,
-        version: said.version,
-        summary: said.summary,
-    })
-}
-
-fn formats(what: &str, said: Vec<export::FormatSpec>) -> Result<Vec<Format>, String> {
-    let format = |spec: export::FormatSpec| {
-        let json_schema = schema(&format!("{what} `{}`", spec.name), &spec.json_schema)?;
-        Ok(Format { name: spec.name, json_schema })
-    };
-    said.into_iter().map(format).collect()
-}
-
-/// A JSON Schema is an object or a boolean; an empty text says nothing, which is
-/// the empty schema.
-fn schema(what: &str, text: &str) -> Result<Value, String> {
-    if text.trim().is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    match serde_json::from_str(text) {
-        Ok(schema @ (Value::Object(_) | Value::Bool(_))) => Ok(schema),
-        Ok(_) => Err(format!("`describe` gave a schema of {what} that is neither an object nor a boolean")),
-        Err(error) => Err(format!("`describe` gave a schema of {what} that is not JSON: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_names_the_bytes() {
-        assert_eq!(digest_of(b"").as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    }
-
-    #[test]
-    fn a_schema_is_an_object_a_boolean_or_nothing() {
-        assert_eq!(schema("x", " ").unwrap(), serde_json::json!({}));
-        assert_eq!(schema("x", "true").unwrap(), Value::Bool(true));
-        assert!(schema("x", "[]").unwrap_err().contains("neither"));
-        assert!(schema("x", "{").unwrap_err().contains("not JSON"));
     }
 }

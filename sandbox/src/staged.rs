@@ -1,57 +1,73 @@
-//! What a turn has said and not yet committed. Everything is checked as it is
-//! staged, so that a well-meaning guest learns at once what is wrong with it; what
-//! is staged here is valid, and it is lost with the turn that failed.
+//! The effects of a turn that are not committed yet. Each effect is checked when it is staged, so that the guest gets the
+//! error at once. Staged effects are valid, and they are dropped when the turn fails.
 
 use serde_json::value::RawValue;
 
-use super::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
-use super::keyvalue::StagedWrites;
-use super::limits::{Limit, Limits};
+use crate::bindings::messaging::{EmitError, Outgoing as GuestOutgoing};
+use crate::buckets::StagedWrites;
+use crate::limits::{Limit, Limits};
 use guildhall_model::priority::Priority;
 use guildhall_model::routing::Outgoing;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::{payload, topic};
 
+/// How many topics and how many recipients a message may name.
 const MAX_NAMES: usize = 16;
+/// The longest name of a format, topic or recipient, in bytes.
 const MAX_NAME_BYTES: usize = 256;
+/// The shortest name of a format, in characters.
 const MIN_FORMAT_CHARS: usize = 3;
+/// The longest reason of a message, in bytes.
 const MAX_REASON_BYTES: usize = 4 << 10;
 
-/// A limit that a turn met with what it wanted to stage; it was refused that and went on.
+/// A limit that a turn met when it staged an effect. The effect was refused and the turn went on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitMet {
+    /// The setting that changes the limit.
     pub setting: &'static str,
+    /// The limit, in the unit that the setting's name ends in.
     pub limit: u64,
+    /// The value that was refused, in the same unit.
     pub value: u64,
 }
 
-/// What one turn has staged so far.
+/// The effects that one turn has staged.
 #[derive(Default)]
-pub(super) struct Staged {
+pub(crate) struct Staged {
     /// The limit that was met last.
-    pub(super) met: Option<LimitMet>,
-    pub(super) emits: Vec<Outgoing>,
-    /// JSON merge patches, each an object.
-    pub(super) agent_patches: Vec<String>,
-    pub(super) guild_patches: Vec<String>,
-    pub(super) values: StagedWrites,
-    pub(super) progress: u64,
+    pub(crate) met: Option<LimitMet>,
+    /// The outgoing messages, in order.
+    pub(crate) emits: Vec<Outgoing>,
+    /// JSON merge patches of the agent's state, in order.
+    pub(crate) agent_patches: Vec<String>,
+    /// JSON merge patches of the guild's state, in order.
+    pub(crate) guild_patches: Vec<String>,
+    /// The changes of values.
+    pub(crate) values: StagedWrites,
+    /// How many progress frames were sent.
+    pub(crate) progress: u64,
+    /// The bytes of all of these.
     bytes: u64,
 }
 
+/// Which state a patch changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
+    /// The state of the agent.
     Agent,
+    /// The state of the guild.
     Guild,
 }
 
-/// So many frames of progress, which nobody stores, cost what a message does.
-const PROGRESS_A_MESSAGE: u64 = 2;
+/// This many progress frames weigh as much as one message, because they are not stored.
+const PROGRESS_FRAMES_PER_MESSAGE: u64 = 2;
 
 impl Staged {
-    /// Checks a message and stages it. `own_inbox` is the one inbox that the agent
-    /// may write to.
-    pub(super) fn emit(&mut self, outgoing: GuestOutgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
+    /// Checks a message and stages it. `own_inbox` is the only agent inbox that the agent may write to.
+    ///
+    /// # Errors
+    /// The answer to the guest: the message is not valid, or a limit is met.
+    pub(crate) fn emit(&mut self, outgoing: GuestOutgoing, own_inbox: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Emits);
         if self.emits.len() as u64 >= most {
             self.meet(Limit::Emits, limits, most + 1);
@@ -66,8 +82,11 @@ impl Staged {
         Ok(())
     }
 
-    /// Checks a merge patch and stages it.
-    pub(super) fn patch(&mut self, state: State, patch: String, limits: &Limits) -> Result<(), String> {
+    /// Checks a JSON merge patch and stages it.
+    ///
+    /// # Errors
+    /// The answer to the guest: the patch is not a JSON object, or a limit is met.
+    pub(crate) fn patch(&mut self, state: State, patch: String, limits: &Limits) -> Result<(), String> {
         let row = Limit::StatePatches.row();
         let most = limits.get(Limit::StatePatches);
         if (self.agent_patches.len() + self.guild_patches.len()) as u64 >= most {
@@ -87,8 +106,11 @@ impl Staged {
         Ok(())
     }
 
-    /// Checks what goes to the user at once.
-    pub(super) fn progress(&mut self, format: &str, payload: &str, limits: &Limits) -> Result<(), EmitError> {
+    /// Checks and counts a progress frame, which is sent at once.
+    ///
+    /// # Errors
+    /// The answer to the guest: the frame is not valid, or a limit is met.
+    pub(crate) fn progress(&mut self, format: &str, payload: &str, limits: &Limits) -> Result<(), EmitError> {
         let most = limits.get(Limit::Progress);
         if self.progress >= most {
             self.meet(Limit::Progress, limits, most + 1);
@@ -102,13 +124,16 @@ impl Staged {
         Ok(())
     }
 
-    /// What the turn has said so far: see `Usage`.
-    pub(super) fn said(&self) -> u64 {
-        self.emits.len() as u64 + self.progress / PROGRESS_A_MESSAGE + (self.bytes >> 10)
+    /// Returns the weight of the staged effects: see [`Usage::emitted`](crate::turn::Usage::emitted).
+    pub(crate) fn weight(&self) -> u64 {
+        self.emits.len() as u64 + self.progress / PROGRESS_FRAMES_PER_MESSAGE + (self.bytes >> 10)
     }
 
-    /// Counts what the host holds for the turn.
-    pub(super) fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), String> {
+    /// Counts bytes that the host holds for the turn.
+    ///
+    /// # Errors
+    /// The answer to the guest: they are more than `host.staged_bytes`.
+    pub(crate) fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), String> {
         let (total, most) = (self.bytes + bytes as u64, limits.get(Limit::StagedBytes));
         if total > most {
             self.meet(Limit::StagedBytes, limits, total);
@@ -175,9 +200,8 @@ fn check_format(format: &str) -> Result<(), EmitError> {
     Ok(())
 }
 
-/// The topic in the host's spelling, if an agent may write to it: not what the
-/// host itself says, not what users say, and no inbox but its own and the one where
-/// it writes to itself.
+/// Returns the canonical name of a topic if an agent may write to it. It may not write to topics of the host, to topics
+/// on which users send, or to inboxes of other agents.
 fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     let topic = topic::canonical(name);
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES {
@@ -187,11 +211,11 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
         return Ok(topic);
     }
     let is_users = ["user:", "user_system:", "user_system_notification:"].iter().any(|start| topic.starts_with(start));
-    let is_others = topic.starts_with("agent_inbox:") && topic != own_inbox;
-    if topic::is_hosts(&topic) || is_users || is_others { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
+    let is_other_inbox = topic.starts_with("agent_inbox:") && topic != own_inbox;
+    if topic::is_hosts(&topic) || is_users || is_other_inbox { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
 }
 
-/// The text as JSON.
+/// Parses a text as JSON.
 fn raw(text: String) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text).map_err(|error| format!("not valid JSON: {error}"))
 }
@@ -234,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_with_a_payload_is_checked_too() {
+    fn the_fields_beside_the_payload_are_checked_too() {
         let with = |change: fn(&mut GuestOutgoing)| {
             let mut message = outgoing(SMALL);
             change(&mut message);

@@ -1,28 +1,35 @@
-//! What a guest prints: split into lines, each with a level, within a budget per
-//! turn. The end of standard error is kept for faults.
+//! What a guest prints, as lines for the agent's log. Each line has a level, and each turn has a budget of lines and
+//! bytes. The end of standard error is kept for faults.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
-use super::limits::{Limit, Limits};
+use crate::limits::{Limit, Limits};
 
-/// How much of the end of standard error a fault shows.
+/// How much of the end of standard error a fault shows, in bytes.
 const TAIL_BYTES: usize = 4 << 10;
-/// What a guest may write at once; it is told to come again with the rest.
+/// How many bytes a guest may write in one call. It calls again for the rest.
 const PERMIT_BYTES: usize = 64 << 10;
 
+/// The level of a log line, the least severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
+    /// For the author of the agent.
     Debug,
+    /// Usual events.
     Info,
+    /// Something that the operator or the author should look at.
     Warn,
+    /// A failure.
     Error,
 }
 
 impl LogLevel {
+    /// Returns the name of the level, in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,40 +40,47 @@ impl LogLevel {
         }
     }
 
-    /// The level of a name.
+    /// Returns the level with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Debug, Self::Info, Self::Warn, Self::Error].into_iter().find(|level| level.name() == name)
     }
 }
 
-/// One line that a guest printed, without its end and its level.
+/// One line of a guest, without its line end and without the text of its level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
+    /// The level.
     pub level: LogLevel,
+    /// The text, at most `host.log_line_bytes` long.
     pub text: String,
 }
 
-/// Receives the lines of one agent. It is called in the middle of a turn and must
-/// not wait.
+/// Receives the lines of one agent. It is called in the middle of a turn and must not wait.
 pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 
-/// Both outputs of one guest.
-pub(super) struct Console {
+/// Standard output and standard error of one guest.
+pub(crate) struct Console {
     sink: LogSink,
     budget: Budget,
+    /// The unfinished line of standard output.
     out: Vec<u8>,
+    /// The unfinished line of standard error.
     err: Vec<u8>,
+    /// The end of standard error.
     tail: Vec<u8>,
 }
 
+/// Which output a guest writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Output {
+pub(crate) enum Output {
+    /// Standard output.
     Out,
+    /// Standard error.
     Err,
 }
 
-/// What is left of a turn's lines and bytes.
+/// The lines and bytes that a turn may print, and how many it has printed.
 struct Budget {
     max_lines: u64,
     max_bytes: u64,
@@ -79,7 +93,8 @@ struct Budget {
 }
 
 impl Console {
-    pub(super) fn new(sink: LogSink, limits: &Limits) -> Self {
+    /// Creates both outputs, with an empty count.
+    pub(crate) fn new(sink: LogSink, limits: &Limits) -> Self {
         let budget = Budget {
             max_lines: limits.get(Limit::LogLines),
             max_bytes: limits.get(Limit::LogBytes),
@@ -100,29 +115,29 @@ impl Console {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let held = if output == Output::Err { &mut self.err } else { &mut self.out };
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
-            // One byte more than a line may have, so that it is seen to be cut.
+            // One byte more than a line may have shows that the line is too long.
             let room = (self.budget.line_bytes + 1).saturating_sub(held.len());
             let taken = text.len().min(room);
             held.extend_from_slice(&text[..taken]);
             self.budget.dropped_bytes += (text.len() - taken) as u64;
             if ends {
                 let line = std::mem::take(held);
-                self.say(line, output);
+                self.log_line(line, output);
             }
         }
     }
 
-    fn say(&mut self, line: Vec<u8>, output: Output) {
+    fn log_line(&mut self, line: Vec<u8>, output: Output) {
         if let Some(text) = self.budget.admit(line) {
             let (level, text) = level_of(text.trim_end_matches('\r'), output);
             (self.sink)(LogLine { level, text: text.to_owned() });
         }
     }
 
-    /// Takes what a guest logs, a line or several, on the budget of what it prints.
-    pub(super) fn log(&mut self, level: LogLevel, text: &str) {
+    /// Logs the lines of a text on the budget of what the guest prints.
+    pub(crate) fn log(&mut self, level: LogLevel, text: &str) {
         for line in text.lines() {
-            // One byte more than a line may have, so that it is seen to be cut.
+            // One byte more than a line may have shows that the line is too long.
             let taken = line.len().min(self.budget.line_bytes + 1);
             self.budget.dropped_bytes += (line.len() - taken) as u64;
             if let Some(text) = self.budget.admit(line.as_bytes()[..taken].to_vec()) {
@@ -131,13 +146,12 @@ impl Console {
         }
     }
 
-    /// Ends unfinished lines, says how much was dropped, and gives the next turn a
-    /// new budget.
-    pub(super) fn end_turn(&mut self) {
+    /// Logs the unfinished lines and how much was dropped, and starts the budget of the next turn.
+    pub(crate) fn end_turn(&mut self) {
         for output in [Output::Out, Output::Err] {
             let line = std::mem::take(if output == Output::Err { &mut self.err } else { &mut self.out });
             if !line.is_empty() {
-                self.say(line, output);
+                self.log_line(line, output);
             }
         }
         let budget = &mut self.budget;
@@ -164,8 +178,8 @@ impl Console {
         self.tail.clear();
     }
 
-    /// The end of what this turn wrote to standard error.
-    pub(super) fn stderr_tail(&self) -> Option<String> {
+    /// Returns the end of what this turn wrote to standard error; `None` when it is blank.
+    pub(crate) fn stderr_tail(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.tail);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
@@ -173,8 +187,7 @@ impl Console {
 }
 
 impl Budget {
-    /// A line as it is told, cut if it is too long; `None` when the turn has said
-    /// enough.
+    /// Counts a line and returns it, cut if it is too long; `None` when it is blank or the budget is used up.
     fn admit(&mut self, mut line: Vec<u8>) -> Option<String> {
         if line.trim_ascii().is_empty() {
             return None;
@@ -205,8 +218,8 @@ fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
     tail.drain(..surplus);
 }
 
-/// Reads a leading `[level]`; without one, standard output informs and standard
-/// error warns.
+/// Splits a leading `[level]` from a line. Without one, standard output has the level `info` and standard error
+/// `warn`.
 fn level_of(line: &str, output: Output) -> (LogLevel, &str) {
     let default = if output == Output::Err { LogLevel::Warn } else { LogLevel::Info };
     let named = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
@@ -221,11 +234,13 @@ fn level_of(line: &str, output: Output) -> (LogLevel, &str) {
     (level, text.strip_prefix(' ').unwrap_or(text))
 }
 
-/// One of the outputs as WASI sees it.
+/// One of the outputs, as a stream of WASI.
 #[derive(Clone)]
-pub(super) struct Pipe {
-    pub(super) console: Arc<Mutex<Console>>,
-    pub(super) output: Output,
+pub(crate) struct Pipe {
+    /// Receives what is written.
+    pub(crate) console: Arc<Mutex<Console>>,
+    /// Which output it is.
+    pub(crate) output: Output,
 }
 
 impl IsTerminal for Pipe {
@@ -252,7 +267,7 @@ impl Pollable for Pipe {
 
 impl OutputStream for Pipe {
     fn write(&mut self, bytes: bytes::Bytes) -> Result<(), StreamError> {
-        self.console.lock().unwrap_or_else(PoisonError::into_inner).write(self.output, &bytes);
+        self.console.lock().write(self.output, &bytes);
         Ok(())
     }
 
@@ -272,7 +287,7 @@ mod tests {
     fn console(limits: &Limits) -> (Console, Arc<Mutex<Vec<LogLine>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = lines.clone();
-        (Console::new(Arc::new(move |line| seen.lock().unwrap().push(line)), limits), lines)
+        (Console::new(Arc::new(move |line| seen.lock().push(line)), limits), lines)
     }
 
     #[test]
@@ -282,7 +297,7 @@ mod tests {
         console.write(Output::Err, b"\ncareful\r\n");
         console.write(Output::Out, b"roke\n[x] y\nrest");
         console.end_turn();
-        let seen: Vec<_> = lines.lock().unwrap().iter().map(|line| (line.level, line.text.clone())).collect();
+        let seen: Vec<_> = lines.lock().iter().map(|line| (line.level, line.text.clone())).collect();
         let expected = [
             (LogLevel::Warn, "careful"),
             (LogLevel::Error, "it broke"),
@@ -293,13 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_prints_too_much_is_told_so_in_one_line() {
+    fn a_turn_that_prints_too_much_gets_one_line_about_it() {
         let limits = Limits::default().with(Limit::LogLines, 2).with(Limit::LogLineBytes, 8);
         let (mut console, lines) = console(&limits);
         console.write(Output::Out, b"0123456789abcdef\n1\n2\n3\n");
         console.end_turn();
         console.write(Output::Out, b"next turn\n");
-        let seen: Vec<_> = lines.lock().unwrap().iter().map(|line| line.text.clone()).collect();
+        let seen: Vec<_> = lines.lock().iter().map(|line| line.text.clone()).collect();
         assert_eq!(seen[..2], ["01234567…", "1"]);
         assert!(seen[2].starts_with("2 lines and 9 bytes of output were dropped"), "{}", seen[2]);
         assert!(seen[3].starts_with("1 lines of output were cut: a line may have 8 bytes"), "{}", seen[3]);

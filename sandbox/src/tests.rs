@@ -1,22 +1,25 @@
-//! The sandbox with agents written by hand: a few lines of WebAssembly each, made
-//! into components with the real contract. Zeroed memory is the contract's `ok`,
-//! so an agent that does nothing returns the address of some.
+//! Tests of the sandbox with agents that are a few lines of WebAssembly text each, built into components with the real
+//! contract. Zeroed memory is the contract's `ok`, so an agent that does nothing returns an address of zeroed memory.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 mod expressions;
-mod strangers;
+mod hostile;
 mod walk;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::*;
+use bytes::Bytes;
+use guildhall_model::fault::Fault;
+use parking_lot::Mutex;
 
-/// What an agent does in each export; the ends of `start` and `receive` give `ok`.
+use crate::*;
+
+/// What an agent does in each export. At their ends `start` and `receive` return `ok`.
 #[derive(Default)]
 pub(crate) struct Script {
     describe: &'static str,
@@ -25,7 +28,7 @@ pub(crate) struct Script {
     heartbeat: &'static str,
     stop: &'static str,
     functions: &'static str,
-    /// What it does whenever the host asks it for memory.
+    /// What it does when the host asks it for memory.
     realloc: &'static str,
 }
 
@@ -76,8 +79,14 @@ pub(crate) fn build(script: &Script) -> Bytes {
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap().into()
 }
 
+/// The wall time of `describe` is not what these tests measure, so it is long enough for a busy machine.
+fn config(max_agents: u32) -> SandboxConfig {
+    let ceilings = Limits::allowed().with(Limit::StopTimeout, 60_000);
+    SandboxConfig { max_agents, ceilings, ..SandboxConfig::default() }
+}
+
 fn sandbox() -> Sandbox {
-    Sandbox::new(SandboxConfig { max_agents: 20, ..SandboxConfig::default() }).unwrap()
+    Sandbox::new(config(20)).unwrap()
 }
 
 async fn prepare(sandbox: &Sandbox, bytes: Bytes) -> Result<Arc<Component>, Refusal> {
@@ -99,7 +108,7 @@ fn setup(limits: Limits) -> Setup {
     }
 }
 
-fn delivery() -> TurnInput {
+fn turn_input() -> TurnInput {
     let message = GuestMessage {
         id: 1,
         format: "text".into(),
@@ -126,12 +135,12 @@ async fn started(sandbox: &Sandbox, script: Script, limits: Limits) -> Instance 
     sandbox.start(&component, setup(limits)).await.unwrap()
 }
 
-/// The fault of an agent that breaks at its first message.
+/// Returns the fault of an agent whose first turn breaks.
 async fn fault(script: Script, limits: Limits) -> Fault {
     let sandbox = sandbox();
-    let body = started(&sandbox, script, limits).await;
-    let (body, turn) = body.receive(delivery()).await;
-    assert!(body.is_none(), "a broken store came back");
+    let instance = started(&sandbox, script, limits).await;
+    let (instance, turn) = instance.receive(turn_input()).await;
+    assert!(instance.is_none(), "a broken store came back");
     assert_eq!(sandbox.live(), 0);
     match turn.end {
         TurnEnd::Broken(fault) => fault,
@@ -143,29 +152,29 @@ fn named(fault: &Fault) -> (&str, Option<&str>) {
     (fault.kind.name(), fault.setting.as_deref())
 }
 
-async fn until(what: impl Fn() -> bool) {
+async fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !what() {
+    while !condition() {
         assert!(Instant::now() < deadline, "it did not happen");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
 #[tokio::test]
-async fn a_turn_gives_what_it_staged_and_the_body_back() {
+async fn a_turn_returns_what_it_staged_and_the_instance() {
     let sandbox = sandbox();
-    let mut body = started(&sandbox, receive(EMIT), Limits::default()).await;
+    let mut instance = started(&sandbox, receive(EMIT), Limits::default()).await;
     for _ in 0..100 {
-        let (back, turn) = body.receive(delivery()).await;
-        body = back.unwrap();
+        let (back, turn) = instance.receive(turn_input()).await;
+        instance = back.unwrap();
         let TurnEnd::Done { emits, .. } = turn.end else { panic!("{turn:?}") };
         assert_eq!(emits.len(), 1);
         assert_eq!((emits[0].format.as_str(), emits[0].payload.get()), ("text", r#"{"a":1}"#));
         assert!(turn.usage.fuel_used > 0 && turn.usage.peak_memory_bytes == 65_536);
     }
-    let (body, health) = body.heartbeat().await;
+    let (instance, health) = instance.heartbeat().await;
     assert_eq!(health.unwrap().status, guildhall_model::health::HealthStatus::Ok);
-    body.unwrap().stop(StopReason::Requested).await;
+    instance.unwrap().stop(StopReason::Requested).await;
     assert_eq!(sandbox.live(), 0);
 }
 
@@ -175,10 +184,10 @@ async fn a_declined_message_leaves_the_agent_alive_and_nothing_staged() {
     // The result is `err(reject(""))`: its first byte is 1 and the rest is zero.
     let decline = "(call $emit (i32.const 3072) (i32.const 2560)) (i32.store8 (i32.const 2200) (i32.const 1))
         (return (i32.const 2200))";
-    let body = started(&sandbox, receive(decline), Limits::default()).await;
-    let (body, turn) = body.receive(delivery()).await;
+    let instance = started(&sandbox, receive(decline), Limits::default()).await;
+    let (instance, turn) = instance.receive(turn_input()).await;
     assert!(matches!(turn.end, TurnEnd::Declined(Failure::Reject(_))), "{turn:?}");
-    assert!(body.is_some());
+    assert!(instance.is_some());
 }
 
 #[tokio::test]
@@ -207,16 +216,16 @@ async fn each_limit_that_is_crossed_is_named() {
 }
 
 #[tokio::test]
-async fn a_trap_is_told_from_a_panic() {
+async fn a_trap_and_a_panic_are_different_faults() {
     let trap = fault(receive("(drop (i32.div_u (i32.const 1) (i32.const 0)))"), Limits::default()).await;
     assert_eq!((trap.kind.name(), trap.message.contains("divide by zero")), ("trap", true), "{trap}");
     assert_eq!(fault(receive("unreachable"), Limits::default()).await.kind.name(), "panic");
 }
 
 #[tokio::test]
-async fn what_does_not_lie_in_memory_is_the_guests_fault() {
+async fn a_pointer_outside_of_the_memory_is_the_guests_fault() {
     let sandbox = sandbox();
-    // `describe` gives a class name, then `receive` an error, that lie outside of it.
+    // `describe` returns a class name, and then `receive` an error, that are outside of the memory.
     let describe = "(i32.store (i32.const 1024) (i32.const -8))";
     let refused = prepare(&sandbox, build(&Script { describe, ..Script::default() })).await.map(|_| ()).unwrap_err();
     assert_eq!(refused.code(), "cannot_describe", "{refused}");
@@ -227,14 +236,14 @@ async fn what_does_not_lie_in_memory_is_the_guests_fault() {
     let unknown = fault(receive("(i32.store8 (i32.const 2048) (i32.const 9))"), Limits::default()).await;
     assert_eq!(unknown.kind.name(), "trap", "{unknown}");
     let script = receive("(global.set $free (i32.const -8))");
-    let body = started(&sandbox, script, Limits::default()).await;
-    let (body, _) = body.receive(delivery()).await;
-    let (_, turn) = body.unwrap().receive(delivery()).await;
+    let instance = started(&sandbox, script, Limits::default()).await;
+    let (instance, _) = instance.receive(turn_input()).await;
+    let (_, turn) = instance.unwrap().receive(turn_input()).await;
     assert!(matches!(&turn.end, TurnEnd::Broken(fault) if fault.kind.name() == "trap"), "{turn:?}");
 }
 
 #[tokio::test]
-async fn a_slow_turn_goes_on_in_the_other_lane() {
+async fn a_slow_turn_moves_to_the_low_priority_pool() {
     let sandbox = sandbox();
     let script = receive(
         "(loop $spin
@@ -248,41 +257,41 @@ async fn a_slow_turn_goes_on_in_the_other_lane() {
     setup.progress = Some(Arc::new(move |_| {
         std::thread::sleep(Duration::from_micros(1));
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        let mut seen = seen.lock().unwrap();
+        let mut seen = seen.lock();
         if seen.last() != Some(&name) {
             seen.push(name);
         }
     }));
-    let body = sandbox.start(&component, setup).await.unwrap();
-    let (body, turn) = body.receive(delivery()).await;
+    let instance = sandbox.start(&component, setup).await.unwrap();
+    let (instance, turn) = instance.receive(turn_input()).await;
     assert!(matches!(turn.end, TurnEnd::Done { .. }) && turn.usage.ended_slow, "{turn:?}");
-    body.unwrap().receive(delivery()).await;
-    let threads = threads.lock().unwrap();
-    assert_ne!(threads[0], "slow-turns", "a turn begins where it is awaited");
-    assert!(threads[1..].iter().all(|name| name == "slow-turns"), "{threads:?}");
+    instance.unwrap().receive(turn_input()).await;
+    let threads = threads.lock();
+    assert_ne!(threads[0], "low-priority", "a turn begins on the thread that awaits it");
+    assert!(threads[1..].iter().all(|name| name == "low-priority"), "{threads:?}");
 }
 
 #[tokio::test]
-async fn a_cancelled_turn_ends_and_so_does_its_body() {
+async fn a_cancelled_turn_ends_with_its_instance() {
     let sandbox = sandbox();
-    let body = started(&sandbox, receive(LOOP), Limits::default().with(Limit::Fuel, u64::MAX)).await;
-    let canceller = body.canceller();
+    let instance = started(&sandbox, receive(LOOP), Limits::default().with(Limit::Fuel, u64::MAX)).await;
+    let canceller = instance.canceller();
     canceller.cancel();
     let cancel = async {
         tokio::time::sleep(Duration::from_millis(10)).await;
         canceller.cancel();
     };
     let began = Instant::now();
-    let ((body, turn), ()) = tokio::join!(body.receive(delivery()), cancel);
-    assert!(body.is_none() && matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
-    assert!(began.elapsed() >= Duration::from_millis(10), "only a turn that runs is cancelled");
+    let ((instance, turn), ()) = tokio::join!(instance.receive(turn_input()), cancel);
+    assert!(instance.is_none() && matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
+    assert!(began.elapsed() >= Duration::from_millis(10), "a cancel before the turn has no effect");
     assert_eq!(sandbox.live(), 0);
 }
 
 #[tokio::test]
-async fn a_cancel_counts_while_a_turn_waits_for_its_lane() {
+async fn a_cancel_counts_while_a_turn_waits_for_a_thread() {
     let sandbox = sandbox();
-    // Slow once, so that the next turn begins in the other lane; then it never ends.
+    // The first turn is slow, so that the next one begins in the low-priority pool. The next one never ends.
     let script = receive(
         "(if (i32.load8_u (i32.const 4000)) (then (loop $ever (br $ever))))
         (i32.store8 (i32.const 4000) (i32.const 1))
@@ -293,36 +302,36 @@ async fn a_cancel_counts_while_a_turn_waits_for_its_lane() {
     let component = prepare(&sandbox, build(&script)).await.unwrap();
     let mut setup = setup(Limits::default().with(Limit::Progress, 500).with(Limit::Fuel, u64::MAX));
     setup.progress = Some(Arc::new(|_| std::thread::sleep(Duration::from_micros(100))));
-    let body = sandbox.start(&component, setup).await.unwrap();
-    let (body, turn) = body.receive(delivery()).await;
+    let instance = sandbox.start(&component, setup).await.unwrap();
+    let (instance, turn) = instance.receive(turn_input()).await;
     assert!(turn.usage.ended_slow, "{turn:?}");
-    let body = body.unwrap();
-    let canceller = body.canceller();
-    // Cancelled as soon as the call is made, before a thread of the lane has it.
-    let (_, turn) = tokio::join!(body.receive(delivery()), async { canceller.cancel() }).0;
+    let instance = instance.unwrap();
+    let canceller = instance.canceller();
+    // The cancel comes before a thread of the pool runs the turn.
+    let (_, turn) = tokio::join!(instance.receive(turn_input()), async { canceller.cancel() }).0;
     assert!(matches!(turn.end, TurnEnd::Cancelled), "{turn:?}");
 }
 
 #[tokio::test]
-async fn a_dropped_turn_gives_everything_back() {
+async fn a_dropped_turn_gives_back_its_room_and_its_memory() {
     let sandbox = sandbox();
     let component = prepare(&sandbox, build(&receive(LOOP))).await.unwrap();
     let setup = setup(Limits::default().with(Limit::Fuel, u64::MAX));
     let guild = setup.guild_memory.clone();
-    let body = sandbox.start(&component, setup).await.unwrap();
+    let instance = sandbox.start(&component, setup).await.unwrap();
     assert_eq!(guild.used(), 65_536);
-    assert!(tokio::time::timeout(Duration::from_millis(20), body.receive(delivery())).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(20), instance.receive(turn_input())).await.is_err());
     until(|| sandbox.live() == 0 && guild.used() == 0).await;
 }
 
 #[tokio::test]
-async fn an_agent_speaks_only_in_a_turn() {
+async fn an_agent_emits_only_in_a_turn() {
     let sandbox = sandbox();
     // Traps unless `emit` was refused in `start`.
     let start = "(call $emit (i32.const 3072) (i32.const 2560))
         (if (i32.eqz (i32.load8_u (i32.const 2560))) (then unreachable))";
-    let body = started(&sandbox, Script { start, ..receive(EMIT) }, Limits::default()).await;
-    let (_, turn) = body.receive(delivery()).await;
+    let instance = started(&sandbox, Script { start, ..receive(EMIT) }, Limits::default()).await;
+    let (_, turn) = instance.receive(turn_input()).await;
     assert!(matches!(turn.end, TurnEnd::Done { emits, .. } if emits.len() == 1));
 
     let talks = prepare(&sandbox, build(&Script { describe: PROGRESS, ..Script::default() })).await;
@@ -338,7 +347,7 @@ async fn an_agent_speaks_only_in_a_turn() {
 }
 
 #[tokio::test]
-async fn an_agent_that_does_not_start_says_why() {
+async fn an_agent_that_does_not_start_reports_why() {
     let sandbox = sandbox();
     let start = "(i32.store8 (i32.const 2300) (i32.const 1)) (i32.store (i32.const 2304) (i32.const 512))
         (i32.store (i32.const 2308) (i32.const 6)) (return (i32.const 2300))";
@@ -355,8 +364,8 @@ async fn an_agent_that_does_not_start_says_why() {
 }
 
 #[tokio::test]
-async fn a_full_host_says_so_and_has_room_again() {
-    let sandbox = Sandbox::new(SandboxConfig { max_agents: 2, ..SandboxConfig::default() }).unwrap();
+async fn a_full_host_refuses_agents_until_it_has_room() {
+    let sandbox = Sandbox::new(config(2)).unwrap();
     let one = started(&sandbox, receive(EMIT), Limits::default()).await;
     let component = sandbox.get(&digest_of(&build(&receive(EMIT)))).unwrap();
     let _two = sandbox.start(&component, setup(Limits::default())).await.unwrap();
@@ -367,7 +376,7 @@ async fn a_full_host_says_so_and_has_room_again() {
         drop(one);
     };
     let (third, ()) = tokio::join!(sandbox.start(&component, setup(Limits::default())), makes_room);
-    assert!(third.is_ok(), "it waits for the room of one that can do without");
+    assert!(third.is_ok(), "it waits until an idle agent makes room");
 }
 
 #[tokio::test]
@@ -405,19 +414,19 @@ async fn a_component_that_needs_more_than_an_instance_may_have_is_refused_with_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_bodies_take_turns_at_once() {
-    let sandbox = Sandbox::new(SandboxConfig { max_agents: 300, ..SandboxConfig::default() }).unwrap();
+async fn many_instances_run_turns_at_the_same_time() {
+    let sandbox = Sandbox::new(config(300)).unwrap();
     let component = prepare(&sandbox, build(&receive(EMIT))).await.unwrap();
     let done = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..300 {
         let (sandbox, component, done) = (sandbox.clone(), component.clone(), done.clone());
         tasks.spawn(async move {
-            let mut body = sandbox.start(&component, setup(Limits::default())).await.unwrap();
+            let mut instance = sandbox.start(&component, setup(Limits::default())).await.unwrap();
             for _ in 0..10 {
-                let (back, turn) = body.receive(delivery()).await;
+                let (back, turn) = instance.receive(turn_input()).await;
                 assert!(matches!(turn.end, TurnEnd::Done { .. }));
-                body = back.unwrap();
+                instance = back.unwrap();
                 done.fetch_add(1, Ordering::Relaxed);
             }
         });

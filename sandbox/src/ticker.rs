@@ -1,5 +1,5 @@
-//! The clock of running turns: an OS thread that advances the engine's epoch each
-//! millisecond while a turn runs, and sleeps while none does. It ends with its handle.
+//! The clock of running calls: a thread that advances the engine's epoch each millisecond while a call runs, and sleeps
+//! while none does. The thread ends when its handle is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,55 +8,61 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// How often running guests are looked at.
-pub(super) const TICK: Duration = Duration::from_millis(1);
+/// How often a running guest is interrupted.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// Ticks without a turn after which the thread sleeps. Long enough that a busy
-/// server does not wake it for each turn.
-const LINGER: u32 = 20;
+/// The thread sleeps after this many ticks without a call. It is long enough that a busy server does not wake the
+/// thread for each call.
+const IDLE_TICKS: u32 = 20;
 
+/// What the thread and its handles share.
 #[derive(Default)]
-struct Pulse {
+struct State {
+    /// How many calls run.
     running: AtomicUsize,
     parked: AtomicBool,
     ended: AtomicBool,
 }
 
 /// A handle of the thread; dropping it ends the thread.
-pub(super) struct Ticker {
-    pulse: Arc<Pulse>,
+pub(crate) struct Ticker {
+    state: Arc<State>,
     thread: Thread,
 }
 
 impl Ticker {
-    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let (pulse, engine) = (Arc::new(Pulse::default()), engine.clone());
-        let mine = pulse.clone();
-        let handle = thread::Builder::new().name("epoch".into()).spawn(move || tick(&engine, &mine))?;
-        Ok(Self { pulse, thread: handle.thread().clone() })
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system refuses it.
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let (state, engine) = (Arc::new(State::default()), engine.clone());
+        let shared = state.clone();
+        let handle = thread::Builder::new().name("epoch".into()).spawn(move || tick(&engine, &shared))?;
+        Ok(Self { state, thread: handle.thread().clone() })
     }
 
-    /// Keeps the epoch going until the guard is dropped.
-    pub(super) fn running(&self) -> Running {
-        self.pulse.running.fetch_add(1, Ordering::SeqCst);
-        // Either this sees that the thread has parked, or the thread, which looks
-        // again after saying so, sees the turn.
-        if self.pulse.parked.load(Ordering::SeqCst) {
+    /// Keeps the epoch advancing until the guard is dropped.
+    pub(crate) fn running(&self) -> Running {
+        self.state.running.fetch_add(1, Ordering::SeqCst);
+        // The thread sets `parked` and then reads `running` again. So either this read sees `parked`, or the thread
+        // sees the call.
+        if self.state.parked.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Running(self.pulse.clone())
+        Running(self.state.clone())
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.pulse.ended.store(true, Ordering::SeqCst);
+        self.state.ended.store(true, Ordering::SeqCst);
         self.thread.unpark();
     }
 }
 
-/// One turn that needs the epoch.
-pub(super) struct Running(Arc<Pulse>);
+/// A call that needs the epoch.
+pub(crate) struct Running(Arc<State>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -64,18 +70,18 @@ impl Drop for Running {
     }
 }
 
-fn tick(engine: &Engine, pulse: &Pulse) {
+fn tick(engine: &Engine, state: &State) {
     let mut quiet = 0;
-    while !pulse.ended.load(Ordering::SeqCst) {
+    while !state.ended.load(Ordering::SeqCst) {
         thread::sleep(TICK);
         engine.increment_epoch();
-        quiet = if pulse.running.load(Ordering::SeqCst) == 0 { quiet + 1 } else { 0 };
-        if quiet >= LINGER {
-            pulse.parked.store(true, Ordering::SeqCst);
-            if pulse.running.load(Ordering::SeqCst) == 0 && !pulse.ended.load(Ordering::SeqCst) {
+        quiet = if state.running.load(Ordering::SeqCst) == 0 { quiet + 1 } else { 0 };
+        if quiet >= IDLE_TICKS {
+            state.parked.store(true, Ordering::SeqCst);
+            if state.running.load(Ordering::SeqCst) == 0 && !state.ended.load(Ordering::SeqCst) {
                 thread::park();
             }
-            pulse.parked.store(false, Ordering::SeqCst);
+            state.parked.store(false, Ordering::SeqCst);
             quiet = 0;
         }
     }
@@ -86,25 +92,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_thread_sleeps_while_nothing_runs_and_wakes_for_a_turn() {
-        let until = |what: &dyn Fn() -> bool| {
+    fn the_thread_sleeps_while_nothing_runs_and_wakes_for_a_call() {
+        let until = |condition: &dyn Fn() -> bool| {
             let began = std::time::Instant::now();
-            while !what() {
+            while !condition() {
                 assert!(began.elapsed() < Duration::from_secs(10), "it did not happen");
                 thread::yield_now();
             }
         };
         let ticker = Ticker::start(&Engine::default()).unwrap();
-        let is_parked = || ticker.pulse.parked.load(Ordering::SeqCst);
+        let is_parked = || ticker.state.parked.load(Ordering::SeqCst);
         until(&is_parked);
         let running = ticker.running();
         until(&|| !is_parked());
-        thread::sleep(2 * LINGER * TICK);
-        assert!(!is_parked(), "it sleeps while a turn runs");
+        thread::sleep(2 * IDLE_TICKS * TICK);
+        assert!(!is_parked(), "it sleeps while a call runs");
         drop(running);
         until(&is_parked);
-        let pulse = Arc::downgrade(&ticker.pulse);
+        let state = Arc::downgrade(&ticker.state);
         drop(ticker);
-        until(&|| pulse.upgrade().is_none());
+        until(&|| state.upgrade().is_none());
     }
 }

@@ -1,5 +1,5 @@
-//! The components of this host: their bytes on disk, by digest, and the prepared
-//! ones in the sandbox. What the catalog says of them is kept elsewhere.
+//! The components of this host: their bytes on disk, by digest, and the prepared ones in the sandbox. The catalog's rows
+//! about them are kept in the store.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,93 +19,97 @@ pub struct Components {
     dir: PathBuf,
 }
 
-/// Why a component is not at hand.
+/// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Resolve {
+pub enum ResolveError {
+    /// Its bytes are not on this host.
     #[error("the component {0} is not on this host: upload it to /catalog/components")]
     Unknown(Digest),
+    /// The disk failed.
     #[error("the bytes of the component {digest} cannot be kept or read: {error}")]
     Unreadable { digest: Digest, error: std::io::Error },
+    /// The sandbox refuses it.
     #[error("the component {digest} is refused: {refusal}")]
     Refused { digest: Digest, refusal: Refusal },
 }
 
 impl Components {
-    /// Keeps the bytes of components below `dir`.
+    /// Uses a sandbox, and keeps the bytes of components below `dir`.
     #[must_use]
     pub fn new(sandbox: Sandbox, dir: PathBuf) -> Self {
         Self { sandbox, dir }
     }
 
+    /// The sandbox that prepares and runs the components.
     #[must_use]
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
-    /// Prepares bytes that are part of this program, and keeps them: guilds that run
-    /// them go on with them when the program brings others.
+    /// Prepares a component that is part of this program, and keeps its bytes: guilds that run it go on with it when a
+    /// later program contains another one. Cancel safe: a second call completes what a dropped one began.
     ///
     /// # Errors
-    /// The refusal of the sandbox, or of the disk.
-    pub async fn add(&self, bytes: Bytes) -> Result<Arc<Component>, Resolve> {
+    /// The sandbox refuses it, or the disk fails.
+    pub async fn add(&self, bytes: Bytes) -> Result<Arc<Component>, ResolveError> {
         let digest = digest_of(&bytes);
         self.save(&digest, bytes.clone()).await?;
         let prepared = self.sandbox.prepare(&digest, async { Ok(bytes) }).await;
-        prepared.map_err(|refusal| Resolve::Refused { digest, refusal })
+        prepared.map_err(|refusal| ResolveError::Refused { digest, refusal })
     }
 
-    /// Keeps bytes on disk under their digest.
+    /// Keeps bytes on disk under their digest. Dropping the future does not end the write.
     ///
     /// # Errors
-    /// The refusal of the disk.
-    pub async fn save(&self, digest: &Digest, bytes: Bytes) -> Result<(), Resolve> {
+    /// The disk fails.
+    pub async fn save(&self, digest: &Digest, bytes: Bytes) -> Result<(), ResolveError> {
         let (dir, file) = (self.dir.clone(), self.file(digest));
-        let written = tokio::task::spawn_blocking(move || keep(&dir, &file, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || write_file(&dir, &file, &bytes)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        written.map_err(|error| Resolve::Unreadable { digest: digest.clone(), error })
+        written.map_err(|error| ResolveError::Unreadable { digest: digest.clone(), error })
     }
 
-    /// Whether the bytes are on disk.
+    /// Whether the bytes are on disk. Cancel safe.
     pub async fn has(&self, digest: &Digest) -> bool {
         tokio::fs::try_exists(self.file(digest)).await.unwrap_or(false)
     }
 
-    /// The bytes of a component, to be read.
+    /// Opens the bytes of a component for reading. Cancel safe.
     ///
     /// # Errors
     /// It was never uploaded, or the disk fails.
-    pub async fn open(&self, digest: &Digest) -> Result<tokio::fs::File, Resolve> {
-        tokio::fs::File::open(self.file(digest)).await.map_err(|error| unread(digest, error))
+    pub async fn open(&self, digest: &Digest) -> Result<tokio::fs::File, ResolveError> {
+        tokio::fs::File::open(self.file(digest)).await.map_err(|error| open_error(digest, error))
     }
 
-    /// Removes the bytes of a component and its code; agents that run it go on.
+    /// Removes the bytes of a component and its code. Agents that run it go on. Dropping the future may leave the bytes.
     ///
     /// # Errors
-    /// The refusal of the disk.
-    pub async fn remove(&self, digest: &Digest) -> Result<(), Resolve> {
+    /// The disk fails.
+    pub async fn remove(&self, digest: &Digest) -> Result<(), ResolveError> {
         self.sandbox.forget(digest);
         match tokio::fs::remove_file(self.file(digest)).await {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Resolve::Unreadable { digest: digest.clone(), error })
+                Err(ResolveError::Unreadable { digest: digest.clone(), error })
             }
             _ => Ok(()),
         }
     }
 
-    /// A component by its digest, prepared.
+    /// The prepared component of a digest. It may take as long as a compiler does. Cancel safe.
     ///
     /// # Errors
-    /// It was never uploaded, or cannot be prepared any more.
-    pub async fn get(&self, digest: &Digest) -> Result<Arc<Component>, Resolve> {
+    /// It was never uploaded, or it can no longer be prepared.
+    pub async fn get(&self, digest: &Digest) -> Result<Arc<Component>, ResolveError> {
         if let Some(component) = self.sandbox.get(digest) {
             return Ok(component);
         }
         if !self.has(digest).await {
-            return Err(Resolve::Unknown(digest.clone()));
+            return Err(ResolveError::Unknown(digest.clone()));
         }
         let read = async { tokio::fs::read(self.file(digest)).await.map(Bytes::from) };
         let prepared = self.sandbox.prepare(digest, read).await;
-        prepared.map_err(|refusal| Resolve::Refused { digest: digest.clone(), refusal })
+        prepared.map_err(|refusal| ResolveError::Refused { digest: digest.clone(), refusal })
     }
 
     fn file(&self, digest: &Digest) -> PathBuf {
@@ -114,8 +118,8 @@ impl Components {
     }
 }
 
-/// Writes a file that is there whole or not at all.
-fn keep(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file. It is there in full or not at all, also after a crash.
+fn write_file(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(dir)?;
     if fs::exists(file)? {
         return Ok(());
@@ -128,9 +132,9 @@ fn keep(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
-fn unread(digest: &Digest, error: std::io::Error) -> Resolve {
+fn open_error(digest: &Digest, error: std::io::Error) -> ResolveError {
     match error.kind() {
-        ErrorKind::NotFound => Resolve::Unknown(digest.clone()),
-        _ => Resolve::Unreadable { digest: digest.clone(), error },
+        ErrorKind::NotFound => ResolveError::Unknown(digest.clone()),
+        _ => ResolveError::Unreadable { digest: digest.clone(), error },
     }
 }

@@ -1,32 +1,36 @@
-//! What the host itself measures of an agent, for whoever asks how it is: numbers
-//! that the runner leaves and the manager reads, without either waiting.
+//! What the host measures of an agent: numbers that the agent's task writes and the manager reads, without either
+//! waiting for the other. It also holds the running turn, which others may cancel.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use guildhall_model::health::HealthStatus;
 use guildhall_model::ids::MessageId;
+use guildhall_model::message::Message;
 use guildhall_model::status::AgentStatus;
 use guildhall_sandbox::Canceller;
 
-/// How an agent is, as far as its runner knows.
+/// The health of an agent, as far as its task knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentHealth {
+    /// The status of the last heartbeat, or what the task did last.
     pub status: HealthStatus,
-    /// Words for people, when there is something to say.
+    /// A text for people, if there is something to explain.
     pub detail: Option<String>,
 }
 
 impl AgentHealth {
+    /// A health without a detail.
     #[must_use]
-    pub const fn of(status: HealthStatus) -> Self {
+    pub const fn without_detail(status: HealthStatus) -> Self {
         Self { status, detail: None }
     }
 
-    /// What the agent's row says of such an agent.
+    /// The status that the store keeps for an agent of this health.
     #[must_use]
-    pub const fn row(&self) -> AgentStatus {
+    pub const fn stored_status(&self) -> AgentStatus {
         match self.status {
             HealthStatus::Ok | HealthStatus::Warning | HealthStatus::Backlogged => AgentStatus::Running,
             HealthStatus::Starting => AgentStatus::Starting,
@@ -38,13 +42,18 @@ impl AgentHealth {
 
 /// The measurements of one agent.
 pub struct AgentGauges {
-    /// When the turn that runs began; 0: idle.
+    /// When the message in work was taken, in Unix milliseconds; 0: the agent is idle.
     busy_since_ms: AtomicU64,
-    /// How long the message of the last turn had waited.
+    /// How long the last message had waited when it was taken.
     waited_ms: AtomicU64,
     health: Mutex<AgentHealth>,
-    /// The turn that runs.
-    turn: Mutex<Option<(MessageId, Canceller)>>,
+    turn: Mutex<Option<RunningTurn>>,
+}
+
+/// The turn that runs.
+struct RunningTurn {
+    message: Arc<Message>,
+    canceller: Canceller,
 }
 
 impl Default for AgentGauges {
@@ -52,36 +61,49 @@ impl Default for AgentGauges {
         Self {
             busy_since_ms: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
-            health: Mutex::new(AgentHealth::of(HealthStatus::Starting)),
+            health: Mutex::new(AgentHealth::without_detail(HealthStatus::Starting)),
             turn: Mutex::new(None),
         }
     }
 }
 
 impl AgentGauges {
-    pub fn begin(&self, now_ms: u64, waited_ms: u64) {
+    /// Notes that the agent took a message which had waited this long.
+    pub fn message_taken(&self, now_ms: u64, waited_ms: u64) {
         self.busy_since_ms.store(now_ms.max(1), Ordering::Relaxed);
         self.waited_ms.store(waited_ms, Ordering::Relaxed);
     }
 
-    pub fn end(&self) {
+    /// Notes that the message is committed and the agent is idle.
+    pub fn message_finished(&self) {
         self.busy_since_ms.store(0, Ordering::Relaxed);
     }
 
-    /// Notes the turn that runs, or that none does.
-    pub fn set_turn(&self, turn: Option<(MessageId, Canceller)>) {
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    /// Notes the turn that runs, with what can cancel it.
+    pub fn turn_started(&self, message: Arc<Message>, canceller: Canceller) {
+        *self.turn.lock() = Some(RunningTurn { message, canceller });
     }
 
-    /// Ends the turn that runs, and no later one.
+    /// Notes that no turn runs.
+    pub fn turn_ended(&self) {
+        *self.turn.lock() = None;
+    }
+
+    /// The message that the running turn serves; `None` if no turn runs.
+    #[must_use]
+    pub fn running_message(&self) -> Option<Arc<Message>> {
+        self.turn.lock().as_ref().map(|turn| turn.message.clone())
+    }
+
+    /// Cancels the turn that runs and returns the id of its message; `None` if no turn runs. A later turn is not affected.
     pub fn cancel_turn(&self) -> Option<MessageId> {
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (message, canceller) = turn.as_ref()?;
-        canceller.cancel();
-        Some(*message)
+        let turn = self.turn.lock();
+        let turn = turn.as_ref()?;
+        turn.canceller.cancel();
+        Some(turn.message.id)
     }
 
-    /// Milliseconds that the present turn has run; `None`: idle.
+    /// Milliseconds since the message in work was taken; `None`: the agent is idle.
     #[must_use]
     pub fn busy_ms(&self, now_ms: u64) -> Option<u64> {
         match self.busy_since_ms.load(Ordering::Relaxed) {
@@ -90,22 +112,23 @@ impl AgentGauges {
         }
     }
 
-    /// Milliseconds that the last message had waited when its turn began.
+    /// Milliseconds that the last message had waited when it was taken.
     #[must_use]
     pub fn waited_ms(&self) -> u64 {
         self.waited_ms.load(Ordering::Relaxed)
     }
 
+    /// The health that was set last.
     #[must_use]
     pub fn health(&self) -> AgentHealth {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.health.lock().clone()
     }
 
-    /// Sets the health; says whether it is a new one.
-    pub fn set(&self, health: AgentHealth) -> bool {
-        let mut held = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = *held != health;
-        *held = health;
-        is_new
+    /// Sets the health and returns whether it differs from the one before.
+    pub fn set_health(&self, health: AgentHealth) -> bool {
+        let mut present = self.health.lock();
+        let has_changed = *present != health;
+        *present = health;
+        has_changed
     }
 }

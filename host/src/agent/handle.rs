@@ -1,5 +1,5 @@
-//! What others hold of an agent's task: how it is, what it printed, and the few
-//! things that it can be told.
+//! What others hold of an agent's task: its gauges, its log, and the commands that it takes. A handle never waits for the
+//! task, except for a swap.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,32 @@ use guildhall_sandbox::Component;
 use super::gauges::AgentGauges;
 use super::logs::LogReader;
 
-/// Commands that may wait for an agent at once.
+/// The most commands that wait for an agent.
 const COMMANDS: usize = 4;
-/// How long a swap waits for the turn that runs.
+/// How long a swap may take, including the wait for the running turn.
 const SWAP_WITHIN: Duration = Duration::from_secs(60);
 
-/// What an agent's task can be told.
+/// A command to an agent's task.
 pub(super) enum Command {
-    /// Ask the guest how it is, when it is idle.
+    /// Ask the guest for its health when it is idle.
     Heartbeat,
-    /// Go on with another component, unless nobody waits for the answer any more.
+    /// Change to another component, unless the caller no longer waits for the answer.
     Swap { component: Arc<Component>, answer: SwapAnswer },
 }
 
+/// Takes the outcome of a swap.
 pub(super) type SwapAnswer = oneshot::Sender<Result<(), Fault>>;
 
-/// Why an agent does not run another component; it goes on with the one it has.
+/// Why an agent does not run another component. It goes on with its present one.
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
+    /// The running turn did not end in time.
     #[error("the turn that runs did not end within {} s: cancel it, or try again later", SWAP_WITHIN.as_secs())]
     Busy,
+    /// The new component did not start.
     #[error("the new component does not start: {0}")]
     Failed(Fault),
+    /// The agent's task has ended.
     #[error("the agent has ended")]
     Ended,
 }
@@ -48,29 +52,32 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// Creates a handle and the receiver of its commands.
     pub(super) fn new(logs: LogReader) -> (Self, mpsc::Receiver<Command>) {
-        let (commands, commanded) = mpsc::channel(COMMANDS);
-        (Self { gauges: Arc::default(), commands, logs }, commanded)
+        let (commands, received) = mpsc::channel(COMMANDS);
+        (Self { gauges: Arc::default(), commands, logs }, received)
     }
 
+    /// What the host measures of the agent.
     #[must_use]
     pub fn gauges(&self) -> &AgentGauges {
         &self.gauges
     }
 
-    /// Has the guest asked how it is, unless the agent has something to do anyway.
+    /// Asks the guest for its health, unless commands wait already. The answer changes the agent's health.
     pub fn ask_heartbeat(&self) {
         if self.commands.capacity() == COMMANDS {
-            // Full by now: what waits will show how it is.
+            // If the channel is full by now, the commands in it show the health.
             let _ = self.commands.try_send(Command::Heartbeat);
         }
     }
 
-    /// Has the agent go on with another component, once the turn that runs has
-    /// ended. Its inbox stays, and so does what it has saved.
+    /// Changes the agent to another component once the running turn has ended, within 60 s. Its inbox and its snapshot stay.
+    ///
+    /// Dropping the future withdraws the swap, unless the new component runs by then.
     ///
     /// # Errors
-    /// The agent goes on with the component it has.
+    /// [`SwapError`]; the agent goes on with its present component.
     pub async fn swap(&self, component: Arc<Component>) -> Result<(), SwapError> {
         let (answer, answered) = oneshot::channel();
         let swapping = async {
@@ -81,13 +88,13 @@ impl Handle {
         tokio::time::timeout(SWAP_WITHIN, swapping).await.unwrap_or(Err(SwapError::Busy))
     }
 
-    /// Ends the turn that runs; gives its message, or `None` when the agent is idle.
+    /// Cancels the running turn and returns the id of its message; `None` if no turn runs.
     #[must_use]
     pub fn cancel(&self) -> Option<MessageId> {
         self.gauges.cancel_turn()
     }
 
-    /// The lines that the agent printed, from the first that is still there.
+    /// The lines that the agent printed, from the first one that is still kept.
     #[must_use]
     pub fn logs(&self) -> LogReader {
         self.logs.clone()

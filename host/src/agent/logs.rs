@@ -1,6 +1,5 @@
-//! The last lines that an agent printed, and what the host says of the agent: a
-//! ring that is bounded however much is printed and however slowly it is read. It
-//! outlives the agent's instances, not the host.
+//! The last lines that an agent printed, with the lines of the host about the agent. They are kept in a ring buffer that
+//! is bounded however much is printed and however slowly it is read. It outlives the agent's instances, not the host.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,28 +10,34 @@ use tokio::sync::watch;
 use guildhall_model::clock::{Clock, rfc3339_ms};
 use guildhall_sandbox::LogLevel;
 
-/// Lines and bytes that are kept of one agent.
+/// The most lines that are kept of one agent.
 const MAX_LINES: usize = 500;
+/// The most bytes that these lines have together.
 const MAX_BYTES: usize = 64 << 10;
 
-/// Who said a line.
+/// Who wrote a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
+    /// The guest printed it.
     Agent,
+    /// The host wrote it about the agent.
     Host,
 }
 
-/// One line.
+/// One line of an agent's log.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// 1 for the first line of the agent in this life of the host.
+    /// Counts from 1, from the start of the agent's task.
     pub number: u64,
-    /// RFC 3339.
+    /// When it was written, RFC 3339.
     pub at: String,
+    /// How important it is.
     #[serde(serialize_with = "name_of")]
     pub level: LogLevel,
+    /// Who wrote it.
     pub source: Source,
+    /// The line without its end.
     pub text: Arc<str>,
 }
 
@@ -58,37 +63,39 @@ impl Ring {
     }
 }
 
-/// Where an agent's lines are written. When the last clone is dropped, its readers
-/// come to an end.
+/// Writes the lines of an agent. Its readers end when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct LogWriter {
     ring: Arc<watch::Sender<Ring>>,
     clock: Clock,
 }
 
-/// A reader's place in the lines of an agent.
+/// Reads the lines of an agent. It is a position in the ring buffer; clones read independently.
 #[derive(Clone, Debug)]
 pub struct LogReader {
     ring: watch::Receiver<Ring>,
-    /// The last line that was read.
+    /// The number of the last line that was read.
     read: u64,
 }
 
-/// What there is to read.
+/// What one read returned.
 #[derive(Debug, Default)]
 pub struct Read {
+    /// The lines, oldest first.
     pub lines: Vec<Line>,
-    /// Lines that were gone before they could be read.
+    /// How many lines were dropped from the buffer before they could be read.
     pub dropped: u64,
 }
 
 impl LogWriter {
+    /// Creates an empty log.
     #[must_use]
     pub fn new(clock: Clock) -> (Self, LogReader) {
         let (ring, read) = watch::channel(Ring::default());
         (Self { ring: Arc::new(ring), clock }, LogReader { ring: read, read: 0 })
     }
 
+    /// Writes a line; the oldest lines make room for it.
     pub fn write(&self, level: LogLevel, source: Source, text: &str) {
         let at = rfc3339_ms(self.clock.now_ms());
         self.ring.send_modify(|ring| ring.push(at, level, source, text.into()));
@@ -96,8 +103,7 @@ impl LogWriter {
 }
 
 impl LogReader {
-    /// The last lines of at least a level, at most `limit`, oldest first. The reader
-    /// goes on after them.
+    /// The last lines of at least a level, at most `limit`. The reader goes on after them.
     pub fn last(&mut self, level: LogLevel, limit: usize) -> Read {
         let ring = self.ring.borrow_and_update();
         self.read = ring.last;
@@ -107,9 +113,8 @@ impl LogReader {
         Read { lines, dropped: 0 }
     }
 
-    /// Waits for the next lines of at least a level; `None` when the agent has ended.
-    /// However long that takes, nothing is kept for this reader: what is gone by
-    /// then is counted.
+    /// Waits for the next lines of at least a level; `None` when the agent has ended. Nothing is kept for a slow reader:
+    /// the lines that were dropped meanwhile are counted. Cancel safe.
     pub async fn next(&mut self, level: LogLevel) -> Option<Read> {
         loop {
             self.ring.changed().await.ok()?;
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded_in_lines_and_bytes() {
+    fn the_buffer_is_bounded_in_lines_and_bytes() {
         let (writer, mut reader) = logs();
         for _ in 0..2 * MAX_LINES {
             writer.write(LogLevel::Info, Source::Agent, "x");
@@ -162,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_is_told_what_it_missed_and_a_reader_ends_with_the_agent() {
+    async fn a_slow_reader_gets_the_count_of_dropped_lines_and_a_reader_ends_with_the_agent() {
         let (writer, mut reader) = logs();
         assert!(reader.last(LogLevel::Debug, 1).lines.is_empty());
         for _ in 0..MAX_LINES + 7 {

@@ -1,24 +1,44 @@
-//! Agents that run: one task each, which takes messages from the journal, has a
-//! body serve them, and commits what came of it. Knows nothing of how a guild is
-//! managed; it reports, and others decide.
+//! Agents that run: one task for each agent takes messages from the journal, has an instance serve them, and commits the
+//! results. This module does not know how a guild is managed: it reports, and the guild's manager decides.
+//!
+//! | file | what it owns or does |
+//! |---|---|
+//! | `task` | starts an agent's task and reports its end |
+//! | `runner` | decides what the task does next |
+//! | `worker` | the walk of one message: taken, attempted, committed or given up |
+//! | `current`, `uncommitted` | the message that is being attempted; the turns that are not durable yet |
+//! | `life`, `snapshots` | the instance: start, restart, unload, swap, end; what it saves |
+//! | `backoff` | the pause before the task goes on |
+//! | `budget`, `pace`, `retry`, `turn_io` | rules, as pure functions |
+//! | `context`, `setup`, `report` | what the parts share; what instances are set up with; what the manager is told |
+//! | `handle`, `gauges`, `logs`, `components` | what others hold of an agent; the components of this host |
 
+mod backoff;
 mod budget;
 mod components;
+mod context;
+mod current;
 mod gauges;
 mod handle;
 mod life;
 mod logs;
 mod pace;
+mod report;
 mod retry;
 mod runner;
-mod serve;
-mod tell;
+mod setup;
+mod snapshots;
+mod task;
 #[cfg(test)]
 mod tests;
-pub mod turn;
+pub mod turn_io;
+mod uncommitted;
+mod worker;
 
-pub use components::{Components, Resolve};
+pub use components::{Components, ResolveError};
+pub use context::{Agent, FindComponent};
 pub use gauges::{AgentGauges, AgentHealth};
 pub use handle::{Handle, SwapError};
 pub use logs::{Line, LogReader, Read};
-pub use runner::{Agent, Confirm, Find, Report, ReportKind, spawn};
+pub use report::{Confirm, Report, ReportKind};
+pub use task::spawn;

@@ -1,5 +1,6 @@
-//! An agent's task with what it may meet of the host's own errors.
+//! An agent's task when the host itself fails, and the cases that no test over REST reaches.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::handle::Handle;
-use super::life::StartReason;
+use super::backoff::Pause;
+use super::current::CurrentAttempt;
+use super::life::{Stage, StartReason};
 use super::logs::LogWriter;
-use super::runner::{Agent, Backoff, ControlFlow, Find, Life, Runner};
+use super::runner::Runner;
+use super::worker::Worker;
 use super::*;
 use crate::journal::{Attempts, Delivery, Durability, GuildLog, Journal, JournalLimits, Retention};
 use crate::metrics::Metrics;
@@ -42,9 +45,9 @@ struct Bench {
     _dir: TempDir,
 }
 
-/// What a test holds of a runner that has no task.
+/// The worker of a runner that has no task.
 struct Held {
-    runner: Runner,
+    worker: Worker,
     _handle: Handle,
 }
 
@@ -64,19 +67,19 @@ impl Bench {
         Self { sandbox, log, clock, revive: watch::Sender::default(), stop: CancellationToken::new(), _dir: dir }
     }
 
-    async fn runner(&self, find: Find) -> Held {
+    async fn worker(&self, find: FindComponent) -> Held {
         let (writer, reader) = LogWriter::new(self.clock.clone());
         let (handle, commands) = Handle::new(reader);
         let runner = Runner::new(self.agent(find).await, commands, handle.gauges.clone(), writer);
-        Held { runner, _handle: handle }
+        Held { worker: runner.worker, _handle: handle }
     }
 
-    /// Has something said to the agent, which takes it.
-    async fn said(&self, runner: &mut Runner, ttl: Option<i64>) -> Delivery {
+    /// Publishes a message to the agent and takes it from the inbox.
+    async fn deliver(&self, worker: &mut Worker, ttl: Option<i64>) -> Delivery {
         let (sender, topics) = (AgentTag::new("s", "S"), Topics::One("t".into()));
-        let said = Message { ttl, ..Message::draft(sender, topics, "text", raw_json(&json!({}))) };
-        self.log.publish(vec![said]).await.unwrap();
-        runner.agent.consumer.next().await.unwrap()
+        let message = Message { ttl, ..Message::draft(sender, topics, "text", raw_json(&json!({}))) };
+        self.log.publish(vec![message]).await.unwrap();
+        worker.inbox.next().await.unwrap()
     }
 
     /// The only dead letter.
@@ -93,7 +96,7 @@ impl Bench {
         self.sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await.unwrap()
     }
 
-    async fn agent(&self, find: Find) -> Agent {
+    async fn agent(&self, find: FindComponent) -> Agent {
         let spec = json!({"id": "a", "name": "A", "description": "d", "class_name": "c.C", "additional_topics": ["t"]});
         let ceilings = Limits::default().ceilings();
         let expressions = Expressions::none();
@@ -140,19 +143,19 @@ async fn until(handle: &Handle, status: HealthStatus) {
 }
 
 /// Finds no component.
-fn nobody() -> Find {
+fn no_component() -> FindComponent {
     Arc::new(|_| Box::pin(std::future::ready(Err("none".to_owned()))))
 }
 
 #[tokio::test]
-async fn an_agent_whose_task_panics_is_restarted_and_one_that_finds_nothing_asks_again_when_revived() {
+async fn an_agent_whose_task_panics_is_restarted_and_looks_for_its_component_again_when_revived() {
     let bench = Bench::new().await;
     let (echo, asked) = (bench.echo().await, Arc::new(AtomicUsize::new(0)));
-    let find: Find = Arc::new(move |_| {
+    let find: FindComponent = Arc::new(move |_| {
         let (echo, asked) = (echo.clone(), asked.fetch_add(1, Ordering::SeqCst));
         Box::pin(async move {
             match asked {
-                0 => panic!("a mistake"),
+                0 => panic!("an error"),
                 1 => Err("not here".to_owned()),
                 _ => Ok(echo),
             }
@@ -172,36 +175,37 @@ async fn an_agent_whose_task_panics_is_restarted_and_one_that_finds_nothing_asks
 #[tokio::test]
 async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() {
     let bench = Bench::new().await;
-    let Held { mut runner, _handle } = bench.runner(nobody()).await;
-    let mut delivery = bench.said(&mut runner, None).await;
+    let Held { mut worker, _handle } = bench.worker(no_component()).await;
+    let mut delivery = bench.deliver(&mut worker, None).await;
     for broken in 1..=2 {
-        runner.at_work = Some(delivery);
-        runner.panicked(&"what it was");
-        delivery = runner.trying.take().expect("it is tried again");
+        worker.current = CurrentAttempt::Running(delivery);
+        worker.panicked(&"the panic's text");
+        delivery = worker.current.begin().expect("it is attempted again");
         assert_eq!(delivery.attempts.broken, broken);
         assert!(
-            matches!((runner.rest, &runner.life), (Backoff::Until(_), Life::Due(_))),
+            matches!((worker.backoff.pause(), &worker.life.stage), (Pause::Until(_), Stage::Due(_))),
             "after a pause, with a new instance"
         );
     }
-    runner.at_work = Some(delivery);
-    runner.panicked(&"what it was");
-    assert!(runner.trying.is_none());
+    worker.current = CurrentAttempt::Running(delivery);
+    worker.panicked(&"the panic's text");
+    assert!(matches!(worker.current, CurrentAttempt::Idle));
     let letter = bench.letter().await;
     assert!(
-        letter.contains("host_error") && !letter.contains("what it was"),
-        "its words are for the host's log: {letter}"
+        letter.contains("host_error") && !letter.contains("the panic's text"),
+        "the panic's text is for the host's log alone: {letter}"
     );
 }
 
 #[tokio::test]
-async fn a_message_whose_time_is_over_when_it_is_tried_again_is_a_dead_letter() {
+async fn a_message_that_expires_before_another_attempt_is_a_dead_letter() {
     let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
-    let Held { mut runner, _handle } = bench.runner(nobody()).await;
-    let delivery = bench.said(&mut runner, Some(5)).await;
+    let Held { mut worker, _handle } = bench.worker(no_component()).await;
+    let delivery = bench.deliver(&mut worker, Some(5)).await;
     let again = Delivery { attempts: Attempts { broken: 0, declined: 1 }, ..delivery };
     bench.clock.set(1_800_000_006_000);
-    assert!(runner.attempt(again).await == ControlFlow::On);
+    worker.current.wait(again);
+    assert!(worker.attempt().await == ControlFlow::Continue(()));
     let letter = bench.letter().await;
     assert!(letter.contains("expired") && letter.contains("5000"), "{letter}");
 }
@@ -209,42 +213,46 @@ async fn a_message_whose_time_is_over_when_it_is_tried_again_is_a_dead_letter() 
 #[tokio::test]
 async fn only_a_full_host_asks_for_room() {
     let bench = Bench::new().await;
-    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let Held { mut worker, _handle } = bench.worker(no_component()).await;
     let is_asked = async || tokio::time::timeout(Duration::from_millis(20), bench.sandbox.wants_room()).await.is_ok();
-    runner.no_room(&Fault::new(FaultKind::HostError, "out of order"));
+    worker.life.wait_for_host(&Fault::new(FaultKind::HostError, "out of order"), &mut worker.backoff);
     assert!(!is_asked().await);
-    runner.no_room(&Fault::new(FaultKind::HostFull, "full"));
+    worker.life.wait_for_host(&Fault::new(FaultKind::HostFull, "full"), &mut worker.backoff);
     assert!(is_asked().await);
 }
 
 #[tokio::test]
-async fn a_swap_for_which_nobody_waits_any_more_does_not_happen() {
+async fn a_swap_whose_caller_no_longer_waits_does_not_happen() {
     let bench = Bench::new().await;
-    let Held { mut runner, _handle } = bench.runner(nobody()).await;
+    let Held { mut worker, _handle } = bench.worker(no_component()).await;
     let (answer, answered) = oneshot::channel();
     drop(answered);
-    runner.swap(bench.echo().await, answer).await;
-    assert!(runner.component.is_none() && matches!(runner.life, Life::Due(_)));
+    worker.swap(bench.echo().await, answer).await;
+    assert!(worker.life.component.is_none() && matches!(worker.life.stage, Stage::Due(_)));
     let (answer, answered) = oneshot::channel();
-    runner.swap(bench.echo().await, answer).await;
+    worker.swap(bench.echo().await, answer).await;
     drop(answered);
-    assert!(runner.component.is_some() && matches!(runner.life, Life::Live(_)));
+    assert!(worker.life.component.is_some() && matches!(worker.life.stage, Stage::Live(_)));
 }
 
 #[tokio::test]
-async fn an_agent_that_comes_back_from_being_idle_was_healthy_all_the_while() {
+async fn an_agent_that_returns_from_being_idle_was_healthy_in_the_meantime() {
     let bench = Bench::at(Clock::fixed(1_800_000_000_000)).await;
     let echo = bench.echo().await;
-    let find: Find = Arc::new(move |_| Box::pin(std::future::ready(Ok(echo.clone()))));
-    let Held { mut runner, _handle } = bench.runner(find).await;
+    let find: FindComponent = Arc::new(move |_| Box::pin(std::future::ready(Ok(echo.clone()))));
+    let Held { mut worker, _handle } = bench.worker(find).await;
     for _ in 0..3 {
-        runner.budget.charge(bench.clock.now_ms(), 0.5);
+        worker.life.restarts.charge(bench.clock.now_ms(), 0.5);
     }
-    runner.start(StartReason::Restart).await;
+    worker.start(StartReason::Restart).await;
     bench.clock.set(1_800_000_059_000);
-    runner.unload().await;
-    assert!(matches!(runner.life, Life::Unloaded));
-    runner.start(StartReason::Message).await;
+    worker.unload().await;
+    assert!(matches!(worker.life.stage, Stage::Unloaded));
+    worker.start(StartReason::Message).await;
     bench.clock.set(1_800_000_061_000);
-    assert_eq!(runner.budget.charge(bench.clock.now_ms(), 0.5), Some(Duration::from_secs(1)), "it is full again");
+    assert_eq!(
+        worker.life.restarts.charge(bench.clock.now_ms(), 0.5),
+        Some(Duration::from_secs(1)),
+        "it is full again"
+    );
 }

@@ -1,34 +1,33 @@
-//! One agent of a guild that runs here, reached from outside: its log, the turn it
-//! is in, the component it runs.
+//! One agent of a guild that runs here, reached from outside: its log, its running turn, its component.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use crate::agent::{Handle, LogReader, Resolve, SwapError};
+use crate::agent::{Handle, LogReader, ResolveError, SwapError};
 use guildhall_model::ids::{AgentId, Digest, GuildId, MessageId};
 
-use super::{GuildError, Guilds, lock};
+use super::error::GuildError;
+use super::guilds::Guilds;
 
-/// The agents of one guild that have a task here.
-pub(super) type Roster = Arc<Mutex<BTreeMap<AgentId, Handle>>>;
-
-/// Why an agent did not do what it was asked.
+/// Why an agent did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
+    /// Its guild is unknown or stopped, or the host fails.
     #[error(transparent)]
     Guild(#[from] GuildError),
+    /// The agent has no task on this host.
     #[error("the guild has no agent {0} that runs here")]
     Unknown(AgentId),
+    /// The agent is in no turn.
     #[error("the agent {0} is in no turn")]
     Idle(AgentId),
+    /// The component cannot be used.
     #[error(transparent)]
-    Component(#[from] Resolve),
+    Component(#[from] ResolveError),
+    /// The agent keeps its component.
     #[error(transparent)]
     Swap(#[from] SwapError),
 }
 
 impl Guilds {
-    /// The lines that an agent printed lately, and those that it will print.
+    /// Reads the lines that an agent printed lately, and follows it. Cancel safe.
     ///
     /// # Errors
     /// There is no such guild or agent, or the guild does not run here.
@@ -36,8 +35,7 @@ impl Guilds {
         Ok(self.agent(guild, agent).await?.logs())
     }
 
-    /// Ends the turn that an agent is in; gives the message that it was about, which
-    /// becomes a dead letter.
+    /// Cancels the running turn of an agent, and returns the id of its message, which becomes a dead letter. Cancel safe.
     ///
     /// # Errors
     /// `Idle` when the agent is in no turn; there is no such guild or agent.
@@ -45,11 +43,11 @@ impl Guilds {
         self.agent(guild, agent).await?.cancel().ok_or_else(|| AgentError::Idle(agent.clone()))
     }
 
-    /// Has an agent go on with another component, which is kept in the guild's spec.
-    /// Returns when the new one runs and that is kept.
+    /// Changes an agent to another component, which is stored in the guild's spec. Returns when the new instance runs and
+    /// the change is stored. Dropping the future withdraws the swap, unless the new component runs by then.
     ///
     /// # Errors
-    /// The agent goes on with the component it has.
+    /// The agent keeps its component.
     pub async fn swap_component(&self, guild: &GuildId, agent: &AgentId, digest: &Digest) -> Result<(), AgentError> {
         let handle = self.agent(guild, agent).await?;
         let component = match self.built_in().into_iter().find(|component| component.digest == *digest) {
@@ -60,8 +58,8 @@ impl Guilds {
     }
 
     async fn agent(&self, guild: &GuildId, agent: &AgentId) -> Result<Handle, AgentError> {
-        let roster = lock(&self.0.running).get(guild).map(|seat| seat.agents.clone());
-        if let Some(handle) = roster.and_then(|roster| lock(&roster).get(agent).cloned()) {
+        let roster = self.0.running.roster(guild);
+        if let Some(handle) = roster.and_then(|roster| roster.lock().get(agent).cloned()) {
             return Ok(handle);
         }
         match self.0.setup.store.guild_status(guild).await.map_err(GuildError::Store)? {

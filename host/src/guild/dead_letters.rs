@@ -1,4 +1,5 @@
-//! The messages of a guild that were given up: listed, shown, replayed, discarded.
+//! The dead letters of a guild: listed, shown, replayed, discarded. A letter is replayed or discarded once, also when two
+//! clients ask for it at a time.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -11,16 +12,19 @@ use guildhall_model::message::Message;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
-use super::{GuildError, Guilds, lock};
+use super::error::GuildError;
+use super::guilds::Guilds;
 
-/// Why nothing was done to a dead letter.
+/// Why a dead letter was not shown, replayed or discarded.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
+    /// Its guild is unknown or stopped, or the host fails.
     #[error(transparent)]
     Guild(#[from] GuildError),
+    /// There is no such dead letter, or another request takes it out just now.
     #[error("the guild has no dead letter {0}")]
     Unknown(MessageId),
-    /// Nobody would get it.
+    /// The agent that could not serve the message was removed.
     #[error("the guild has no agent {0} any more")]
     NoAgent(String),
 }
@@ -34,12 +38,13 @@ impl From<JournalError> for DeadLetterError {
 /// A page of dead letters, oldest first.
 #[derive(Debug)]
 pub struct Page {
+    /// The letters as REST shows them.
     pub letters: Vec<Value>,
-    /// Where the next page begins; `None`: there is none.
+    /// The next page begins after this id; `None`: there is none.
     pub next: Option<MessageId>,
 }
 
-/// What is stored in a dead letter, as far as it is used again.
+/// The payload of a dead letter, as far as it is read again.
 #[derive(serde::Deserialize)]
 struct Stored {
     original_topic: String,
@@ -61,8 +66,8 @@ impl Stored {
         Ok(stored)
     }
 
-    /// As it is shown: what happened, to whom, and the message.
-    fn shown(&self, letter: &Message) -> Value {
+    /// The letter as REST shows it: the fault, the agent and the message.
+    fn to_json(&self, letter: &Message) -> Value {
         let text = dialect::write_plain(&self.original_message);
         let message = RawValue::from_string(text).map_or(Value::Null, |raw| json!(raw));
         json!({
@@ -78,7 +83,7 @@ impl Stored {
     }
 }
 
-/// At most one does something to a letter at a time.
+/// Keeps others from taking out the same letter.
 struct Reserved<'g> {
     guilds: &'g Guilds,
     letter: (GuildId, MessageId),
@@ -86,38 +91,39 @@ struct Reserved<'g> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        lock(&self.guilds.0.letters_at_work).remove(&self.letter);
+        self.guilds.0.reserved_letters.lock().remove(&self.letter);
     }
 }
 
 impl Guilds {
-    /// A guild's dead letters after an id, at most `limit`.
+    /// The dead letters of a guild after an id, at most `limit`. Cancel safe.
     ///
     /// # Errors
     /// There is no such guild, or the log cannot be read.
     pub async fn dead_letters(&self, guild: &GuildId, after: MessageId, limit: usize) -> Result<Page, DeadLetterError> {
         let log = self.log_of(guild).await?;
         let (letters, more) = log.history(&[topic::DEAD_LETTERS.to_owned()], after, limit).await?;
-        // One that cannot be read does not hide the others.
+        // A letter that cannot be read is left out.
         let shown = letters.iter().filter_map(|letter| {
-            let stored = Stored::of(letter).inspect_err(|error| tracing::warn!(%error, %guild, "passed over"));
-            Some(stored.ok()?.shown(letter))
+            let stored =
+                Stored::of(letter).inspect_err(|error| tracing::warn!(%error, %guild, "a dead letter is left out"));
+            Some(stored.ok()?.to_json(letter))
         });
         let next = letters.last().map(|letter| letter.id).filter(|_| more);
         Ok(Page { letters: shown.collect(), next })
     }
 
-    /// One dead letter.
+    /// One dead letter. Cancel safe.
     ///
     /// # Errors
     /// There is no such guild or letter.
     pub async fn dead_letter(&self, guild: &GuildId, letter: MessageId) -> Result<Value, DeadLetterError> {
         let log = self.log_of(guild).await?;
         let (letter, stored) = find(&log, letter).await?;
-        Ok(stored.shown(&letter))
+        Ok(stored.to_json(&letter))
     }
 
-    /// Takes a dead letter out of the log.
+    /// Removes a dead letter from the log. Dropping the future may leave the removal to complete.
     ///
     /// # Errors
     /// There is no such guild or letter.
@@ -128,8 +134,8 @@ impl Guilds {
         Ok(log.replace(letter, Vec::new()).1.await?)
     }
 
-    /// Gives the message of a dead letter to the agent that could not serve it once
-    /// more, in its inbox; the letter is gone. Gives the new message's id.
+    /// Sends the message of a dead letter again to the inbox of the agent that could not serve it, and removes the letter,
+    /// in one step. Returns the new message's id. Dropping the future may leave the replay to complete.
     ///
     /// # Errors
     /// There is no such guild, letter or agent, or the guild was stopped.
@@ -153,14 +159,14 @@ impl Guilds {
 
     fn reserve(&self, guild: &GuildId, letter: MessageId) -> Result<Reserved<'_>, DeadLetterError> {
         let letter = (guild.clone(), letter);
-        if !lock(&self.0.letters_at_work).insert(letter.clone()) {
-            // Somebody is taking it out just now.
+        if !self.0.reserved_letters.lock().insert(letter.clone()) {
+            // Another request is taking it out.
             return Err(DeadLetterError::Unknown(letter.1));
         }
         Ok(Reserved { guilds: self, letter })
     }
 
-    /// The log of a guild that is known.
+    /// The log of a guild, also of a stopped one.
     async fn log_of(&self, guild: &GuildId) -> Result<GuildLog, DeadLetterError> {
         let status = self.0.setup.store.guild_status(guild).await.map_err(GuildError::Store)?;
         status.ok_or(GuildError::Unknown)?;
@@ -176,8 +182,8 @@ async fn find(log: &GuildLog, id: MessageId) -> Result<(Message, Stored), DeadLe
     Ok((letter, stored))
 }
 
-/// The message once more, for one agent alone and in its old thread. Its hops begin
-/// anew: somebody has decided that it may go on.
+/// The message again, for one agent alone and in its old thread. Its hops begin at zero: an operator has decided that it
+/// may go on.
 fn replayed(original: &Message, agent: &AgentId) -> Message {
     let mut message = original.clone();
     message.id = MessageId::default();

@@ -1,21 +1,30 @@
-//! What a guild that was stopped leaves behind.
+//! A guild that was stopped leaves nothing behind in the journal.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::*;
-use crate::journal::{Durability, JournalLimits, Retention};
+use crate::agent::Components;
+use crate::journal::{Durability, Journal, JournalLimits, Retention};
+use crate::metrics::Metrics;
+use crate::oci::Registries;
+use crate::store::Store;
+use guildhall_model::clock::Clock;
+use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
-use guildhall_model::message::raw_json;
+use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, guild};
+use guildhall_model::status::GuildStatus;
+use guildhall_model::tag::AgentTag;
+use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Sandbox, SandboxConfig};
 
 #[tokio::test]
-async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
+async fn a_stopped_guild_leaves_no_cursor_in_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (clock, file) = (Clock::system(), dir.path().join("journal.db"));
     let sandbox = Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() }).unwrap();
@@ -35,7 +44,7 @@ async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
         idle_unload: None,
         metrics: Metrics::new().unwrap(),
     });
-    // Nothing serves the class: the agent has an inbox all the same.
+    // No component serves the class, but the agent has an inbox.
     let agent = json!({"id": "a", "name": "A", "description": "d", "class_name": "x.A"});
     let spec = json!({"id": "g", "name": "G", "description": "d", "agents": [agent]});
     let parsed = document(
@@ -62,5 +71,5 @@ async fn a_stopped_guild_has_no_place_in_the_log_any_more() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
     let mut database = sqlx::ConnectOptions::connect(&options).await.unwrap();
     let (left,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM cursors").fetch_one(&mut database).await.unwrap();
-    assert_eq!(left, 0, "a position that stays keeps the log from being trimmed");
+    assert_eq!(left, 0, "a cursor that stays keeps the log from being trimmed");
 }

@@ -1,4 +1,5 @@
-//! The way in for users of a guild that runs here.
+//! The ingress for the users of a guild that runs here: it routes their messages. It runs under the guild's lock, so it
+//! must not use the log.
 
 use std::sync::Arc;
 
@@ -11,13 +12,14 @@ use guildhall_model::fault::Fault;
 use guildhall_model::routing::{self, GuildView, Routed, Scope};
 use guildhall_sandbox::Limit;
 
-/// Routes users' words by the guild as it is now.
+/// Routes the messages of users by the members and rules of the guild as they are now.
 pub struct UserIngress {
     view: watch::Receiver<Arc<GuildView>>,
     evaluator: Arc<dyn Evaluate>,
 }
 
 impl UserIngress {
+    /// An ingress that follows the guild's view.
     pub const fn new(view: watch::Receiver<Arc<GuildView>>, evaluator: Arc<dyn Evaluate>) -> Self {
         Self { view, evaluator }
     }
@@ -30,7 +32,7 @@ impl Ingress for UserIngress {
         let routed = routing::enter(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
         let failed = expressions.into_failures();
         if !failed.is_empty() {
-            tracing::info!(guild = %view.id, ?failed, "expressions failed as a user spoke");
+            tracing::info!(guild = %view.id, ?failed, "expressions failed while a user's message was routed");
         }
         routed
     }

@@ -1,5 +1,4 @@
-//! The built-in agents, on the bench of the SDK with the host's expressions; what they
-//! say is routed as the host routes it.
+//! Runs the built-in agents on the SDK's test bench, with the model's expressions and routing.
 
 use guildhall_agent_aggregator::{Aggregator, Collected, Collector};
 use guildhall_agent_splitter::SplitterAgent;
@@ -10,11 +9,10 @@ use guildhall_sdk::testing::Bench;
 use guildhall_sdk::{Agent, Outgoing};
 use serde_json::{Value, json};
 
-use super::rules::{expressions, read, speaker, text};
-use super::sending::{guild, message};
-use super::{Outcome, check, not_here};
+use super::vectors::compare::{Outcome, check, does_not_apply};
+use super::vectors::inputs::{expressions, guild, message, read, speaker, text};
 
-pub fn evaluate(language: guildhall_sdk::Language, source: &str, input: &str) -> Result<Option<String>, String> {
+fn evaluate(language: guildhall_sdk::Language, source: &str, input: &str) -> Result<Option<String>, String> {
     let language = match language {
         guildhall_sdk::Language::Jsonata => Language::Jsonata,
         guildhall_sdk::Language::Cel => Language::Cel,
@@ -23,25 +21,24 @@ pub fn evaluate(language: guildhall_sdk::Language, source: &str, input: &str) ->
     Ok(given.map(|value| value.to_string()))
 }
 
-/// A message on a topic, with the members that matter.
-fn asked(topic: &str) -> Value {
+/// Returns the message that the agents answer.
+fn question(topic: &str) -> Value {
     json!({
         "sender": {"id": "src", "name": "Source"}, "topics": topic, "recipient_list": [], "payload": {"a": 1},
         "format": "any.Format", "thread": [5], "message_history": [], "origin_guild_stack": [], "id": 5, "priority": 4,
     })
 }
 
-/// Where an agent's words go that answer a message on the topic `t`, with their format
-/// and payload.
-fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
-    let origin = message(&asked("t"))?;
+/// Returns the topics, the formats and the payloads of what an agent emits when it answers a message on the topic `t`.
+fn routed<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
+    let origin = message(&question("t"))?;
     let guild = guild(&Value::Null, Vec::new())?;
     let speaker = speaker(&"a".into(), &"A".into(), &A::CLASS_NAME.into(), &"receive".into());
     let expressions = expressions();
     let mut router = TurnRouter::new(&origin, "t", &speaker, &guild, Scope::without_states(&expressions));
     let mut all = Vec::new();
     for outgoing in outgoing {
-        let said = Routable {
+        let outgoing = Routable {
             format: outgoing.format.clone(),
             payload: serde_json::from_str(&outgoing.payload).map_err(|error| error.to_string())?,
             topics: outgoing.topics.clone(),
@@ -51,7 +48,7 @@ fn sent<A: Agent>(outgoing: &[Outgoing]) -> Result<Vec<Value>, String> {
             session_state: None,
             reason: None,
         };
-        for message in router.route(said).map_err(|fault| fault.to_string())?.messages {
+        for message in router.route(outgoing).map_err(|fault| fault.to_string())?.messages {
             let (topics, payload): (Topics, Value) = (message.topics, read(&json!(message.payload))?);
             all.push(
                 json!({"format": message.format, "payload": payload, "is_error_message": false, "topics": topics}),
@@ -70,9 +67,9 @@ pub fn splitter(input: &Value, expected: &Value) -> Outcome {
     bench.evaluator = evaluate;
     let wanted = expected["published"].as_array().cloned().unwrap_or_default();
     match bench.send_raw("any.Format", input["payload"].clone()) {
-        Ok(outgoing) => check(&json!(sent::<SplitterAgent>(&outgoing)?), &json!(wanted)),
+        Ok(outgoing) => check(&json!(routed::<SplitterAgent>(&outgoing)?), &json!(wanted)),
         Err(_) if wanted.len() > 1 && wanted.last().is_some_and(|last| last["is_error_message"] == true) => {
-            not_here("a turn is a transaction: of a message that cannot be split nothing is sent")
+            does_not_apply("a turn is a transaction: nothing is emitted of a message that cannot be split")
         }
         Err(failure) => {
             let kind = text(&wanted.first().unwrap_or(&Value::Null)["payload"]["error_type"]);
@@ -91,8 +88,8 @@ pub fn aggregator(input: &Value, expected: &Value) -> Outcome {
     check(&json!(aggregator.is_complete(&id, &messages, evaluated).unwrap_or(false)), expected)
 }
 
-/// Whether a second message like the first is collected too or replaces it: there the
-/// path of a patch says so, here what there is afterwards.
+/// Compares whether a second message of the same kind is added or replaces the first. In the reference the path of a patch
+/// shows this, here the number of messages.
 pub fn collector(input: &Value, expected: &Value) -> Outcome {
     let collector: Collector = read(&input["collector"])?;
     let message: Collected = read(&input["message"])?;

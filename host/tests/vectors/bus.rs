@@ -1,8 +1,8 @@
-//! The journal: who hears what, and in which order.
+//! Publishes messages to a journal, and compares who receives them in which order.
 
 use std::collections::HashMap;
 
-use guildhall::agent::turn;
+use guildhall::agent::turn_io;
 use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
@@ -13,9 +13,9 @@ use guildhall_model::topic::Topics;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::host::block;
-use super::rules::text;
-use super::{Outcome, check, not_here};
+use super::shared::block;
+use super::vectors::compare::{Outcome, check, does_not_apply};
+use super::vectors::inputs::text;
 
 async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -27,7 +27,7 @@ async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
     Ok((dir, journal, log))
 }
 
-fn said(sender: Option<&str>, topic: &str, label: &str, priority: &Value) -> Message {
+fn labelled(sender: Option<&str>, topic: &str, label: &str, priority: &Value) -> Message {
     let sender = AgentTag { id: sender.map(str::to_owned), name: None };
     let payload = raw_json(&json!({"n": label}));
     let mut message = Message::draft(sender, Topics::One(topic.into()), "any.Format", payload);
@@ -44,7 +44,7 @@ async fn publish(log: &GuildLog, message: Message) -> Result<(), String> {
     log.publish(vec![message]).await.map_err(|error| error.to_string())
 }
 
-/// Takes what waits, and consumes it.
+/// Receives and consumes all messages that wait.
 async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<String>) -> Result<(), String> {
     while consumer.lag().messages() > 0 {
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
@@ -62,8 +62,8 @@ pub fn delivery(input: &Value, expected: &Value) -> Outcome {
         let (_dir, _journal, log) = log().await?;
         let topics = vec![topic.clone(), "after".to_owned()];
         let mut consumer = log.consume(&agent, topics).await.map_err(|error| error.to_string())?;
-        publish(&log, said(input["sender_id"].as_str(), &topic, "it", &Value::Null)).await?;
-        publish(&log, said(Some("somebody else"), "after", "after", &Value::Null)).await?;
+        publish(&log, labelled(input["sender_id"].as_str(), &topic, "it", &Value::Null)).await?;
+        publish(&log, labelled(Some("another sender"), "after", "after", &Value::Null)).await?;
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
         Ok::<_, String>(label(&delivery.message) == "it")
     })?;
@@ -72,7 +72,7 @@ pub fn delivery(input: &Value, expected: &Value) -> Outcome {
 
 pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
     if !input["scenario"].is_null() {
-        return not_here("a scenario in words; tests of the journal and of agents have it");
+        return does_not_apply("the scenario is prose; tests of the journal and of agents cover it");
     }
     let mut steps = input["steps"].as_array().cloned().unwrap_or_default();
     let publications = |from: &Value| {
@@ -82,9 +82,9 @@ pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
         };
         from.as_array().into_iter().flatten().map(of).collect::<Vec<_>>()
     };
-    let begins_late = steps.iter().position(|step| step["do"] == "subscribe").is_some_and(|first| first > 0);
-    if begins_late {
-        return not_here("an agent that is new hears what is said from then on");
+    let subscribes_late = steps.iter().position(|step| step["do"] == "subscribe").is_some_and(|first| first > 0);
+    if subscribes_late {
+        return does_not_apply("a new agent receives the messages that are sent from then on");
     }
     steps.extend(publications(&input["published_before_subscribe"]));
     if input["steps"].is_null() {
@@ -102,7 +102,7 @@ pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
                     consumer = Some(new.map_err(|error| error.to_string())?);
                 }
                 Some("unsubscribe") => consumer = None,
-                _ => publish(&log, said(Some("s"), "t", &text(&step["n"]), &step["priority"])).await?,
+                _ => publish(&log, labelled(Some("s"), "t", &text(&step["n"]), &step["priority"])).await?,
             }
             if let Some(consumer) = &mut consumer {
                 take_waiting(consumer, &mut delivered).await?;
@@ -115,23 +115,23 @@ pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
 
 pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
     if input["query"] != "by_id" {
-        return not_here("a log is read in its own order, and ids do not order by priority");
+        return does_not_apply("a log is read in its own order, and ids do not order messages by priority");
     }
     let found = block(async {
         let (_dir, _journal, log) = log().await?;
         let mut tail = log.tail(vec!["t".into()], None);
         let mut ids: HashMap<String, MessageId> = HashMap::new();
         for published in input["published_in_order"].as_array().into_iter().flatten() {
-            publish(&log, said(Some("s"), "t", &text(&published["n"]), &published["priority"])).await?;
-            let heard = tail.next().await.map_err(|error| error.to_string())?;
-            if let guildhall::journal::TailEvent::Message { message, .. } = heard {
+            publish(&log, labelled(Some("s"), "t", &text(&published["n"]), &published["priority"])).await?;
+            let event = tail.next().await.map_err(|error| error.to_string())?;
+            if let guildhall::journal::TailEvent::Message { message, .. } = event {
                 ids.insert(text(&published["id"]), message.id);
             }
         }
-        let asked = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
-        let asked: Vec<MessageId> = asked.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
+        let wanted = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
+        let asked: Vec<MessageId> = wanted.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
         let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(turn::in_order(&asked, &found))
+        Ok::<_, String>(turn_io::history_texts(&asked, &found))
     })?;
     let labels = found.iter().map(|message| {
         let message: Value = serde_json::from_str(message).unwrap_or_default();

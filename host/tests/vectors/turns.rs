@@ -1,9 +1,9 @@
-//! What comes to an agent: whom a message is for, and what is given with it. Each
-//! handler of a case is an agent of its own here, whose one handler has its name.
+//! Delivers messages to agents: which handlers run, and what they receive. A component has one handler, so each handler of
+//! a case is an agent of its own here.
 
 use std::sync::Arc;
 
-use guildhall::agent::turn;
+use guildhall::agent::turn_io;
 use guildhall::journal::Delivery;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
@@ -17,9 +17,8 @@ use guildhall_sdk::prelude::*;
 use guildhall_sdk::testing::Bench;
 use serde_json::{Value, json};
 
-use super::rules::{expressions, read, speaker, text};
-use super::sending::{guild, message};
-use super::{Outcome, check, not_here};
+use super::vectors::compare::{Outcome, check, differs, does_not_apply};
+use super::vectors::inputs::{expressions, guild, message, read, speaker, text};
 
 #[message("dyn.FmtA")]
 struct FmtA {
@@ -39,7 +38,7 @@ struct Script {
     action: Option<String>,
 }
 
-/// Marks that it ran, and does what the case says.
+/// Records in the state that the handler ran, and does what the case asks for.
 fn play(script: &Script, ctx: &mut Ctx) -> Result<(), Failure> {
     ctx.update_agent_state(&json!({"ran": true}))?;
     match script.action.as_deref() {
@@ -56,7 +55,7 @@ macro_rules! scripted {
         impl Agent for $agent {
             const CLASS_NAME: &'static str = "dyn.DynAgent";
             const NAME: &'static str = "Scripted";
-            const SUMMARY: &'static str = "Does what a case says";
+            const SUMMARY: &'static str = "Does what a case asks for";
             type Properties = Script;
 
             fn new(script: Script) -> Result<Self, String> {
@@ -74,42 +73,42 @@ scripted!(Raw, |on| on.any(|agent, ctx| play(&agent.0, ctx)));
 scripted!(OfA, |on| on.message(|agent, ctx, _: FmtA| play(&agent.0, ctx)));
 scripted!(OfB, |on| on.message(|agent, ctx, _: FmtB| play(&agent.0, ctx)));
 
-/// What a handler did: nothing, or what it said, or how it failed.
+/// What a handler did: `None` if it did not run, else what it emitted or how it failed.
 type Played = Option<Result<Vec<guildhall_sdk::Outgoing>, Failure>>;
 
 fn run<A: Agent>(handler: &Value, message: &Message) -> Result<Played, String> {
     let mut bench = Bench::<A>::start(json!({"name": handler["name"], "action": handler["action"]}))?;
     Ok(match bench.send_text(&message.format, message.payload.get()) {
-        Ok(said) => (bench.agent_state["ran"] == true).then_some(Ok(said)),
+        Ok(all) => (bench.agent_state["ran"] == true).then_some(Ok(all)),
         Err(failure) => Some(Err(failure)),
     })
 }
 
 pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     if input["fixtures"].as_array().is_some_and(|fixtures| !fixtures.is_empty()) {
-        return not_here("components have no hooks");
+        return does_not_apply("components have no hooks");
     }
     let wire = &input["message"];
     let handlers = input["handlers"].as_array().cloned().unwrap_or_default();
     for handler in &handlers {
         if handler["essential"] == true {
-            return not_here("the host's own topics are not heard by agents");
+            return does_not_apply("agents do not receive messages on the host's own topics");
         }
         if !handler["guard"].is_null() {
-            return not_here("what code decides whether a handler runs is the component's own");
+            return does_not_apply("the code that decides whether a handler runs is inside the component");
         }
         if handler["action"] == "read_typed" {
-            return not_here("a typed handler of the SDK always has its payload parsed");
+            return does_not_apply("the SDK always parses the payload of a typed handler");
         }
         if handler["accepts"] != "json" && wire["payload"].get("x").is_some_and(|x| !x.is_i64()) {
-            return not_here("a typed handler of the SDK always has its payload parsed");
+            return does_not_apply("the SDK always parses the payload of a typed handler");
         }
         if !["json", "FmtA", "FmtB"].contains(&handler["accepts"].as_str().unwrap_or_default()) {
-            return not_here("what the host says to itself is not heard by agents");
+            return does_not_apply("agents do not receive the host's messages to itself");
         }
     }
     if text(&wire["format"]).contains("HealthCheckRequest") || text(&wire["format"]).contains("SelfReady") {
-        return not_here("the host measures how agents are: they answer no checks");
+        return does_not_apply("the host measures the health of agents: they answer no checks");
     }
     let mut spec = input["agent_spec"].clone();
     spec["class_name"] = input["agent_type"].clone();
@@ -123,9 +122,9 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
     }
     let spec: AgentSpec = read(&spec)?;
     let message = message(wire)?;
-    let heard_on = text(&wire["topic_published_to"]);
-    let delivery = Delivery { message: Arc::new(message), topic: heard_on.clone(), attempts: Default::default() };
-    let hears = routing::subscriptions(&spec).contains(&heard_on);
+    let topic = text(&wire["topic_published_to"]);
+    let delivery = Delivery { message: Arc::new(message), topic: topic.clone(), attempts: Default::default() };
+    let is_subscribed = routing::subscriptions(&spec).contains(&topic);
     let states = input["agent_state"].to_string();
     let view = guild(&Value::Null, Vec::new())?;
     let mut ordered: Vec<&Value> = handlers.iter().collect();
@@ -135,7 +134,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
         let speaker = speaker(&json!(spec.id), &json!(spec.name), &input["agent_type"], &handler["name"]);
         let expressions = expressions();
         let scope = Scope { agent_state: &states, ..Scope::without_states(&expressions) };
-        if !hears || !turn::is_for(&delivery, &spec, &speaker, scope) {
+        if !is_subscribed || !turn_io::accepts(&delivery, &spec, &speaker, scope) {
             continue;
         }
         let played = match handler["accepts"].as_str() {
@@ -145,15 +144,15 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
         };
         let Some(played) = played else { continue };
         calls.push(handler["name"].clone());
-        let spoken = match played {
-            Ok(said) => {
+        let messages = match played {
+            Ok(all) => {
                 let scope = Scope::without_states(&expressions);
-                let mut router = TurnRouter::new(&delivery.message, &heard_on, &speaker, &view, scope);
+                let mut router = TurnRouter::new(&delivery.message, &topic, &speaker, &view, scope);
                 let mut messages = Vec::new();
-                for said in said {
-                    let said = Routable {
-                        format: said.format,
-                        payload: serde_json::from_str(&said.payload).map_err(|error| error.to_string())?,
+                for outgoing in all {
+                    let routable = Routable {
+                        format: outgoing.format,
+                        payload: serde_json::from_str(&outgoing.payload).map_err(|error| error.to_string())?,
                         topics: Vec::new(),
                         recipients: Vec::new(),
                         priority: None,
@@ -161,7 +160,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
                         session_state: None,
                         reason: None,
                     };
-                    messages.extend(router.route(said).map_err(|fault| fault.to_string())?.messages);
+                    messages.extend(router.route(routable).map_err(|fault| fault.to_string())?.messages);
                 }
                 messages
             }
@@ -171,7 +170,7 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
                 routing::last_words(
                     &fault,
                     &delivery.message,
-                    &heard_on,
+                    &topic,
                     &speaker,
                     &view,
                     trial,
@@ -180,12 +179,12 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
                 .messages
             }
         };
-        published.extend(spoken);
+        published.extend(messages);
     }
     check(&json!(calls), &expected["calls_in_order"])?;
     let wanted = expected["published"].as_array().cloned().unwrap_or_default();
     if wanted.len() != published.len() {
-        return Err(format!("{} messages, expected {}", published.len(), wanted.len()));
+        return differs(format!("{} messages, expected {}", published.len(), wanted.len()));
     }
     published.iter().zip(&wanted).try_for_each(|(found, wanted)| {
         let mut payload: Value = read(&json!(found.payload))?;
@@ -206,13 +205,13 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
 
 pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
     let Ok(asked) = read::<Option<u32>>(&input["enrich_with_history"]) else {
-        return not_here("a number of messages is not negative");
+        return differs("a negative number of messages is refused");
     };
     let stored = |n: &Value| -> Result<Message, String> {
         let mut message =
             Message::draft(AgentTag::new("a", "A"), Topics::One("t".into()), "f.x", raw_json(&json!({"n": n})));
         message.id = read(n)?;
-        message.session_state = Some(raw_json(&json!({"not": "told"})));
+        message.session_state = Some(raw_json(&json!({"not": "shown"})));
         Ok(message)
     };
     let mut message = stored(&json!(1_000))?;
@@ -229,14 +228,14 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
             reason: None,
         });
     }
-    let ids = turn::asked_history(&message);
+    let ids = turn_io::requested_history(&message);
     let delivery = Delivery { message: Arc::new(message), topic: "t".into(), attempts: Default::default() };
-    let mut given = turn::for_guest(&delivery, 1, "{}".into(), "{}".into());
+    let mut given = turn_io::turn_input(&delivery, 1, "{}".into(), "{}".into());
     if let Some(ids) = ids {
         let log =
             input["stored_messages"].as_array().into_iter().flatten().map(stored).collect::<Result<Vec<_>, _>>()?;
         let found: Vec<Message> = log.into_iter().filter(|message| ids.contains(&message.id)).collect();
-        turn::enrich(&mut given, &turn::in_order(&ids, &found));
+        turn_io::add_history(&mut given, &turn_io::history_texts(&ids, &found));
     }
     let state = given.message.session_state.map_or(Ok(Value::Null), |state| serde_json::from_str(&state));
     let mut state: Value = state.map_err(|error| error.to_string())?;
@@ -250,41 +249,4 @@ pub fn enrich_history(input: &Value, expected: &Value) -> Outcome {
         });
     }
     check(&json!({"delivered": true, "session_state": state}), expected)
-}
-
-/// A dead letter names the same things; topics have no namespaces here, and what is
-/// known of the failure stands beside them. Its format is that of a bus which runs.
-pub fn dead_letter(input: &Value, expected: &Value) -> Outcome {
-    let origin = message(&input["original_message"])?;
-    let client = text(&input["client_id"]);
-    let (guild, agent) = client.split_once('$').unwrap_or(("g1", &client));
-    let heard_on = text(&input["original_topic"]);
-    let heard_on = heard_on.strip_prefix(&format!("{guild}:")).unwrap_or(&heard_on);
-    let speaker = speaker(&agent.into(), &agent.into(), &"any.Agent".into(), &"receive".into());
-    let fault = Fault::new(FaultKind::Rejected, text(&input["error_text"]));
-    let letter =
-        routing::dead_letter(&guild.into(), &fault, &origin, heard_on, &speaker, Trial { attempt: 1, is_last: true });
-    let payload: Value = read(&json!(letter.payload))?;
-    let wanted = &expected["payload"];
-    let topic = text(&wanted["original_topic"]);
-    let found = json!([
-        letter.sender,
-        letter.topics.as_slice(),
-        payload["client_id"],
-        payload["original_topic"],
-        payload["original_message_id"],
-        payload["original_message"]["payload"],
-        payload["error_message"],
-    ]);
-    let topics: Topics = read(&expected["topics"])?;
-    let wanted = json!([
-        expected["sender"],
-        topics.as_slice(),
-        wanted["client_id"],
-        topic.strip_prefix(&format!("{guild}:")).unwrap_or(&topic),
-        wanted["original_message_id"],
-        wanted["original_message"]["payload"],
-        wanted["error_message"],
-    ]);
-    check(&found, &wanted)
 }

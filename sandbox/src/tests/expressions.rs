@@ -1,12 +1,18 @@
-//! How expressions end that take too much.
+//! Expressions that use too much time or memory, or that nest too deeply.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use guildhall_model::expression::{Expressions, Language};
 use serde_json::json;
 
+use crate::cpu::thread_time;
+
+/// The processor time that one expression may take. Processor time, because the wall time depends on what else runs on the
+/// machine; the evaluator runs on the calling thread.
+const MOST: Duration = Duration::from_secs(2);
+
 #[test]
-fn what_loops_or_explodes_ends_with_a_name_and_soon() {
+fn expressions_that_loop_or_grow_without_end_fail_soon() {
     let evaluator = crate::evaluator().unwrap();
     let expressions = Expressions::unshared(&*evaluator);
     let big = format!(r#"{{"s":"{}","l":[{}]}}"#, "x".repeat(100_000), vec!["1"; 60_000].join(","));
@@ -27,24 +33,24 @@ fn what_loops_or_explodes_ends_with_a_name_and_soon() {
         "$count($distinct(l#$i.$i))",
         "$eval(\"$pad('x', 300000000)\")",
     ] {
-        let began = Instant::now();
+        let began = thread_time();
         let result = expressions.evaluate(Language::Jsonata, source, &big);
         assert!(result.is_err(), "{source}: {result:?}");
-        assert!(began.elapsed() < Duration::from_secs(2), "{source}: {:?}", began.elapsed());
+        let took = thread_time() - began;
+        assert!(took < MOST, "{source}: {took:?}");
     }
     let nested = format!("{}x{}", "l.map(x, ".repeat(20), ")".repeat(20));
-    let began = Instant::now();
+    let began = thread_time();
     assert!(expressions.evaluate(Language::Cel, &nested, &big).is_err());
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    assert_eq!(
-        expressions.evaluate(Language::Jsonata, "n", r#"{"n": 2}"#),
-        Ok(Some(json!(2))),
-        "the next one is served"
-    );
+    let took = thread_time() - began;
+    assert!(took < MOST, "{took:?}");
+    // Its time is longer than that of a rule: on a busy machine a new instance takes a while.
+    let next = evaluator.evaluate(Language::Jsonata, "n", r#"{"n": 2}"#, Duration::from_secs(30));
+    assert_eq!(next, Ok(Some(json!(2).to_string())), "the next expression is evaluated");
 }
 
 #[test]
-fn deep_sources_are_refused_and_do_not_break_the_stack() {
+fn deeply_nested_sources_do_not_overflow_the_stack() {
     let evaluator = crate::evaluator().unwrap();
     let expressions = Expressions::unshared(&*evaluator);
     for language in [Language::Jsonata, Language::Cel] {

@@ -1,33 +1,32 @@
-//! Walks the table of limits: each row has somebody who crosses it, and the error
-//! that they get names it.
+//! Walks the table of limits: for each row something crosses the limit, and the resulting error names it.
 
-use super::super::bindings::keyvalue::store::{Error, Host};
-use super::super::check::Outline;
-use super::super::classify::{Broken, Circumstances, classify};
-use super::super::guest::{Guest, HostServices, Phase};
-use super::super::http;
-use super::super::keyvalue::Bucket;
-use super::super::refusal::Refusal;
-use super::*;
 use guildhall_model::fault::FaultKind;
 use guildhall_model::values::ValueChange;
 
-/// What came of crossing a limit.
+use super::*;
+use crate::bindings::keyvalue::store::{Error, Host};
+use crate::buckets::Bucket;
+use crate::classify::{Broken, Circumstances, classify};
+use crate::guest::Guest;
+use crate::phase::Phase;
+use crate::requests;
+use crate::runtime::HostServices;
+
+/// How crossing a limit ends.
 enum Crossed {
-    /// The agent broke.
+    /// The agent's call broke.
     Broke(Fault),
     /// The component was refused.
     Refused(Refusal),
-    /// One call was refused, in these words; the agent lives on.
-    Told(String),
-    /// The agent declined what it could not do.
+    /// One call was refused with this text, and the agent lives on.
+    CallRefused(String),
+    /// The agent declined its message.
     Declined,
-    /// Who crosses it, and the test that has them: `limits.rs` and `uploads.rs` of the
-    /// tests from outside.
+    /// `tests/tests/host/limits.rs` and `uploads.rs` cross it from outside.
     Elsewhere,
 }
 
-/// Declines its message when `emit`, or what ended last, was refused.
+/// Declines the message when the last call of an import was refused.
 const DECLINE_IF_REFUSED: &str = "(if (i32.load8_u (i32.const 2560))
     (then (i32.store8 (i32.const 2200) (i32.const 1)) (return (i32.const 2200))))";
 
@@ -42,16 +41,16 @@ async fn cross(limit: Limit) -> Crossed {
         Limit::StartTimeout => start_fault(Script { start: LOOP, ..Script::default() }, slow().with(limit, 30)).await,
         Limit::StopTimeout => {
             let script = Script { heartbeat: LOOP, ..Script::default() };
-            let body = started(&sandbox(), script, slow().with(limit, 30)).await;
-            Crossed::Broke(body.heartbeat().await.1.unwrap_err())
+            let instance = started(&sandbox(), script, slow().with(limit, 30)).await;
+            Crossed::Broke(instance.heartbeat().await.1.unwrap_err())
         }
         Limit::Memory => Crossed::Broke(fault(receive(GREEDY), fewer(4)).await),
         Limit::GuildMemory => {
             let sandbox = sandbox();
             let component = prepare(&sandbox, build(&receive(GREEDY))).await.unwrap();
             let setup = Setup { guild_memory: MemoryBudget::new(2 << 20), ..setup(Limits::default()) };
-            let body = sandbox.start(&component, setup).await.unwrap();
-            broke(body.receive(delivery()).await.1)
+            let instance = sandbox.start(&component, setup).await.unwrap();
+            broke(instance.receive(turn_input()).await.1)
         }
         Limit::TableElements => {
             let receive = "(drop (table.grow $t (ref.null func) (i32.const 200000))) unreachable";
@@ -90,23 +89,25 @@ async fn cross(limit: Limit) -> Crossed {
         Limit::StagedBytes => declined(&[EMIT, EMIT, DECLINE_IF_REFUSED], fewer(8)).await,
         Limit::Progress => declined(&[PROGRESS, PROGRESS, DECLINE_IF_REFUSED], fewer(1)).await,
         Limit::StatePatches => declined(&[PATCH, PATCH, DECLINE_IF_REFUSED], fewer(1)).await,
-        Limit::LogLines => logged(fewer(2), "1\n2\n3"),
-        Limit::LogLineBytes => logged(fewer(4), "12345"),
-        Limit::LogBytes => logged(fewer(4), "123\n456"),
+        Limit::LogLines => log_output(fewer(2), "1\n2\n3"),
+        Limit::LogLineBytes => log_output(fewer(4), "12345"),
+        Limit::LogBytes => log_output(fewer(4), "123\n456"),
         Limit::HttpCalls | Limit::HttpRequest | Limit::HttpResponse => {
-            http::tests::cross(limit).await;
+            requests::tests::cross(limit).await;
             Crossed::Declined
         }
-        Limit::ValueKeys => kept(fewer(1), &["a", "b"], 1),
-        Limit::ValueBytes => kept(fewer(1), &["a"], 1 << 10),
-        Limit::GuildValues => kept(fewer(1).with(Limit::ValueBytes, 65_536), &["a", "b", "c", "d", "e"], 256 << 10),
+        Limit::ValueKeys => write_values(fewer(1), &["a", "b"], 1),
+        Limit::ValueBytes => write_values(fewer(1), &["a"], 1 << 10),
+        Limit::GuildValues => {
+            write_values(fewer(1).with(Limit::ValueBytes, 65_536), &["a", "b", "c", "d", "e"], 256 << 10)
+        }
         Limit::Component | Limit::Nesting | Limit::Parts | Limit::Functions | Limit::FunctionSize | Limit::Items => {
             Crossed::Refused(Outline::read(&build(&receive(EMIT)), &fewer(0)).unwrap_err())
         }
         Limit::Snapshot => {
-            let body = started(&sandbox(), Script { functions: SAVE, ..Script::default() }, fewer(99)).await;
-            let (body, saved) = body.save().await;
-            assert!(body.is_some(), "one that cannot be saved lives on");
+            let instance = started(&sandbox(), Script { functions: SAVE, ..Script::default() }, fewer(99)).await;
+            let (instance, saved) = instance.save().await;
+            assert!(instance.is_some(), "an agent that cannot be saved lives on");
             Crossed::Broke(saved.unwrap_err())
         }
         Limit::CompileCpu
@@ -131,7 +132,7 @@ const SAVE: &str = r#"(func (export "guildhall:agent/snapshot@0.1.0#save") (resu
 const PATCH: &str = "(call $patch (i32.const 530) (i32.const 2) (i32.const 2560))";
 
 #[tokio::test]
-async fn each_row_has_somebody_who_crosses_it_and_is_told_its_name() {
+async fn each_limit_is_crossed_and_named_in_the_error() {
     for row in &TABLE {
         let before = row.met();
         let setting = row.setting;
@@ -142,10 +143,10 @@ async fn each_row_has_somebody_who_crosses_it_and_is_told_its_name() {
                 assert!(fault.limit.is_some() && !fault.message.is_empty(), "{fault:?}");
             }
             Crossed::Refused(refusal) => assert!(refusal.to_string().contains(setting), "`{setting}`: {refusal}"),
-            Crossed::Told(words) => assert!(words.contains(setting), "`{setting}`: {words}"),
+            Crossed::CallRefused(text) => assert!(text.contains(setting), "`{setting}`: {text}"),
             Crossed::Declined => {}
         }
-        assert!(row.met() > before, "`{}` counts those who meet `{setting}`", row.metric());
+        assert!(row.met() > before, "`{}` counts how often `{setting}` is met", row.metric());
     }
 }
 
@@ -179,7 +180,7 @@ async fn refused(bytes: Bytes) -> Crossed {
     }
 }
 
-/// A component that makes so many instances of a module.
+/// A component with `count` instances of a module.
 fn parts(module: &str, count: usize) -> Bytes {
     let instances = "(core instance (instantiate $m))".repeat(count);
     let text = format!(
@@ -189,11 +190,11 @@ fn parts(module: &str, count: usize) -> Bytes {
     wat::parse_str(text).unwrap().into()
 }
 
-/// Runs what a script does, one after the other, in a turn that is declined.
+/// Runs the steps in a turn, which the agent then declines.
 async fn declined(steps: &[&str], limits: Limits) -> Crossed {
-    let body = started(&sandbox(), receive(steps.concat().leak()), limits).await;
-    let (body, turn) = body.receive(delivery()).await;
-    assert!(body.is_some() && matches!(turn.end, TurnEnd::Declined(_)), "{turn:?}");
+    let instance = started(&sandbox(), receive(steps.concat().leak()), limits).await;
+    let (instance, turn) = instance.receive(turn_input()).await;
+    assert!(instance.is_some() && matches!(turn.end, TurnEnd::Declined(_)), "{turn:?}");
     Crossed::Declined
 }
 
@@ -201,24 +202,24 @@ fn guest(limits: Limits) -> Guest {
     Guest::new(Phase::Turn, &"sha256:00".into(), setup(limits), services())
 }
 
-fn logged(limits: Limits, text: &str) -> Crossed {
-    let told: Arc<Mutex<Vec<String>>> = Arc::default();
-    let sink = told.clone();
-    let setup = Setup { log: Arc::new(move |line| sink.lock().unwrap().push(line.text)), ..setup(limits) };
+fn log_output(limits: Limits, text: &str) -> Crossed {
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = lines.clone();
+    let setup = Setup { log: Arc::new(move |line| sink.lock().push(line.text)), ..setup(limits) };
     let guest = Guest::new(Phase::Turn, &"sha256:00".into(), setup, services());
     guest.console().log(LogLevel::Info, text);
     guest.console().end_turn();
-    let told = told.lock().unwrap().join("\n");
-    Crossed::Told(told)
+    let lines = lines.lock().join("\n");
+    Crossed::CallRefused(lines)
 }
 
-/// Keeps a value of so many bytes under each key until that is refused.
-fn kept(limits: Limits, keys: &[&str], bytes: usize) -> Crossed {
+/// Writes a value of `bytes` bytes under each key until a write is refused.
+fn write_values(limits: Limits, keys: &[&str], bytes: usize) -> Crossed {
     let mut guest = guest(limits);
     let change = || ValueChange::Set(vec![b'x'; bytes].into());
     let refused = keys.iter().find_map(|key| guest.write_value(Bucket::Guild, (*key).to_owned(), change()).err());
     match refused {
-        Some(Error::Other(words)) => Crossed::Told(words),
+        Some(Error::Other(text)) => Crossed::CallRefused(text),
         other => panic!("{other:?}"),
     }
 }
@@ -241,25 +242,25 @@ fn classified(error: &wasmtime::Error, limits: &Limits) -> Fault {
 }
 
 #[test]
-fn a_turn_sees_what_it_writes_and_commits_it_or_nothing() {
+fn a_turn_reads_its_own_writes_and_commits_all_of_them() {
     let mut guest = guest(Limits::default());
     let set = |value: &str| ValueChange::Set(value.as_bytes().into());
     guest.write_value(Bucket::Agent, "n".into(), set("4")).unwrap();
     guest.write_value(Bucket::Agent, "n".into(), ValueChange::Add(2)).unwrap();
     guest.write_value(Bucket::Guild, "n".into(), ValueChange::Add(1)).unwrap();
     guest.write_value(Bucket::Guild, "n".into(), ValueChange::Add(1)).unwrap();
-    guest.write_value(Bucket::Guild, "gone".into(), ValueChange::Delete).unwrap();
+    guest.write_value(Bucket::Guild, "removed".into(), ValueChange::Delete).unwrap();
     assert!(matches!(guest.write_value(Bucket::Agent, String::new(), set("")), Err(Error::Other(_))));
-    let drafts = std::mem::take(&mut guest.staged.values);
-    let writes: Vec<_> = guest.buckets.writes(drafts).into_iter().map(|write| (write.key, write.change)).collect();
-    let wanted = [("n", set("6")), ("gone", ValueChange::Delete), ("n", ValueChange::Add(2))];
+    let staged = std::mem::take(&mut guest.staged.values);
+    let writes: Vec<_> = guest.buckets.writes(staged).into_iter().map(|write| (write.key, write.change)).collect();
+    let wanted = [("n", set("6")), ("removed", ValueChange::Delete), ("n", ValueChange::Add(2))];
     assert_eq!(writes, wanted.map(|(key, change)| (key.to_owned(), change)));
     guest.phase = Phase::Between;
     assert!(matches!(guest.write_value(Bucket::Agent, "n".into(), set("")), Err(Error::Other(_))));
 }
 
 #[tokio::test]
-async fn a_guest_that_loops_in_calls_of_the_host_ends_in_time() {
+async fn a_guest_that_loops_in_calls_of_the_host_meets_its_deadline() {
     let calls = "(loop $again (call $progress (i32.const 520) (i32.const 4) (i32.const 530) (i32.const 2)
         (i32.const 2560)) (br $again))";
     let slow = Limits::default().with(Limit::Fuel, u64::MAX).with(Limit::Timeout, 50);
@@ -269,11 +270,11 @@ async fn a_guest_that_loops_in_calls_of_the_host_ends_in_time() {
 }
 
 #[tokio::test]
-async fn an_agent_that_does_not_want_to_stop_is_stopped() {
+async fn an_agent_whose_stop_never_returns_is_stopped() {
     let sandbox = sandbox();
     let limits = Limits::default().with(Limit::Fuel, u64::MAX).with(Limit::StopTimeout, 50);
-    let body = started(&sandbox, Script { stop: LOOP, ..Script::default() }, limits).await;
-    tokio::time::timeout(Duration::from_secs(5), body.stop(StopReason::Requested)).await.unwrap();
+    let instance = started(&sandbox, Script { stop: LOOP, ..Script::default() }, limits).await;
+    tokio::time::timeout(Duration::from_secs(5), instance.stop(StopReason::Requested)).await.unwrap();
     assert_eq!(sandbox.live(), 0);
 }
 

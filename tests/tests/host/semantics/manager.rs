@@ -162,3 +162,44 @@ async fn who_listens_to_the_guild_hears_of_every_change_with_the_state() {
     let state = chat.system.wait_for("the state", |heard| frame::format(heard) == "StateFetchResponse").await;
     assert_eq!(state["payload"]["state"], json!({"open": true}), "{state}");
 }
+
+#[tokio::test]
+async fn an_answer_about_a_state_names_its_handler_and_repeats_the_agent_id_of_its_request() {
+    let host = super::super::host().await;
+    let guild = host.rest().launch_spec(&json!({"name": "G", "description": "d", "agents": []})).await;
+    let mut chat = chat::join_with(&host, &guild, "ann", "?dialect=rustic").await;
+    let update = json!({"state_owner": "guild", "guild_id": guild, "agent_id": "x", "state_update": {"open": true}});
+    let fetch = json!({"state_owner": "guild", "guild_id": guild, "agent_id": "x"});
+    for (request, payload, answer, handler) in [
+        ("StateUpdateRequest", update, "StateUpdateResponse", "update_state_handler"),
+        ("StateFetchRequest", fetch, "StateFetchResponse", "get_state_handler"),
+    ] {
+        chat.socket.send(&json!({"format": states(request), "topics": "state_topic", "payload": payload}));
+        let answer = chat.socket.wait_for("the answer", |received| frame::format(received) == answer).await;
+        let entry = answer["message_history"].as_array().and_then(|entries| entries.last()).expect("an entry");
+        assert_eq!(entry["processor"], handler, "{answer}");
+        assert_eq!((&answer["payload"]["state_owner"], &answer["payload"]["agent_id"]), (&json!("guild"), &json!("x")));
+    }
+}
+
+#[tokio::test]
+async fn launching_an_agent_whose_id_is_in_use_changes_nothing_and_is_announced() {
+    let host = super::super::host().await;
+    let mut chat = guild(&host, &[agent("w", WIRING, "in")], &[]).await;
+    let id = chat.guild.clone();
+    let launch = json!({"agent_spec": agent("w", PROBE, "other")});
+    let launched = ask(&mut chat, "system_topic", &models("AgentLaunchRequest"), &launch).await;
+    assert_eq!(launched["format"], models("AgentLaunchResponse"), "{launched}");
+    assert_eq!(
+        launched["payload"],
+        json!({"agent_id": "w", "status_code": 201, "status": "Agent launched successfully"})
+    );
+    let announced = chat
+        .system
+        .wait_for("the announcement", |received| frame::format(received) == "GuildUpdatedAnnouncement")
+        .await;
+    assert_eq!(announced["payload"]["guild_spec"]["agents"][0]["class_name"], WIRING, "{announced}");
+    let get = json!({"guild_id": id, "agent_id": "w"});
+    let present = ask(&mut chat, "system_topic", &models("AgentGetRequest"), &get).await;
+    assert_eq!(present["payload"]["class_name"], WIRING, "{present}");
+}

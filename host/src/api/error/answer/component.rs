@@ -38,7 +38,7 @@ pub fn error(error: ComponentError) -> Answer {
         ComponentError::Unknown(component) => {
             (StatusCode::NOT_FOUND, ErrorBody::new(format!("Component {component} not found"), "component_not_found"))
         }
-        ComponentError::FrameError { component, reason } => {
+        ComponentError::RefusedBefore { component, reason } => {
             let detail = format!("Component {component} was refused: {reason}");
             (StatusCode::BAD_REQUEST, ErrorBody::new(detail, "component_refused"))
         }

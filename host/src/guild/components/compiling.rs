@@ -1,0 +1,77 @@
+//! Which components are being compiled, and the channel that tells about all of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use guildhall_model::ids::Digest;
+
+use super::error::ComponentError;
+use super::event::ComponentEvent;
+
+/// How many events a slow listener may lag.
+const EVENTS: usize = 256;
+
+/// The compilations of this host and the events about its components.
+pub struct ComponentWork {
+    compiling: Arc<Mutex<HashSet<Digest>>>,
+    events: broadcast::Sender<ComponentEvent>,
+}
+
+impl Default for ComponentWork {
+    fn default() -> Self {
+        Self { compiling: Arc::default(), events: broadcast::Sender::new(EVENTS) }
+    }
+}
+
+/// A component that is being compiled. The compilation is over when this is dropped.
+pub(super) struct Compilation {
+    compiling: Arc<Mutex<HashSet<Digest>>>,
+    digest: Digest,
+}
+
+impl Drop for Compilation {
+    fn drop(&mut self) {
+        self.compiling.lock().remove(&self.digest);
+    }
+}
+
+impl ComponentWork {
+    /// Begins a compilation; `None` if the component is being compiled already.
+    ///
+    /// # Errors
+    /// `Busy`: `limit` components are being compiled or wait for it.
+    pub(super) fn begin(&self, digest: &Digest, limit: u64) -> Result<Option<Compilation>, ComponentError> {
+        let mut compiling = self.compiling.lock();
+        if compiling.contains(digest) {
+            return Ok(None);
+        }
+        if compiling.len() as u64 >= limit {
+            return Err(ComponentError::Busy { limit });
+        }
+        compiling.insert(digest.clone());
+        Ok(Some(Compilation { compiling: self.compiling.clone(), digest: digest.clone() }))
+    }
+
+    /// Whether any component is being compiled.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.compiling.lock().is_empty()
+    }
+
+    /// Whether this component is being compiled.
+    pub(super) fn is_compiling(&self, digest: &Digest) -> bool {
+        self.compiling.lock().contains(digest)
+    }
+
+    /// Receives the events from now on.
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<ComponentEvent> {
+        self.events.subscribe()
+    }
+
+    /// Sends an event; it is lost if nobody listens.
+    pub(super) fn send(&self, event: ComponentEvent) {
+        let _ = self.events.send(event);
+    }
+}

@@ -1,0 +1,161 @@
+//! Uploads: a component is checked and kept at once, and compiled in the background. When it is ready, its name is taken
+//! and its class is bound in the catalog. A compilation that the end of the host cuts short begins again at the next start.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::compiling::Compilation;
+use super::error::{ComponentError, host_error};
+use super::event::ComponentEvent;
+use super::row::{check_schemas, row_of};
+use crate::agent::ResolveError;
+use crate::guild::guilds::Guilds;
+use crate::store::{ComponentRow, ComponentState, StoreError};
+use guildhall_model::component::ComponentName;
+use guildhall_model::ids::Digest;
+use guildhall_sandbox::{Limit, Refusal};
+
+impl Guilds {
+    /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component gets
+    /// `name` in addition to the name that it describes. An upload that has begun is completed even if the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// `Refused`, `NameTaken`, `NameReserved`, `Busy`, or the host fails.
+    pub async fn upload_component(
+        &self,
+        bytes: Bytes,
+        name: Option<ComponentName>,
+    ) -> Result<ComponentRow, ComponentError> {
+        let guilds = self.clone();
+        let upload = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref()).await });
+        upload.await.map_err(|error| ComponentError::Host(error.to_string()))?
+    }
+
+    async fn take_component(&self, bytes: Bytes, name: Option<&ComponentName>) -> Result<ComponentRow, ComponentError> {
+        let setup = &self.0.setup;
+        let checked = setup.components.sandbox().check(bytes.clone()).await;
+        let (digest, outline) = checked.map_err(ComponentError::Refused)?;
+        let known = setup.store.component(&digest).await?;
+        let is_kept = setup.components.has(&digest).await;
+        if let Some(row) = known.filter(|row| row.state == ComponentState::Ready && is_kept) {
+            self.name_component(name, &digest).await?;
+            return Ok(row);
+        }
+        let Some(compilation) = self.begin_compilation(&digest)? else {
+            self.name_component(name, &digest).await?;
+            return self.component(&digest).await;
+        };
+        self.name_component(name, &digest).await?;
+        setup.components.save(&digest, bytes.clone()).await.map_err(host_error)?;
+        let row = ComponentRow {
+            digest,
+            size: bytes.len() as u64,
+            state: ComponentState::Compiling,
+            class_name: None,
+            name: None,
+            version: None,
+            summary: None,
+            description: Value::Null,
+            imports: outline.imports,
+            reason: None,
+            refusal: None,
+            created_ms: setup.clock.now_ms(),
+        };
+        setup.store.insert_component(&row).await?;
+        self.compile(compilation, row.clone());
+        Ok(row)
+    }
+
+    fn begin_compilation(&self, digest: &Digest) -> Result<Option<Compilation>, ComponentError> {
+        let limit = self.0.setup.components.sandbox().ceilings().get(Limit::CompileQueue);
+        self.0.component_work.begin(digest, limit)
+    }
+
+    /// Compiles the components again that were being compiled when the host ended, and those that it could not compile
+    /// before. Dropping the future leaves the rest for the next start.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resume_components(&self) -> Result<(), StoreError> {
+        for digest in self.0.setup.store.components_to_compile().await? {
+            let Some(row) = self.0.setup.store.component(&digest).await? else { continue };
+            match self.begin_compilation(&digest) {
+                Ok(Some(compilation)) => {
+                    let row = ComponentRow { state: ComponentState::Compiling, reason: None, ..row };
+                    self.0.setup.store.insert_component(&row).await?;
+                    self.compile(compilation, row);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%digest, %error, "a component has to be uploaded again"),
+            }
+        }
+        Ok(())
+    }
+
+    fn compile(&self, compilation: Compilation, row: ComponentRow) {
+        self.send_component_event(ComponentEvent::Compiling { digest: row.digest.clone() });
+        let (guilds, shutdown) = (self.clone(), self.0.shutdown.clone());
+        self.0.tracker.spawn(async move {
+            let _compilation = compilation;
+            tokio::select! {
+                // The next start begins it again.
+                () = shutdown.cancelled() => {}
+                finished = guilds.finish_compilation(row) => if let Err(error) = finished {
+                    tracing::error!(%error, "the outcome of a compilation cannot be stored");
+                },
+            }
+        });
+    }
+
+    /// Compiles a component and stores the outcome.
+    async fn finish_compilation(&self, row: ComponentRow) -> Result<(), StoreError> {
+        let setup = &self.0.setup;
+        let digest = row.digest.clone();
+        let prepared = match setup.components.get(&digest).await {
+            Ok(component) => match check_schemas(&component) {
+                Ok(()) => Ok(component),
+                Err(text) => Err(Refusal::Invalid(text)),
+            },
+            Err(ResolveError::Refused { refusal, .. }) => Err(refusal),
+            Err(error) => Err(Refusal::Host(error.to_string())),
+        };
+        match prepared {
+            Ok(component) => {
+                // Its name and class are stored first: a client that reads `ready` finds them.
+                self.name_as_described(&component).await?;
+                self.register_class(&component).await?;
+                setup.store.insert_component(&row_of(&component, row.created_ms)).await?;
+                let class_name = component.description.class_name.clone();
+                tracing::info!(%digest, class_name, "a component is ready");
+                self.send_component_event(ComponentEvent::Ready { digest, class_name });
+            }
+            // The host failed: the component may be good.
+            Err(Refusal::Host(reason)) => {
+                tracing::error!(%digest, reason, "a component cannot be compiled now");
+                let reason = format!("{reason}: upload it again when the host is well, or start the host again");
+                let row = ComponentRow { state: ComponentState::Failed, reason: Some(reason.clone()), ..row };
+                setup.store.insert_component(&row).await?;
+                self.send_component_event(ComponentEvent::Failed { digest, reason });
+            }
+            Err(refusal) => {
+                let (code, reason) = (refusal.code(), refusal.to_string());
+                tracing::info!(%digest, code, reason, "a component is refused");
+                let refusal = json!({"code": code, "context": refusal.context()});
+                let row = ComponentRow {
+                    state: ComponentState::Refused,
+                    reason: Some(reason.clone()),
+                    refusal: Some(refusal),
+                    ..row
+                };
+                setup.store.unname_component(&digest).await?;
+                if let Err(error) = setup.components.remove(&digest).await {
+                    tracing::warn!(%digest, %error, "the bytes of a refused component stay");
+                }
+                setup.store.insert_component(&row).await?;
+                self.send_component_event(ComponentEvent::Refused { digest, code: code.to_owned(), reason });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! The handle on all guilds of this host: what they are set up with, which run, and how all of them end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::components::ComponentWork;
+use super::running::RunningGuilds;
+use crate::agent::Components;
+use crate::journal::Journal;
+use crate::metrics::{Metrics, Present};
+use crate::oci::Registries;
+use crate::store::Store;
+use guildhall_model::clock::Clock;
+use guildhall_model::dialect::Dialect;
+use guildhall_model::event;
+use guildhall_model::ids::{GuildId, MessageId};
+use guildhall_model::tag::AgentTag;
+use guildhall_sandbox::Component;
+
+/// The services and settings that all guilds use.
+#[derive(Clone)]
+pub struct Setup {
+    /// Catalog, guilds and agents.
+    pub store: Store,
+    /// The logs of all guilds.
+    pub journal: Journal,
+    /// The components of this host.
+    pub components: Components,
+    /// The registries from which blueprints may pull components.
+    pub registries: Registries,
+    /// The time.
+    pub clock: Clock,
+    /// The most messages of a thread that may follow one another.
+    pub hop_limit: u32,
+    /// The linear memory that all agents of one guild share, in bytes.
+    pub guild_memory_bytes: u64,
+    /// The dialect of the history over REST.
+    pub dialect: Dialect,
+    /// How long an agent may be idle before its instance is dropped, unless its blueprint sets it; `None`: it is never
+    /// dropped.
+    pub idle_unload: Option<Duration>,
+    /// Where everything is counted.
+    pub metrics: Metrics,
+}
+
+/// The guilds of this host. Cheap to clone.
+#[derive(Clone)]
+pub struct Guilds(pub(in crate::guild) Arc<Inner>);
+
+/// What all clones of a [`Guilds`] share.
+pub(in crate::guild) struct Inner {
+    pub(in crate::guild) setup: Setup,
+    /// The components that are part of this program, by class.
+    pub(in crate::guild) built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
+    pub(in crate::guild) running: RunningGuilds,
+    /// The dead letters that are being replayed or discarded.
+    pub(in crate::guild) reserved_letters: Mutex<HashSet<(GuildId, MessageId)>>,
+    pub(in crate::guild) component_work: ComponentWork,
+    /// The managers, and the work that outlives its request.
+    pub(in crate::guild) tracker: TaskTracker,
+    /// Ends every task of the guilds.
+    pub(in crate::guild) shutdown: CancellationToken,
+    /// Whether the guilds of before are running again.
+    pub(in crate::guild) is_resumed: AtomicBool,
+}
+
+impl Guilds {
+    /// A host without running guilds.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self(Arc::new(Inner {
+            setup,
+            built_in: Mutex::default(),
+            running: RunningGuilds::default(),
+            reserved_letters: Mutex::default(),
+            component_work: ComponentWork::default(),
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            is_resumed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether the guilds that were running are running again, and messages can be written.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.is_resumed.load(Ordering::SeqCst)
+            && self.0.setup.journal.is_writable()
+            && !self.0.shutdown.is_cancelled()
+    }
+
+    /// The metrics of the host in the text format of Prometheus.
+    ///
+    /// # Errors
+    /// The metrics cannot be written, as a text for the log.
+    pub fn metrics(&self) -> Result<String, String> {
+        let sandbox = self.0.setup.components.sandbox();
+        let present =
+            Present { live_agents: sandbox.live(), agent_capacity: sandbox.capacity(), guilds: self.0.running.count() };
+        self.0.setup.metrics.text(present).map_err(|error| error.to_string())
+    }
+
+    /// Sends an event of the whole host to the sockets of every guild here.
+    pub(in crate::guild) fn send_host_event(&self, event: &str, details: &Value) {
+        let (host, now_ms) = (AgentTag::new("host", "Guildhall"), self.0.setup.clock.now_ms());
+        for log in self.0.running.logs() {
+            log.signal(event::message(event, &host, now_ms, details.clone()));
+        }
+    }
+
+    /// Ends every guild here and waits for it. The guilds go on at the next start of the host. Dropping the future does not
+    /// undo the shutdown.
+    pub async fn shutdown(&self) {
+        self.0.shutdown.cancel();
+        self.0.tracker.close();
+        self.0.tracker.wait().await;
+    }
+}

@@ -1,0 +1,67 @@
+//! The history of a user in a guild, read from the log page by page.
+
+use super::error::GuildError;
+use super::guilds::Guilds;
+use crate::journal::{GuildLog, JournalError};
+use crate::store::StoreError;
+use guildhall_model::dialect::{self, Channel, Viewer};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
+use guildhall_model::message::Message;
+use guildhall_model::topic;
+
+/// How many messages of a history are in memory at a time.
+const HISTORY_PAGE: usize = 500;
+
+/// A user's history, read page by page, however long it is.
+pub struct History {
+    log: GuildLog,
+    topics: Vec<String>,
+    viewer: Viewer,
+    /// The next page begins after this id; `None`: there is none.
+    after: Option<MessageId>,
+}
+
+impl History {
+    /// The next messages as JSON texts, at most 500; `None` at the end. Cancel safe.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, JournalError> {
+        let Some(after) = self.after else { return Ok(None) };
+        let (page, more) = self.log.history(&self.topics, after, HISTORY_PAGE).await?;
+        self.after = page.last().map(|message| message.id).filter(|_| more);
+        let to_text = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
+        Ok(Some(page.iter().map(to_text).collect()))
+    }
+}
+
+impl Guilds {
+    /// The messages of a guild that a user saw and that the log still has, oldest first, in the dialect of the host. Cancel
+    /// safe.
+    ///
+    /// # Errors
+    /// `Unknown`, or the store or the log cannot be read.
+    pub async fn history(&self, id: &GuildId, user: &UserId) -> Result<History, GuildError> {
+        let setup = &self.0.setup;
+        if setup.store.guild_status(id).await?.is_none() {
+            return Err(GuildError::Unknown);
+        }
+        Ok(History {
+            log: setup.journal.guild(id).await?,
+            topics: topic::seen_by(user),
+            viewer: Viewer {
+                dialect: setup.dialect,
+                user: user.clone(),
+                user_name: self.user_name(id, user).await?,
+                channel: Channel::User,
+            },
+            after: Some(MessageId::default()),
+        })
+    }
+
+    async fn user_name(&self, id: &GuildId, user: &UserId) -> Result<String, StoreError> {
+        let proxy = AgentId::proxy_of(user);
+        let rows = self.0.setup.store.agents(id).await?;
+        Ok(rows.into_iter().find(|row| row.id == proxy).map_or_else(|| user.to_string(), |row| row.spec.name))
+    }
+}

@@ -1,0 +1,26 @@
+//! The digest of a component: the name of its bytes.
+
+use std::fmt::Write as _;
+
+use guildhall_model::ids::Digest;
+use sha2::{Digest as _, Sha256};
+
+/// Returns the SHA-256 digest of a component's bytes, as `sha256:` and 64 hexadecimal digits.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    Digest::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_names_the_bytes() {
+        assert_eq!(digest_of(b"").as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

@@ -12,6 +12,8 @@ pub use entry::{AgentEntry, Dependency};
 
 /// A category of blueprints. Names need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCategoryResponse))]
 pub struct Category {
     /// The display name.
     pub name: String,
@@ -34,6 +36,8 @@ impl Category {
 
 /// The group of users who may launch a blueprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintExposure, rename_all = "snake_case"))]
 pub enum Exposure {
     /// Every user.
     Public,
@@ -117,8 +121,11 @@ impl Access {
 
 /// A blueprint.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCreate))]
 pub struct Blueprint {
     /// The id.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BlueprintId,
     /// The display name.
     pub name: String,
@@ -127,26 +134,35 @@ pub struct Blueprint {
     /// The version, a free text.
     pub version: String,
     /// The group of users who may launch it.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub exposure: Exposure,
     /// The author.
+    #[cfg_attr(feature = "openapi", schema(rename = "author_id"))]
     pub author: UserId,
     /// The organisation that it belongs to.
+    #[cfg_attr(feature = "openapi", schema(rename = "organization_id", required = true))]
     pub organization: Option<OrgId>,
     /// The category that it belongs to.
+    #[cfg_attr(feature = "openapi", schema(rename = "category_id", required = true))]
     pub category: Option<CategoryId>,
     /// The icon.
     pub icon: Option<String>,
     /// The message that a client shows first.
     pub intro_msg: Option<String>,
     /// The spec as the client sent it, without its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Value>))]
     pub spec: Value,
     /// The tags, sorted and unique.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub tags: Vec<String>,
     /// The commands that a client offers.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub commands: Vec<String>,
     /// The prompts that a client offers first.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub starter_prompts: Vec<String>,
     /// The icons of its agents.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, String>>))]
     pub agent_icons: Vec<AgentIcon>,
 }
 
@@ -207,6 +223,8 @@ pub fn agent_names(spec: &Value) -> Vec<&str> {
 
 /// The icon of an agent of a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentNameWithIcon))]
 pub struct AgentIcon {
     /// The icon.
     pub icon: String,
@@ -227,6 +245,8 @@ impl AgentIcon {
 
 /// A user's review of a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintReviewResponse))]
 pub struct Review {
     /// The user.
     #[serde(rename = "user_id")]
@@ -254,20 +274,27 @@ impl Review {
 
 /// A board of a guild, on which users pin messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = CreateBoardRequest))]
 pub struct Board {
     /// The id.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BoardId,
     /// The display name.
     pub name: String,
     /// The guild.
+    #[cfg_attr(feature = "openapi", schema(rename = "guild_id"))]
     pub guild: GuildId,
     /// The user who created it.
     pub created_by: UserId,
     /// The time of creation, in milliseconds since 1970.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub created_ms: u64,
     /// Whether it is the default board of its guild.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_default: bool,
     /// Whether it is private.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_private: bool,
 }
 

@@ -5,8 +5,11 @@ use serde_json::Value;
 
 /// The body of an error answer.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Error))]
 pub struct ErrorBody {
     /// A text for people, or the list of errors in a request's body.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Detail))]
     pub detail: Value,
     /// A stable name of the error, for programs.
     pub code: &'static str,

@@ -14,7 +14,9 @@ use crate::read::FieldError;
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Detail {
+    /// One sentence.
     Sentence(String),
+    /// The errors of a document, each with its place.
     FieldErrors(Vec<FieldError>),
 }
 

@@ -19,12 +19,16 @@ use crate::{format, topic};
 
 /// The specification of a guild.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildSpec {
     /// The guild's id.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: GuildId,
     /// The display name, at most 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
     /// A description for people.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
     /// Free properties. Those that choose a backend of another implementation have no effect.
     #[serde(default)]
@@ -34,25 +38,32 @@ pub struct GuildSpec {
     pub agents: Vec<AgentSpec>,
     /// The dependencies that all agents share, by key.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
     /// The rules of the guild.
     #[serde(default)]
     pub routes: RoutingSlip,
     /// The gateway to other guilds, which the host does not support.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::GatewayConfig>))]
     pub gateway: Option<Value>,
 }
 
 /// The specification of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentSpec {
     /// The agent's id, unique in its guild.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: AgentId,
     /// The display name, at most 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
     /// A description for people.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
     /// The agent class.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\."))]
     pub class_name: String,
     /// The topics that the agent listens to in addition to its inboxes.
     #[serde(default)]
@@ -62,15 +73,18 @@ pub struct AgentSpec {
     pub properties: Map<String, Value>,
     /// Whether the agent listens to the default topic.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(default = true))]
     pub listen_to_default_topic: bool,
     /// Whether the agent handles only messages that are tagged for it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub act_only_when_tagged: bool,
     /// The conditions under which a handler runs, by the name of the handler.
     #[serde(default)]
     pub predicates: BTreeMap<String, Predicate>,
     /// The dependencies of the agent, by key.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
     /// The keys of further dependencies.
     #[serde(default)]
@@ -126,6 +140,7 @@ const fn yes() -> bool {
 
 /// The resources that an agent asks for. They are stored and have no effect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourceSpec {
     /// The number of processors.
     #[serde(default)]
@@ -140,6 +155,8 @@ pub struct ResourceSpec {
 
 /// The quality of service that an agent asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QOSSpec))]
 pub struct QosSpec {
     /// The seconds that a turn may take. It only lowers `sandbox.timeout_ms`.
     #[serde(default)]
@@ -155,33 +172,43 @@ pub struct QosSpec {
 /// The limits and grants that an agent asks for, within the operator's ceilings and policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SandboxSpec {
     /// The fuel of one turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub fuel: Option<u64>,
     /// The MiB of linear memory, for all memories of the instance together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub memory_mib: Option<u64>,
     /// The milliseconds of one turn, host calls included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub timeout_ms: Option<u64>,
     /// The number of messages that one turn may emit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub emits: Option<u64>,
     /// The number of HTTP requests that one turn may send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_calls: Option<u64>,
     /// The KiB of HTTP responses that one turn may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_response_kib: Option<u64>,
     /// The number of keys in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_keys: Option<u64>,
     /// The KiB of a bucket, keys and values together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_kib: Option<u64>,
     /// The origins to which the agent sends requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub http: Vec<Origin>,
     /// Whether the agent uses key-value buckets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -205,6 +232,7 @@ pub struct SandboxSpec {
 
 /// A routing slip: the rules that travel with a message. Messages share the rules that they have not changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingSlip {
     /// The rules, in the order in which they apply.
     #[serde(default)]
@@ -213,6 +241,7 @@ pub struct RoutingSlip {
 
 /// A rule of a routing slip. It applies when all of its conditions hold; one that is absent holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingRule {
     /// Condition: the agent that sends.
     #[serde(default)]
@@ -234,9 +263,11 @@ pub struct RoutingRule {
     pub destination: Option<Destination>,
     /// Whether the message is marked as forwarded.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub mark_forwarded: bool,
     /// How often the rule may apply; -1 means without limit.
     #[serde(default = "once")]
+    #[cfg_attr(feature = "openapi", schema(default = 1))]
     pub route_times: i64,
     /// Changes the message.
     #[serde(default, deserialize_with = "readable")]
@@ -267,6 +298,8 @@ const fn once() -> i64 {
 
 /// A condition about the message that a sender handles (the origin). All members that are present must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingOrigin))]
 pub struct OriginFilter {
     /// The sender of the origin.
     #[serde(default)]
@@ -281,6 +314,8 @@ pub struct OriginFilter {
 
 /// Where a rule sends a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingDestination))]
 pub struct Destination {
     /// The topics; `None` or an empty text keeps the topics of the origin.
     #[serde(default)]
@@ -296,6 +331,7 @@ pub struct Destination {
 /// Changes the message that a rule sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Transformer {
     /// Computes a new payload from the old one.
     Payload {
@@ -332,6 +368,7 @@ fn generic_json() -> Option<String> {
 /// The purpose of a transformer. It has no effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TransformerStyle {
     /// Changes the payload.
     #[default]
@@ -342,6 +379,8 @@ pub enum TransformerStyle {
 
 /// Changes a state when a rule sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateTransformer))]
 pub struct StateUpdate {
     /// The language of the expression.
     #[serde(default)]
@@ -355,6 +394,8 @@ pub struct StateUpdate {
 
 /// The notation of a state change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateUpdateFormat))]
 pub enum UpdateFormat {
     /// RFC 6902, as `{"operations": [...]}`.
     #[serde(rename = "json-patch")]
@@ -368,6 +409,7 @@ pub enum UpdateFormat {
 /// A condition under which a handler runs for a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "predicate_type")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Predicate {
     /// A JSONata expression.
     #[serde(rename = "jsonata_fn")]

@@ -67,7 +67,7 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         let LaunchGuildReq { spec, org_id } =
             body.read(|value, errors| LaunchGuildReq::read(value, errors, context))?;
         let document = body.into_value()["spec"].take();
-        let warnings = spec::admit(&spec, &document)?;
+        let warnings = spec::admit(&spec)?;
         Ok((spec, org_id, document, warnings))
     };
     let (mut spec, org, mut document, warnings) = spec::blocking(read).await?;

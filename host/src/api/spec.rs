@@ -20,8 +20,8 @@ use guildhall_model::component::ComponentRef;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::Expressions;
 use guildhall_model::ids::Digest;
-use guildhall_model::json_schema::{Mistake, Schema};
-use guildhall_model::read::spec::{SpecContext, duplicate_agent, foreign_back_ends, guild, unsupported};
+use guildhall_model::json_schema::{Schema, SchemaError};
+use guildhall_model::read::spec::{SpecContext, duplicate_agent, external_backends, guild, unsupported};
 use guildhall_model::read::{FieldError, FieldErrors, Step, document, object};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 
@@ -92,7 +92,7 @@ pub async fn configured_spec(
         let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let whole = configured(whole, given)?;
         let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
-        let warnings = admit(&spec, &whole)?;
+        let warnings = admit(&spec)?;
         Ok((spec, whole, warnings))
     })
     .await
@@ -103,15 +103,15 @@ pub async fn configured_spec(
 ///
 /// # Errors
 /// `Unsupported` or `DuplicateAgent`.
-pub fn admit(spec: &GuildSpec, document: &Value) -> Result<Vec<String>, ApiError> {
-    let parts = unsupported(spec, document);
+pub fn admit(spec: &GuildSpec) -> Result<Vec<String>, ApiError> {
+    let parts = unsupported(spec);
     if !parts.is_empty() {
         return Err(ApiError::Unsupported(parts));
     }
     if let Some(id) = duplicate_agent(spec) {
         return Err(ApiError::DuplicateAgent(id.clone()));
     }
-    let warnings = foreign_back_ends(spec);
+    let warnings = external_backends(spec);
     for warning in &warnings {
         tracing::warn!(guild = %spec.name, "{warning}");
     }
@@ -241,7 +241,7 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let properties = Value::Object(std::mem::take(&mut agent.properties));
         let (properties, found) = blocking(move || Ok(fitted(&described, properties))).await?;
-        for Mistake { field, .. } in found {
+        for SchemaError { field, .. } in found {
             let at = [Step::from("agents"), Step::Index(index), "properties".into()];
             errors.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
@@ -253,7 +253,7 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
 }
 
 /// Returns the properties with converted texts, and where they do not fit the schema. An invalid schema checks nothing.
-fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<Mistake>) {
+fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<SchemaError>) {
     let Ok(compiled) = Schema::new(schema) else { return (properties, Vec::new()) };
     coerce(schema, &mut properties);
     let errors = compiled.errors(&properties);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 /// A step from a value of a document to a value inside of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Step {
     /// The member of an object.
     Key(String),
@@ -22,6 +23,8 @@ impl From<&str> for Step {
 
 /// An error of a document, in the form that clients of this API know (that of Pydantic).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ValidationError))]
 pub struct FieldError {
     /// The kind of the error, such as `missing`.
     #[serde(rename = "type")]
@@ -34,6 +37,7 @@ pub struct FieldError {
     pub input: Value,
     /// The limits or names of the text, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, Value>>))]
     pub ctx: Option<Value>,
 }
 

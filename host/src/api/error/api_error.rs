@@ -152,7 +152,7 @@ pub enum ApiError {
 impl From<ConfigurationError> for ApiError {
     fn from(error: ConfigurationError) -> Self {
         match error {
-            ConfigurationError::Unfit(why) => Self::InvalidConfiguration(why),
+            ConfigurationError::Invalid(why) => Self::InvalidConfiguration(why),
             ConfigurationError::Template(error) => Self::Template(error),
         }
     }

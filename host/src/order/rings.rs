@@ -53,7 +53,9 @@ fn named(file: &[String], children: &[&String], code: &str) -> Vec<Names> {
             let before = code[..at].chars().next_back();
             let rest = &code[at + keyword.len()..];
             let is_part = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
-            if !is_part && !rest.starts_with("super::") {
+            // `pub(in crate::a)` names no import, and `super::super::a` is found with the longer keyword.
+            let is_visibility = code[..at].ends_with("(in ");
+            if !is_part && !is_visibility && !rest.starts_with("super::") {
                 found.extend(expand(rest).into_iter().map(|path| [base, &path].concat()));
             }
         }
@@ -118,13 +120,15 @@ fn the_files_of_a_module_form_no_ring() {
 fn rings_are_found() {
     let names = |text: &str| -> Names { text.split("::").map(str::to_owned).collect() };
     let (file, child) = (names("m::a"), "child".to_owned());
-    let code = "use super::{b::{C, d}, e};\nuse crate::m::f;\nlet x = child::y();\nsuper::super::m::g::h();";
+    let code =
+        "pub(in crate::m) use super::{b::{C, d}, e};\nuse crate::m::f;\nlet x = child::y();\nsuper::super::m::g::h();";
     let mut found: Vec<String> = named(&file, &[&child], code).iter().map(|path| path.join("::")).collect();
     found.sort();
     found.dedup();
     for path in ["m::b::C", "m::b::d", "m::e", "m::f", "m::a::child::y", "m::g::h"] {
         assert!(found.iter().any(|other| other == path), "{path} in {found:?}");
     }
+    assert!(!found.iter().any(|path| path == "m"), "{found:?}");
     let edges = [("a", "b"), ("b", "c"), ("c", "b"), ("d", "a")];
     let imports = edges.map(|(from, to)| (names(from), BTreeSet::from([names(to)]))).into();
     assert_eq!(in_rings(&imports), ["b", "c"]);

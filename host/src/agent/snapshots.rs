@@ -1,5 +1,5 @@
-//! What an agent saves. The snapshot of an instance (the `save` export of its component) is kept in the journal when the
-//! instance ends in order, and every new instance gets the last one. After a trap, or after the end of the host's
+//! What an agent saves. The snapshot of an instance (the `save` export of its component) is kept in the journal when
+//! the instance ends in order, and every new instance gets the last one. After a trap, or after the end of the host's
 //! process, that is the snapshot that was kept before.
 
 use crate::journal::Snapshot;

@@ -66,7 +66,7 @@ pub(super) async fn restore(
         context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored now: {fault}"));
         return Err(NotRestored::Kept(fault));
     }
-    context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored and is removed: {fault}"));
+    context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored and is deleted: {fault}"));
     match context.log.forget_snapshot(agent).await {
         Ok(()) => Err(NotRestored::Removed),
         Err(error) => {

@@ -1,9 +1,9 @@
-//! Builds crates into components from inside of a build script. A module of `host/build.rs` and `tests/build.rs`, not
-//! of any agent.
+//! Builds crates into components inside of a build script. It is a module of the build scripts of `host`, `sandbox` and
+//! `tests`, and not of an agent.
 //!
-//! The inner cargo shares nothing with the outer one: it has its own target folder, because the outer one holds the
-//! lock of the usual one, and none of the variables with which cargo, clippy or coverage tools steer native builds.
-//! That folder serves all build scripts, profiles and clippy, so that what all agents depend on is compiled once.
+//! The inner cargo has a target folder of its own, because the outer cargo holds the lock of the usual one. It has none of
+//! the environment variables with which cargo, clippy or coverage tools configure native builds. All build scripts and
+//! profiles share its folder, so that the common dependencies of agents are compiled once.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -11,8 +11,8 @@ use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds `packages` of the workspace in the folder `workspace`, in one go, in its profile `component`. Gives the path
-/// of each component in `OUT_DIR`, in the same order. Ends the build script with words when it cannot.
+/// Builds `packages` of the workspace in the folder `workspace`, in one call of cargo, with the profile `component`. Returns
+/// the path of each component in `OUT_DIR`, in the same order. Ends the build script with an error if it cannot.
 pub fn build(workspace: &Path, packages: &[String]) -> Vec<PathBuf> {
     require_target();
     let out_dir = PathBuf::from(variable("OUT_DIR"));
@@ -30,41 +30,42 @@ pub fn build(workspace: &Path, packages: &[String]) -> Vec<PathBuf> {
     }
     match cargo.status() {
         Ok(status) if status.success() => {}
-        Ok(_) => fail("an agent does not build; what its compiler said stands above"),
+        Ok(_) => fail("an agent does not build; the errors of its compiler are above"),
         Err(error) => fail(&format!("cargo does not start: {error}")),
     }
     let artefacts = target_dir.join(TARGET).join("component");
-    packages.iter().map(|package| keep(&artefacts, package, &out_dir)).collect()
+    packages.iter().map(|package| copy(&artefacts, package, &out_dir)).collect()
 }
 
-/// Runs the build script again when something below `path` changes. Named paths only: else cargo watches the package.
+/// Runs the build script again when a file below `path` changes. Without such a path cargo would watch the package.
 pub fn watch(path: &Path) {
     println!("cargo::rerun-if-changed={}", path.display());
 }
 
-/// A variable that cargo sets for build scripts.
+/// Returns an environment variable that cargo sets for build scripts.
 pub fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| fail(&format!("{name} is not set: build with cargo")))
 }
 
-/// Ends the build script with an error in words.
-fn fail(words: &str) -> ! {
-    println!("cargo::error={words}");
+/// Ends the build script with an error.
+fn fail(text: &str) -> ! {
+    println!("cargo::error={text}");
     exit(1)
 }
 
-/// The folder `components` beside those of the profiles: `OUT_DIR` is `<target>/<profile>/build/<package>/out`. Were it
-/// something else one day, then a folder somewhere above `OUT_DIR`, which is as good but for being shared less.
+/// Returns the folder `components` beside the folders of the profiles: `OUT_DIR` is
+/// `<target>/<profile>/build/<package>/out`. If cargo changes that, the folder is elsewhere above `OUT_DIR`, and fewer builds
+/// share it.
 fn target_dir(out_dir: &Path) -> PathBuf {
     out_dir.ancestors().nth(4).unwrap_or(out_dir).join("components")
 }
 
-/// Copies a component to where no other build replaces it while it is read.
-fn keep(artefacts: &Path, package: &str, out_dir: &Path) -> PathBuf {
+/// Copies a component to `OUT_DIR`, where no other build replaces it while it is read.
+fn copy(artefacts: &Path, package: &str, out_dir: &Path) -> PathBuf {
     let name = package.replace('-', "_") + ".wasm";
-    let kept = out_dir.join(&name);
-    match fs::copy(artefacts.join(&name), &kept) {
-        Ok(_) => kept,
+    let copy = out_dir.join(&name);
+    match fs::copy(artefacts.join(&name), &copy) {
+        Ok(_) => copy,
         Err(error) => fail(&format!("{package} made no component (is its crate-type cdylib?): {error}")),
     }
 }
@@ -78,7 +79,7 @@ fn require_target() {
     }
 }
 
-/// Whether a variable would change how the components are built. Where cargo finds registries and the network stays.
+/// Whether a variable would change how components are built. The variables of registries and the network do not.
 fn steers_native_builds(name: &str) -> bool {
     let stays = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
     let steers = ["CARGO", "__CARGO", "MAKEFLAGS", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"];

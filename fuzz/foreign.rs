@@ -1,7 +1,6 @@
-//! Everything that reads foreign bytes, each as one function that must come back: no
-//! panic, no more than 100 ms, no more than 64 MiB. The targets of `cargo fuzz` call
-//! them, and so does a test with seeds (`model/tests/foreign.rs`). Expressions are only checked here;
-//! `fuzz_targets/expressions.rs` evaluates them in the sandbox.
+//! The readers of untrusted bytes, one function for each group. A function must return without a panic and within the
+//! limits of its caller: the targets of `cargo fuzz`, and a test with seeds (`model/tests/foreign.rs`). Expressions are
+//! only checked here; `fuzz_targets/expressions.rs` evaluates them in the sandbox.
 
 use guildhall_model::component::ComponentRef;
 use guildhall_model::expression::Expressions;
@@ -23,7 +22,7 @@ use serde_json::{Map, Value};
 const CEILINGS: SandboxCeilings =
     SandboxCeilings { fuel: 1_000, memory_mib: 64, timeout_ms: 1_000, emits: 8, ..SandboxCeilings::NOTHING };
 
-/// Where requests stop reading, as the API does.
+/// The largest body of a request, as in the API.
 const MAX_BODY: usize = 4 << 20;
 
 fn value(bytes: &[u8]) -> Option<Value> {
@@ -37,7 +36,7 @@ fn expressions() -> Expressions<'static> {
     Expressions::unshared(&NativeEvaluator)
 }
 
-/// What clients write on sockets.
+/// Reads a frame of a client.
 pub fn frames(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(frame) = frame::read(text, &expressions()) {
@@ -45,7 +44,7 @@ pub fn frames(bytes: &[u8]) {
     }
 }
 
-/// Specs with their configurations.
+/// Reads a spec with its configuration, and reads the result again.
 pub fn specs(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let Ok(configured) = configuration::configured(whole, Map::new()) else { return };
@@ -53,11 +52,11 @@ pub fn specs(bytes: &[u8]) {
     let context = SpecContext { ceilings: &CEILINGS, expressions: &expressions, random: || 0 };
     if let Ok(spec) = document(&configured, &[], guild(context)) {
         let again = serde_json::to_value(&spec).expect("a spec is JSON");
-        assert!(document(&again, &[], guild(context)).is_ok(), "a spec that was read is not read again: {again}");
+        assert!(document(&again, &[], guild(context)).is_ok(), "a spec cannot be read back: {again}");
     }
 }
 
-/// Slips, and rules as such.
+/// Reads a routing slip and a single rule.
 pub fn slips(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let _ = document(&whole, &[], slip(&expressions()));
@@ -66,7 +65,7 @@ pub fn slips(bytes: &[u8]) {
     }
 }
 
-/// A path, a patch and a state.
+/// Reads the requests about states, and applies a path and a patch to a state.
 pub fn patches(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let expressions = expressions();
@@ -79,7 +78,7 @@ pub fn patches(bytes: &[u8]) {
         let change = StateChange { format, update: whole["update"].clone(), path: path.clone(), version: None };
         if let Ok(next) = changed(&whole["state"], 0, &change) {
             let text = next.to_string();
-            assert!(payload::check_object(&text).is_ok(), "a state that cannot be read again: {text}");
+            assert!(payload::check_object(&text).is_ok(), "a state cannot be read back: {text}");
         }
     }
     let _ = fetched(&whole["state"], path.as_deref());
@@ -88,7 +87,7 @@ pub fn patches(bytes: &[u8]) {
     }
 }
 
-/// Ids, priorities and digests in every spelling, and messages as they are stored.
+/// Reads ids, priorities, references to components and stored messages.
 pub fn ids(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
     let _ = Priority::read(&whole);

@@ -1,24 +1,24 @@
-//! The component's allocator: it ends the instance when there is no memory.
+//! The component's allocator. It aborts the instance when no memory is left.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Ends the instance where there is no memory: the allocator of the standard library
-/// would write about it first, and there is nobody to write to.
-struct OrEnd;
+/// The system's allocator, but it aborts when no memory is left. The standard library would print a message first, which
+/// nothing reads.
+struct AbortWithoutMemory;
 
-#[expect(unsafe_code, reason = "an allocator is unsafe; this one hands on what it is given")]
-// Safe: each call goes to the system's allocator as it is.
-unsafe impl GlobalAlloc for OrEnd {
+#[expect(unsafe_code, reason = "an allocator is unsafe; this one passes each call on")]
+// SAFETY: each call is passed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for AbortWithoutMemory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        or_end(unsafe { System.alloc(layout) })
+        or_abort(unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        or_end(unsafe { System.alloc_zeroed(layout) })
+        or_abort(unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        or_end(unsafe { System.realloc(at, layout, size) })
+        or_abort(unsafe { System.realloc(at, layout, size) })
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
@@ -26,7 +26,7 @@ unsafe impl GlobalAlloc for OrEnd {
     }
 }
 
-fn or_end(memory: *mut u8) -> *mut u8 {
+fn or_abort(memory: *mut u8) -> *mut u8 {
     if memory.is_null() {
         std::process::abort();
     }
@@ -34,4 +34,4 @@ fn or_end(memory: *mut u8) -> *mut u8 {
 }
 
 #[global_allocator]
-static ALLOCATOR: OrEnd = OrEnd;
+static ALLOCATOR: AbortWithoutMemory = AbortWithoutMemory;

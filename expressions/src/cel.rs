@@ -1,4 +1,5 @@
-//! CEL. Integers beyond the signed 64 bits, such as foreign message ids, are `uint`.
+//! Evaluates CEL. Integers that do not fit into 64 bits with a sign, such as message ids of other implementations, are
+//! `uint`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,26 +8,36 @@ use cel::Context;
 use cel::objects::{Key, Map};
 use serde_json::Value;
 
-use super::{Fault, Room};
+use crate::bindings::Fault;
+use crate::room::Room;
 
 thread_local! {
     /// The functions of the language, registered once.
     static FUNCTIONS: Context<'static, 'static> = Context::default();
 }
 
-pub(super) struct Program(cel::Program);
+/// A compiled CEL expression.
+pub(crate) struct Program(cel::Program);
 
 impl Program {
-    pub(super) fn compile(source: &str) -> Result<Self, Fault> {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] with the parser's message.
+    pub(crate) fn compile(source: &str) -> Result<Self, Fault> {
         cel::Program::compile(source).map(Self).map_err(|error| Fault::Invalid(error.to_string()))
     }
 
-    pub(super) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
-        let given: serde_json::Map<String, Value> =
+    /// Evaluates the expression on a JSON object, whose members are its variables.
+    ///
+    /// # Errors
+    /// The expression fails, or its result is too large or not JSON.
+    pub(crate) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
+        let variables: serde_json::Map<String, Value> =
             serde_json::from_str(input).map_err(|error| Fault::Failed(error.to_string()))?;
         FUNCTIONS.with(|functions| {
             let mut context = functions.new_inner_scope();
-            for (name, value) in given {
+            for (name, value) in variables {
                 context.add_variable_from_value(name, to_cel(value));
             }
             let result = self.0.execute(&context).map_err(|error| Fault::Failed(error.to_string()))?;
@@ -80,6 +91,6 @@ fn from_cel(value: &cel::Value, room: &mut Room, depth: usize) -> Result<Value, 
             }
             Value::Object(members)
         }
-        _ => return Err(Fault::Failed("it gives something that JSON has no word for".to_owned())),
+        _ => return Err(Fault::Failed("its result is a value that JSON does not have".to_owned())),
     })
 }

@@ -1,5 +1,5 @@
-//! JSONata. Its numbers are doubles; integers of the input that do not fit into one
-//! and come out unchanged are given back as they were.
+//! Evaluates JSONata. Its numbers are doubles. An integer of the input that does not fit into a double keeps its value when
+//! the expression returns it unchanged.
 
 use std::rc::Rc;
 
@@ -8,21 +8,26 @@ use jsonata_core::evaluator::{EvaluatorError, EvaluatorOptions};
 use jsonata_core::value::JValue;
 use serde_json::{Number, Value};
 
-use super::{Fault, Room};
+use crate::bindings::Fault;
+use crate::room::Room;
 
-/// How deep calls may be nested.
+/// How deeply calls may be nested.
 const MAX_CALLS: usize = 512;
-/// How long a sequence may be that is built on the way.
+/// The longest sequence that an evaluation may build, in items.
 const MAX_SEQUENCE: usize = 100_000;
 
-pub(super) struct Program {
+/// A compiled JSONata expression.
+pub(crate) struct Program {
     expression: Expression,
 }
 
 impl Program {
-    pub(super) fn compile(source: &str) -> Result<Self, Fault> {
-        // Its time is the host's to end: the library would look at the clock, a call out of
-        // the sandbox, at every step.
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] with the parser's message.
+    pub(crate) fn compile(source: &str) -> Result<Self, Fault> {
+        // The host bounds the time. The library would read the clock at every step, which is a call out of the sandbox.
         let options = EvaluatorOptions {
             max_stack_depth: Some(MAX_CALLS),
             max_sequence_length: Some(MAX_SEQUENCE),
@@ -33,9 +38,13 @@ impl Program {
         Ok(Self { expression })
     }
 
-    pub(super) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
+    /// Evaluates the expression on a JSON text. Returns `None` when the result is undefined or a function.
+    ///
+    /// # Errors
+    /// The expression fails, or its result is too large.
+    pub(crate) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
         let data = JValue::from_json_str(input).map_err(|error| Fault::Failed(error.to_string()))?;
-        let result = self.expression.evaluate(&data).map_err(|error| named(&error))?;
+        let result = self.expression.evaluate(&data).map_err(|error| fault_of(&error))?;
         if result.is_undefined() || result.is_function() {
             return Ok(None);
         }
@@ -44,7 +53,7 @@ impl Program {
     }
 }
 
-fn named(error: &EvaluatorError) -> Fault {
+fn fault_of(error: &EvaluatorError) -> Fault {
     match error.code() {
         Some("D1011" | "U1001") => Fault::TooDeep,
         Some("D2015" | "D2014") => Fault::TooLarge("a sequence that it builds".to_owned()),
@@ -52,12 +61,12 @@ fn named(error: &EvaluatorError) -> Fault {
     }
 }
 
-/// Turns a result into JSON, bounded in size and depth: values may share their
-/// parts, so what is small in memory may be huge as a text.
+/// Turns a result into JSON with a bounded size and depth. Values may share their parts, so a result that is small in
+/// memory may be huge as a text.
 struct Reader<'a> {
     room: Room,
     input: &'a str,
-    /// The integers of the input that no double holds; read when first needed.
+    /// The integers of the input that do not fit into a double. They are read when they are first needed.
     exact: Option<Rc<[u64]>>,
 }
 
@@ -83,7 +92,7 @@ impl Reader<'_> {
                 }
                 Value::Object(read)
             }
-            // As the reference writes functions.
+            // The reference implementation writes functions as empty strings.
             JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Value::String(String::new()),
         })
     }
@@ -99,7 +108,7 @@ impl Reader<'_> {
         }
         let input = self.input;
         let exact = self.exact.get_or_insert_with(|| big_integers(input));
-        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator saw them")]
+        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator read them")]
         let mut same = exact.iter().filter(|integer| **integer as f64 == number);
         match (same.next(), same.next()) {
             (Some(integer), None) => Value::from(*integer),
@@ -108,11 +117,11 @@ impl Reader<'_> {
     }
 }
 
-/// The distinct integers of 2^53 and more in a JSON text.
+/// Returns the distinct integers of 2^53 and more in a JSON text, at most 1,024.
 fn big_integers(json: &str) -> Rc<[u64]> {
-    let words = json.split(|c: char| !c.is_ascii_digit());
+    let numbers = json.split(|c: char| !c.is_ascii_digit());
     let mut found: Vec<u64> =
-        words.filter(|word| word.len() >= 16).filter_map(|word| word.parse().ok()).take(1_024).collect();
+        numbers.filter(|digits| digits.len() >= 16).filter_map(|digits| digits.parse().ok()).take(1_024).collect();
     found.sort_unstable();
     found.dedup();
     found.into()

@@ -1,3 +1,5 @@
+//! Evaluates expressions in the sandbox.
+
 #![no_main]
 
 #[path = "../bounded.rs"]
@@ -7,10 +9,11 @@ use std::sync::{Arc, LazyLock};
 
 use guildhall_model::expression::{Evaluate, Expressions, Language};
 
+/// The evaluator of the sandbox.
 static EVALUATOR: LazyLock<Arc<dyn Evaluate>> =
     LazyLock::new(|| guildhall_sandbox::evaluator().expect("the evaluator starts"));
 
-/// An expression and its input, with a zero byte between them, in both languages.
+/// Checks and evaluates an expression in both languages. A zero byte separates it from its input.
 fn expressions(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (source, input) = text.split_once('\0').unwrap_or((text, "{\"a\": [1, \"x\", null]}"));
@@ -22,6 +25,7 @@ fn expressions(bytes: &[u8]) {
     }
 }
 
+/// Starts the evaluator, so that its memory counts for no input.
 fn begin() {
     EVALUATOR.prepare();
     bounded::begin();

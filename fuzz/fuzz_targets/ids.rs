@@ -1,7 +1,10 @@
+//! Fuzzes the readers of ids and stored messages.
+
 #![no_main]
 
 #[path = "../bounded.rs"]
 mod bounded;
+#[expect(dead_code, reason = "a target calls one of the functions")]
 #[path = "../foreign.rs"]
 mod foreign;
 

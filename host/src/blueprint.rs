@@ -78,7 +78,7 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     if let Some(id) = duplicate_agent(&read) {
         bail!("agents: two agents have the id {id}");
     }
-    let parts = unsupported(&read, &configured);
+    let parts = unsupported(&read);
     if !parts.is_empty() {
         bail!("{}", parts.join("\n"));
     }

@@ -2,6 +2,8 @@
 //! names a library. They read the sources. `docs/architecture.md` has the reasons. The order between crates is the
 //! compiler's.
 
+mod rings;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

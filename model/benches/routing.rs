@@ -1,5 +1,5 @@
-//! Routing one message through a slip of ten rules, one of which transforms it with
-//! JSONata; and without rules, as an echo is routed.
+//! Measures the routing of one message: without rules, as an echo is routed, and through a slip of ten rules, of which
+//! one may transform it with JSONata.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, raw_json};
-use guildhall_model::routing::{GuildView, HOP_LIMIT, Outgoing, Scope, Speaker, TurnRouter};
+use guildhall_model::routing::{GuildView, HOP_LIMIT, Outgoing, Scope, Sender, TurnRouter};
 use guildhall_model::spec::RoutingSlip;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
@@ -35,7 +35,7 @@ fn slip(transforms: bool) -> RoutingSlip {
     serde_json::from_value(json!({"steps": rules})).expect("the rules are well formed")
 }
 
-fn said() -> Outgoing {
+fn outgoing() -> Outgoing {
     let items: Vec<_> = (0..5).map(|n| json!({"sku": format!("sku-{n}"), "price": 2.5, "quantity": n})).collect();
     Outgoing {
         format: "app.Basket".into(),
@@ -61,7 +61,7 @@ fn route(c: &mut Criterion) {
         hop_limit: HOP_LIMIT,
         conversation_history: 0,
     };
-    let speaker = Speaker {
+    let sender = Sender {
         id: "e".into(),
         tag: AgentTag::new("e", "Echo"),
         class_name: "x.Echo".into(),
@@ -78,8 +78,8 @@ fn route(c: &mut Criterion) {
         origin.routing_slip = slip.map(Arc::new);
         c.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut router = TurnRouter::new(black_box(&origin), "in", &speaker, &guild, scope);
-                router.route(said()).expect("it is routed").messages.len()
+                let mut router = TurnRouter::new(black_box(&origin), "in", &sender, &guild, scope);
+                router.route(outgoing()).expect("it is routed").messages.len()
             });
         });
     }

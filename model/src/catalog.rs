@@ -1,5 +1,4 @@
-//! The catalog: agent classes, categories and blueprints, what is said of these, and
-//! boards, as clients send them and as they are kept.
+//! The catalog: agent classes, categories, blueprints, reviews and boards, as clients send them and as they are stored.
 
 mod entry;
 
@@ -11,16 +10,21 @@ use crate::read::{FieldErrors, boolean, integer, list, map, nullable, object, ob
 
 pub use entry::{AgentEntry, Dependency};
 
-/// A shelf for blueprints; names need not be unique.
+/// A category of blueprints. Names need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCategoryResponse))]
 pub struct Category {
+    /// The display name.
     pub name: String,
+    /// A description for people.
     pub description: String,
+    /// The id.
     pub id: CategoryId,
 }
 
 impl Category {
-    /// Reads name and description; the id is given.
+    /// Returns a reader for the name and the description of a category with this id.
     pub fn read(id: CategoryId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let name = f.required("name", text);
@@ -30,13 +34,20 @@ impl Category {
     }
 }
 
-/// Who may launch a blueprint.
+/// The group of users who may launch a blueprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintExposure, rename_all = "snake_case"))]
 pub enum Exposure {
+    /// Every user.
     Public,
+    /// The author, and the members of the blueprint's organisation.
     Private,
+    /// The members of the blueprint's organisation.
     Organization,
+    /// The author, and the members of the organisations that the blueprint was shared with.
     Shared,
+    /// No user: the host does not know the children of an organisation.
     OrganizationAndChildren,
 }
 
@@ -49,6 +60,7 @@ impl Exposure {
         ("organization_and_children", Self::OrganizationAndChildren),
     ];
 
+    /// Returns the name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,6 +72,7 @@ impl Exposure {
         }
     }
 
+    /// Reads an exposure by its name on the wire.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, exposure)| *exposure)
@@ -72,23 +85,24 @@ impl Exposure {
     }
 }
 
-/// What decides whether somebody may launch a blueprint.
+/// The facts that decide whether a user may launch a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
+    /// The exposure.
     pub exposure: Exposure,
-    /// What it was before it was shared.
+    /// The exposure before the blueprint was shared.
     pub shared_from: Option<Exposure>,
+    /// The author.
     pub author: UserId,
+    /// The organisation of the blueprint.
     pub organization: Option<OrgId>,
-    /// Whether it was shared with the organisation that asks.
+    /// Whether the blueprint was shared with the organisation of the user.
     pub is_shared: bool,
 }
 
 impl Access {
-    /// Whether this user of this organisation may launch. A private blueprint is
-    /// for its author and for the members of its organisation: the document's own
-    /// user is one of those (section 2.1). Sharing takes nothing away: the author
-    /// stays, and those who could launch a private one.
+    /// Returns whether a user of an organisation may launch the blueprint. A private blueprint is for its author and for the
+    /// members of its organisation (section 2.1 of the wire document). Sharing a blueprint adds users and removes none.
     #[must_use]
     pub fn allows(&self, user: &UserId, org: &OrgId) -> bool {
         let is_author = *user == self.author;
@@ -105,31 +119,55 @@ impl Access {
     }
 }
 
-/// A blueprint as a client sends it.
+/// A blueprint.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintCreate))]
 pub struct Blueprint {
+    /// The id.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BlueprintId,
+    /// The display name.
     pub name: String,
+    /// A description for people.
     pub description: String,
+    /// The version, a free text.
     pub version: String,
+    /// The group of users who may launch it.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub exposure: Exposure,
+    /// The author.
+    #[cfg_attr(feature = "openapi", schema(rename = "author_id"))]
     pub author: UserId,
+    /// The organisation that it belongs to.
+    #[cfg_attr(feature = "openapi", schema(rename = "organization_id", required = true))]
     pub organization: Option<OrgId>,
+    /// The category that it belongs to.
+    #[cfg_attr(feature = "openapi", schema(rename = "category_id", required = true))]
     pub category: Option<CategoryId>,
+    /// The icon.
     pub icon: Option<String>,
+    /// The message that a client shows first.
     pub intro_msg: Option<String>,
-    /// The spec as it was sent, less its own id.
+    /// The spec as the client sent it, without its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Value>))]
     pub spec: Value,
-    /// In alphabetical order, each once.
+    /// The tags, sorted and unique.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub tags: Vec<String>,
+    /// The commands that a client offers.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub commands: Vec<String>,
+    /// The prompts that a client offers first.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub starter_prompts: Vec<String>,
+    /// The icons of its agents.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, String>>))]
     pub agent_icons: Vec<AgentIcon>,
 }
 
 impl Blueprint {
-    /// Reads a blueprint's body; the id is given. The spec is only looked at as far
-    /// as that it is an object.
+    /// Returns a reader for a blueprint with this id. It only checks that the spec is an object.
     pub fn read(id: BlueprintId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let name = f.required("name", text);
@@ -176,21 +214,26 @@ impl Blueprint {
     }
 }
 
-/// The names of the agents in a spec as it was sent; those of templates are templates.
+/// Returns the names of the agents in a spec as a client sent it. A name may be a template.
 #[must_use]
 pub fn agent_names(spec: &Value) -> Vec<&str> {
     let agents = spec["agents"].as_array();
     agents.into_iter().flatten().filter_map(|agent| agent["name"].as_str()).map(str::trim).collect()
 }
 
-/// What an agent of a blueprint looks like.
+/// The icon of an agent of a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentNameWithIcon))]
 pub struct AgentIcon {
+    /// The icon.
     pub icon: String,
+    /// The name of the agent.
     pub agent_name: String,
 }
 
 impl AgentIcon {
+    /// Reads an icon with the name of its agent.
     pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let agent_name = f.required("agent_name", text);
@@ -200,19 +243,25 @@ impl AgentIcon {
     }
 }
 
-/// What a user thinks of a blueprint.
+/// A user's review of a blueprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = BlueprintReviewResponse))]
 pub struct Review {
+    /// The user.
     #[serde(rename = "user_id")]
     pub user: UserId,
+    /// The rating; any number.
     pub rating: i64,
+    /// The text, which may be empty.
     pub review: String,
+    /// The blueprint.
     #[serde(rename = "blueprint_id")]
     pub blueprint: BlueprintId,
 }
 
 impl Review {
-    /// Reads a review of this blueprint; a text need not be there.
+    /// Returns a reader for a review of this blueprint.
     pub fn read(blueprint: BlueprintId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let user = f.required("user_id", text);
@@ -223,20 +272,34 @@ impl Review {
     }
 }
 
-/// A place where the users of a guild pin messages up.
+/// A board of a guild, on which users pin messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = CreateBoardRequest))]
 pub struct Board {
+    /// The id.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub id: BoardId,
+    /// The display name.
     pub name: String,
+    /// The guild.
+    #[cfg_attr(feature = "openapi", schema(rename = "guild_id"))]
     pub guild: GuildId,
+    /// The user who created it.
     pub created_by: UserId,
+    /// The time of creation, in milliseconds since 1970.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub created_ms: u64,
+    /// Whether it is the default board of its guild.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_default: bool,
+    /// Whether it is private.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, default = false))]
     pub is_private: bool,
 }
 
 impl Board {
-    /// Reads a new board; null flags are false.
+    /// Returns a reader for a new board. A flag that is null is false.
     pub fn read(id: BoardId, now_ms: u64) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         move |value, errors| {
             object(|f| {
@@ -264,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_launch() {
+    fn the_exposure_decides_who_may_launch() {
         let (author, other) = (UserId::from("author"), UserId::from("other"));
         let (home, away) = (OrgId::from("home"), OrgId::from("away"));
         let ask = |access: &Access| {
@@ -284,6 +347,6 @@ mod tests {
         assert_eq!(ask(&access(Exposure::Shared, false)), [true, true, false, false]);
         assert_eq!(ask(&access(Exposure::OrganizationAndChildren, true)), [false; 4]);
         let private_before = Access { shared_from: Some(Exposure::Private), ..access(Exposure::Shared, false) };
-        assert_eq!(ask(&private_before), [true, true, true, false], "sharing takes nothing away");
+        assert_eq!(ask(&private_before), [true, true, true, false], "sharing removes no users");
     }
 }

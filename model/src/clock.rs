@@ -1,34 +1,35 @@
-//! The time, passed in. Whoever needs the time of day takes a [`Clock`], so that
-//! tests can hold it still.
+//! The time of day, and its text forms. Code that needs the time takes a [`Clock`] as a value, so tests can pass one that
+//! stands still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time of day in milliseconds since 1970 (UTC).
+/// A source of the time of day, in milliseconds since 1970 (UTC).
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicU64>>);
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the clock of the machine.
     #[must_use]
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that stands where it is set.
+    /// Returns a clock that stands still at a time.
     #[must_use]
     pub fn fixed(now_ms: u64) -> Self {
         Self(Some(Arc::new(AtomicU64::new(now_ms))))
     }
 
-    /// Moves a fixed clock; the machine's clock stays as it is.
+    /// Sets a fixed clock. It has no effect on the clock of the machine.
     pub fn set(&self, now_ms: u64) {
         if let Some(held) = &self.0 {
             held.store(now_ms, Ordering::Relaxed);
         }
     }
 
+    /// Returns the time in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         match &self.0 {
@@ -40,7 +41,7 @@ impl Clock {
     }
 }
 
-/// Milliseconds since 1970 as `2025-01-15T10:00:00.000Z` (the document's times).
+/// Returns a time in milliseconds since 1970 as the wire document writes it: `2025-01-15T10:00:00.000Z`.
 #[must_use]
 pub fn rfc3339_ms(ms: u64) -> String {
     let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -48,8 +49,8 @@ pub fn rfc3339_ms(ms: u64) -> String {
     stamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-/// A time as clients write it, in milliseconds since 1970: a date, or a date and a time with
-/// or without its zone (without: UTC), or seconds since 1970 as a number.
+/// Reads a time as clients write it, and returns milliseconds since 1970. It accepts a date, a date and a time with or
+/// without a zone (UTC is the default), and a number of seconds since 1970.
 #[must_use]
 pub fn read_time(value: &serde_json::Value) -> Option<u64> {
     let text = match value {
@@ -68,11 +69,11 @@ pub fn read_time(value: &serde_json::Value) -> Option<u64> {
     u64::try_from(stamp?.as_millisecond()).ok()
 }
 
-/// The year 9999.
+/// The end of the year 9999, in seconds since 1970.
 const MAX_SECONDS: f64 = 253_402_300_799.0;
 
-/// Milliseconds since 1970 in the spelling of REST answers: UTC without a zone,
-/// six digits, `2026-11-23T02:07:11.738000`.
+/// Returns a time in milliseconds since 1970 as REST answers write it: UTC without a zone and with six digits,
+/// `2026-11-23T02:07:11.738000`.
 #[must_use]
 pub fn naive_utc(ms: u64) -> String {
     let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_spelled_as_the_document_and_the_rest_api_do() {
+    fn times_are_written_as_in_the_wire_document_and_the_rest_api() {
         assert_eq!(rfc3339_ms(1_736_935_200_005), "2025-01-15T10:00:00.005Z");
         assert_eq!(naive_utc(1_736_935_200_005), "2025-01-15T10:00:00.005000");
     }

@@ -1,5 +1,5 @@
-//! How a component is named: by the digest of its bytes, by a name and a version
-//! that stand for one digest for ever, or by its place in a registry.
+//! References to components: by the digest of the bytes, by a name and a version that stand for one digest permanently, or
+//! by an address in a registry.
 
 use std::fmt;
 
@@ -8,39 +8,44 @@ use serde_json::Value;
 use crate::ids::Digest;
 use crate::read::{FieldErrors, trimmed};
 
-/// Longest name and longest version, in bytes.
+/// The longest name, in bytes.
 const MAX_NAME: usize = 128;
+/// The longest version, in bytes.
 const MAX_VERSION: usize = 64;
-/// How the names of the host's own components begin.
-const OF_THE_HOST: &str = "guildhall:";
-/// Longest place in a registry, in bytes.
-const MAX_PLACE: usize = 512;
+/// The start of the names that are reserved for the host's own components.
+const HOST_PREFIX: &str = "guildhall:";
+/// The longest address in a registry, in bytes.
+const MAX_ADDRESS: usize = 512;
 
-/// `name@version`: letters, digits and a few signs, beginning with a letter or digit;
-/// a name may have spaces inside.
+/// The name and the version of a component, written `name@version`. Both start with an ASCII letter or digit. A name may
+/// have spaces inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentName {
+    /// The name, at most 128 bytes.
     pub name: String,
+    /// The version, at most 64 bytes.
     pub version: String,
 }
 
 impl ComponentName {
+    /// Checks a name and a version.
+    ///
     /// # Errors
-    /// What is wrong with the name or the version, as a sentence.
+    /// A sentence that says what is wrong with the name or the version.
     pub fn new(name: &str, version: &str) -> Result<Self, String> {
-        let is_spelt = |text: &str, most: usize, signs: &str| {
-            let begins_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
-            begins_well
+        let is_valid = |text: &str, most: usize, signs: &str| {
+            let starts_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+            starts_well
                 && !text.ends_with(' ')
                 && text.len() <= most
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
         };
-        if !is_spelt(name, MAX_NAME, "._-/: ") {
+        if !is_valid(name, MAX_NAME, "._-/: ") {
             return Err(format!(
                 "a component's name has 1 to {MAX_NAME} letters, digits, spaces and . _ - / :, not {name:?}"
             ));
         }
-        if !is_spelt(version, MAX_VERSION, "._-+") {
+        if !is_valid(version, MAX_VERSION, "._-+") {
             return Err(format!(
                 "a component's version has 1 to {MAX_VERSION} letters, digits and . _ - +, not {version:?}"
             ));
@@ -48,16 +53,16 @@ impl ComponentName {
         Ok(Self { name: name.to_owned(), version: version.to_owned() })
     }
 
-    /// What a component of the host's own is called.
+    /// Returns the name of one of the host's own components; its version is that of the host.
     #[must_use]
     pub fn of_the_host(name: &str) -> Self {
-        Self { name: format!("{OF_THE_HOST}{name}"), version: env!("CARGO_PKG_VERSION").to_owned() }
+        Self { name: format!("{HOST_PREFIX}{name}"), version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
-    /// Whether only the host may give it.
+    /// Returns whether the name is reserved for the host's own components.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.name.get(..OF_THE_HOST.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(OF_THE_HOST))
+        self.name.get(..HOST_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(HOST_PREFIX))
     }
 }
 
@@ -67,25 +72,29 @@ impl fmt::Display for ComponentName {
     }
 }
 
-/// What a spec names as the component of an agent.
+/// A reference to a component, as specs have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ComponentRef {
+    /// By the digest of its bytes, `sha256:…`.
     Digest(Digest),
+    /// By its name and version, `name@version`.
     Named(ComponentName),
-    /// `oci://registry/repository@sha256:…`: the version is the digest of the manifest.
+    /// By its address in a registry, `oci://registry/repository@sha256:…`. The version is the digest of the manifest.
     Registry(ComponentName),
 }
 
 impl ComponentRef {
+    /// Reads a reference.
+    ///
     /// # Errors
-    /// What is wrong with it, as a sentence.
+    /// A sentence that says what a valid reference looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
         let is_hex =
             |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if text.starts_with("oci://") {
             return match text.rsplit_once("@sha256:") {
-                Some((place, digits)) if is_hex(digits) && text.len() <= MAX_PLACE => {
-                    Ok(Self::Registry(ComponentName { name: place.to_owned(), version: format!("sha256:{digits}") }))
+                Some((address, digits)) if is_hex(digits) && text.len() <= MAX_ADDRESS => {
+                    Ok(Self::Registry(ComponentName { name: address.to_owned(), version: format!("sha256:{digits}") }))
                 }
                 _ => Err("a component in a registry is named by the digest of its manifest, \
                           oci://registry/repository@sha256: and 64 hex digits: a tag may move"
@@ -95,16 +104,16 @@ impl ComponentRef {
         match (text.strip_prefix("sha256:"), text.rsplit_once('@')) {
             (Some(digits), _) if is_hex(digits) => Ok(Self::Digest(Digest::from(text))),
             (None, Some((name, version))) => ComponentName::new(name, version).map(Self::Named),
-            _ => Err("a component is named by its digest, sha256: and 64 hex digits, by name@version, or by its place in a registry, oci://…@sha256:…".to_owned()),
+            _ => Err("a component is named by its digest, sha256: and 64 hex digits, by name@version, or by its address in a registry, oci://…@sha256:…".to_owned()),
         }
     }
 
-    /// Reads a reference; the text comes back, trimmed.
+    /// Reads a reference in a document and returns its trimmed text.
     pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<String> {
         let given = trimmed(value, errors)?;
         match Self::parse(&given) {
             Ok(_) => Some(given),
-            Err(words) => errors.refuse(&words, value),
+            Err(error) => errors.refuse(&error, value),
         }
     }
 }
@@ -114,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_component_is_named_by_digest_or_by_name_and_version() {
+    fn a_component_has_a_digest_or_a_name_and_a_version() {
         let digest = format!("sha256:{}", "0a".repeat(32));
         assert_eq!(ComponentRef::parse(&digest), Ok(ComponentRef::Digest(digest.as_str().into())));
         let Ok(ComponentRef::Named(name)) = ComponentRef::parse("acme:tools/greeter@1.0.0-rc.1+b") else { panic!() };

@@ -1,6 +1,5 @@
-//! What a document means once its configuration is put into it: guilds are written
-//! with `configuration` and `configuration_schema` beside the spec, over HTTP and on
-//! disk.
+//! Configurations of guilds. A document may have the members `configuration` and `configuration_schema` beside its spec;
+//! this module checks the configuration and renders the templates of the spec.
 
 use serde_json::{Map, Value};
 
@@ -8,35 +7,37 @@ use crate::json_schema::Schema;
 use crate::python_repr::repr;
 use crate::template::{self, TemplateError};
 
-/// Why a document and its configuration make no spec.
+/// Why a configuration cannot be applied to a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// It does not fit its schema, or the schema is none.
+    /// The configuration does not match its schema, or the schema is invalid.
     #[error("invalid configuration: {0}")]
-    Unfit(String),
+    Invalid(String),
+    /// A template cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
 }
 
-/// The spec that a document means: its configuration, with what was `given` put over
-/// it, fits the schema and is rendered into agents and routes. Neither is in the result.
+/// Returns the spec of a document. The members of `overrides` replace those of the document's configuration. The
+/// configuration is checked against the schema and rendered into the agents and the rules. The result has neither of them.
 ///
 /// # Errors
-/// When the configuration does not fit, the schema is none, or a template is broken.
-pub fn configured(mut document: Value, given: Map<String, Value>) -> Result<Value, ConfigurationError> {
+/// `Invalid` when the configuration does not match the schema or the schema is invalid, `Template` when a template cannot
+/// be rendered.
+pub fn configured(mut document: Value, overrides: Map<String, Value>) -> Result<Value, ConfigurationError> {
     let Some(fields) = document.as_object_mut() else { return Ok(document) };
     let schema = fields.shift_remove("configuration_schema").filter(|schema| !schema.is_null());
     let mut configuration = match fields.shift_remove("configuration") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(configuration)) => configuration,
-        Some(other) => return Err(ConfigurationError::Unfit(format!("{} is not of type 'object'", repr(&other)))),
+        Some(other) => return Err(ConfigurationError::Invalid(format!("{} is not of type 'object'", repr(&other)))),
     };
-    configuration.extend(given);
+    configuration.extend(overrides);
     if let Some(schema) = schema {
-        let schema = Schema::new(&schema).map_err(ConfigurationError::Unfit)?;
+        let schema = Schema::new(&schema).map_err(ConfigurationError::Invalid)?;
         let whole = Value::Object(configuration.clone());
-        if let Some(text) = schema.mistake(&whole) {
-            return Err(ConfigurationError::Unfit(text));
+        if let Some(text) = schema.best_error(&whole) {
+            return Err(ConfigurationError::Invalid(text));
         }
     }
     template::apply(&mut document, &configuration)?;
@@ -61,6 +62,6 @@ mod tests {
         let changed = configured(document.clone(), given(json!({"n": 2, "more": true}))).unwrap();
         assert_eq!(changed, json!({"agents": [{"name": "a-2"}]}));
         let error = configured(document, given(json!({"name": 5}))).unwrap_err();
-        assert!(matches!(error, ConfigurationError::Unfit(text) if text == "5 is not of type 'string'"));
+        assert!(matches!(error, ConfigurationError::Invalid(text) if text == "5 is not of type 'string'"));
     }
 }

@@ -1,9 +1,7 @@
-//! How a message is spelled for a client. Three dialects: `guide`, the wire
-//! document's (the default), `rustic`, the reference server's, and `ui`, the
-//! browser component kit's. The first two write the whole envelope of the
-//! reference; they differ in the names of formats and topics, in who appears as
-//! the sender, and in whether a socket sees what it sent itself. `ui` is `guide`
-//! with camel-case members, ids as texts and short formats.
+//! The dialects in which messages are written for clients: `guide` is that of the wire document and the default, `rustic`
+//! that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the whole
+//! envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, and in
+//! whether a socket sees its own messages. `ui` is `guide` with camel-case members, ids as texts and short formats.
 
 use std::borrow::Cow;
 
@@ -21,12 +19,15 @@ use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
 
-/// One of the spellings a socket can ask for with `?dialect=`.
+/// A dialect, which a socket chooses with `?dialect=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
+    /// The dialect of the wire document.
     #[default]
     Guide,
+    /// The dialect of the reference server.
     Rustic,
+    /// The dialect of the browser component kit.
     Ui,
 }
 
@@ -43,24 +44,29 @@ impl std::str::FromStr for Dialect {
     }
 }
 
-/// For whom a frame is written.
+/// The client that a frame is written for.
 #[derive(Clone, Debug)]
 pub struct Viewer {
+    /// The dialect of the socket.
     pub dialect: Dialect,
+    /// The user of the socket.
     pub user: UserId,
+    /// The display name of the user.
     pub user_name: String,
+    /// The kind of the socket.
     pub channel: Channel,
 }
 
+/// The kind of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// The user's own conversation: notifications, outbox, broadcast, history.
+    /// The conversation of a user: notifications, outbox, broadcast and history.
     User,
-    /// The guild's status.
+    /// The status of the guild.
     System,
 }
 
-/// The envelope, in the reference's order of members.
+/// The envelope, with its members in the order of the reference.
 #[derive(Serialize)]
 struct Frame<'a> {
     sender: Cow<'a, AgentTag>,
@@ -91,18 +97,16 @@ struct Frame<'a> {
     client_id: Option<&'a str>,
 }
 
-/// Whether this socket is to see this message: `guide` does not mirror a message
-/// to the socket that sent it, and nobody sees his own broadcast twice.
+/// Returns whether a socket shows a message. In `guide` and `ui` a socket does not show the messages that it sent.
 #[must_use]
 pub fn is_shown(message: &Message, socket: u64, viewer: &Viewer) -> bool {
     viewer.dialect == Dialect::Rustic || message.socket != socket || socket == 0
 }
 
-/// Whether a system socket of this dialect is told such messages: announcements and
-/// heartbeats of the manager are the reference's alone, heartbeats of agents the
-/// document's.
+/// Returns whether a system socket of this dialect shows a message. Announcements and heartbeats of the manager are for
+/// `rustic` alone, and heartbeats of agents are for the other dialects.
 #[must_use]
-pub fn is_told(message: &Message, dialect: Dialect) -> bool {
+pub fn is_shown_on_system(message: &Message, dialect: Dialect) -> bool {
     let is_managers = message.sender.id.as_deref().is_some_and(|id| id.ends_with("#manager_agent"));
     match message.format.as_str() {
         format::HEARTBEAT => (dialect == Dialect::Rustic) == is_managers,
@@ -111,30 +115,29 @@ pub fn is_told(message: &Message, dialect: Dialect) -> bool {
     }
 }
 
-/// One message as a JSON text frame for this viewer.
+/// Returns a message as a JSON text frame for a client. `received_on` is the topic of the delivery.
 #[must_use]
-pub fn write(message: &Message, heard_on: &str, viewer: &Viewer) -> String {
-    let mut frame = plain(message, heard_on, viewer.dialect);
+pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
+    let mut frame = envelope(message, received_on, viewer.dialect);
     if viewer.channel == Channel::User {
-        as_notification(&mut frame, message, viewer);
+        address_to_user(&mut frame, message, viewer);
     }
     match viewer.dialect {
         Dialect::Guide | Dialect::Rustic => serde_json::to_string(&frame).unwrap_or_default(),
-        Dialect::Ui => as_ui(serde_json::to_value(&frame).unwrap_or_default()),
+        Dialect::Ui => to_ui(serde_json::to_value(&frame).unwrap_or_default()),
     }
 }
 
-/// One message as rules and predicates see it: all members, full names, no viewer.
+/// Returns a message as predicates see it: all members and full names. `received_on` is the topic of the delivery.
 #[must_use]
-pub fn write_heard(message: &Message, heard_on: &str) -> String {
-    serde_json::to_string(&plain(message, heard_on, Dialect::Rustic)).unwrap_or_default()
+pub fn write_for_expressions(message: &Message, received_on: &str) -> String {
+    serde_json::to_string(&envelope(message, received_on, Dialect::Rustic)).unwrap_or_default()
 }
 
-/// One message as earlier messages are given to agents: without what travels with
-/// the conversation.
+/// Returns a message without its session state and its thread ids, as agents receive earlier messages.
 #[must_use]
-pub fn write_plain(message: &Message) -> String {
-    let mut frame = plain(message, "", Dialect::Rustic);
+pub fn write_without_session(message: &Message) -> String {
+    let mut frame = envelope(message, "", Dialect::Rustic);
     frame.session_state = None;
     let Ok(Value::Object(mut members)) = serde_json::to_value(&frame) else { return String::new() };
     for name in ["session_state", "current_thread_id", "root_thread_id"] {
@@ -144,7 +147,7 @@ pub fn write_plain(message: &Message) -> String {
     Value::Object(members).to_string()
 }
 
-/// The names of members in the component kit's envelope, where they differ.
+/// The members that have another name in the component kit's envelope.
 const UI_MEMBERS: [(&str, &str); 10] = [
     ("payload", "data"),
     ("topics", "topic"),
@@ -158,8 +161,8 @@ const UI_MEMBERS: [(&str, &str); 10] = [
     ("forward_header", "forwardHeader"),
 ];
 
-/// A frame of the `guide` dialect in the component kit's spelling.
-fn as_ui(frame: Value) -> String {
+/// Translates a frame of the `guide` dialect to the `ui` dialect.
+fn to_ui(frame: Value) -> String {
     let Value::Object(mut members) = frame else { return String::new() };
     let format = members.get("format").and_then(Value::as_str).unwrap_or_default().to_owned();
     let short = match format.as_str() {
@@ -191,7 +194,8 @@ fn as_ui(frame: Value) -> String {
     Value::Object(members).to_string()
 }
 
-fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame<'a> {
+/// Returns the envelope of a message without a client.
+fn envelope<'a>(message: &'a Message, received_on: &'a str, dialect: Dialect) -> Frame<'a> {
     let mut thread = message.full_thread();
     if dialect != Dialect::Rustic && thread.last() != Some(&message.id) {
         thread.push(message.id);
@@ -212,7 +216,7 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
         is_error_message: message.is_error,
         traceparent: &message.traceparent,
         session_state: message.session_state.as_deref(),
-        topic_published_to: Cow::Borrowed(heard_on),
+        topic_published_to: Cow::Borrowed(received_on),
         enrich_with_history: message.enrich_with_history,
         process_status: message.process_status,
         origin_guild_stack: &message.origin_guild_stack,
@@ -226,7 +230,8 @@ fn plain<'a>(message: &'a Message, heard_on: &'a str, dialect: Dialect) -> Frame
     }
 }
 
-fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
+/// Changes the sender and the topics of an envelope to those that a user sees.
+fn address_to_user(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
     let own_topic = topic::user_notifications(&viewer.user);
     match viewer.dialect {
         Dialect::Guide | Dialect::Ui => {
@@ -237,7 +242,7 @@ fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
             frame.topic_published_to = Cow::Owned(topic::as_document(&own_topic));
         }
         Dialect::Rustic => {
-            let speaker = match author(message) {
+            let first_sender = match author(message) {
                 Some(user) => AgentTag { id: Some(format!("user_socket:{user}")), name: message.sender.name.clone() },
                 None => message.sender.clone(),
             };
@@ -246,7 +251,7 @@ fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
             let header = message
                 .forward_header
                 .clone()
-                .unwrap_or(ForwardHeader { origin_message_id: message.id, on_behalf_of: speaker });
+                .unwrap_or(ForwardHeader { origin_message_id: message.id, on_behalf_of: first_sender });
             frame.forward_header = Cow::Owned(Some(header));
             frame.topics = Cow::Owned(Topics::One(own_topic.clone()));
             frame.topic_published_to = Cow::Owned(own_topic);
@@ -254,7 +259,7 @@ fn as_notification(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
     }
 }
 
-/// The user who said it himself.
+/// Returns the user of a message that the user sent through the proxy.
 fn author(message: &Message) -> Option<&UserId> {
     let user = message.user.as_ref()?;
     (message.sender.id.as_deref()? == AgentId::proxy_of(user).as_str()).then_some(user)
@@ -269,8 +274,8 @@ fn format_out(message: &Message, dialect: Dialect) -> &str {
     }
 }
 
-/// A format as clients write it, in the host's spelling: the document's and the
-/// component kit's short names stand for full class names.
+/// Returns the host's spelling of a format that a client wrote: short names of the wire document and of the component kit
+/// become class names.
 #[must_use]
 pub fn format_in(name: &str) -> &str {
     match name {
@@ -315,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_in_the_guide_dialect_has_the_documents_members() {
+    fn a_reply_in_the_guide_dialect_has_the_members_of_the_wire_document() {
         let frame = read(&reply(), Dialect::Guide);
         assert_eq!(frame["id"], 9 << 12);
         assert_eq!(frame["format"], "text");
@@ -339,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_component_kit_reads_texts_and_camel_case() {
+    fn the_ui_dialect_has_text_ids_and_camel_case_members() {
         let frame = read(&reply(), Dialect::Ui);
         assert_eq!((&frame["id"], &frame["format"]), (&json!((9 << 12).to_string()), &json!("TextFormat")));
         assert_eq!(frame["data"], json!({"text": "Echo: Hello Echo!"}));
@@ -348,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_full_names_reads_them() {
+    fn a_client_that_writes_full_names_reads_full_names() {
         let mut message = reply();
         message.full_names = true;
         assert_eq!(read(&message, Dialect::Guide)["format"], format::TEXT_FORMAT);

@@ -1,5 +1,5 @@
-//! What a user said, as the edge has read it and before the guild has routed it.
-//! Who said it comes from the connection, never from the frame.
+//! A message of a user, after it was read and before it is routed. The user comes from the connection, never from the
+//! frame.
 
 use std::sync::Arc;
 
@@ -14,27 +14,34 @@ use crate::topic::Topics;
 /// A user's message on its way into a guild.
 #[derive(Clone, Debug)]
 pub struct UserDraft {
+    /// The user of the connection.
     pub user: UserId,
+    /// The display name of the user.
     pub user_name: String,
-    /// The socket it came from, so that it is not mirrored there.
+    /// The socket that it came from, which is not shown the message again; 0 means no socket.
     pub socket: u64,
-    /// A full class name or a free text; aliases are resolved already.
+    /// The format, with its aliases resolved.
     pub format: String,
     /// A JSON object with at least one member.
     pub payload: Box<RawValue>,
-    /// Where the client wants it; without, the guild decides.
+    /// The topics that the client chose; `None` leaves the choice to the guild.
     pub topics: Option<Topics>,
+    /// The agents that the message is meant for.
     pub recipients: Vec<AgentTag>,
+    /// The priority.
     pub priority: Priority,
+    /// The conversation, a text or a number.
     pub conversation_id: Option<serde_json::Value>,
+    /// A JSON object that travels with the thread.
     pub session_state: Option<Box<RawValue>>,
+    /// The W3C trace context of the client.
     pub traceparent: Option<String>,
-    /// Seconds for which it is worth delivering.
+    /// The seconds for which the message is delivered.
     pub ttl: Option<i64>,
+    /// The client's own rules, added to those of the guild.
     pub routing_slip: Option<Arc<RoutingSlip>>,
-    /// The client's own name for the message; the same name again is the same
-    /// message.
+    /// The client's id for the message. A message that is sent twice with the same client id is stored once.
     pub client_id: Option<String>,
-    /// Whether the client wrote the format by its full class name.
+    /// Whether the client wrote the format as a full class name.
     pub full_names: bool,
 }

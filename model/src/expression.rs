@@ -1,8 +1,7 @@
 //! Expressions in rules and predicates, in JSONata or CEL.
 //!
-//! This module holds the trait that an evaluator implements and the time that expressions may share. It evaluates
-//! nothing itself: the sandbox has the evaluator, because expressions come from strangers, as components do. It knows
-//! nothing of messages either: the caller builds the input.
+//! This module has the trait of evaluators and the time that expressions share. It has no evaluator: expressions are
+//! untrusted, as components are, so the sandbox evaluates them. It does not know messages: the caller builds the input.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -10,57 +9,64 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What an expression is written in.
+/// The language of an expression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Language {
+    /// JSONata, the default.
     #[default]
     Jsonata,
+    /// The Common Expression Language.
     Cel,
 }
 
 /// The longest expression, in bytes.
-pub const MAX_SOURCE_BYTES: usize = 16 << 10;
-/// The most that one takes, in bytes of JSON.
-pub const MAX_INPUT_BYTES: usize = 4 << 20;
-/// How long one may run.
-pub const MAX_MILLIS: u64 = 100;
-/// Why there is no result.
+const MAX_SOURCE_BYTES: usize = 16 << 10;
+/// The largest input of an expression, in bytes of JSON.
+const MAX_INPUT_BYTES: usize = 4 << 20;
+/// The most milliseconds that one expression may run.
+const MAX_MILLIS: u64 = 100;
+
+/// Why an expression has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressionError {
-    /// It is not of its language; the words say where.
+    /// The text is not valid in its language; the detail says where.
     #[error("expression_invalid: {0}")]
     Invalid(String),
-    /// It ran into an error of its own.
+    /// The evaluation failed; the detail says why.
     #[error("expression_failed: {0}")]
     Failed(String),
+    /// The expression ran longer than its own limit or the limit of the work it belongs to.
     #[error("expression_timeout: it ran for more than {MAX_MILLIS} ms, or with others for more than {together} ms", together = MAX_TOTAL.as_millis())]
     Timeout,
-    #[error("expression_too_deep: it, or what it gives, is nested too deeply")]
+    /// The expression or its result is nested too deep.
+    #[error("expression_too_deep: the expression or its result is nested too deep")]
     TooDeep,
+    /// The expression, its input or its result is too large; the detail says which.
     #[error("expression_too_large: {0}")]
     TooLarge(String),
-    /// The host cannot run expressions now.
+    /// The host cannot evaluate expressions now.
     #[error("expression_unavailable: {0}")]
     Unavailable(String),
 }
 
-/// Evaluates expressions, each within a time that the caller sets and a memory that the evaluator sets.
+/// Evaluates expressions. The caller limits the time of each call, and the evaluator limits the memory.
 pub trait Evaluate: Send + Sync {
-    /// Waits until the evaluator can evaluate. The first call in a process may take seconds, later ones return at once.
+    /// Blocks until the evaluator is ready. The first call in a process may take seconds, later calls return at once.
     fn prepare(&self);
 
-    /// Checks an expression in its own language, within `budget`.
+    /// Checks the syntax of an expression, within `budget`.
     ///
     /// # Errors
-    /// `Invalid`, with words for the author; or any error of [`Self::evaluate`].
+    /// `Invalid` with a text for the author, or any error of [`Self::evaluate`].
     fn check(&self, language: Language, source: &str, budget: Duration) -> Result<(), ExpressionError>;
 
-    /// Evaluates an expression on a JSON object, within `budget`. Returns JSON text, or `None` when the expression
-    /// gives nothing.
+    /// Evaluates an expression on `input`, a JSON object, within `budget`. Returns the result as JSON text, or `None` if the
+    /// expression has no result.
     ///
     /// # Errors
-    /// Any [`ExpressionError`]. After `budget` and at most a tick of the evaluator's clock it is `Timeout`.
+    /// Any [`ExpressionError`]. It is `Timeout` at the latest one tick of the evaluator's clock after `budget`.
     fn evaluate(
         &self,
         language: Language,
@@ -70,17 +76,17 @@ pub trait Evaluate: Send + Sync {
     ) -> Result<Option<String>, ExpressionError>;
 }
 
-/// At most this many failures of one piece of work are kept.
+/// At most this many failures of one piece of work are reported.
 const MAX_FAILURES: usize = 8;
 
-/// How long all expressions of one piece of work may run together. Routing one message is one piece of work, and so is
-/// routing what one turn emitted.
+/// The time that all expressions of one piece of work share. Routing one message is one piece of work, and so is routing
+/// the outgoing messages of one turn.
 pub const MAX_TOTAL: Duration = Duration::from_millis(200);
 
-/// The expressions of one piece of work: an evaluator, the time that is left, and what has failed. Used on one thread.
+/// The expressions of one piece of work: an evaluator, the time that is left, and the failures. It belongs to one thread.
 pub struct Expressions<'e> {
     evaluator: Option<&'e dyn Evaluate>,
-    /// `None`: each expression has its own time and there is no limit for all of them.
+    /// The time that is left for all expressions; `None` means that only each single one is limited.
     left: Cell<Option<Duration>>,
     failures: RefCell<Vec<String>>,
 }
@@ -95,72 +101,73 @@ impl std::fmt::Debug for Expressions<'_> {
 }
 
 impl<'e> Expressions<'e> {
-    /// Expressions that share `total`. After that each one is a `Timeout`.
+    /// Returns expressions that share `total`. Once it is used up, every expression fails with `Timeout`.
     #[must_use]
     pub const fn sharing(evaluator: &'e dyn Evaluate, total: Duration) -> Self {
         Self { evaluator: Some(evaluator), left: Cell::new(Some(total)), failures: RefCell::new(Vec::new()) }
     }
 
-    /// Expressions that each have [`MAX_MILLIS`], however many there are: for documents whose size is bounded.
+    /// Returns expressions that have 100 ms each and share no limit. The number of expressions must be bounded otherwise, as
+    /// by the size of a document.
     #[must_use]
     pub const fn unshared(evaluator: &'e dyn Evaluate) -> Self {
         Self { evaluator: Some(evaluator), left: Cell::new(None), failures: RefCell::new(Vec::new()) }
     }
 
-    /// No evaluator: every expression is `Unavailable`.
+    /// Returns expressions without an evaluator: each one fails with `Unavailable`.
     #[must_use]
     pub const fn none() -> Self {
         Self { evaluator: None, left: Cell::new(None), failures: RefCell::new(Vec::new()) }
     }
 
-    /// Checks an expression in its own language.
+    /// Checks the length and the syntax of an expression.
     ///
     /// # Errors
-    /// `Invalid`, with words for the author; `Timeout` when no time is left.
+    /// `Invalid` with a text for the author, or `Timeout` when no time is left.
     pub fn check(&self, language: Language, source: &str) -> Result<(), ExpressionError> {
         if source.len() > MAX_SOURCE_BYTES {
-            let words = format!("it has {} bytes, the limit is {MAX_SOURCE_BYTES}", source.len());
-            return Err(ExpressionError::Invalid(words));
+            let text = format!("it has {} bytes, the limit is {MAX_SOURCE_BYTES}", source.len());
+            return Err(ExpressionError::Invalid(text));
         }
         self.timed(|evaluator, budget| evaluator.check(language, source, budget))
     }
 
-    /// Evaluates an expression on a JSON object. `None`: it gives nothing.
+    /// Evaluates an expression on `input`, a JSON object. Returns `None` if the expression has no result.
     ///
     /// # Errors
-    /// Any [`ExpressionError`]; it is kept for [`Self::into_failures`] as well.
+    /// Any [`ExpressionError`]. Errors of the evaluator are also reported by [`Self::into_failures`].
     pub fn evaluate(&self, language: Language, source: &str, input: &str) -> Result<Option<Value>, ExpressionError> {
         if source.len() > MAX_SOURCE_BYTES || input.len() > MAX_INPUT_BYTES {
-            return Err(ExpressionError::TooLarge("what it is given".to_owned()));
+            return Err(ExpressionError::TooLarge("the expression or its input".to_owned()));
         }
         let result = self.timed(|evaluator, budget| evaluator.evaluate(language, source, input, budget))?;
         let parsed = result.map(|text| serde_json::from_str(&text)).transpose();
         parsed.map_err(|error| ExpressionError::Failed(error.to_string()))
     }
 
-    /// The messages of the first failures, at most eight.
+    /// Returns the texts of the first failures, at most eight.
     #[must_use]
     pub fn into_failures(self) -> Vec<String> {
         self.failures.into_inner()
     }
 
-    /// Calls the evaluator within what is left of the time, and subtracts what the call took.
+    /// Calls the evaluator with the time that is left, and subtracts the time of the call.
     fn timed<T>(
         &self,
         call: impl FnOnce(&dyn Evaluate, Duration) -> Result<T, ExpressionError>,
     ) -> Result<T, ExpressionError> {
-        const OWN: Duration = Duration::from_millis(MAX_MILLIS);
+        const EACH: Duration = Duration::from_millis(MAX_MILLIS);
         let Some(evaluator) = self.evaluator else {
             return Err(ExpressionError::Unavailable("there is no evaluator here".to_owned()));
         };
-        let Some(left) = self.left.get() else { return call(evaluator, OWN).map_err(|error| self.note(error)) };
+        let Some(left) = self.left.get() else { return call(evaluator, EACH).map_err(|error| self.note(error)) };
         if left.is_zero() {
             return Err(self.note(ExpressionError::Timeout));
         }
         evaluator.prepare();
-        let began = Instant::now();
-        let result = call(evaluator, OWN.min(left)).map_err(|error| self.note(error));
-        self.left.set(Some(left.saturating_sub(began.elapsed())));
+        let start = Instant::now();
+        let result = call(evaluator, EACH.min(left)).map_err(|error| self.note(error));
+        self.left.set(Some(left.saturating_sub(start.elapsed())));
         result
     }
 
@@ -173,8 +180,8 @@ impl<'e> Expressions<'e> {
     }
 }
 
-/// Whether a result counts as true: it does unless it is nothing, null, false, 0,
-/// or empty.
+/// Returns whether a result counts as true: every result does but an absent one, null, false, 0, and an empty text, list
+/// or object.
 #[must_use]
 pub fn is_true(result: Option<&Value>) -> bool {
     match result {

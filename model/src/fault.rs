@@ -1,47 +1,59 @@
-//! Why a message was not served. A closed set with stable names: authors,
-//! operators and clients read them, in `ErrorMessage` frames, dead letters,
-//! health reports and metrics.
+//! Faults: why an attempt failed. The kinds are a closed set with stable names, which authors, operators and clients read
+//! in `ErrorMessage` frames, dead letters, health reports and metrics.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of failure it was.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum FaultKind {
-    /// A WebAssembly trap that has no name of its own here.
+    /// A WebAssembly trap without a kind of its own.
     Trap,
-    /// The guest's own panic or abort.
+    /// A panic or an abort of the guest.
     Panic,
+    /// The turn used all of its fuel.
     Fuel,
+    /// The instance asked for more memory than its limit.
     Memory,
+    /// The turn took longer than its time limit.
     Deadline,
+    /// The guest used up its stack.
     Stack,
-    /// More bytes crossed the sandbox in one call than the host copies.
+    /// One call passed more bytes through the sandbox than the host copies.
     CopyLimit,
     /// The guest called `exit`.
     Exit,
-    /// The agent said that redelivery cannot help.
+    /// The agent rejected the message, so it is not redelivered.
     Rejected,
+    /// The agent asked for a retry after the last attempt.
     RetriesExhausted,
+    /// The thread has more hops than its limit.
     HopLimit,
+    /// The grants or the rules of the host do not allow the call.
     Denied,
+    /// A payload cannot be sent.
     InvalidPayload,
+    /// No agent listens to the topics of the message.
     NoRecipient,
-    /// Its time to live was over before it was served.
+    /// The time to live of the message was over before the turn.
     Expired,
-    /// A state would be larger than one may be.
+    /// A state would be larger than its limit.
     StateTooLarge,
+    /// The host cannot accept the message now.
     Busy,
+    /// The host has no room for another instance.
     HostFull,
+    /// The host failed.
     HostError,
-    /// Somebody ended the turn.
+    /// The turn was cancelled on request.
     Cancelled,
 }
 
 impl FaultKind {
-    /// The stable name, as it is written everywhere.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,34 +87,39 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// A failure with what a person needs to act on it.
+/// A failure with the details that a person needs to act on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Fault {
+    /// The kind of the failure.
     pub kind: FaultKind,
-    /// One sentence for people: what happened, with the value and the limit.
+    /// A sentence for people: what happened, with the value and the limit.
     pub message: String,
-    /// The limit that was met, in the unit of the setting.
+    /// The limit that was reached, in the unit of the setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// What was asked for or used, in the same unit.
+    /// The value that exceeded the limit, in the same unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
     /// The setting that changes the limit, such as `sandbox.fuel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
+    /// The fuel that the turn used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel_used: Option<u64>,
+    /// The most memory that the instance held, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
-    /// The end of what the guest wrote to its standard error.
+    /// The last bytes that the guest wrote to its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
-    /// Guest function names, innermost first.
+    /// The names of the guest's functions, innermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backtrace: Vec<String>,
 }
 
 impl Fault {
+    /// Returns a fault without a limit and without details of the instance.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self {
@@ -118,7 +135,7 @@ impl Fault {
         }
     }
 
-    /// Names the limit that was met, the value that met it, and the setting.
+    /// Adds the limit that was reached, the value that exceeded it and the setting of the limit.
     #[must_use]
     pub fn over(mut self, limit: u64, value: Option<u64>, setting: &str) -> Self {
         self.limit = Some(limit);

@@ -1,48 +1,79 @@
-//! Names of the formats which the host reads or writes. A format names the type
-//! of a payload; matching is by exact text, aliases are resolved at the edge.
+//! The names of the formats and classes that the host knows. Formats are compared as exact texts. Their aliases are
+//! resolved where messages enter the host.
 
+/// Any JSON object.
 pub const GENERIC_JSON: &str = "generic_json";
+/// The short name of [`TEXT_FORMAT`].
 pub const TEXT: &str = "text";
+/// A text for people.
 pub const TEXT_FORMAT: &str = "rustic_ai.core.ui_protocol.types.TextFormat";
+/// Files with a text for people.
 pub const FILES_WITH_TEXT: &str = "rustic_ai.core.ui_protocol.types.FilesWithTextFormat";
-/// What a user's words are wrapped in on their way in, as rules see it.
+/// The format of the origin that rules see for a message of a user.
 pub const MESSAGE: &str = "rustic_ai.core.messaging.core.message.Message";
+/// The report of a failed turn.
 pub const ERROR_MESSAGE: &str = "rustic_ai.core.agents.commons.message_formats.ErrorMessage";
 
+/// The health of a guild, from its manager.
 pub const HEALTH_REPORT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.AgentsHealthReport";
+/// Asks agents for a heartbeat.
 pub const HEALTH_CHECK_REQUEST: &str = "rustic_ai.core.guild.agent_ext.mixins.health.HealthCheckRequest";
+/// The health of one agent.
 pub const HEARTBEAT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.Heartbeat";
 
+/// The short name of [`PARTICIPANT_LIST`].
 pub const PARTICIPANTS: &str = "Participants";
+/// The short name of [`PARTICIPANT_LIST_REQUEST`].
 pub const PARTICIPANTS_REQUEST: &str = "participantsRequest";
+/// The participants of a guild.
 pub const PARTICIPANT_LIST: &str = "rustic_ai.core.agents.utils.user_proxy_agent.ParticipantList";
+/// Asks for the participants of a guild.
 pub const PARTICIPANT_LIST_REQUEST: &str = "rustic_ai.core.agents.utils.user_proxy_agent.ParticipantListRequest";
 
+/// The short name of [`STOP_GUILD_REQUEST`].
 pub const STOP_GUILD_SHORT: &str = "stopGuildRequest";
+/// Asks the manager to stop the guild.
 pub const STOP_GUILD_REQUEST: &str = "rustic_ai.core.agents.system.models.StopGuildRequest";
+/// The answer to [`STOP_GUILD_REQUEST`].
 pub const STOP_GUILD_RESPONSE: &str = "rustic_ai.core.agents.system.models.StopGuildResponse";
-/// Host-internal: tells the sockets of a guild that it has ended.
+/// Internal to the host: closes the sockets of a guild that has ended.
 pub const GUILD_ENDED: &str = "guildhall.GuildEnded";
-/// One event, on system sockets that ask for them.
+/// An event, on system sockets that ask for events.
 pub const EVENT: &str = "guildhall.Event";
+/// Asks the manager to add a user.
 pub const USER_AGENT_CREATION_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentCreationRequest";
+/// Asks the manager for a user.
 pub const USER_AGENT_GET_REQUEST: &str = "rustic_ai.core.agents.system.models.UserAgentGetRequest";
+/// Asks the manager to launch an agent.
 pub const AGENT_LAUNCH_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentLaunchRequest";
+/// Asks the manager to remove an agent.
 pub const REMOVE_AGENT_REQUEST: &str = "rustic_ai.core.agents.system.models.RemoveAgentRequest";
+/// Asks the manager to add a rule to the guild.
 pub const ADD_RULE_REQUEST: &str = "rustic_ai.core.agents.system.models.AddRoutingRuleRequest";
+/// Asks the manager to remove a rule of the guild.
 pub const REMOVE_RULE_REQUEST: &str = "rustic_ai.core.agents.system.models.RemoveRoutingRuleRequest";
+/// Asks the manager for all agents.
 pub const AGENT_LIST_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentListRequest";
+/// Asks the manager for the running agents.
 pub const RUNNING_AGENT_LIST_REQUEST: &str = "rustic_ai.core.agents.system.models.RunningAgentListRequest";
+/// Asks the manager for one agent.
 pub const AGENT_GET_REQUEST: &str = "rustic_ai.core.agents.system.models.AgentGetRequest";
+/// Asks the manager for a state.
 pub const STATE_FETCH_REQUEST: &str = "rustic_ai.core.state.models.StateFetchRequest";
+/// The answer to [`STATE_FETCH_REQUEST`].
 pub const STATE_FETCH_RESPONSE: &str = "rustic_ai.core.state.models.StateFetchResponse";
+/// The refusal of a [`STATE_FETCH_REQUEST`].
 pub const STATE_FETCH_ERROR: &str = "rustic_ai.core.state.models.StateFetchError";
+/// Asks the manager to change a state.
 pub const STATE_UPDATE_REQUEST: &str = "rustic_ai.core.state.models.StateUpdateRequest";
+/// A state after a change.
 pub const STATE_UPDATE_RESPONSE: &str = "rustic_ai.core.state.models.StateUpdateResponse";
+/// The refusal of a [`STATE_UPDATE_REQUEST`].
 pub const STATE_UPDATE_ERROR: &str = "rustic_ai.core.state.models.StateUpdateError";
+/// Announces a change of the guild.
 pub const GUILD_UPDATED: &str = "rustic_ai.core.agents.system.models.GuildUpdatedAnnouncement";
 
-/// What the manager of a guild can be asked by messages.
+/// The requests that the manager of a guild serves.
 pub const REQUESTS: [&str; 12] = [
     AGENT_LAUNCH_REQUEST,
     REMOVE_AGENT_REQUEST,
@@ -58,20 +89,23 @@ pub const REQUESTS: [&str; 12] = [
     STOP_GUILD_REQUEST,
 ];
 
+/// A dead letter.
 pub const DELIVERY_FAILURE: &str = "rustic_ai.core.messaging.core.dead_letter.DeliveryFailurePayload";
-/// Answers a client's message when it is in the log (`?ack=1`).
+/// Confirms a client's message once it is in the log (`?ack=1`).
 pub const ACK: &str = "Ack";
 
+/// The class of user proxies.
 pub const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent";
+/// The class of managers.
 pub const MANAGER_CLASS: &str = "rustic_ai.core.agents.system.guild_manager_agent.GuildManagerAgent";
 
-/// A format in the host's spelling: `text` is short for its class name.
+/// Returns a format in the host's spelling, which writes `text` as its class name.
 #[must_use]
 pub fn canonical(name: String) -> String {
     if name == TEXT { TEXT_FORMAT.to_owned() } else { name }
 }
 
-/// The last segment of a class name: `TextFormat` of `a.b.TextFormat`.
+/// Returns the last segment of a class name: `TextFormat` for `a.b.TextFormat`.
 #[must_use]
 pub fn short_name(format: &str) -> &str {
     format.rsplit('.').next().unwrap_or(format)

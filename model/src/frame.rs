@@ -1,5 +1,5 @@
-//! What clients write on sockets, read with every alias of every dialect. Pure.
-//! Whatever cannot be used gets words that say what would be right.
+//! Reads the frames that clients send on sockets, with the aliases of all dialects. It does no I/O. The error of a frame
+//! that cannot be used says what a valid frame looks like.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,35 +22,46 @@ use crate::spec::RoutingSlip;
 use crate::tag::AgentTag;
 use crate::topic::Topics;
 
-/// A frame that could be read, whatever it asks for.
+/// A frame that was read. Its topics may still be refused by routing.
 #[derive(Debug)]
 pub struct Frame {
-    /// As the client wrote it, in the host's spelling.
+    /// The format, in the host's spelling.
     pub format: String,
+    /// Whether the client wrote the format as a full class name.
     pub full_names: bool,
+    /// The payload, a JSON object; requests on system sockets may have none.
     pub payload: Option<Box<RawValue>>,
+    /// The topics that the client chose.
     pub topics: Option<Topics>,
+    /// The agents that the message is meant for.
     pub recipients: Vec<AgentTag>,
+    /// The priority.
     pub priority: Priority,
+    /// The conversation, a text or a number.
     pub conversation_id: Option<Value>,
+    /// A JSON object that travels with the thread.
     pub session_state: Option<Box<RawValue>>,
+    /// The W3C trace context.
     pub traceparent: Option<String>,
-    /// Seconds.
+    /// The seconds for which the message is delivered.
     pub ttl: Option<i64>,
+    /// The client's own rules.
     pub routing_slip: Option<Arc<RoutingSlip>>,
-    pub name: Option<ClientName>,
+    /// The client's id for the message.
+    pub client_id: Option<ClientId>,
 }
 
-/// What the client calls its message.
+/// The id that a client gives its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientName {
-    /// A text: said twice it is the same message.
+pub enum ClientId {
+    /// A text. A message that is sent twice with the same text is stored once.
     Text(String),
-    /// A number: echoed in an `Ack`, nothing more.
+    /// A number. It is returned in an `Ack` and has no other effect.
     Number(u64),
 }
 
-impl ClientName {
+impl ClientId {
+    /// Returns the id as the client wrote it.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -65,8 +76,9 @@ impl ClientName {
 pub struct FrameError {
     /// A stable name, such as `INVALID_JSON`.
     pub error_type: &'static str,
+    /// A sentence for people, with the member and the limit.
     pub message: String,
-    /// The client's name for the message, as far as it could be read.
+    /// The client's id for the message, if it could be read.
     pub client_id: Option<Value>,
 }
 
@@ -76,17 +88,19 @@ impl FrameError {
     }
 }
 
-/// How large what travels beside the payload may be, in bytes.
+/// The largest session state and the largest routing slip, in bytes.
 const MAX_SESSION_BYTES: usize = 64 << 10;
+/// The most recipients.
 const MAX_RECIPIENTS: usize = 64;
+/// The most rules of a routing slip.
 const MAX_STEPS: usize = 32;
-/// How long names and topics may be, in bytes.
+/// The longest topic, format, id and name, in bytes.
 const MAX_NAME: usize = 256;
 
-/// Reads one text frame. The expressions of its routing slip are checked with `expressions`.
+/// Reads a text frame. `expressions` checks the expressions of its routing slip.
 ///
 /// # Errors
-/// [`FrameError`], with what would be right.
+/// [`FrameError`] when the frame cannot be used.
 pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, FrameError> {
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|error| {
         if matches!(error.classify(), serde_json::error::Category::Data) {
@@ -96,9 +110,9 @@ pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, FrameErr
         }
     })?;
     let reader = Reader { members, expressions };
-    let name = reader.name();
-    reader.frame(name.clone().ok().flatten()).map_err(|mut error| {
-        error.client_id = name.ok().flatten().map(|name| name.to_json());
+    let client_id = reader.client_id();
+    reader.frame(client_id.clone().ok().flatten()).map_err(|mut error| {
+        error.client_id = client_id.ok().flatten().map(|id| id.to_json());
         error
     })
 }
@@ -109,7 +123,7 @@ struct Reader<'e> {
 }
 
 impl Reader<'_> {
-    /// The first of several spellings that is there and not null.
+    /// Returns the first of several spellings that is present and not null.
     fn raw(&self, names: &[&str]) -> Option<&RawValue> {
         names.iter().filter_map(|name| self.members.get(*name)).map(|raw| &**raw).find(|raw| raw.get() != "null")
     }
@@ -122,8 +136,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Numbers up to u64 and any text; a text in the frame is trimmed.
-    fn name(&self) -> Result<Option<ClientName>, FrameError> {
+    /// Reads the id: a whole number of 64 bits, or a text, which is trimmed.
+    fn client_id(&self) -> Result<Option<ClientId>, FrameError> {
         let wrong = || FrameError::new("INVALID_FRAME", "`id` is a whole number from 0 to 2^64-1 or a text");
         match self.get::<Value>(&["id"], "a number or a text")? {
             None | Some(Value::Bool(false)) => Ok(None),
@@ -132,15 +146,15 @@ impl Reader<'_> {
                 if text.len() > MAX_NAME {
                     return Err(FrameError::new("INVALID_FRAME", format!("`id` has at most {MAX_NAME} bytes")));
                 }
-                Ok((!text.is_empty()).then(|| ClientName::Text(text.to_owned())))
+                Ok((!text.is_empty()).then(|| ClientId::Text(text.to_owned())))
             }
-            Some(Value::Number(number)) => Ok(Some(ClientName::Number(number.as_u64().ok_or_else(wrong)?))),
+            Some(Value::Number(number)) => Ok(Some(ClientId::Number(number.as_u64().ok_or_else(wrong)?))),
             Some(_) => Err(wrong()),
         }
     }
 
-    fn frame(&self, name: Option<ClientName>) -> Result<Frame, FrameError> {
-        self.name()?;
+    fn frame(&self, client_id: Option<ClientId>) -> Result<Frame, FrameError> {
+        self.client_id()?;
         let given: String = self.get(&["format"], "a text")?.unwrap_or_else(|| format::GENERIC_JSON.to_owned());
         let given = given.trim();
         if given.len() < 3 || given.len() > MAX_NAME {
@@ -162,7 +176,7 @@ impl Reader<'_> {
             traceparent: self.get::<String>(&["traceparent"], "a text")?.filter(|text| text.len() <= MAX_NAME),
             ttl: self.ttl()?,
             routing_slip: self.routing_slip()?,
-            name,
+            client_id,
         })
     }
 
@@ -230,8 +244,8 @@ impl Reader<'_> {
         Ok(names)
     }
 
-    /// A slip of the client's own: bounded, because each of its rules may make a
-    /// message of each thing that is said in the thread. Its expressions are checked.
+    /// Reads the client's own slip and checks its expressions. The slip is bounded, because each of its rules may make a
+    /// copy of every message in the thread.
     fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, FrameError> {
         let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
         payload::check_object(raw.get())
@@ -244,15 +258,15 @@ impl Reader<'_> {
             return Err(FrameError::new("INVALID_FRAME", text));
         }
         let slip = document(&given, &["routing_slip"], read_slip(self.expressions)).map_err(|errors| {
-            let words: Vec<String> =
-                errors.iter().take(3).map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
-            FrameError::new("INVALID_FRAME", words.join("; "))
+            let texts: Vec<String> =
+                errors.iter().take(3).map(|error| format!("{}: {}", error.path(), error.msg)).collect();
+            FrameError::new("INVALID_FRAME", texts.join("; "))
         })?;
         Ok(Some(Arc::new(slip)))
     }
 }
 
-/// A payload is a JSON object with at least one member.
+/// Checks the size of a payload, and that it is a JSON object with at least one member.
 fn check_payload(text: &str) -> Result<(), FrameError> {
     if text.len() > MAX_PAYLOAD_BYTES {
         let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
@@ -262,17 +276,17 @@ fn check_payload(text: &str) -> Result<(), FrameError> {
 }
 
 impl Frame {
-    /// The frame as a user's message.
+    /// Returns the frame as a message of a user.
     ///
     /// # Errors
-    /// [`FrameError`] without a payload.
+    /// [`FrameError`] when the frame has no payload.
     pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, FrameError> {
-        let client_id = match &self.name {
-            Some(ClientName::Text(text)) => Some(text.clone()),
-            Some(ClientName::Number(_)) | None => None,
+        let client_id = match &self.client_id {
+            Some(ClientId::Text(text)) => Some(text.clone()),
+            Some(ClientId::Number(_)) | None => None,
         };
         let payload = self.payload.ok_or_else(|| FrameError {
-            client_id: self.name.as_ref().map(ClientName::to_json),
+            client_id: self.client_id.as_ref().map(ClientId::to_json),
             ..FrameError::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
         })?;
         Ok(UserDraft {
@@ -302,20 +316,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_message_is_read() {
+    fn the_message_of_the_wire_document_is_read() {
         let text = json!({
             "id": "msg123", "format": "text", "payload": {"text": "Hello Echo!"},
             "sender": {"id": "x", "name": "y"}, "conversationId": "conv_789", "timestamp": "2025-01-15T10:00:00.000Z",
         });
         let frame = read(&text.to_string(), &Expressions::none()).unwrap();
         assert_eq!(frame.format, format::TEXT_FORMAT);
-        assert_eq!(frame.name, Some(ClientName::Text("msg123".into())));
+        assert_eq!(frame.client_id, Some(ClientId::Text("msg123".into())));
         assert_eq!(frame.conversation_id, Some(json!("conv_789")));
         assert_eq!(frame.payload.unwrap().get(), r#"{"text":"Hello Echo!"}"#);
     }
 
     #[test]
-    fn every_alias_is_understood() {
+    fn every_alias_is_read() {
         let text = json!({
             "id": 5, "format": "TextFormat", "data": {"a": 1}, "topic": "t", "recipientList": [{"id": "e"}],
             "priority": "HIGH", "conversation_id": 7,
@@ -323,11 +337,11 @@ mod tests {
         let frame = read(&text.to_string(), &Expressions::none()).unwrap();
         assert_eq!(frame.topics, Some(Topics::One("t".into())));
         assert_eq!((frame.priority, frame.recipients.len()), (Priority::HIGH, 1));
-        assert_eq!(frame.name, Some(ClientName::Number(5)));
+        assert_eq!(frame.client_id, Some(ClientId::Number(5)));
     }
 
     #[test]
-    fn what_cannot_be_used_gets_a_name_and_words() {
+    fn a_frame_that_cannot_be_used_is_refused_with_a_type_and_a_message() {
         let deep = format!(
             "{}1{}",
             r#"{"format":"text","payload":{"a":"#.to_owned() + &"[".repeat(200),
@@ -361,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_payload_is_told_with_the_clients_own_name() {
+    fn a_missing_payload_is_reported_with_the_client_id() {
         let frame = read(r#"{"format":"text","id":"m1"}"#, &Expressions::none()).unwrap();
         let error = frame.into_draft(&"u".into(), "U", 1).unwrap_err();
         assert_eq!((error.error_type, error.client_id), ("INVALID_PAYLOAD", Some(json!("m1"))));

@@ -1,4 +1,4 @@
-//! Health as it is reported: one heartbeat an agent, aggregated for the guild.
+//! The health of agents and guilds: each agent sends a heartbeat, and the health of a guild follows from all of them.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,50 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AgentId;
 use crate::status::GuildStatus;
 
-/// What a heartbeat says; lower case only.
+/// The health of an agent, in lower case on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
+    /// The agent is healthy.
     Ok,
+    /// The agent works with problems.
     Warning,
+    /// The agent failed.
     Error,
+    /// The agent lags more than its limit.
     Backlogged,
+    /// The health is not known.
     Unknown,
+    /// The agent is being started.
     Starting,
+    /// The agent was not started yet.
     PendingLaunch,
 }
 
-/// One agent's answer to a check.
+/// An agent's answer to a health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// RFC 3339, UTC, milliseconds.
+    /// The time of the check, RFC 3339 in UTC with milliseconds.
     pub checktime: String,
+    /// The health of the agent.
     pub checkstatus: HealthStatus,
+    /// The time of the answer, RFC 3339 in UTC with milliseconds.
     pub responsetime: String,
+    /// Details, by name.
     pub checkmeta: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Every agent's last heartbeat and what follows for the guild.
+/// The last heartbeat of every agent, and the health of the guild that follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HealthReport {
+    /// The last heartbeats, by agent.
     pub agents: BTreeMap<AgentId, Heartbeat>,
+    /// The health of the guild.
     pub guild_health: HealthStatus,
 }
 
-/// The health of a guild: the first of error, backlogged, warning, unknown and
-/// starting that one of its agents has; `ok` when all are. A guild without
-/// agents is `ok`: nothing in it is amiss, and the document's client waits for it.
+/// Returns the health of a guild: the first of error, backlogged, warning, unknown and starting that one of its agents
+/// has. It is `ok` when all agents are, and also without agents, because the wire document's client waits for `ok`.
 pub fn aggregate(agents: impl IntoIterator<Item = HealthStatus>) -> HealthStatus {
     use HealthStatus::{Backlogged, Error, Ok, PendingLaunch, Starting, Unknown, Warning};
     let seen: Vec<_> = agents.into_iter().collect();
@@ -52,8 +63,8 @@ pub fn aggregate(agents: impl IntoIterator<Item = HealthStatus>) -> HealthStatus
     if has(PendingLaunch) { Unknown } else { Ok }
 }
 
-/// Whether an agent that lets messages wait is `backlogged`: more than its limit, in
-/// milliseconds, if it has one; 0 is none.
+/// Returns `Backlogged` when a message waits longer than an agent's limit, both in milliseconds. A limit of `None` or 0 is
+/// no limit.
 #[must_use]
 pub fn by_latency(limit: Option<i64>, observed: i64) -> HealthStatus {
     match limit {
@@ -63,7 +74,7 @@ pub fn by_latency(limit: Option<i64>, observed: i64) -> HealthStatus {
 }
 
 impl HealthStatus {
-    /// The status of a guild of this health.
+    /// Returns the status of a guild with this health.
     #[must_use]
     pub const fn guild_status(self) -> GuildStatus {
         match self {
@@ -83,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_agent_decides() {
+    fn the_health_of_a_guild_is_that_of_its_worst_agent() {
         assert_eq!(aggregate([]), Ok);
         assert_eq!(aggregate([Ok, Ok]), Ok);
         assert_eq!(aggregate([Ok, Warning, Backlogged, Starting]), Backlogged);

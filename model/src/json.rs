@@ -1,30 +1,36 @@
-//! JSON text as clients send it: UTF-8, UTF-16 or UTF-32, with or without a byte
-//! order mark. What is broken is said where, in characters, and in the words that
-//! the clients of this API know (those of Python's decoder).
+//! Reads JSON text as clients send it: in UTF-8, UTF-16 or UTF-32, with or without a byte order mark. A syntax error has a
+//! position in characters and the text of Python's decoder, which the clients of this API know.
 
 use serde_json::Value;
 
 /// Why some bytes are not JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
+    /// The bytes are not text.
     #[error("the text is not valid Unicode")]
     Encoding,
+    /// The text is not JSON.
     #[error("{reason} (character {offset})")]
-    Syntax { offset: usize, reason: &'static str },
+    Syntax {
+        /// The position in characters, from 0.
+        offset: usize,
+        /// The text of Python's decoder.
+        reason: &'static str,
+    },
 }
 
-/// Reads one JSON value and nothing after it. Of equal keys the last one wins;
-/// `NaN`, infinities and lone surrogates are refused.
+/// Reads one JSON value. Of equal keys the last one wins. `NaN`, infinities, lone surrogates and text after the value are
+/// refused.
 ///
 /// # Errors
-/// When the bytes are no text, or the text is no JSON.
+/// `Encoding` when the bytes are not text, `Syntax` when the text is not JSON.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = decode(bytes).ok_or(JsonError::Encoding)?;
     serde_json::from_str(&text).map_err(|error| locate(&text, &error))
 }
 
-/// Turns bytes into text; the encoding is told by the mark or by where the zeros are
-/// in the first four bytes (RFC 4627, section 3).
+/// Decodes bytes as text. The byte order mark or the zeros in the first four bytes give the encoding (RFC 4627, section
+/// 3).
 fn decode(bytes: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
     use std::borrow::Cow;
     let utf8 = |bytes| std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
@@ -54,7 +60,7 @@ fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Option<String> {
     if rest.is_empty() { chars.by_ref().collect() } else { None }
 }
 
-/// Finds the mistake that the parser stumbled over.
+/// Finds the position and the text of a parser's error.
 fn locate(text: &str, error: &serde_json::Error) -> JsonError {
     let mut scan = Scan { chars: text.chars().collect(), at: 0, depth: 0 };
     match scan.document() {
@@ -66,17 +72,17 @@ fn locate(text: &str, error: &serde_json::Error) -> JsonError {
     }
 }
 
-/// Where, and what.
-struct Mistake(usize, &'static str);
+/// The position of a syntax error, and its text.
+struct SyntaxError(usize, &'static str);
 
-/// Walks over JSON text in the manner of Python's decoder and says what is wrong.
+/// Reads JSON text as Python's decoder does and stops at the first error.
 struct Scan {
     chars: Vec<char>,
     at: usize,
     depth: usize,
 }
 
-/// Deeper text is refused by the parser before it is scanned to its end.
+/// The deepest nesting, which is also that of the parser.
 const MAX_DEPTH: usize = 128;
 
 impl Scan {
@@ -90,29 +96,29 @@ impl Scan {
         }
     }
 
-    fn document(&mut self) -> Result<(), Mistake> {
+    fn document(&mut self) -> Result<(), SyntaxError> {
         self.blanks();
         self.value()?;
         self.blanks();
-        if self.at < self.chars.len() { Err(Mistake(self.at, "Extra data")) } else { Ok(()) }
+        if self.at < self.chars.len() { Err(SyntaxError(self.at, "Extra data")) } else { Ok(()) }
     }
 
-    fn value(&mut self) -> Result<(), Mistake> {
+    fn value(&mut self) -> Result<(), SyntaxError> {
         match self.peek() {
             Some('{') => self.nested(Self::object),
             Some('[') => self.nested(Self::array),
             Some('"') => self.string(),
             Some('-' | '0'..='9') => self.number(),
             _ if self.word("true") || self.word("false") || self.word("null") => Ok(()),
-            _ if self.starts("NaN") || self.starts("Infinity") => Err(Mistake(self.at, "Not a finite number")),
-            _ => Err(Mistake(self.at, "Expecting value")),
+            _ if self.starts("NaN") || self.starts("Infinity") => Err(SyntaxError(self.at, "Not a finite number")),
+            _ => Err(SyntaxError(self.at, "Expecting value")),
         }
     }
 
-    fn nested(&mut self, inside: fn(&mut Self) -> Result<(), Mistake>) -> Result<(), Mistake> {
+    fn nested(&mut self, inside: fn(&mut Self) -> Result<(), SyntaxError>) -> Result<(), SyntaxError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Mistake(self.at, "Nested too deeply"));
+            return Err(SyntaxError(self.at, "Nested too deeply"));
         }
         self.at += 1;
         inside(self)?;
@@ -120,19 +126,19 @@ impl Scan {
         Ok(())
     }
 
-    fn object(&mut self) -> Result<(), Mistake> {
+    fn object(&mut self) -> Result<(), SyntaxError> {
         self.blanks();
         if self.take('}') {
             return Ok(());
         }
         loop {
             if self.peek() != Some('"') {
-                return Err(Mistake(self.at, "Expecting property name enclosed in double quotes"));
+                return Err(SyntaxError(self.at, "Expecting property name enclosed in double quotes"));
             }
             self.string()?;
             self.blanks();
             if !self.take(':') {
-                return Err(Mistake(self.at, "Expecting ':' delimiter"));
+                return Err(SyntaxError(self.at, "Expecting ':' delimiter"));
             }
             self.blanks();
             self.value()?;
@@ -142,7 +148,7 @@ impl Scan {
         }
     }
 
-    fn array(&mut self) -> Result<(), Mistake> {
+    fn array(&mut self) -> Result<(), SyntaxError> {
         self.blanks();
         if self.take(']') {
             return Ok(());
@@ -155,30 +161,29 @@ impl Scan {
         }
     }
 
-    /// Whether the container ends here; otherwise a comma and the blanks after it
-    /// are behind us.
-    fn ends(&mut self, close: char, trailing: &'static str) -> Result<bool, Mistake> {
+    /// Returns whether the container ends here. Otherwise it reads a comma and the blanks after it.
+    fn ends(&mut self, close: char, trailing: &'static str) -> Result<bool, SyntaxError> {
         self.blanks();
         if self.take(close) {
             return Ok(true);
         }
         let comma = self.at;
         if !self.take(',') {
-            return Err(Mistake(comma, "Expecting ',' delimiter"));
+            return Err(SyntaxError(comma, "Expecting ',' delimiter"));
         }
         self.blanks();
-        if self.peek() == Some(close) { Err(Mistake(comma, trailing)) } else { Ok(false) }
+        if self.peek() == Some(close) { Err(SyntaxError(comma, trailing)) } else { Ok(false) }
     }
 
-    fn string(&mut self) -> Result<(), Mistake> {
+    fn string(&mut self) -> Result<(), SyntaxError> {
         let start = self.at;
         self.at += 1;
         loop {
             match self.peek() {
-                None => return Err(Mistake(start, "Unterminated string starting at")),
+                None => return Err(SyntaxError(start, "Unterminated string starting at")),
                 Some('"') => break,
                 Some('\\') => self.escape(start)?,
-                Some(c) if c < ' ' => return Err(Mistake(self.at, "Invalid control character at")),
+                Some(c) if c < ' ' => return Err(SyntaxError(self.at, "Invalid control character at")),
                 Some(_) => self.at += 1,
             }
         }
@@ -186,49 +191,49 @@ impl Scan {
         Ok(())
     }
 
-    fn escape(&mut self, start: usize) -> Result<(), Mistake> {
+    fn escape(&mut self, start: usize) -> Result<(), SyntaxError> {
         let backslash = self.at;
         self.at += 2;
         match self.chars.get(backslash + 1) {
-            None => Err(Mistake(start, "Unterminated string starting at")),
+            None => Err(SyntaxError(start, "Unterminated string starting at")),
             Some('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't') => Ok(()),
             Some('u') => self.surrogates(backslash),
-            Some(_) => Err(Mistake(backslash, "Invalid \\escape")),
+            Some(_) => Err(SyntaxError(backslash, "Invalid \\escape")),
         }
     }
 
-    fn surrogates(&mut self, backslash: usize) -> Result<(), Mistake> {
+    fn surrogates(&mut self, backslash: usize) -> Result<(), SyntaxError> {
         match self.hex(backslash)? {
             0xD800..=0xDBFF if self.starts("\\u") => {
                 let second = self.at;
                 self.at += 2;
                 match self.hex(second)? {
                     0xDC00..=0xDFFF => Ok(()),
-                    _ => Err(Mistake(backslash, "Lone surrogate")),
+                    _ => Err(SyntaxError(backslash, "Lone surrogate")),
                 }
             }
-            0xD800..=0xDFFF => Err(Mistake(backslash, "Lone surrogate")),
+            0xD800..=0xDFFF => Err(SyntaxError(backslash, "Lone surrogate")),
             _ => Ok(()),
         }
     }
 
-    fn hex(&mut self, backslash: usize) -> Result<u32, Mistake> {
+    fn hex(&mut self, backslash: usize) -> Result<u32, SyntaxError> {
         let digits: Option<u32> = self
             .chars
             .get(self.at..self.at + 4)
             .and_then(|digits| digits.iter().try_fold(0, |number, digit| Some(number * 16 + digit.to_digit(16)?)));
         self.at += 4;
-        digits.ok_or(Mistake(backslash + 1, "Invalid \\uXXXX escape"))
+        digits.ok_or(SyntaxError(backslash + 1, "Invalid \\uXXXX escape"))
     }
 
-    fn number(&mut self) -> Result<(), Mistake> {
+    fn number(&mut self) -> Result<(), SyntaxError> {
         let start = self.at;
         self.take('-');
         if self.starts("Infinity") {
-            return Err(Mistake(start, "Not a finite number"));
+            return Err(SyntaxError(start, "Not a finite number"));
         }
         if !self.take('0') && !self.digits() {
-            return Err(Mistake(start, "Expecting value"));
+            return Err(SyntaxError(start, "Expecting value"));
         }
         let whole = self.at;
         if self.take('.') && !self.digits() {
@@ -279,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    fn mistake(text: &str) -> (usize, &'static str) {
+    fn syntax_error(text: &str) -> (usize, &'static str) {
         match parse(text.as_bytes()) {
             Err(JsonError::Syntax { offset, reason }) => (offset, reason),
             other => panic!("{text:?} gave {other:?}"),
@@ -287,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_located_in_characters_and_named() {
+    fn a_syntax_error_has_a_position_in_characters_and_a_text() {
         for (text, expected) in [
             ("{", (1, "Expecting property name enclosed in double quotes")),
             ("hello", (0, "Expecting value")),
@@ -302,7 +307,7 @@ mod tests {
             ("{\"a\": NaN}", (6, "Not a finite number")),
             ("\"\\ud800\"", (1, "Lone surrogate")),
         ] {
-            assert_eq!(mistake(text), expected, "{text}");
+            assert_eq!(syntax_error(text), expected, "{text}");
         }
     }
 
@@ -321,7 +326,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused() {
-        assert_eq!(mistake(&"[".repeat(100_000)), (128, "Nested too deeply"));
+        assert_eq!(syntax_error(&"[".repeat(100_000)), (128, "Nested too deeply"));
     }
 
     proptest! {

@@ -1,41 +1,41 @@
-//! JSON Schemas that clients and components bring: nothing is fetched for them, and
-//! their patterns are matched in linear time.
+//! JSON Schemas of clients and components, which are untrusted. The host fetches nothing for a schema, matches its patterns
+//! in linear time and bounds the work of each comparison.
 
-mod words;
-
-use std::collections::HashMap;
+mod size;
+mod texts;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
-use crate::read::{FieldError, Step};
-use words::Words;
+use crate::read::FieldError;
+use size::Size;
+use texts::{Texts, path};
 
-/// A schema that is one.
+/// A valid schema of bounded size.
 pub struct Schema {
     validator: Validator,
     document: Value,
     size: Size,
 }
 
-/// What a value has wrong, in the words of JSON Schema and, with its place, in those that clients of this API know.
+/// An error of a value.
 #[derive(Debug, PartialEq)]
-pub struct Mistake {
+pub struct SchemaError {
+    /// The text of the JSON Schema validator that clients know.
     pub text: String,
+    /// The same error with its place, as an error of a request's body.
     pub field: FieldError,
 }
 
-/// Longest text of a mistake, in characters; it quotes the value.
-const MAX_TEXT: usize = 500;
-/// More errors of one value are not told.
-const MAX_MISTAKES: usize = 20;
-/// Among how many the one to tell is looked for.
+/// The most errors of one value that are returned.
+const MAX_ERRORS: usize = 20;
+/// The most errors among which the most relevant one is chosen.
 const MAX_COMPARED: usize = 100;
 
-impl Mistake {
-    /// One of the whole value.
-    fn of_all(text: String) -> Self {
+impl SchemaError {
+    /// Returns an error of the whole value.
+    fn of_whole(text: String) -> Self {
         let msg = format!("Value error, {text}");
         let field = FieldError::new("value_error", Vec::new(), msg, Value::Null).with_ctx(json!({"error": {}}));
         Self { text, field }
@@ -43,66 +43,41 @@ impl Mistake {
 }
 
 impl Schema {
+    /// Reads a schema.
+    ///
     /// # Errors
-    /// What is wrong with the schema.
+    /// A sentence for the author when the schema is invalid, too large or too deep, or refers to a place outside of it.
     pub fn new(schema: &Value) -> Result<Self, String> {
-        let size = Unfolding::check(schema)?;
+        let size = Size::of(schema)?;
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-        let validator = options.build(schema).map_err(|error| Words { schema, value: schema }.of(&error))?;
+        let validator = options.build(schema).map_err(|error| Texts { schema, value: schema }.text(&error))?;
         Ok(Self { validator, document: schema.clone(), size })
     }
 
-    /// The first errors of a value, at most twenty.
-    pub fn errors(&self, value: &Value) -> Vec<Mistake> {
-        if let Some(text) = self.too_much(value) {
-            return vec![Mistake::of_all(text)];
+    /// Returns the first errors of a value, at most twenty.
+    pub fn errors(&self, value: &Value) -> Vec<SchemaError> {
+        if let Some(text) = self.size.refusal(value) {
+            return vec![SchemaError::of_whole(text)];
         }
-        let words = self.words(value);
-        let mistake = |error: ValidationError<'_>| Mistake { text: words.of(&error), field: field(&error, &words) };
-        self.validator.iter_errors(value).take(MAX_MISTAKES).map(mistake).collect()
+        let texts = self.texts(value);
+        let to_error =
+            |error: ValidationError<'_>| SchemaError { text: texts.text(&error), field: field(&error, &texts) };
+        self.validator.iter_errors(value).take(MAX_ERRORS).map(to_error).collect()
     }
 
-    /// The one mistake to tell, of the first hundred: the one that clients would be told by the validator they know.
-    pub fn mistake(&self, value: &Value) -> Option<String> {
-        let too_much = self.too_much(value);
-        too_much.or_else(|| self.words(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))
+    /// Returns the most relevant of the first hundred errors of a value, chosen as the validator that clients know does.
+    pub fn best_error(&self, value: &Value) -> Option<String> {
+        let refusal = self.size.refusal(value);
+        refusal.or_else(|| self.texts(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))
     }
 
-    fn words<'s>(&'s self, value: &'s Value) -> Words<'s> {
-        Words { schema: &self.document, value }
-    }
-
-    /// Why a value is not compared with the schema at all.
-    fn too_much(&self, value: &Value) -> Option<String> {
-        let most = self.size.most_levels();
-        if levels(value) > most {
-            return Some(format!(
-                "the value is more than {most} levels deep, too much for a schema that contains itself"
-            ));
-        }
-        let (parts, nodes) = (self.size.parts, nodes(value));
-        (parts.saturating_mul(nodes) > MAX_WORK).then(|| {
-            format!(
-                "this schema and this value need too much work to compare: \
-                 {parts} parts times {nodes}, the limit is {MAX_WORK}"
-            )
-        })
+    fn texts<'s>(&'s self, value: &'s Value) -> Texts<'s> {
+        Texts { schema: &self.document, value }
     }
 }
 
-fn path(error: &ValidationError<'_>) -> Vec<Step> {
-    let pointer = error.instance_path().as_str();
-    let steps = pointer.split('/').skip(1);
-    steps
-        .map(|step| match step.parse() {
-            Ok(index) => Step::Index(index),
-            Err(_) => Step::Key(step.replace("~1", "/").replace("~0", "~")),
-        })
-        .collect()
-}
-
-/// The mistake as one of a field of a body is told.
-fn field(error: &ValidationError<'_>, words: &Words<'_>) -> FieldError {
+/// Returns an error in the form of an error of a request's body.
+fn field(error: &ValidationError<'_>, texts: &Texts<'_>) -> FieldError {
     let (mut loc, input) = (path(error), error.instance().as_ref());
     let (kind, msg) = match (error.kind(), input) {
         (ValidationErrorKind::Required { property }, _) => {
@@ -131,164 +106,11 @@ fn field(error: &ValidationError<'_>, words: &Words<'_>) -> FieldError {
             (JsonType::Null, _) => ("none_required", "Input should be None"),
         },
         _ => {
-            let msg = format!("Value error, {}", words.of(error));
+            let msg = format!("Value error, {}", texts.text(error));
             return FieldError::new("value_error", loc, msg, input.clone()).with_ctx(json!({"error": {}}));
         }
     };
     FieldError::new(kind, loc, msg, input.clone())
-}
-
-/// The most schemas that a schema may consist of when each reference is replaced by
-/// what it refers to, as the validator does: a small text can stand for 2^40 of them.
-const MAX_UNFOLDED: usize = 20_000;
-/// How deep schemas may stand in one another.
-const MAX_DEPTH: usize = 128;
-/// The keys of references, and of what they may name besides places.
-const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
-const ANCHORS: [&str; 2] = ["$anchor", "$dynamicAnchor"];
-
-/// How often a value may be looked at, about: what contains itself twice looks at
-/// each level twice as often as at the one above.
-const MAX_LOOKS: f64 = 1_000_000.0;
-
-/// The most parts of a schema times parts of a value: each of many options may be
-/// compared with each of many elements.
-const MAX_WORK: usize = 50_000_000;
-
-/// How large a schema is when its references are unfolded.
-#[derive(Clone, Copy, Debug, Default)]
-struct Size {
-    schemas: usize,
-    /// These, their keys and the elements of their lists.
-    parts: usize,
-    /// The references by which it contains itself.
-    loops: usize,
-}
-
-impl Size {
-    fn add(&mut self, other: Self) {
-        self.schemas = self.schemas.saturating_add(other.schemas);
-        self.parts = self.parts.saturating_add(other.parts);
-        self.loops = self.loops.saturating_add(other.loops);
-    }
-
-    /// The most levels of a value that may be checked.
-    fn most_levels(self) -> usize {
-        let mut looks = f64::from(u32::try_from(self.schemas).unwrap_or(u32::MAX));
-        let times = f64::from(u32::try_from(self.loops).unwrap_or(u32::MAX));
-        if self.loops < 2 {
-            return usize::MAX;
-        }
-        let mut levels = 1;
-        while looks * times <= MAX_LOOKS {
-            looks *= times;
-            levels += 1;
-        }
-        levels
-    }
-}
-
-/// How deep lists and objects stand in one another; what is read has at most 128.
-fn levels(value: &Value) -> usize {
-    children(value).map(levels).max().unwrap_or(0) + usize::from(value.is_object() || value.is_array())
-}
-
-/// How many values and keys a value has.
-fn nodes(value: &Value) -> usize {
-    let keys = value.as_object().map_or(0, serde_json::Map::len);
-    1 + keys + children(value).map(nodes).sum::<usize>()
-}
-
-/// Counts how large a schema is when its references are unfolded.
-struct Unfolding<'s> {
-    root: &'s Value,
-    anchors: HashMap<&'s str, &'s Value>,
-    /// The sizes that are known, by where a value is in memory; none while it is counted.
-    sizes: HashMap<*const Value, Option<Size>>,
-}
-
-impl<'s> Unfolding<'s> {
-    fn check(root: &'s Value) -> Result<Size, String> {
-        let mut unfolding = Self { root, anchors: HashMap::new(), sizes: HashMap::new() };
-        unfolding.find_anchors(root, 0)?;
-        unfolding.size(root, 0)
-    }
-
-    fn find_anchors(&mut self, value: &'s Value, depth: usize) -> Result<(), String> {
-        if depth > MAX_DEPTH {
-            return Err(format!("the schema is more than {MAX_DEPTH} deep"));
-        }
-        if let Value::Object(fields) = value {
-            for anchor in ANCHORS.iter().filter_map(|key| fields.get(*key)?.as_str()) {
-                if self.anchors.insert(anchor, value).is_some() {
-                    return Err(format!("two parts of the schema have the anchor `{anchor}`"));
-                }
-            }
-            // From another base, references would mean other places.
-            let draft = self.root.get("$schema").and_then(Value::as_str).unwrap_or_default();
-            let id = if draft.contains("draft-04") { "id" } else { "$id" };
-            if depth > 0 && fields.get(id).is_some_and(Value::is_string) {
-                return Err("only the whole schema may have an `$id`".to_owned());
-            }
-        }
-        children(value).try_for_each(|child| self.find_anchors(child, depth + 1))
-    }
-
-    fn size(&mut self, value: &'s Value, depth: usize) -> Result<Size, String> {
-        if !(value.is_object() || value.is_array()) {
-            return Ok(Size::default());
-        }
-        if depth > 2 * MAX_DEPTH {
-            return Err(format!("the references of the schema lead more than {} deep", 2 * MAX_DEPTH));
-        }
-        match self.sizes.get(&std::ptr::from_ref(value)) {
-            Some(Some(size)) => return Ok(*size),
-            // It contains itself, which the validator follows only as far as a value goes.
-            Some(None) => return Ok(Size { schemas: 1, parts: 1, loops: 1 }),
-            None => {}
-        }
-        self.sizes.insert(value, None);
-        let mut size = Size { schemas: 1, parts: 1 + children(value).count(), loops: 0 };
-        for key in REFERENCES {
-            if let Some(reference) = value.get(key).and_then(Value::as_str)
-                && let Some(meant) = self.meant(reference)?
-            {
-                size.add(self.size(meant, depth + 1)?);
-            }
-        }
-        for child in children(value) {
-            size.add(self.size(child, depth + 1)?);
-        }
-        if size.schemas > MAX_UNFOLDED {
-            return Err(format!("the schema unfolds to more than {MAX_UNFOLDED} schemas"));
-        }
-        self.sizes.insert(value, Some(size));
-        Ok(size)
-    }
-
-    /// What a reference refers to; none for the schema of schemas, which is no larger
-    /// than it is.
-    fn meant(&self, reference: &str) -> Result<Option<&'s Value>, String> {
-        if reference.starts_with("http://json-schema.org/") || reference.starts_with("https://json-schema.org/") {
-            return Ok(None);
-        }
-        let meant = match reference.strip_prefix('#').map(decoded) {
-            Some(place) if place.is_empty() || place.starts_with('/') => self.root.pointer(&place),
-            Some(anchor) => self.anchors.get(anchor.as_str()).copied(),
-            None => None,
-        };
-        let nothing = || format!("the schema refers to `{reference}`, which is not in it: nothing is fetched");
-        meant.map(Some).ok_or_else(nothing)
-    }
-}
-
-fn children(value: &Value) -> impl Iterator<Item = &Value> {
-    let (fields, items) = (value.as_object(), value.as_array());
-    fields.into_iter().flat_map(|fields| fields.values()).chain(items.into_iter().flatten())
-}
-
-fn decoded(fragment: &str) -> String {
-    percent_encoding::percent_decode_str(fragment).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -296,13 +118,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::read::Step;
 
     fn texts(schema: &Value, value: &Value) -> Vec<String> {
         Schema::new(schema).unwrap().errors(value).into_iter().map(|mistake| mistake.text).collect()
     }
 
     #[test]
-    fn mistakes_are_told_in_known_words_and_with_their_place() {
+    fn errors_have_known_texts_and_places() {
         let schema = json!({
             "type": "object", "required": ["a"],
             "properties": {"a": {"type": "string"}, "l": {"type": "array", "items": {"type": "integer"}}},
@@ -315,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_as_those_of_a_body() {
-        for (kind, value, told) in [
+    fn errors_have_the_form_of_errors_of_a_body() {
+        for (kind, value, found) in [
             ("integer", json!("x"), "int_parsing"),
             ("integer", json!(2.5), "int_from_float"),
             ("integer", json!(null), "int_type"),
@@ -328,19 +151,19 @@ mod tests {
         ] {
             let schema = Schema::new(&json!({"properties": {"a": {"type": kind}}})).unwrap();
             let field = schema.errors(&json!({"a": value})).remove(0).field;
-            assert_eq!((field.kind, field.path().as_str(), &field.input), (told, "a", &value));
+            assert_eq!((field.kind, field.path().as_str(), &field.input), (found, "a", &value));
         }
         let schema = Schema::new(&json!({"required": ["a"], "properties": {"b": {"minimum": 3}}})).unwrap();
         let fields: Vec<_> = schema.errors(&json!({"b": 2})).into_iter().map(|mistake| mistake.field).collect();
-        let told: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
+        let found: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
         assert!(
-            told.contains(&("missing", "a".to_owned())) && told.contains(&("value_error", "b".to_owned())),
-            "{told:?}"
+            found.contains(&("missing", "a".to_owned())) && found.contains(&("value_error", "b".to_owned())),
+            "{found:?}"
         );
     }
 
     #[test]
-    fn schemas_that_are_none_or_point_elsewhere_are_refused() {
+    fn invalid_schemas_and_references_to_other_places_are_refused() {
         assert!(Schema::new(&json!({"type": "objekt"})).is_err());
         assert!(Schema::new(&json!({"$ref": "http://localhost:1/x.json"})).is_err());
         assert!(Schema::new(&json!({"$ref": "file:///etc/hostname"})).is_err());
@@ -348,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_schema_that_stands_for_a_large_one_is_refused() {
+    fn a_small_schema_that_unfolds_to_a_large_one_is_refused() {
         let unfolded = |levels: usize, reference: &dyn Fn(usize) -> String| {
             let twice = |n: usize| {
                 let to = reference(n + 1);
@@ -373,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_contains_itself_more_than_once_takes_values_of_bounded_depth() {
+    fn a_schema_that_contains_itself_twice_accepts_values_of_bounded_depth() {
         let step = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
         let schema = Schema::new(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
         let nested = |depth| (0..depth).fold(json!({}), |inner, _| json!({"a": inner}));
@@ -384,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_of_many_options_is_compared_with_few_elements_only() {
+    fn a_schema_with_many_options_is_not_compared_with_many_elements() {
         let options: Vec<_> = (0..10_000).collect();
         let schema = Schema::new(&json!({"items": {"enum": options}})).unwrap();
         assert_eq!(schema.errors(&json!(vec![7; 1_000])), []);
@@ -396,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_names_itself_comes_to_an_end() {
+    fn a_schema_that_refers_to_itself_is_compared_in_bounded_time() {
         let two = json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"oneOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"});
         for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]}), json!({"not": {"$ref": "#"}}), two] {
             if let Ok(schema) = Schema::new(&schema) {

@@ -1,5 +1,7 @@
-//! What the words mean: ids, messages, specs, faults. Pure: no I/O, no tokio,
-//! sqlx, axum or wasmtime.
+//! The pure core of Guildhall: ids, messages, specs, states, routing and the texts of the wire. It does no I/O and has no
+//! global state. Time, random numbers and the evaluator of expressions are passed in.
+
+#![warn(missing_docs)]
 
 pub mod catalog;
 pub mod clock;
@@ -18,6 +20,8 @@ pub mod ids;
 pub mod json;
 pub mod json_schema;
 pub mod message;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod origin;
 pub mod participant;
 pub mod path;

@@ -1,6 +1,5 @@
-//! A message and what it carries. The members are those of the reference's wire
-//! format; `id`, `timestamp` and the tail of `thread` are known only once the
-//! journal has taken the message, so a draft has id 0.
+//! Messages of a guild and their envelope. The members are those of the reference's wire format. The journal sets the id,
+//! and the timestamp and the end of the thread follow from it, so a message that is not stored yet has id 0.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,101 +14,128 @@ use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
 use crate::topic::Topics;
 
-/// "Somebody else said this."
+/// Marks a message as forwarded and names its first sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ForwardHeader {
+    /// The message that was forwarded.
     pub origin_message_id: MessageId,
+    /// The agent that sent it.
     pub on_behalf_of: AgentTag,
 }
 
-/// One hop of a message's way.
+/// One hop of a message: an agent handled one message and sent another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ProcessEntry))]
 pub struct HistoryEntry {
+    /// The agent that sent.
     pub agent: AgentTag,
+    /// The message that the agent handled; 0 stands for the message that holds this entry.
     pub origin: MessageId,
-    /// The id of the message made; 0 stands for the message that holds this
-    /// entry, whose id is not known while it is a draft.
+    /// The message that the agent sent; 0 stands for the message that holds this entry.
     pub result: MessageId,
+    /// The name of the handler.
     pub processor: String,
+    /// The topic on which the agent received the origin.
     pub from_topic: Option<String>,
+    /// The topics of the result.
     pub to_topics: Vec<String>,
+    /// The reasons that the agent and the rule gave.
     pub reason: Option<Vec<String>>,
 }
 
-/// One hop of a message's way between guilds.
+/// One hop of a message between guilds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildStackEntry {
+    /// The guild that the message came from.
     pub guild_id: String,
+    /// The id that the sending guild uses for the exchange.
     #[serde(default)]
     pub saga_id: Option<String>,
 }
 
-/// A message of a guild, or the draft of one (id 0).
+/// A message of a guild. Before the journal stores it, its id is 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// Set by the journal; not part of the stored body.
+    /// The id, which the journal sets. It is not part of the stored text.
     #[serde(skip)]
     pub id: MessageId,
+    /// The agent or the user proxy that sent it.
     pub sender: AgentTag,
+    /// The topics that it was sent to.
     pub topics: Topics,
-    /// Topics on which the host delivers it besides, such as the notifications of
-    /// the user who wrote it: derived, not part of the wire's `topics`.
+    /// Additional topics on which the host delivers the message, such as the notifications of its user. They are not part
+    /// of `topics` on the wire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// The agents that it is meant for; with none it is for all that listen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<AgentTag>,
     /// A JSON object, passed through unparsed.
     pub payload: Box<RawValue>,
+    /// The format of the payload.
     pub format: String,
+    /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_response_to: Option<MessageId>,
-    /// The ids above this message's own, root first; empty for a root.
+    /// The ids of the thread before this message, root first; empty for a root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thread: Vec<MessageId>,
-    /// Whether this message's own id ends its thread (always so for a root).
+    /// Whether the thread ends with this message's own id. For a root it always does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_thread: bool,
-    /// A text or a number, as the client gave it.
+    /// The conversation, a text or a number as the client sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<serde_json::Value>,
+    /// The first sender, if the message was forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_header: Option<ForwardHeader>,
+    /// The rules that travel with the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing_slip: Option<Arc<RoutingSlip>>,
+    /// The hops that led to the message, oldest first; at most [`MAX_HISTORY`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
+    /// The seconds for which the message is delivered after it was sent; `None` means without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
+    /// Whether the message reports an error.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
+    /// The W3C trace context of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// A JSON object that travels with the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_state: Option<Box<RawValue>>,
-    /// How many of the messages before it its receiver is given with it.
+    /// The number of earlier messages that a receiver gets with this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub enrich_with_history: u32,
+    /// The state of the work that the message belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_status: Option<ProcessStatus>,
+    /// The guilds that the message passed through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin_guild_stack: Vec<GuildStackEntry>,
+    /// The lane of the message in each consumer.
     #[serde(default)]
     pub priority: Priority,
-    /// The user whose message began the thread. Host-internal: who is told of
-    /// faults, and who gets a reply that no rule routes.
+    /// The user whose message started the thread. Internal to the host: this user receives error messages and the answers
+    /// that no rule routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// How many messages stand between this one and the root of what caused it.
+    /// The number of messages from the root to this one, each caused by the one before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u32,
-    /// What the client called this message, when it gave it a name.
+    /// The id that the client gave the message, if it was a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whether the thread's user writes formats by their full class names.
+    /// Whether the user of the thread writes formats as full class names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_names: bool,
-    /// The socket that sent it, 0 for none: it is not mirrored there.
+    /// The socket that sent the message, which is not shown it again; 0 means no socket.
     #[serde(default, skip_serializing_if = "is_no_socket")]
     pub socket: u64,
 }
@@ -124,14 +150,14 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// How many bytes of JSON a message's payload may have.
+/// The largest payload of a message, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 256 << 10;
 
-/// At most this many hops are kept in a message's history; older ones go first.
+/// The most hops that a message's history keeps. The oldest ones are removed first.
 pub const MAX_HISTORY: usize = 64;
 
 impl Message {
-    /// A draft with nothing but who says what, in which format, to which topics.
+    /// Returns a message with id 0, normal priority and no optional members.
     #[must_use]
     pub fn draft(sender: AgentTag, topics: Topics, format: impl Into<String>, payload: Box<RawValue>) -> Self {
         Self {
@@ -165,14 +191,13 @@ impl Message {
         }
     }
 
-    /// What it costs to keep and to pass on, about: one, and one for each KiB of payload.
+    /// Returns the weight of the message for flow control: 1, and 1 more for each KiB of payload.
     #[must_use]
     pub fn weight(&self) -> usize {
         1 + (self.payload.get().len() >> 10)
     }
 
-    /// The whole thread, root first, never empty: what the reference calls
-    /// `thread`.
+    /// Returns the whole thread as the reference writes it: root first and never empty.
     #[must_use]
     pub fn full_thread(&self) -> Vec<MessageId> {
         let mut thread = self.thread.clone();
@@ -182,19 +207,19 @@ impl Message {
         thread
     }
 
-    /// The first message of the thread.
+    /// Returns the first message of the thread.
     #[must_use]
     pub fn root(&self) -> MessageId {
         self.thread.first().copied().unwrap_or(self.id)
     }
 
-    /// Whether one of its recipients means this agent.
+    /// Returns whether one of the recipients selects this agent.
     #[must_use]
     pub fn is_tagged_for(&self, agent: &AgentTag) -> bool {
         self.recipients.iter().any(|tag| tag.matches(agent))
     }
 
-    /// Its history with its own id where an entry stands for it.
+    /// Returns the history with the message's own id in place of 0.
     #[must_use]
     pub fn settled_history(&self) -> Cow<'_, [HistoryEntry]> {
         let own = MessageId::default();
@@ -211,19 +236,19 @@ impl Message {
         history
     }
 
-    /// For how many milliseconds it is delivered after it was said; `None`: for ever.
+    /// Returns the milliseconds for which the message is delivered after it was sent; `None` means without limit.
     #[must_use]
-    pub fn lives_ms(&self) -> Option<u64> {
+    pub fn ttl_ms(&self) -> Option<u64> {
         self.ttl.map(|seconds| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000))
     }
 
-    /// Whether its time to live is over.
+    /// Returns whether the time to live of the message is over.
     #[must_use]
     pub fn is_expired(&self, now_ms: u64) -> bool {
-        self.lives_ms().is_some_and(|lives_ms| now_ms.saturating_sub(self.id.timestamp_ms()) > lives_ms)
+        self.ttl_ms().is_some_and(|ttl_ms| now_ms.saturating_sub(self.id.timestamp_ms()) > ttl_ms)
     }
 
-    /// Adds a hop to the history and forgets the oldest past [`MAX_HISTORY`].
+    /// Adds a hop to the history and removes the oldest ones above [`MAX_HISTORY`].
     pub fn push_history(&mut self, entry: HistoryEntry) {
         if self.history.len() >= MAX_HISTORY {
             self.history.drain(..=self.history.len() - MAX_HISTORY);
@@ -232,7 +257,8 @@ impl Message {
     }
 }
 
-/// JSON text of something that serialises for sure (a struct or map of ours).
+/// Returns a value as JSON text. `value` must be a type of this project that cannot fail to serialize; for others the
+/// result may be `null`.
 #[must_use]
 pub fn raw_json<T: Serialize>(value: &T) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
@@ -245,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_survives_its_stored_form() {
+    fn a_message_is_read_back_as_it_was_stored() {
         let mut draft =
             Message::draft(AgentTag::new("u", "U"), Topics::One("t".into()), "text", raw_json(&json!({"text": "hi"})));
         draft.thread = vec![MessageId::new(7)];
@@ -257,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn history_is_capped() {
+    fn a_history_keeps_the_newest_hops() {
         let mut message =
             Message::draft(AgentTag::default(), Topics::One("t".into()), "text", raw_json(&json!({"a": 1})));
         for n in 0..200 {

@@ -1,5 +1,5 @@
-//! Where a request of an agent goes: scheme, host and port. Blueprints ask for
-//! origins and operators grant them; a request leaves when both cover it.
+//! Origins: the scheme, the host and the port of an agent's HTTP requests. Blueprints ask for origins and operators grant
+//! them; the host sends a request only if both cover its origin.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,15 +7,17 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a request is spoken over.
+/// The scheme of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
+    /// Plain HTTP.
     Http,
+    /// HTTP over TLS.
     Https,
 }
 
 impl Scheme {
-    /// As it is written.
+    /// Returns the name in URLs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -24,7 +26,7 @@ impl Scheme {
         }
     }
 
-    /// The port where none is named.
+    /// Returns the default port.
     #[must_use]
     pub const fn port(self) -> u16 {
         match self {
@@ -34,12 +36,12 @@ impl Scheme {
     }
 }
 
-/// The longest host, in bytes.
+/// The longest host name, in bytes.
 const MAX_HOST: usize = 253;
 
-/// `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com`
-/// (whatever is below it, not itself) or `https://*` (every host). Without a port it
-/// is the scheme's own.
+/// An origin, or a pattern of origins: `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com` (all names
+/// below `example.com`, without `example.com` itself) or `https://*` (every host). Without a port it has the default port
+/// of the scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin {
@@ -50,49 +52,53 @@ pub struct Origin {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Host {
+    /// Every host.
     Any,
-    /// Ends so, with a dot before it.
+    /// Every name that ends with a dot and this name.
     Below(String),
+    /// A name.
     Name(String),
+    /// An address.
     Address(IpAddr),
 }
 
 impl Origin {
-    /// The origin of one request. `host` may be a name or an address, in brackets if
-    /// it is one of IPv6.
+    /// Returns the origin of a request. `host` is a name, an IPv4 address or an IPv6 address in brackets.
     ///
     /// # Errors
-    /// The host is neither.
+    /// A sentence when `host` is none of these.
     pub fn of(scheme: Scheme, host: &str, port: Option<u16>) -> Result<Self, String> {
         match Host::read(host)? {
-            Host::Any | Host::Below(_) => Err(format!("`{host}` is no host")),
+            Host::Any | Host::Below(_) => Err(format!("`{host}` is not a host")),
             host => Ok(Self { scheme, host, port: port.unwrap_or_else(|| scheme.port()) }),
         }
     }
 
-    /// Whether whatever `other` stands for is also covered by this one.
+    /// Returns whether this origin covers every origin that `other` covers.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.port == other.port && self.host.covers(&other.host)
     }
 
-    /// Whether one of them covers the other.
+    /// Returns whether one of two origins covers the other.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
 
+    /// Returns the scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
+    /// Returns the port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// The address, if the host is one.
+    /// Returns the address if the host is an address.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         match self.host {
@@ -101,7 +107,7 @@ impl Origin {
         }
     }
 
-    /// The host as it is looked up: without brackets.
+    /// Returns the host for a name lookup, without brackets.
     #[must_use]
     pub fn host(&self) -> String {
         match &self.host {
@@ -119,7 +125,7 @@ impl Host {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Ok(address) = bare.unwrap_or(text).parse::<IpAddr>() {
             return match (address, bare) {
-                (IpAddr::V6(_), None) | (IpAddr::V4(_), Some(_)) => Err(format!("`{text}` is no host")),
+                (IpAddr::V6(_), None) | (IpAddr::V4(_), Some(_)) => Err(format!("`{text}` is not a host")),
                 _ => Ok(Self::Address(address)),
             };
         }
@@ -129,7 +135,7 @@ impl Host {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         if name.len() > MAX_HOST || !name.split('.').all(is_label) {
-            return Err(format!("`{text}` is no host: write names in ASCII (`xn--…`), addresses of IPv6 in brackets"));
+            return Err(format!("`{text}` is not a host: write names in ASCII (`xn--…`), IPv6 addresses in brackets"));
         }
         Ok(if is_below { Self::Below(name) } else { Self::Name(name) })
     }
@@ -169,7 +175,8 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("`{text}` is no origin ({why}): write `https://host` or `http://host:port`");
+        let wrong =
+            |why: &str| format!("`{text}` is not an origin ({why}): write `https://host` or `http://host:port`");
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "http" => Scheme::Http,
@@ -181,14 +188,14 @@ impl FromStr for Origin {
             return Err(wrong("it has more than scheme, host and port"));
         }
         let (host, port) = match rest.rsplit_once(':') {
-            // The colon is one of an address of IPv6.
+            // The colon belongs to an IPv6 address.
             Some((_, after)) if after.contains(']') => (rest, None),
             Some((host, port)) => (host, Some(port)),
             None => (rest, None),
         };
         let port = match port.map(str::parse::<u16>) {
             Some(Ok(port)) if port > 0 => port,
-            Some(_) => return Err(wrong("its port is no number from 1 to 65535")),
+            Some(_) => return Err(wrong("its port is not a number from 1 to 65535")),
             None => scheme.port(),
         };
         Ok(Self { scheme, host: Host::read(host).map_err(|why| wrong(&why))?, port })
@@ -209,13 +216,13 @@ impl From<Origin> for String {
     }
 }
 
-/// Whether a text is the name of a host, an address, or `*` for every host.
+/// Returns whether a text is a host name, an address, or `*` for every host.
 #[must_use]
 pub fn is_host(text: &str) -> bool {
     Host::read(text).is_ok_and(|host| !matches!(host, Host::Below(_)))
 }
 
-/// Whether a text may name a secret or a variable: it can be no path.
+/// Returns whether a text may be the name of a secret or of a variable. Such a name cannot be a path.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
@@ -241,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_told_why() {
+    fn an_invalid_origin_is_refused_with_a_reason() {
         let wrong = [
             "a.example",
             "ftp://a.example",
@@ -261,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_covers_what_it_says_and_no_more() {
+    fn an_origin_covers_the_hosts_of_its_pattern_only() {
         let covers = |one: &str, other: &str| origin(one).covers(&origin(other));
         assert!(covers("https://*", "https://a.example") && covers("https://*", "https://*.example"));
         assert!(covers("https://*.example", "https://a.b.example") && covers("https://*.example", "https://*.example"));
@@ -270,12 +277,12 @@ mod tests {
         assert!(
             !covers("https://a.example", "http://a.example") && !covers("https://a.example", "https://a.example:8443")
         );
-        assert!(!covers("https://*.0.0.1", "https://127.0.0.1"), "an address is no name below another");
+        assert!(!covers("https://*.0.0.1", "https://127.0.0.1"), "an address is not a name below another");
         assert!(origin("https://*.example").meets(&origin("https://a.example")));
     }
 
     #[test]
-    fn the_host_of_a_request_is_no_pattern() {
+    fn the_host_of_a_request_cannot_be_a_pattern() {
         assert!(Origin::of(Scheme::Https, "*", None).is_err());
         assert!(Origin::of(Scheme::Https, "*.example", None).is_err());
         assert_eq!(Origin::of(Scheme::Http, "[::1]", Some(81)).unwrap().host(), "::1");

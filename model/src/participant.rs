@@ -1,28 +1,34 @@
-//! Who takes part in a guild, as people are told.
+//! The participants of a guild, as clients see them.
 
 use serde::Serialize;
 
 use crate::format::USER_PROXY_CLASS;
 use crate::tag::AgentTag;
 
-/// One of a guild: an agent, the manager, or a user.
+/// A participant of a guild: an agent, the manager or a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Participant {
+    /// The agent's id; for a user, the id of the proxy.
     pub id: String,
+    /// The display name.
     pub name: String,
+    /// Whether it is a person, `type` on the wire.
     #[serde(rename = "type")]
     pub kind: ParticipantKind,
 }
 
+/// The kind of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParticipantKind {
+    /// An agent or the manager.
     Bot,
+    /// A user.
     Human,
 }
 
 impl Participant {
-    /// Who stands behind an agent is told by its class: users have proxies.
+    /// Returns the participant behind an agent. An agent of the proxy class is a user, any other is a bot.
     #[must_use]
     pub fn new(tag: AgentTag, class_name: &str) -> Self {
         let kind = if class_name == USER_PROXY_CLASS { ParticipantKind::Human } else { ParticipantKind::Bot };
@@ -30,8 +36,7 @@ impl Participant {
     }
 }
 
-/// Puts participants in the order in which they are told: by name, and those of one
-/// name as they were.
+/// Sorts participants by name. Those with the same name keep their order.
 pub fn sort(participants: &mut [Participant]) {
     participants.sort_by(|one, other| one.name.cmp(&other.name));
 }

@@ -1,18 +1,17 @@
-//! One check for every JSON object that is passed through unparsed, whoever wrote
-//! it: what passes can be read by any reader of JSON, and by ours again from the
-//! log.
+//! The check of JSON objects that are passed through unparsed. Every JSON reader accepts an object that passes the check,
+//! so the host can read it back from the log.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// How deep an object may be nested.
+/// The deepest nesting of an object.
 pub const MAX_DEPTH: usize = 64;
 
-/// Checks that a text is a JSON object, not nested too deep, without numbers
-/// beyond every float and without half a surrogate.
+/// Checks that a text is a JSON object that is nested at most [`MAX_DEPTH`] deep, whose numbers fit in a float and which
+/// has no lone surrogates.
 ///
 /// # Errors
-/// Words that say what is wrong.
+/// A phrase that says what is wrong.
 pub fn check_object(text: &str) -> Result<(), String> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err("not a JSON object".to_owned());
@@ -25,22 +24,22 @@ pub fn check_object(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks the payload of a message: an object with at least one member.
+/// Checks the payload of a message, an object with at least one member.
 ///
 /// # Errors
-/// Words that say what is wrong.
+/// A phrase that says what is wrong.
 pub fn check(text: &str) -> Result<(), String> {
     check_object(text)?;
-    if is_empty(text) { Err("it has no members, and a payload has at least one".to_owned()) } else { Ok(()) }
+    if is_empty(text) { Err("it has no members, and a payload needs at least one".to_owned()) } else { Ok(()) }
 }
 
-/// Whether an object has no members.
+/// Returns whether an object has no members.
 fn is_empty(object: &str) -> bool {
     object.trim_ascii().strip_prefix('{').is_some_and(|inside| inside.trim_ascii_start() == "}")
 }
 
-/// Refuses what is nested too deep. Says whether there is a number that may be
-/// beyond every float: one with an exponent or very many digits.
+/// Refuses a text that is nested too deep. Returns whether it has a number that may not fit in a float, because it has
+/// an exponent or more than 300 digits.
 fn check_depth(text: &str) -> Result<bool, String> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     let (mut digits, mut is_suspect) = (0_usize, false);
@@ -71,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_every_reader_accepts_passes() {
+    fn an_object_that_every_reader_accepts_passes() {
         for text in [r#"{"a":1}"#, r#" {"a":{"b":[1,2.5,-3e10,"\ud83d\ude00"]}}"#, "{}"] {
             assert_eq!(check_object(text), Ok(()), "{text}");
         }
     }
 
     #[test]
-    fn what_some_reader_refuses_does_not() {
+    fn an_object_that_a_reader_may_refuse_does_not_pass() {
         let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(64), "]".repeat(64));
         let long = format!(r#"{{"a":{}}}"#, "9".repeat(400));
         for text in ["", "[1]", "5", r#"{"a":}"#, "}}}", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, &deep, &long] {

@@ -10,6 +10,8 @@ const NAMES: [&str; Priority::LANES] =
 /// How urgent a message is: 0 is the most urgent, 4 is normal, 7 is the least urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 7))]
 pub struct Priority(u8);
 
 impl Priority {

@@ -1,10 +1,11 @@
-//! Values as Python writes them: clients know several texts of this API with values in that notation.
+//! Values in Python's notation. Several texts of this API contain values in that notation, because clients know them from
+//! the reference.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// A value as Python's `repr` writes it: `{'a': [1, 2.5, None, True]}`.
+/// Returns a value as Python's `repr` writes it: `{'a': [1, 2.5, None, True]}`.
 #[must_use]
 pub fn repr(value: &Value) -> String {
     let mut out = String::new();
@@ -12,7 +13,7 @@ pub fn repr(value: &Value) -> String {
     out
 }
 
-/// A text with its quotes: single ones, unless it has such and no double ones.
+/// Returns a text in single quotes, or in double quotes if it contains single quotes and no double ones.
 #[must_use]
 pub fn repr_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -20,7 +21,7 @@ pub fn repr_text(text: &str) -> String {
     out
 }
 
-/// Values one after another, without what encloses a list.
+/// Returns values with commas between them and without brackets.
 pub fn repr_each<'v>(values: impl IntoIterator<Item = &'v Value>) -> String {
     let each: Vec<String> = values.into_iter().map(repr).collect();
     each.join(", ")
@@ -54,7 +55,7 @@ fn write_value(value: &Value, out: &mut String) {
     }
 }
 
-/// Integers as they are; of others the exponent has a sign and two digits.
+/// Writes a number. The exponent of a float has a sign and at least two digits.
 fn write_number(number: &Number, out: &mut String) {
     let text = match number.as_f64() {
         Some(float) if number.is_f64() => format!("{float:?}"),
@@ -62,7 +63,7 @@ fn write_number(number: &Number, out: &mut String) {
     };
     let Some((digits, exponent)) = text.split_once('e') else { return out.push_str(&text) };
     let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    write!(out, "{digits}e{sign}{exponent:0>2}").expect("a string takes everything");
+    write!(out, "{digits}e{sign}{exponent:0>2}").expect("writing to a string cannot fail");
 }
 
 fn write_text(text: &str, out: &mut String) {
@@ -76,7 +77,7 @@ fn write_text(text: &str, out: &mut String) {
             '\\' => out.push_str("\\\\"),
             c if c == quote => out.extend(['\\', c]),
             c if c.is_ascii_control() => {
-                write!(out, "\\x{:02x}", u32::from(c)).expect("a string takes everything");
+                write!(out, "\\x{:02x}", u32::from(c)).expect("writing to a string cannot fail");
             }
             c => out.push(c),
         }

@@ -1,175 +1,65 @@
-//! Reads foreign JSON into our types and collects *every* mistake with its path, in
-//! the order of our fields and in the words that the clients of this API know
-//! (those of Pydantic, lax: `"4"` is an integer, `"yes"` a boolean; unknown fields
-//! are ignored).
+//! Reads untrusted JSON into the types of this crate and reports *every* error with its place, in the order of the fields.
+//! The rules and the texts are those of Pydantic in its lax mode: `"4"` is an integer, `"yes"` is a boolean, and unknown
+//! fields are ignored.
 //!
-//! A reader is `Fn(&Value, &mut FieldErrors) -> Option<T>`: `None` means that it has
-//! noted a mistake. Read all fields first, then take them apart with `?`.
+//! A reader is a `Fn(&Value, &mut FieldErrors) -> Option<T>`. It returns `None` after it has added an error. Read all
+//! fields of an object first and use `?` afterwards, so that every error is found.
 
+mod error;
 pub mod spec;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// One step into a document.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(untagged)]
-pub enum Step {
-    Key(String),
-    Index(usize),
-}
+pub use error::{FieldError, FieldErrors, Step};
 
-impl From<&str> for Step {
-    fn from(key: &str) -> Self {
-        Self::Key(key.to_owned())
-    }
-}
-
-/// One mistake: its kind, where it is, what to tell people, and what was there.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FieldError {
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    pub loc: Vec<Step>,
-    pub msg: String,
-    pub input: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ctx: Option<Value>,
-}
-
-impl FieldError {
-    #[must_use]
-    pub fn new(kind: &'static str, loc: Vec<Step>, msg: impl Into<String>, input: Value) -> Self {
-        Self { kind, loc, msg: msg.into(), input, ctx: None }
-    }
-
-    #[must_use]
-    pub fn with_ctx(mut self, ctx: Value) -> Self {
-        self.ctx = Some(ctx);
-        self
-    }
-
-    /// A required field that is not there; `object` is what lacks it.
-    #[must_use]
-    pub fn missing(loc: Vec<Step>, object: Value) -> Self {
-        Self::new("missing", loc, "Field required", object)
-    }
-
-    /// A text with a character that no database keeps.
-    #[must_use]
-    pub fn nul(loc: Vec<Step>, text: Value) -> Self {
-        let msg = "Value error, a text cannot hold the character U+0000";
-        Self::new("value_error", loc, msg, text).with_ctx(json!({"error": {}}))
-    }
-
-    /// The path with dots, `agents.0.name`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        let steps: Vec<String> = self.loc.iter().map(Step::to_string).collect();
-        steps.join(".")
-    }
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Key(key) => f.write_str(key),
-            Self::Index(index) => index.fmt(f),
-        }
-    }
-}
-
-/// The errors found so far and where the reader stands.
-#[derive(Debug, Default)]
-pub struct FieldErrors {
-    at: Vec<Step>,
-    found: Vec<FieldError>,
-}
-
-impl FieldErrors {
-    /// Notes a mistake at this place.
-    pub fn note<T>(&mut self, kind: &'static str, msg: impl Into<String>, input: &Value) -> Option<T> {
-        self.found.push(FieldError::new(kind, self.at.clone(), msg, input.clone()));
-        None
-    }
-
-    /// Notes a mistake with the numbers or names that belong to it.
-    pub fn note_with<T>(&mut self, kind: &'static str, msg: impl Into<String>, input: &Value, ctx: Value) -> Option<T> {
-        self.found.push(FieldError::new(kind, self.at.clone(), msg, input.clone()).with_ctx(ctx));
-        None
-    }
-
-    /// Notes that a value breaks a rule which no type expresses.
-    pub fn refuse<T>(&mut self, msg: &str, input: &Value) -> Option<T> {
-        self.note_with("value_error", format!("Value error, {msg}"), input, json!({"error": {}}))
-    }
-
-    /// Notes errors of a reading of the same value, below a step that names how it was read.
-    pub fn note_all(&mut self, step: &str, found: Vec<FieldError>) {
-        let below: Vec<Step> = self.at.iter().cloned().chain([step.into()]).collect();
-        let placed = |error: FieldError| FieldError { loc: below.iter().cloned().chain(error.loc).collect(), ..error };
-        self.found.extend(found.into_iter().map(placed));
-    }
-
-    /// Reads below a step: its errors are noted there.
-    pub fn inside<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        self.at.push(step);
-        let result = read(self);
-        self.at.pop();
-        result
-    }
-}
-
-/// Reads a whole document; paths begin with `root`.
+/// Reads a whole document. The places of its errors start with `root`.
 ///
 /// # Errors
-/// All errors, in the order of our fields.
+/// All errors, in the order of the fields.
 pub fn document<T>(
     value: &Value,
     root: &[&str],
     read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
 ) -> Result<T, Vec<FieldError>> {
-    let mut errors = FieldErrors { at: root.iter().map(|step| Step::from(*step)).collect(), found: Vec::new() };
+    let mut errors = FieldErrors::at(root);
     let result = read(value, &mut errors);
     match result {
-        Some(result) if errors.found.is_empty() => Ok(result),
-        _ => Err(errors.found),
+        Some(result) if errors.count() == 0 => Ok(result),
+        _ => Err(errors.into_found()),
     }
 }
 
-/// The fields of one object.
+/// The fields of an object that is being read.
 pub struct Fields<'v, 'm> {
     map: &'v Map<String, Value>,
     whole: &'v Value,
+    /// The errors found so far.
     pub errors: &'m mut FieldErrors,
 }
 
 impl<'v> Fields<'v, '_> {
-    /// Whether the object has the key at all, be it null.
+    /// Returns whether the object has a key, even with the value null.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
     }
 
-    /// The object itself.
+    /// Returns the object itself.
     #[must_use]
     pub const fn whole(&self) -> &'v Value {
         self.whole
     }
 
-    /// A field that must be there.
+    /// Reads a field that must be present.
     pub fn required<T>(&mut self, key: &str, read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>) -> Option<T> {
         let (map, whole) = (self.map, self.whole);
         self.errors.inside(key.into(), |errors| match map.get(key) {
             Some(value) => read(value, errors),
-            None => {
-                errors.found.push(FieldError::missing(errors.at.clone(), whole.clone()));
-                None
-            }
+            None => errors.missing(whole),
         })
     }
 
-    /// A field with a default for when it is absent; null is not absent.
+    /// Reads a field with a default. A null value does not count as absent.
     pub fn or<T>(
         &mut self,
         key: &str,
@@ -182,18 +72,18 @@ impl<'v> Fields<'v, '_> {
         }
     }
 
-    /// Refuses keys that are not among these.
+    /// Adds an error for each key that is not in `known`.
     pub fn forbid_others(&mut self, known: &[&str]) -> Option<()> {
-        let (map, before) = (self.map, self.errors.found.len());
+        let (map, before) = (self.map, self.errors.count());
         for (key, value) in map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.errors.inside(key.as_str().into(), |errors| {
                 errors.note::<()>("extra_forbidden", "Extra inputs are not permitted", value)
             });
         }
-        (self.errors.found.len() == before).then_some(())
+        (self.errors.count() == before).then_some(())
     }
 
-    /// A field that may be absent or null.
+    /// Reads a field that may be absent or null.
     pub fn optional<T>(
         &mut self,
         key: &str,
@@ -203,7 +93,7 @@ impl<'v> Fields<'v, '_> {
     }
 }
 
-/// Reads an object field by field.
+/// Returns a reader for an object, field by field.
 pub fn object<T>(
     read: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
 ) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<T> {
@@ -216,14 +106,14 @@ pub fn object<T>(
     }
 }
 
-/// Lets null through.
+/// Returns a reader that also accepts null.
 pub fn nullable<T>(
     read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>,
 ) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Option<T>> {
     |value, errors| if value.is_null() { Some(None) } else { read(value, errors).map(Some) }
 }
 
-/// Reads a list, item by item.
+/// Returns a reader for a list, item by item.
 pub fn list<T>(
     read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
 ) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<T>> {
@@ -240,7 +130,7 @@ pub fn list<T>(
     }
 }
 
-/// Reads an object whose keys are names, value by value; the order is kept.
+/// Returns a reader for an object with free keys, value by value. It keeps their order.
 pub fn map<T>(
     read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
 ) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<(String, T)>> {
@@ -259,7 +149,7 @@ pub fn map<T>(
     }
 }
 
-/// Any object, as it is.
+/// Reads an object and returns it unchanged.
 pub fn object_as_is(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
     match value {
         Value::Object(map) => Some(map.clone()),
@@ -267,7 +157,7 @@ pub fn object_as_is(value: &Value, errors: &mut FieldErrors) -> Option<Map<Strin
     }
 }
 
-/// Any text; numbers are no texts.
+/// Reads a text. A number is not a text.
 pub fn text(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -275,12 +165,12 @@ pub fn text(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     }
 }
 
-/// A text without the blanks around it.
+/// Reads a text and removes the blanks around it.
 pub fn trimmed(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     text(value, errors).map(|text| text.trim().to_owned())
 }
 
-/// A trimmed text of `min` to `max` characters.
+/// Returns a reader for a trimmed text of `min` to `max` characters.
 pub fn length(min: usize, max: usize) -> impl Fn(&Value, &mut FieldErrors) -> Option<String> {
     move |value, errors| {
         let text = trimmed(value, errors)?;
@@ -298,7 +188,7 @@ pub fn length(min: usize, max: usize) -> impl Fn(&Value, &mut FieldErrors) -> Op
     }
 }
 
-/// A boolean, or one of the words and numbers for one.
+/// Reads a boolean, or a text or number that stands for one, such as `"yes"` or 1.
 pub fn boolean(value: &Value, errors: &mut FieldErrors) -> Option<bool> {
     let word = match value {
         Value::Bool(boolean) => return Some(*boolean),
@@ -315,11 +205,11 @@ pub fn boolean(value: &Value, errors: &mut FieldErrors) -> Option<bool> {
     }
 }
 
-/// An integer: also `4.0`, `"4"`, `"4.0"`, `"4_000"` and `true`.
+/// Reads an integer: also `4.0`, `"4"`, `"4.0"`, `"4_000"` and `true`.
 pub fn integer(value: &Value, errors: &mut FieldErrors) -> Option<i64> {
     match value {
         Value::Bool(boolean) => Some(i64::from(*boolean)),
-        Value::String(text) => spelled(text.trim()).or_else(|| {
+        Value::String(text) => parse_integer(text.trim()).or_else(|| {
             let msg = "Input should be a valid integer, unable to parse string as an integer";
             errors.note("int_parsing", msg, value)
         }),
@@ -342,8 +232,8 @@ pub fn integer(value: &Value, errors: &mut FieldErrors) -> Option<i64> {
     }
 }
 
-/// The integer that a text spells, with zeros after its point or with single underscores between its digits.
-fn spelled(text: &str) -> Option<i64> {
+/// Reads the text of an integer. It may have zeros after a point, and single underscores between digits.
+fn parse_integer(text: &str) -> Option<i64> {
     let whole = match text.split_once('.') {
         Some((whole, zeros)) => Some(whole).filter(|_| zeros.bytes().all(|digit| digit == b'0'))?,
         None => text,
@@ -352,7 +242,7 @@ fn spelled(text: &str) -> Option<i64> {
     if has_stray { None } else { whole.replace('_', "").parse().ok() }
 }
 
-/// An integer of at least `min`; with a ceiling, at most that.
+/// Returns a reader for an integer from `min` to `max`.
 pub fn whole(min: u64, max: u64) -> impl Fn(&Value, &mut FieldErrors) -> Option<u64> {
     move |value, errors| {
         let number = integer(value, errors)?;
@@ -370,7 +260,7 @@ pub fn whole(min: u64, max: u64) -> impl Fn(&Value, &mut FieldErrors) -> Option<
     }
 }
 
-/// A number; digits in a text are one too.
+/// Reads a number, or a text with a number.
 pub fn number(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     match value {
         Value::Bool(boolean) => Some(f64::from(u8::from(*boolean))),
@@ -387,8 +277,8 @@ pub fn number(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     }
 }
 
-/// A number that may be whole; the errors of both kinds are noted, each below its name.
-pub fn whole_or_not(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
+/// Reads an integer or a float. When both readings fail, the errors of both are reported, each below its name.
+pub fn integer_or_float(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     match (document(value, &[], integer), document(value, &[], number)) {
         (_, Ok(number)) => Some(number),
         (whole, Err(not)) => {
@@ -399,7 +289,7 @@ pub fn whole_or_not(value: &Value, errors: &mut FieldErrors) -> Option<f64> {
     }
 }
 
-/// One of a closed set of words; `expected` lists them as people read them.
+/// Returns a reader for one of a set of texts. `expected` lists the texts in the error for people.
 pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     expected: &'static str,
@@ -424,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_reported_in_the_order_of_our_fields() {
+    fn all_errors_are_reported_in_the_order_of_the_fields() {
         let read = |value: &Value| {
             document(
                 value,
@@ -450,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn booleans_and_integers_are_lax_as_the_clients_expect() {
+    fn booleans_and_integers_accept_texts_and_numbers() {
         for value in [json!(true), json!(1), json!("YES"), json!("on"), json!("t"), json!("1")] {
             assert_eq!(document(&value, &[], boolean), Ok(true), "{value}");
         }

@@ -1,52 +1,94 @@
-//! What the manager of a guild can be asked by messages, read from their payloads.
+//! Reads the requests that the manager of a guild receives as messages. It does not carry them out.
 
 use serde_json::{Map, Value};
 
 use crate::format;
 use crate::ids::{AgentId, UserId};
 use crate::read::spec::{MAX_NAME, SpecContext, agent, rule};
-use crate::read::{FieldError, FieldErrors, document, integer, length, object, object_as_is, one_of, text};
+use crate::read::{FieldError, FieldErrors, Fields, document, integer, length, object, object_as_is, one_of, text};
 use crate::spec::{AgentSpec, RoutingRule, UpdateFormat};
 use crate::state::{StateChange, StateOwner};
 
-/// A request that was read.
+/// A request to the manager of a guild.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
+    /// Launch an agent.
     LaunchAgent(Box<AgentSpec>),
+    /// Remove an agent.
     RemoveAgent(AgentId),
+    /// Add a rule to the guild.
     AddRule(Box<RoutingRule>),
-    RemoveRule { hashid: String },
-    ListAgents { guild: String },
-    ListRunning { guild: String },
-    GetAgent { guild: String, agent: AgentId },
-    AddUser { user: UserId, name: String },
+    /// Remove a rule of the guild.
+    RemoveRule {
+        /// The hash of the rule, see [`crate::routing::hashid`].
+        hashid: String,
+    },
+    /// List all agents.
+    ListAgents {
+        /// The guild of the agents.
+        guild: String,
+    },
+    /// List the running agents.
+    ListRunning {
+        /// The guild of the agents.
+        guild: String,
+    },
+    /// Return one agent.
+    GetAgent {
+        /// The guild of the agent.
+        guild: String,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Add a user.
+    AddUser {
+        /// The user.
+        user: UserId,
+        /// The display name of the user.
+        name: String,
+    },
+    /// Return one user.
     GetUser(UserId),
+    /// Return a state.
     FetchState(StateFetch),
+    /// Change a state.
     UpdateState(StateWrite),
-    Stop { guild: String, user: Option<UserId> },
+    /// Stop the guild.
+    Stop {
+        /// The guild to stop.
+        guild: String,
+        /// The user who asks.
+        user: Option<UserId>,
+    },
 }
 
-/// Somebody wants to know a state.
+/// A request for a state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateFetch {
+    /// The guild that the request names.
     pub guild: String,
+    /// The owner of the state.
     pub owner: StateOwner,
+    /// The path of the wanted part; `None` is the whole state.
     pub path: Option<String>,
 }
 
-/// Somebody wants a state changed.
+/// A request to change a state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateWrite {
+    /// The guild that the request names.
     pub guild: String,
+    /// The owner of the state.
     pub owner: StateOwner,
+    /// The change.
     pub change: StateChange,
 }
 
 impl Request {
-    /// Reads the request that a message of this format makes. `None`: the manager
-    /// does not know such messages.
+    /// Reads the request in a message of this format. Returns `None` if the format is not that of a request, and the errors
+    /// of the payload if it cannot be read.
     pub fn read(format: &str, payload: &Value, context: SpecContext<'_>) -> Option<Result<Self, Vec<FieldError>>> {
-        let id = |key: &'static str| move |f: &mut super::read::Fields<'_, '_>| f.required(key, text);
+        let id = |key: &'static str| move |f: &mut Fields<'_, '_>| f.required(key, text);
         let read = match format {
             format::AGENT_LAUNCH_REQUEST => document(
                 payload,
@@ -110,7 +152,7 @@ impl Request {
     }
 }
 
-fn owner(f: &mut super::read::Fields<'_, '_>) -> Option<StateOwner> {
+fn owner(f: &mut Fields<'_, '_>) -> Option<StateOwner> {
     let is_agent = f.required("state_owner", one_of(&[("agent", true), ("guild", false)], "'agent' or 'guild'"));
     let agent = f.optional("agent_id", text);
     match (is_agent?, agent?) {
@@ -120,14 +162,14 @@ fn owner(f: &mut super::read::Fields<'_, '_>) -> Option<StateOwner> {
     }
 }
 
-fn fetch(f: &mut super::read::Fields<'_, '_>) -> Option<StateFetch> {
+fn fetch(f: &mut Fields<'_, '_>) -> Option<StateFetch> {
     let owner = owner(f);
     let guild = f.required("guild_id", text);
     let path = f.optional("state_path", text);
     Some(StateFetch { owner: owner?, guild: guild?, path: path? })
 }
 
-fn update(f: &mut super::read::Fields<'_, '_>) -> Option<StateWrite> {
+fn update(f: &mut Fields<'_, '_>) -> Option<StateWrite> {
     const FORMATS: &[(&str, UpdateFormat)] =
         &[("json-patch", UpdateFormat::JsonPatch), ("json-merge-patch", UpdateFormat::MergePatch)];
     let owner = owner(f);
@@ -166,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_read_with_their_defaults_and_refused_with_their_mistakes() {
+    fn requests_are_read_with_defaults_and_refused_with_errors() {
         let update = read(
             format::STATE_UPDATE_REQUEST,
             json!({"state_owner": "agent", "guild_id": "g", "agent_id": "a", "state_update": {"x": 1}}),

@@ -1,5 +1,5 @@
-//! The JSON Schemas of the formats that every client of this API knows: what people
-//! see and write, and what guilds and sockets say of themselves.
+//! The JSON Schemas of the formats that the host itself reads and writes: texts for people, health, participants and the
+//! requests of sockets.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use serde_json::value::RawValue;
 
 static SCHEMAS: LazyLock<HashMap<&'static str, &'static RawValue>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).expect("a test reads it"));
+    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).expect("a test parses the file"));
 
-/// The schema of a format, by its full name.
+/// Returns the schema of a format, by its full name.
 #[must_use]
 pub fn built_in(format: &str) -> Option<&'static RawValue> {
     SCHEMAS.get(format).copied()
@@ -21,7 +21,7 @@ mod tests {
     use crate::format;
 
     #[test]
-    fn the_formats_that_the_host_reads_and_writes_are_described() {
+    fn the_formats_that_the_host_reads_and_writes_have_a_schema() {
         for name in [
             format::TEXT_FORMAT,
             format::FILES_WITH_TEXT,

@@ -1,6 +1,5 @@
-//! Specs: what a blueprint says about a guild, its agents and its routes. The
-//! document is stored whole; these are the typed views the host acts on.
-//! [`super::read`] turns foreign JSON into them and names every mistake.
+//! Specs: a guild, its agents and its rules, as a blueprint describes them. The document itself is stored whole, and these
+//! types are what the host acts on. [`crate::read::spec`] reads untrusted JSON into them and reports every error.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,60 +17,95 @@ use crate::tag::AgentTag;
 use crate::topic::Topics;
 use crate::{format, topic};
 
-/// One guild as its author wrote it.
+/// The specification of a guild.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GuildSpec {
+    /// The guild's id.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: GuildId,
+    /// The display name, at most 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
+    /// A description for people.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
+    /// Free properties. Those that choose a backend of another implementation have no effect.
     #[serde(default)]
     pub properties: Map<String, Value>,
+    /// The agents.
     #[serde(default)]
     pub agents: Vec<AgentSpec>,
+    /// The dependencies that all agents share, by key.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
+    /// The rules of the guild.
     #[serde(default)]
     pub routes: RoutingSlip,
+    /// The gateway to other guilds, which the host does not support.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::GatewayConfig>))]
     pub gateway: Option<Value>,
 }
 
-/// One agent of a guild.
+/// The specification of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentSpec {
+    /// The agent's id, unique in its guild.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub id: AgentId,
+    /// The display name, at most 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
+    /// A description for people.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub description: String,
+    /// The agent class.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\."))]
     pub class_name: String,
+    /// The topics that the agent listens to in addition to its inboxes.
     #[serde(default)]
     pub additional_topics: Vec<String>,
+    /// The properties of the class.
     #[serde(default)]
     pub properties: Map<String, Value>,
+    /// Whether the agent listens to the default topic.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(default = true))]
     pub listen_to_default_topic: bool,
+    /// Whether the agent handles only messages that are tagged for it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub act_only_when_tagged: bool,
-    /// By the name of a handler: whether it is to run.
+    /// The conditions under which a handler runs, by the name of the handler.
     #[serde(default)]
     pub predicates: BTreeMap<String, Predicate>,
+    /// The dependencies of the agent, by key.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
     pub dependency_map: Map<String, Value>,
+    /// The keys of further dependencies.
     #[serde(default)]
     pub additional_dependencies: Vec<String>,
+    /// The resources that the agent asks for.
     #[serde(default)]
     pub resources: ResourceSpec,
+    /// The quality of service that the agent asks for.
     #[serde(default)]
     pub qos: QosSpec,
-    /// A digest (`sha256:…`), or in what a client sent another [`ComponentRef`](super::component::ComponentRef);
-    /// without one the catalog's binding of `class_name`.
+    /// The component that serves the agent: a digest (`sha256:…`), or in a document of a client any
+    /// [`ComponentRef`](crate::component::ComponentRef). `None` takes the catalog's binding of `class_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// The limits and grants that the agent asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxSpec>,
 }
 
 impl AgentSpec {
-    /// The entry of the guild's own manager.
+    /// Returns the spec of a guild's manager.
     #[must_use]
     pub fn manager_of(guild: &GuildSpec) -> Self {
         Self {
@@ -93,6 +127,7 @@ impl AgentSpec {
         }
     }
 
+    /// Returns the id and the name of the agent.
     #[must_use]
     pub fn tag(&self) -> AgentTag {
         AgentTag::new(self.id.as_str(), self.name.as_str())
@@ -103,127 +138,156 @@ const fn yes() -> bool {
     true
 }
 
+/// The resources that an agent asks for. They are stored and have no effect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourceSpec {
+    /// The number of processors.
     #[serde(default)]
     pub num_cpus: Option<f64>,
+    /// The number of graphics processors.
     #[serde(default)]
     pub num_gpus: Option<f64>,
+    /// Other resources, by name.
     #[serde(default)]
     pub custom_resources: BTreeMap<String, f64>,
 }
 
+/// The quality of service that an agent asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QOSSpec))]
 pub struct QosSpec {
-    /// Seconds that one turn may take; lowers `sandbox.timeout_ms`.
+    /// The seconds that a turn may take. It only lowers `sandbox.timeout_ms`.
     #[serde(default)]
     pub timeout: Option<u64>,
-    /// How often a message is redelivered after `retry`; 3 unless given.
+    /// The number of times that a message is redelivered after `retry`; the default is 3.
     #[serde(default)]
     pub retry_count: Option<u32>,
-    /// Milliseconds a message may wait before the agent is `backlogged`.
+    /// The milliseconds that a message may wait before the agent is `backlogged`.
     #[serde(default)]
     pub latency: Option<u64>,
 }
 
-/// What a blueprint asks of the sandbox, within the operator's ceilings.
+/// The limits and grants that an agent asks for, within the operator's ceilings and policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SandboxSpec {
-    /// Fuel per turn.
+    /// The fuel of one turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub fuel: Option<u64>,
-    /// MiB of linear memory, over all memories of the agent.
+    /// The MiB of linear memory, for all memories of the instance together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub memory_mib: Option<u64>,
-    /// Wall time of one turn, host calls included.
+    /// The milliseconds of one turn, host calls included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub timeout_ms: Option<u64>,
-    /// Messages that one turn may emit.
+    /// The number of messages that one turn may emit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub emits: Option<u64>,
-    /// HTTP requests that one turn may send.
+    /// The number of HTTP requests that one turn may send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_calls: Option<u64>,
-    /// KiB of responses that one turn may read.
+    /// The KiB of HTTP responses that one turn may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub http_response_kib: Option<u64>,
-    /// Keys of a bucket.
+    /// The number of keys in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_keys: Option<u64>,
-    /// KiB of a bucket, keys and values.
+    /// The KiB of a bucket, keys and values together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub keyvalue_kib: Option<u64>,
-    /// Where it sends requests.
+    /// The origins to which the agent sends requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub http: Vec<Origin>,
-    /// Whether it keeps values under keys.
+    /// Whether the agent uses key-value buckets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keyvalue: bool,
-    /// What it reads as its configuration.
+    /// The configuration that the agent reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<BTreeMap<String, String>>,
-    /// Secrets that it may have put into its requests, by name.
+    /// The names of the secrets that the host may put into the agent's requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
-    /// Those of them that it may read.
+    /// The names of the secrets that the agent may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reveal: Vec<String>,
-    /// Variables of the host's environment that it sees, by name.
+    /// The names of the host's environment variables that the agent sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// Seconds without a message after which the instance is dropped; 0: never.
+    /// The seconds without a message after which the instance is dropped; 0 means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_unload_s: Option<u64>,
 }
 
-/// Rules that decide where what an agent says goes. Each message has a slip; rules that
-/// are not used up are shared by all of them.
+/// A routing slip: the rules that travel with a message. Messages share the rules that they have not changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingSlip {
+    /// The rules, in the order in which they apply.
     #[serde(default)]
     pub steps: Vec<Arc<RoutingRule>>,
 }
 
-/// One rule of a slip; all conditions given must hold.
+/// A rule of a routing slip. It applies when all of its conditions hold; one that is absent holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingRule {
-    /// The agent that sends.
+    /// Condition: the agent that sends.
     #[serde(default)]
     pub agent: Option<AgentTag>,
-    /// Its class, exact or as a shell pattern.
+    /// Condition: the class of the sender, exact or as a shell pattern.
     #[serde(default)]
     pub agent_type: Option<String>,
-    /// The handler that sends.
+    /// Condition: the handler that sends.
     #[serde(default)]
     pub method_name: Option<String>,
-    /// About the message being handled.
+    /// Condition: the message that the sender handles.
     #[serde(default)]
     pub origin_filter: Option<OriginFilter>,
-    /// The format of what is sent.
+    /// Condition: the format of the message that is sent.
     #[serde(default)]
     pub message_format: Option<String>,
+    /// Where the message goes; `None` keeps the topics of the origin.
     #[serde(default)]
     pub destination: Option<Destination>,
+    /// Whether the message is marked as forwarded.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(default = false))]
     pub mark_forwarded: bool,
-    /// How often the rule may fire; -1 means for ever.
+    /// How often the rule may apply; -1 means without limit.
     #[serde(default = "once")]
+    #[cfg_attr(feature = "openapi", schema(default = 1))]
     pub route_times: i64,
-    #[serde(default, deserialize_with = "if_read")]
+    /// Changes the message.
+    #[serde(default, deserialize_with = "readable")]
     pub transformer: Option<Arc<Transformer>>,
-    #[serde(default, deserialize_with = "if_read")]
+    /// Changes the sender's state.
+    #[serde(default, deserialize_with = "readable")]
     pub agent_state_update: Option<Arc<StateUpdate>>,
-    #[serde(default, deserialize_with = "if_read")]
+    /// Changes the guild's state.
+    #[serde(default, deserialize_with = "readable")]
     pub guild_state_update: Option<Arc<StateUpdate>>,
+    /// The new process status of the message.
     #[serde(default)]
     pub process_status: Option<ProcessStatus>,
+    /// The reason for the message history.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
-/// Reads what older rows hold as their clients wrote it; what cannot be read is none.
-fn if_read<'de, D: Deserializer<'de>, T: DeserializeOwned>(given: D) -> Result<Option<Arc<T>>, D::Error> {
+/// Reads a value that an earlier version stored as its client wrote it. A value that cannot be read becomes `None`.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(given: D) -> Result<Option<Arc<T>>, D::Error> {
     let value = Value::deserialize(given)?;
     Ok(serde_json::from_value(value).ok().map(Arc::new))
 }
@@ -232,47 +296,66 @@ const fn once() -> i64 {
     1
 }
 
+/// A condition about the message that a sender handles (the origin). All members that are present must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingOrigin))]
 pub struct OriginFilter {
+    /// The sender of the origin.
     #[serde(default)]
     pub origin_sender: Option<AgentTag>,
+    /// The topic on which the origin was received.
     #[serde(default)]
     pub origin_topic: Option<String>,
+    /// The format of the origin.
     #[serde(default)]
     pub origin_message_format: Option<String>,
 }
 
+/// Where a rule sends a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = RoutingDestination))]
 pub struct Destination {
+    /// The topics; `None` or an empty text keeps the topics of the origin.
     #[serde(default)]
     pub topics: Option<Topics>,
+    /// The recipients; an empty list keeps those of the message.
     #[serde(default)]
     pub recipient_list: Vec<AgentTag>,
+    /// The priority; `None` keeps that of the message.
     #[serde(default)]
     pub priority: Option<Priority>,
 }
 
-/// Changes what a rule sends.
+/// Changes the message that a rule sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Transformer {
-    /// Gives a new payload for an old one.
+    /// Computes a new payload from the old one.
     Payload {
+        /// The purpose, without effect.
         #[serde(default)]
         style: TransformerStyle,
-        /// `None`: the format stays.
+        /// The new format; `None` keeps the old one.
         #[serde(default = "generic_json")]
         output_format: Option<String>,
+        /// The language of the expression.
         #[serde(default)]
         expression_type: Language,
+        /// The text of the expression.
         expression: String,
     },
-    /// Gives members of what is sent, which replace those that were there.
+    /// Computes members of the message, which replace those of the same name.
     Functional {
+        /// The purpose, without effect.
         #[serde(default)]
         style: TransformerStyle,
+        /// The language of the expression.
         #[serde(default)]
         expression_type: Language,
+        /// The text of the expression.
         handler: String,
     },
 }
@@ -282,28 +365,37 @@ fn generic_json() -> Option<String> {
     Some("generic_json".to_owned())
 }
 
-/// What a transformer is meant for; without effect.
+/// The purpose of a transformer. It has no effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TransformerStyle {
+    /// Changes the payload.
     #[default]
     Simple,
+    /// Chooses where the message goes.
     ContentBasedRouter,
 }
 
-/// Changes a state when a rule sends something.
+/// Changes a state when a rule sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateTransformer))]
 pub struct StateUpdate {
+    /// The language of the expression.
     #[serde(default)]
     pub expression_type: Language,
+    /// The notation of the update.
     #[serde(default)]
     pub update_format: UpdateFormat,
-    /// Gives the body of the update.
+    /// The expression that computes the update.
     pub state_update: String,
 }
 
-/// How a change of a state is written.
+/// The notation of a state change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StateUpdateFormat))]
 pub enum UpdateFormat {
     /// RFC 6902, as `{"operations": [...]}`.
     #[serde(rename = "json-patch")]
@@ -314,17 +406,29 @@ pub enum UpdateFormat {
     MergePatch,
 }
 
-/// Whether a handler is to run for a message.
+/// A condition under which a handler runs for a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "predicate_type")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Predicate {
+    /// A JSONata expression.
     #[serde(rename = "jsonata_fn")]
-    Jsonata { expression: String },
+    Jsonata {
+        /// The text of the expression.
+        expression: String,
+    },
+    /// A CEL expression.
     #[serde(rename = "cel_fn")]
-    Cel { expression: String },
+    Cel {
+        /// The text of the expression.
+        expression: String,
+    },
     /// The message's format must be this one.
     #[serde(rename = "type_equals")]
-    TypeEquals { expected_type: String },
+    TypeEquals {
+        /// The format.
+        expected_type: String,
+    },
 }
 
 #[cfg(test)]
@@ -334,7 +438,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_of_an_older_row_can_be_read() {
+    fn a_rule_that_an_earlier_version_stored_is_read() {
         let rule = |value: Value| serde_json::from_value::<RoutingRule>(value).unwrap();
         let read = rule(json!({
             "transformer": {"expression": "$", "expression_type": "cel"},

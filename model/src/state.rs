@@ -1,6 +1,5 @@
-//! States of guilds and agents as JSON, and how they change: merge patches (RFC
-//! 7396), JSON patches (RFC 6902), at the root or at a path, with a version as
-//! precondition. A change is applied whole or not at all.
+//! The states of guilds and agents, JSON objects, and their changes: merge patches (RFC 7396) and JSON patches (RFC 6902)
+//! at the root or at a path, with a version as the precondition. A change is applied as a whole or not at all.
 
 use std::sync::Arc;
 
@@ -16,17 +15,19 @@ use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
 
-/// Whose state it is.
+/// The owner of a state or of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StateOwner {
+    /// The guild.
     Guild,
+    /// An agent of the guild.
     Agent(AgentId),
 }
 
 impl StateOwner {
-    /// The words for it in messages, `state_owner` and `agent_id`.
+    /// Returns the members `state_owner` and `agent_id` that describe the owner in messages.
     #[must_use]
-    pub const fn words(&self) -> (&'static str, Option<&AgentId>) {
+    pub const fn wire_names(&self) -> (&'static str, Option<&AgentId>) {
         match self {
             Self::Guild => ("guild", None),
             Self::Agent(agent) => ("agent", Some(agent)),
@@ -37,8 +38,9 @@ impl StateOwner {
 /// A state with its version.
 #[derive(Clone, Debug)]
 pub struct VersionedState {
-    /// 0: nothing was ever stored.
+    /// The number of changes; 0 for a state that was never stored.
     pub version: i64,
+    /// The time of the last change, in milliseconds since 1970.
     pub updated_ms: u64,
     /// A JSON object.
     pub text: Arc<str>,
@@ -51,12 +53,12 @@ impl Default for VersionedState {
 }
 
 impl VersionedState {
-    /// The payload of a `StateUpdateResponse`: a state as it is after a change.
+    /// Returns the payload of a `StateUpdateResponse`, which has the state after a change.
     #[must_use]
-    pub fn told(&self, guild: &GuildId, owner: &StateOwner) -> Value {
-        let (word, agent) = owner.words();
+    pub fn to_payload(&self, guild: &GuildId, owner: &StateOwner) -> Value {
+        let (owner_name, agent) = owner.wire_names();
         json!({
-            "state_owner": word,
+            "state_owner": owner_name,
             "guild_id": guild,
             "agent_id": agent,
             "state": serde_json::from_str(&self.text).unwrap_or_else(|_| json!({})),
@@ -65,65 +67,77 @@ impl VersionedState {
         })
     }
 
-    /// What the manager says of a change that nobody asked it for.
+    /// Returns the message by which the manager announces a change that was made without a request.
     #[must_use]
-    pub fn announced(&self, guild: &GuildId, owner: &StateOwner) -> Message {
+    pub fn announcement(&self, guild: &GuildId, owner: &StateOwner) -> Message {
         let topics = Topics::Many(vec![topic::STATE.to_owned()]);
-        let payload = raw_json(&self.told(guild, owner));
+        let payload = raw_json(&self.to_payload(guild, owner));
         Message::draft(AgentTag::manager_of(guild), topics, format::STATE_UPDATE_RESPONSE, payload)
     }
 }
 
-/// One change of a state.
+/// A change of a state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateChange {
+    /// The notation of `update`.
     pub format: UpdateFormat,
-    /// A JSON object; of a JSON patch, with the member `operations`.
+    /// A JSON object; for a JSON patch, with the member `operations`.
     pub update: Value,
-    /// The part to change; none or empty: all of it.
+    /// The path of the part that changes; `None` or an empty path is the whole state.
     pub path: Option<String>,
-    /// The version that the state must have.
+    /// The version that the state must have; `None` accepts any.
     pub version: Option<i64>,
 }
 
 impl StateChange {
-    /// A merge patch of the whole state.
+    /// Returns a merge patch of the whole state, without a precondition.
     #[must_use]
     pub const fn merge(update: Value) -> Self {
         Self { format: UpdateFormat::MergePatch, update, path: None, version: None }
     }
 }
 
-/// The most bytes that a state may have as JSON.
+/// The largest state, in bytes of JSON.
 pub const MAX_STATE_BYTES: usize = 1 << 20;
-/// The most bytes that the operations of one patch put somewhere.
+/// The most bytes that the operations of one JSON patch add, replace, copy or move.
 const MAX_PATCHED_BYTES: usize = 2 * MAX_STATE_BYTES;
-/// The most elements of lists that the operations of one patch shift.
+/// The most elements of lists that the operations of one JSON patch shift.
 const MAX_SHIFTED: usize = 4 << 20;
 
-/// Why a state does not change.
+/// Why a change is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
+    /// The precondition does not hold.
     #[error("the state has version {actual}, not {expected}")]
-    Version { expected: i64, actual: i64 },
+    Version {
+        /// The version of the precondition.
+        expected: i64,
+        /// The version of the state.
+        actual: i64,
+    },
+    /// The path cannot be used.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// The patch cannot be applied.
     #[error("the patch does not apply: {0}")]
     Patch(String),
+    /// The state would be larger than [`MAX_STATE_BYTES`].
     #[error("state_too_large: the state would have {bytes} bytes, the limit is {MAX_STATE_BYTES}")]
     TooLarge {
-        /// At least.
+        /// The size that the state would have, or a lower bound of it.
         bytes: usize,
     },
+    /// The state would be nested too deep to be read back.
     #[error("state_too_deep: the state would be nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
 }
 
-/// The state as it is after a change.
+/// Returns a state after a change. Its size is not checked here: see [`text_of`].
 ///
 /// # Errors
-/// The precondition does not hold, the path leads nowhere, the patch does not
-/// apply or moves too much, or the state would be too deep.
+/// `Version` when the precondition does not hold, `Path` when the path cannot be used, `Patch` when the patch cannot be
+/// applied or moves too much, `TooLarge` when the patch copies too much, `TooDeep` when the state would be nested too
+/// deep.
 pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Value, StateError> {
     if let Some(expected) = change.version.filter(|expected| *expected != version) {
         return Err(StateError::Version { expected, actual: version });
@@ -150,22 +164,22 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
     if !next.is_object() {
         return Err(StateError::Patch("a state is an object".to_owned()));
     }
-    // Its size is judged when all changes of a turn are made: see `text_of`.
+    // The size is checked after all changes of a turn: see `text_of`.
     measured(&next, usize::MAX, MAX_DEPTH)?;
     Ok(next)
 }
 
-/// The text of a state, which is within its limit.
+/// Returns a state as JSON text.
 ///
 /// # Errors
-/// `TooLarge`.
+/// `TooLarge` when the text has more than [`MAX_STATE_BYTES`].
 pub fn text_of(state: &Value) -> Result<String, StateError> {
     let text = state.to_string();
     if text.len() > MAX_STATE_BYTES { Err(StateError::TooLarge { bytes: text.len() }) } else { Ok(text) }
 }
 
-/// Applies a patch operation by operation: copies of copies cannot grow without
-/// bound, nothing gets deeper than it can be read, and the work is bounded too.
+/// Applies a JSON patch one operation at a time. This bounds the bytes that copies of copies add, the depth of the result
+/// and the work.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
     use json_patch::PatchOperation as Operation;
     let (mut left, mut shifts_left) = (MAX_PATCHED_BYTES, MAX_SHIFTED);
@@ -195,14 +209,14 @@ fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), Stat
     Ok(())
 }
 
-/// How many elements of a list move when one comes or goes at a place.
+/// Returns the number of elements of a list that shift when an element is added or removed at a place.
 fn shifted(part: &Value, place: &json_patch::jsonptr::Pointer) -> usize {
     let Some((parent, last)) = place.split_back() else { return 0 };
     let Some(Value::Array(items)) = part.pointer(parent.as_str()) else { return 0 };
     last.decoded().parse().map_or(0, |index: usize| items.len().saturating_sub(index))
 }
 
-/// What is left of so many bytes when a value is taken away, about.
+/// Subtracts the approximate size of a value from `left` bytes. A value that is nested deeper than `depth` is an error.
 fn measured(value: &Value, left: usize, depth: usize) -> Result<usize, StateError> {
     let less =
         |left: usize, bytes: usize| left.checked_sub(bytes).ok_or(StateError::TooLarge { bytes: MAX_STATE_BYTES + 1 });
@@ -222,12 +236,12 @@ fn measured(value: &Value, left: usize, depth: usize) -> Result<usize, StateErro
     }
 }
 
-/// What a fetch gives: without a path the whole state, else the first match; an
-/// object as it is, anything else under the last part of the path, nothing as
-/// `{}`.
+/// Returns the part of a state that a fetch asks for, always an object. Without a path it is the whole state, otherwise
+/// the first match. A match that is not an object becomes the member with the last part of the path as its name, and no
+/// match becomes `{}`.
 ///
 /// # Errors
-/// The path cannot be read.
+/// [`PathError`] when the path cannot be read.
 pub fn fetched(state: &Value, path: Option<&str>) -> Result<Value, PathError> {
     let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(state.clone()) };
     Ok(match Path::parse(path)?.first(state) {
@@ -251,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_at_a_path_makes_what_is_missing_and_replaces_scalars() {
+    fn a_merge_at_a_path_creates_missing_objects_and_replaces_scalars() {
         let change = at("a.b.c", json!({"x": 1}));
         assert_eq!(changed(&json!({}), 0, &change), Ok(json!({"a": {"b": {"c": {"x": 1}}}})));
         assert_eq!(changed(&json!({"a": 5}), 0, &change), Ok(json!({"a": {"b": {"c": {"x": 1}}}})));
@@ -261,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_version_changes_nothing() {
+    fn a_change_with_another_version_is_refused() {
         let change = StateChange { version: Some(3), ..StateChange::merge(json!({"a": 1})) };
         assert_eq!(changed(&json!({}), 4, &change), Err(StateError::Version { expected: 3, actual: 4 }));
         assert_eq!(changed(&json!({}), 3, &change), Ok(json!({"a": 1})));
@@ -289,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_shifts_only_so_many_elements() {
+    fn a_patch_that_shifts_too_many_elements_is_refused() {
         let state = json!({"l": vec![0; 100_000]});
         let patched = |operations: Vec<Value>| {
             let change = StateChange::merge(json!({"operations": operations}));
@@ -310,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_never_deeper_than_it_can_be_read() {
+    fn a_change_that_nests_a_state_too_deep_is_refused() {
         let deep = |levels: usize| "/a".repeat(levels);
         let operations: Vec<Value> =
             (0..14).map(|level| json!({"op": "copy", "from": "/a", "path": deep((1 << level) + 1)})).collect();

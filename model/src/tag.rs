@@ -7,6 +7,7 @@ use crate::ids::{AgentId, GuildId};
 
 /// Names an agent by id, by name, or by both. A member that is absent matches every agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentTag {
     /// The agent's id within its guild.
     #[serde(default)]

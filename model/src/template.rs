@@ -1,40 +1,47 @@
-//! Templates in blueprints: Mustache inside JSON text. A configuration's values are
-//! put in escaped for JSON, never for HTML, and are not rendered again. The rules are
-//! those of mustache(5), without partials and other delimiters.
+//! Templates in blueprints: Mustache inside JSON text. The values of a configuration are inserted with escapes for JSON
+//! texts, not for HTML, and are not rendered again. The rules are those of mustache(5), without partials and without
+//! other delimiters.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Why a template gave nothing.
+/// Why a template cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
+    /// A tag has no end.
     #[error("the tag {{{{{0} is not closed")]
     UnclosedTag(String),
+    /// A section has no end.
     #[error("the section {0} is not closed")]
     UnclosedSection(String),
+    /// A section has an end and no start.
     #[error("the section {0} is closed and was not opened")]
     Unopened(String),
-    #[error("{{{{{0}}}}} is not a tag that is understood here")]
+    /// A tag is not supported.
+    #[error("the tag {{{{{0}}}}} is not supported")]
     UnknownTag(String),
+    /// Sections are nested too deep.
     #[error("sections are nested more than {MAX_DEPTH} deep")]
     TooDeep,
-    #[error("what the templates give is larger than {MAX_WORK} bytes")]
+    /// The results of all templates of a spec are too large.
+    #[error("the results of the templates are larger than {MAX_WORK} bytes")]
     TooLarge,
-    #[error("the template gives no JSON: {0}")]
+    /// The result of a template is not JSON.
+    #[error("the result of the template is not JSON: {0}")]
     NotJson(String),
 }
 
+/// The deepest nesting of sections.
 const MAX_DEPTH: usize = 32;
-/// Bytes written and tags looked at for one spec; sections over lists multiply.
-const MAX_WORK: usize = 4 << 20;
+/// The most bytes and tags that are written for one spec. Nested sections over lists multiply them.
+pub const MAX_WORK: usize = 4 << 20;
 
-/// Renders the agents and the routing rules of a guild's spec, each as JSON text of
-/// its own; the rest of the spec is left alone. Without a configuration nothing is
-/// rendered and braces stay.
+/// Renders the agents and the rules of a guild's spec, each as a JSON text of its own. The other parts of the spec stay as
+/// they are. With an empty configuration nothing is rendered, and braces stay.
 ///
 /// # Errors
-/// When a tag is broken, too much would come out, or what comes out is no JSON.
+/// [`TemplateError`] when a tag is invalid, the result is too large, or the result is not JSON.
 pub fn apply(document: &mut Value, configuration: &Map<String, Value>) -> Result<(), TemplateError> {
     if configuration.is_empty() {
         return Ok(());
@@ -47,22 +54,18 @@ pub fn apply(document: &mut Value, configuration: &Map<String, Value>) -> Result
             if !text.contains("{{") {
                 continue;
             }
-            let rendered = render_within(&text, configuration, &mut work)?;
+            let rendered = render(&text, configuration, &mut work)?;
             *part = serde_json::from_str(&rendered).map_err(|error| TemplateError::NotJson(error.to_string()))?;
         }
     }
     Ok(())
 }
 
-/// Renders one template.
+/// Renders one template and subtracts the bytes and tags that it writes from `work`, which starts at [`MAX_WORK`].
 ///
 /// # Errors
-/// When a tag is broken or too much would come out.
-pub fn render(template: &str, configuration: &Map<String, Value>) -> Result<String, TemplateError> {
-    render_within(template, configuration, &mut MAX_WORK.clone())
-}
-
-fn render_within(text: &str, configuration: &Map<String, Value>, work: &mut usize) -> Result<String, TemplateError> {
+/// [`TemplateError`] when a tag is invalid or the result is too large.
+pub fn render(text: &str, configuration: &Map<String, Value>, work: &mut usize) -> Result<String, TemplateError> {
     let nodes = parse(text)?;
     let root = Value::Object(configuration.clone());
     let mut writer = Writer { out: String::with_capacity(text.len()), context: vec![&root], work };
@@ -70,13 +73,14 @@ fn render_within(text: &str, configuration: &Map<String, Value>, work: &mut usiz
     Ok(writer.out)
 }
 
+/// A part of a template.
 enum Node<'t> {
     Text(&'t str),
     Variable(&'t str),
     Section { name: &'t str, is_inverted: bool, inside: Vec<Node<'t>> },
 }
 
-/// A section that is not closed yet.
+/// A section whose end was not read yet.
 struct Open<'t> {
     name: &'t str,
     is_inverted: bool,
@@ -121,7 +125,7 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
     }
 }
 
-/// A tag without its braces and blanks, and the text after it.
+/// Returns a tag without its braces and blanks, and the text after it.
 fn tag(inside: &str) -> Result<(&str, &str), TemplateError> {
     let close = if inside.starts_with('{') { "}}}" } else { "}}" };
     match inside.split_once(close) {
@@ -130,11 +134,12 @@ fn tag(inside: &str) -> Result<(&str, &str), TemplateError> {
     }
 }
 
+/// Writes the result of a template.
 struct Writer<'c, 'w> {
     out: String,
-    /// The things that names are looked for in, the innermost last.
+    /// The values in which names are looked up, the innermost last.
     context: Vec<&'c Value>,
-    /// How much may still be done.
+    /// The bytes and tags that are left.
     work: &'w mut usize,
 }
 
@@ -144,7 +149,7 @@ impl Writer<'_, '_> {
             match node {
                 Node::Text(text) => self.write(text)?,
                 Node::Variable(name) => {
-                    let text = self.find(name).map_or_else(String::new, spell);
+                    let text = self.find(name).map_or_else(String::new, to_text);
                     self.write(&text)?;
                 }
                 Node::Section { name, is_inverted, inside } => self.section(name, *is_inverted, inside)?,
@@ -178,8 +183,7 @@ impl<'c> Writer<'c, '_> {
         done
     }
 
-    /// Looks a name up: its first part in the innermost thing that has it, the
-    /// others below that.
+    /// Looks up a name: its first part in the innermost value that has it, and the other parts below that.
     fn find(&self, name: &str) -> Option<&'c Value> {
         if name == "." {
             return self.context.last().copied();
@@ -191,7 +195,7 @@ impl<'c> Writer<'c, '_> {
     }
 }
 
-/// Whether a section over the value is shown.
+/// Returns whether a section over a value is shown.
 fn holds(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -202,8 +206,8 @@ fn holds(value: &Value) -> bool {
     }
 }
 
-/// A value as text that may stand inside of a JSON string.
-fn spell(value: &Value) -> String {
+/// Returns a value as text for the inside of a JSON string.
+fn to_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -221,7 +225,7 @@ fn escaped(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)).expect("a string takes everything"),
+            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)).expect("writing to a string cannot fail"),
             c => out.push(c),
         }
     }
@@ -236,11 +240,11 @@ mod tests {
     use super::*;
 
     fn rendered(template: &str, configuration: &Value) -> Result<String, TemplateError> {
-        render(template, configuration.as_object().unwrap())
+        render(template, configuration.as_object().unwrap(), &mut MAX_WORK.clone())
     }
 
     #[test]
-    fn values_are_put_in_as_json_text() {
+    fn values_are_inserted_as_json_text() {
         for (template, configuration, expected) in [
             (r#"{"a": "{{x}}"}"#, json!({"x": "q\"\\\n\t"}), r#"{"a": "q\"\\\n\t"}"#),
             (r#"{"a": "{{& x}}{{ x }}{{{x}}}"}"#, json!({"x": "<v>"}), r#"{"a": "<v><v><v>"}"#),
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_are_for_what_is_there() {
+    fn a_section_is_shown_for_a_value_that_exists() {
         for (template, configuration, expected) in [
             ("{{#on}}yes{{/on}}{{^on}}no{{/on}}", json!({"on": true}), "yes"),
             ("{{#on}}yes{{/on}}{{^on}}no{{/on}}", json!({"on": []}), "no"),
@@ -276,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_templates_are_errors() {
+    fn invalid_templates_are_errors() {
         for (template, error) in [
             ("a {{b", TemplateError::UnclosedTag("b".into())),
             ("{{#a}}x", TemplateError::UnclosedSection("a".into())),
@@ -289,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_out_is_bounded_also_when_it_is_nothing() {
+    fn the_work_of_a_template_is_bounded_even_if_its_result_is_empty() {
         let many = json!({"a": vec![1; 1000]});
         for inside in ["x", ""] {
             let nested = format!("{}{inside}{}", "{{#a}}".repeat(5), "{{/a}}".repeat(5));
@@ -324,7 +328,7 @@ mod tests {
         }
 
         #[test]
-        fn a_value_never_leaves_its_string(value in any::<String>()) {
+        fn a_value_stays_inside_its_json_text(value in any::<String>()) {
             let text = rendered(r#"["{{v}}"]"#, &json!({"v": value})).unwrap();
             prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!([value]));
         }

@@ -1,33 +1,38 @@
-//! What agents keep under keys: one bucket for each agent and one for the guild. The
-//! values that are committed are in memory, as states are; the journal writes each
-//! change with the turn that made it. What a turn has not committed yet is with the
-//! turn.
+//! The key-value buckets of a guild: one for each agent and one for the guild. The committed values are in memory, as
+//! states are, and the journal stores each change with the turn that made it. Writes that are not committed belong to the
+//! turn and are not here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::state::StateOwner;
 
-/// What becomes of a key.
+/// The change of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueChange {
+    /// Sets the value.
     Set(Arc<[u8]>),
+    /// Removes the key.
     Delete,
-    /// Adds to a decimal number, so that turns of several agents that count at the
-    /// same time all count.
+    /// Adds to a decimal number. Concurrent turns of several agents can add to the same key, and every addition counts.
     Add(u64),
 }
 
-/// One change of one key.
+/// A change of one key in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueWrite {
+    /// The owner of the bucket.
     pub owner: StateOwner,
+    /// The key.
     pub key: String,
+    /// The change.
     pub change: ValueChange,
 }
 
 impl ValueWrite {
-    /// Bytes of its key and of its value.
+    /// Returns the bytes of the key and the value.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let value = match &self.change {
@@ -38,38 +43,41 @@ impl ValueWrite {
     }
 }
 
-/// A key as it is after a change; none: it is gone.
+/// A key after a change, as it is to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenValue {
+    /// The owner of the bucket.
     pub owner: StateOwner,
+    /// The key.
     pub key: String,
+    /// The value; `None` means that the key was removed.
     pub value: Option<Arc<[u8]>>,
 }
 
-impl Written {
-    /// Bytes of its key and of its value.
+impl WrittenValue {
+    /// Returns the bytes of the key and the value.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.key.len() + self.value.as_ref().map_or(0, |value| value.len())
     }
 }
 
-/// What it costs to write values of so many bytes, about: one each, and one for each KiB
-/// of all of them.
+/// Returns the weight of writing values of these sizes: 1 for each value, and 1 more for each KiB of all of them.
 pub fn weight(bytes: impl Iterator<Item = usize>) -> usize {
     let (count, bytes) = bytes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
     count + (bytes >> 10)
 }
 
-/// What a bucket holds.
+/// The size of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct BucketSize {
+    /// The number of keys.
     pub keys: u64,
-    /// Of keys and values.
+    /// The bytes of all keys and values.
     pub bytes: u64,
 }
 
-/// The committed values of one guild; a cheap handle.
+/// The committed values of one guild. Clones share the values.
 #[derive(Clone, Debug, Default)]
 pub struct Values(Arc<Mutex<Buckets>>);
 
@@ -86,50 +94,50 @@ struct Bucket {
 }
 
 impl Values {
-    fn inner(&self) -> MutexGuard<'_, Buckets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, owner: &StateOwner, key: &str) -> Option<Arc<[u8]>> {
-        self.inner().buckets.get(owner)?.values.get(key).cloned()
+        self.0.lock().buckets.get(owner)?.values.get(key).cloned()
     }
 
-    /// All keys of a bucket, in order.
+    /// Returns all keys of a bucket, sorted.
     #[must_use]
     pub fn keys(&self, owner: &StateOwner) -> Vec<String> {
-        self.inner().buckets.get(owner).map_or_else(Vec::new, |bucket| bucket.values.keys().cloned().collect())
+        self.0.lock().buckets.get(owner).map_or_else(Vec::new, |bucket| bucket.values.keys().cloned().collect())
     }
 
-    /// What one bucket holds.
+    /// Returns the size of a bucket.
     #[must_use]
-    pub fn held(&self, owner: &StateOwner) -> Held {
-        let inner = self.inner();
+    pub fn size_of(&self, owner: &StateOwner) -> BucketSize {
+        let inner = self.0.lock();
         let bucket = inner.buckets.get(owner);
-        bucket.map_or_else(Held::default, |bucket| Held { keys: bucket.values.len() as u64, bytes: bucket.bytes })
+        bucket.map_or_else(BucketSize::default, |bucket| BucketSize {
+            keys: bucket.values.len() as u64,
+            bytes: bucket.bytes,
+        })
     }
 
-    /// Bytes of all buckets of the guild.
+    /// Returns the bytes of all keys and values of the guild.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
-        self.inner().bytes
+        self.0.lock().bytes
     }
 
-    /// Takes what was stored.
+    /// Sets a value that was read from storage.
     pub fn restore(&self, owner: StateOwner, key: String, value: Arc<[u8]>) {
-        self.inner().put(owner, key, Some(value));
+        self.0.lock().put(owner, key, Some(value));
     }
 
-    /// Empties a bucket.
-    pub fn forget(&self, owner: &StateOwner) {
-        let mut inner = self.inner();
+    /// Removes all keys of a bucket.
+    pub fn clear(&self, owner: &StateOwner) {
+        let mut inner = self.0.lock();
         inner.bytes -= inner.buckets.remove(owner).map_or(0, |bucket| bucket.bytes);
     }
 
-    /// Applies the changes of a turn, in order; gives what is to be stored. A number
-    /// that is none, or would be too large, stays as it is.
-    pub fn apply(&self, writes: Vec<ValueWrite>) -> Vec<Written> {
-        let mut inner = self.inner();
+    /// Applies the changes of a turn in their order and returns the values to store. An addition to a value that is not a
+    /// number, or to one that would exceed 64 bits, changes nothing.
+    pub fn apply(&self, writes: Vec<ValueWrite>) -> Vec<WrittenValue> {
+        let mut inner = self.0.lock();
         let mut written = Vec::with_capacity(writes.len());
         for ValueWrite { owner, key, change } in writes {
             let value = match change {
@@ -144,7 +152,7 @@ impl Values {
                 }
             };
             inner.put(owner.clone(), key.clone(), value.clone());
-            written.push(Written { owner, key, value });
+            written.push(WrittenValue { owner, key, value });
         }
         written
     }
@@ -165,19 +173,19 @@ impl Buckets {
     }
 }
 
-/// A decimal number and what is added to it; nothing counts as 0.
+/// Returns a decimal number plus `delta`. `None` counts as 0.
 ///
 /// # Errors
-/// The value is no number of 64 bits, or would not be one any more.
+/// A sentence when the value is not an unsigned number of 64 bits, or the sum would not be one.
 pub fn sum(value: Option<&[u8]>, delta: u64) -> Result<u64, String> {
     let number = match value {
         None => 0,
         Some(value) => std::str::from_utf8(value)
             .ok()
             .and_then(|text| text.parse::<u64>().ok())
-            .ok_or("the value is no number and cannot be incremented")?,
+            .ok_or("the value is not a number and cannot be incremented")?,
     };
-    number.checked_add(delta).ok_or_else(|| "the number would be larger than 64 bits hold".to_owned())
+    number.checked_add(delta).ok_or_else(|| "the number would be larger than 64 bits can hold".to_owned())
 }
 
 #[cfg(test)]
@@ -189,20 +197,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_bucket_holds_is_counted() {
+    fn the_size_of_a_bucket_follows_its_changes() {
         let values = Values::default();
         values.apply(vec![set("a", "12"), set("b", ""), set("a", "1")]);
-        assert_eq!(values.held(&StateOwner::Guild), Held { keys: 2, bytes: 3 });
+        assert_eq!(values.size_of(&StateOwner::Guild), BucketSize { keys: 2, bytes: 3 });
         values.apply(vec![ValueWrite { change: ValueChange::Delete, ..set("a", "") }]);
-        assert_eq!(values.held(&StateOwner::Guild), Held { keys: 1, bytes: 1 });
+        assert_eq!(values.size_of(&StateOwner::Guild), BucketSize { keys: 1, bytes: 1 });
         assert_eq!((values.total_bytes(), values.keys(&StateOwner::Guild)), (1, vec!["b".to_owned()]));
-        assert_eq!(values.held(&StateOwner::Agent("a".into())), Held::default());
-        values.forget(&StateOwner::Guild);
-        assert_eq!((values.total_bytes(), values.held(&StateOwner::Guild)), (0, Held::default()));
+        assert_eq!(values.size_of(&StateOwner::Agent("a".into())), BucketSize::default());
+        values.clear(&StateOwner::Guild);
+        assert_eq!((values.total_bytes(), values.size_of(&StateOwner::Guild)), (0, BucketSize::default()));
     }
 
     #[test]
-    fn those_who_count_at_the_same_time_all_count() {
+    fn every_addition_to_a_number_counts() {
         let values = Values::default();
         let add = || ValueWrite { change: ValueChange::Add(2), ..set("n", "") };
         values.apply(vec![add()]);

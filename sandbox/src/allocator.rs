@@ -1,8 +1,16 @@
 //! Gives unused memory back to the operating system. Each thread of a runtime runs `mi_collect` once a second.
 //!
-//! Settings of mimalloc cannot replace this. Its delayed purge (`mi_option_purge_delay`) runs inside of calls of the
-//! allocator: a thread that allocates nothing purges nothing, and what other threads have freed for it stays in its
-//! pages. After a busy time most threads of a server are idle, so their memory would stay resident until the next load.
+//! Settings of mimalloc do not replace this. Measured with mimalloc 3 and four threads that allocate 330 MiB, free it and
+//! then wait (the process has 6 MiB before):
+//!
+//! | setting | resident after 3 s | cost |
+//! |---|---|---|
+//! | `purge_delay` of 1 s (the default) | 332 MiB | none |
+//! | `purge_delay` of 0 | 16 to 27 MiB | a system call for each freed page, in the middle of a turn |
+//! | `mi_collect` in each thread | 5 to 7 MiB | a task for each thread and second |
+//!
+//! The delayed purge runs inside of calls of the allocator, so an idle thread purges nothing. `page_reclaim_on_free`,
+//! `page_full_retain` and the reclaim limits change none of these figures.
 
 use std::time::Duration;
 

@@ -94,7 +94,7 @@ impl Guest {
         let more = size(after) - size(before);
         bytes += more;
         if more > 0 {
-            let held = self.buckets.values.held(self.buckets.owner(bucket));
+            let held = self.buckets.values.size_of(self.buckets.owner(bucket));
             let [agent, guild] = self.staged.values.growth;
             let total = self.buckets.values.total_bytes();
             let most = |limit: Limit, shift: u32| self.limits.get(limit) << shift;

@@ -212,7 +212,11 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     }
     let is_users = ["user:", "user_system:", "user_system_notification:"].iter().any(|start| topic.starts_with(start));
     let is_other_inbox = topic.starts_with("agent_inbox:") && topic != own_inbox;
-    if topic::is_hosts(&topic) || is_users || is_other_inbox { Err(EmitError::TopicDenied(topic)) } else { Ok(topic) }
+    if topic::is_reserved(&topic) || is_users || is_other_inbox {
+        Err(EmitError::TopicDenied(topic))
+    } else {
+        Ok(topic)
+    }
 }
 
 /// Parses a text as JSON.

@@ -68,7 +68,7 @@ pub enum Failure {
         /// When the agent wants the next attempt, in milliseconds.
         after_ms: Option<u32>,
     },
-    /// Neither of them.
+    /// Another reason; the host treats it like `Reject`.
     Other(String),
 }
 

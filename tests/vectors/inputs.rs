@@ -8,7 +8,7 @@ use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::priority::Priority;
 use guildhall_model::read::spec::{SandboxCeilings, SpecContext};
-use guildhall_model::routing::{GuildView, HOP_LIMIT, Speaker};
+use guildhall_model::routing::{GuildView, HOP_LIMIT, Sender};
 use guildhall_model::spec::{AgentSpec, RoutingSlip};
 use guildhall_model::tag::AgentTag;
 use serde::de::DeserializeOwned;
@@ -42,8 +42,8 @@ pub fn text(value: &Value) -> String {
 }
 
 /// Returns the agent that emits, with its handler.
-pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Speaker {
-    Speaker {
+pub fn speaker(id: &Value, name: &Value, class: &Value, method: &Value) -> Sender {
+    Sender {
         id: text(id).into(),
         tag: AgentTag::new(text(id), text(name)),
         class_name: text(class),

@@ -1,49 +1,55 @@
-//! The aggregator: collects messages that belong together until they are complete, then sends them as one. With rules
-//! that send a message to several agents it makes scatter and gather.
+//! The aggregator: collects messages that belong together until the collection is complete, then sends them as one
+//! message. Together with rules that send a message to several agents it implements scatter and gather.
 //!
-//! The collection is the agent's state, so it outlives the instance. Each one is completed exactly once; what is never
-//! completed is dropped after a while.
+//! The collections are the agent's state, so they outlive the instance. Each collection is completed once. A collection that
+//! is not completed in time is dropped.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{self, Value, json};
 use std::collections::BTreeMap;
 
-/// What a blueprint may set.
+/// The properties in a blueprint.
 #[properties]
 pub struct Props {
+    /// How messages are collected.
     #[serde(default)]
     collector: Collector,
+    /// When a collection is complete.
     #[serde(default)]
     aggregator: Aggregator,
+    /// Where the path of the correlation id begins.
     #[serde(default)]
     correlation_location: Location,
-    /// The path, with dots, to what messages that belong together have in common; without one it is their thread.
+    /// The path, with dots, of the correlation id, which is the same in messages that belong together. Without a path the
+    /// messages of one thread belong together.
     correlation_id_path: Option<String>,
     /// Seconds after which an incomplete collection is dropped.
-    #[serde(default = "an_hour")]
+    #[serde(default = "default_timeout_s")]
     timeout_s: u64,
 }
 
-fn an_hour() -> u64 {
+fn default_timeout_s() -> u64 {
     3_600
 }
 
-/// What is done with a second message like one that is there.
+/// How a message is added to a collection.
 #[properties]
 #[serde(tag = "collector_type", rename_all = "snake_case")]
 pub enum Collector {
-    /// It is collected too.
+    /// It is added at the end.
     List {},
-    /// It replaces the one with the same value in this member of the payload; those without the member are one.
+    /// It replaces the message with the same value in this member of the payload. All messages without the member count as
+    /// one.
     Dict {
-        #[serde(default = "id")]
+        /// The member of the payload.
+        #[serde(default = "default_key_field")]
         key_field: String,
     },
-    /// It is collected with those of its format.
+    /// It is added after the other messages of its format.
     Type {},
 }
 
-fn id() -> String {
+fn default_key_field() -> String {
     "id".into()
 }
 
@@ -57,19 +63,26 @@ impl Default for Collector {
 #[properties]
 #[serde(tag = "aggregation_check", rename_all = "snake_case")]
 pub enum Aggregator {
-    /// With so many messages.
+    /// When it has this many messages.
     Count {
-        #[serde(default = "three")]
+        /// The number of messages.
+        #[serde(default = "default_count")]
         count: usize,
     },
-    /// With so many of each format.
-    FormatCount { formats: Vec<FormatCount> },
-    /// When an expression gives true, a number other than 0, or a text that is not blank, for `{messages,
+    /// When it has the number of messages of each format.
+    FormatCount {
+        /// The formats and their numbers.
+        formats: Vec<FormatCount>,
+    },
+    /// When an expression returns true, a number other than 0, or a text that is not blank. Its input is `{messages,
     /// correlation_id, count, message_types}`.
-    Jsonata { expression: String },
+    Jsonata {
+        /// The JSONata expression.
+        expression: String,
+    },
 }
 
-fn three() -> usize {
+fn default_count() -> usize {
     3
 }
 
@@ -79,68 +92,77 @@ impl Default for Aggregator {
     }
 }
 
-/// How many messages of a format there must be.
+/// How many messages of a format a complete collection has.
 #[properties]
 pub struct FormatCount {
+    /// The format.
     format: String,
-    #[serde(default = "one")]
+    /// The number of messages.
+    #[serde(default = "default_format_count")]
     count: usize,
 }
 
-fn one() -> usize {
+fn default_format_count() -> usize {
     1
 }
 
-/// Where the path begins.
+/// Where the path of the correlation id begins.
 #[properties]
 #[derive(Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Location {
+    /// In the payload.
     #[default]
     Payload,
-    /// The state that travels with the thread.
+    /// In the state that travels with the thread.
     Session,
 }
 
-/// One message as it is collected and sent.
+/// A message in a collection.
 #[properties]
 #[derive(Clone)]
 pub struct Collected {
-    /// Its format.
+    /// The format of the message.
     #[serde(rename = "type")]
     format: String,
+    /// The payload of the message.
     data: Value,
 }
 
-/// Messages that belong together.
+/// A complete collection.
 #[message("rustic_ai.core.agents.eip.aggregating_agent.AggregatedMessages")]
 pub struct AggregatedMessages {
+    /// What the messages have in common.
     correlation_id: String,
+    /// The messages.
     messages: Vec<Collected>,
 }
 
-/// What is kept between turns.
+/// The agent's state.
 #[properties]
 #[derive(Default)]
 struct State {
+    /// The incomplete collections, by correlation id.
     #[serde(default)]
     aggregations: BTreeMap<String, Collection>,
-    /// Those that were completed last.
+    /// The correlation ids of the collections that were completed last.
     #[serde(default)]
     done: Vec<String>,
 }
 
+/// An incomplete collection.
 #[properties]
 #[derive(Default)]
 struct Collection {
+    /// When its first message came, in milliseconds since 1970.
     since_ms: u64,
     messages: Vec<Collected>,
 }
 
-/// How many collections may wait, and how many completed ones are remembered.
-const MOST: usize = 256;
+/// How many incomplete collections may wait, and how many completed ones are remembered.
+const MAX_COLLECTIONS: usize = 256;
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct AggregatorAgent {
     props: Props,
 }
@@ -181,7 +203,7 @@ impl AggregatorAgent {
             return Ok(());
         }
         let mut patch = json!({});
-        for late in self.overdue(&state, &key, now_ms) {
+        for late in self.to_drop(&state, &key, now_ms) {
             patch[late.as_str()] = Value::Null;
         }
         let mut collection = state.aggregations.remove(&key).unwrap_or_default();
@@ -197,7 +219,7 @@ impl AggregatorAgent {
         }
         patch[key.as_str()] = Value::Null;
         state.done.push(key.clone());
-        let from = state.done.len().saturating_sub(MOST);
+        let from = state.done.len().saturating_sub(MAX_COLLECTIONS);
         ctx.update_agent_state(&json!({"aggregations": patch, "done": state.done[from..]}))?;
         Ok(ctx.reply(&AggregatedMessages { correlation_id: key, messages: collection.messages })?)
     }
@@ -222,12 +244,12 @@ impl AggregatorAgent {
         }
     }
 
-    /// The collections that are dropped: too old, or the oldest of too many.
-    fn overdue(&self, state: &State, key: &str, now_ms: u64) -> Vec<String> {
+    /// Returns the collections that are dropped: the ones that are too old, and the oldest ones if there are too many.
+    fn to_drop(&self, state: &State, key: &str, now_ms: u64) -> Vec<String> {
         let life_ms = self.props.timeout_s.saturating_mul(1_000);
         let mut others: Vec<_> = state.aggregations.iter().filter(|(other, _)| *other != key).collect();
         others.sort_by_key(|(_, collection)| collection.since_ms);
-        let too_many = others.len().saturating_sub(MOST - 1);
+        let too_many = others.len().saturating_sub(MAX_COLLECTIONS - 1);
         let is_late = |(place, (_, collection)): &(usize, (&String, &Collection))| {
             *place < too_many || now_ms.saturating_sub(collection.since_ms) > life_ms
         };
@@ -236,7 +258,7 @@ impl AggregatorAgent {
 }
 
 impl Collector {
-    /// Puts a message to those that are there.
+    /// Adds a message to a collection.
     pub fn add(&self, messages: &mut Vec<Collected>, message: Collected) {
         if let Collector::Dict { key_field } = self
             && let Some(same) = messages.iter_mut().find(|other| other.key(key_field) == message.key(key_field))
@@ -261,10 +283,10 @@ impl Collected {
 }
 
 impl Aggregator {
-    /// Whether these messages are all; `evaluate` gives what a JSONata expression gives.
+    /// Whether a collection is complete. `evaluate` evaluates a JSONata expression.
     ///
     /// # Errors
-    /// The words of `evaluate`.
+    /// The error of `evaluate`.
     pub fn is_complete(
         &self,
         correlation_id: &str,
@@ -304,54 +326,57 @@ mod tests {
         Bench::start(properties).unwrap()
     }
 
-    fn told(sent: Vec<Outgoing>) -> Option<AggregatedMessages> {
+    fn collected(sent: Vec<Outgoing>) -> Option<AggregatedMessages> {
         sent.first().map(|sent| sent.parse().unwrap())
     }
 
     #[test]
-    fn messages_are_sent_as_one_when_there_are_enough_and_only_once() {
+    fn enough_messages_are_sent_as_one_and_only_once() {
         let mut bench =
             bench(json!({"correlation_id_path": "order.id", "aggregator": {"aggregation_check": "count", "count": 2}}));
         let payload = |n: u32, order: &str| json!({"n": n, "order": {"id": order}});
-        assert!(told(bench.send_raw("x.A", payload(1, "c1")).unwrap()).is_none());
-        assert!(told(bench.send_raw("x.A", payload(9, "other")).unwrap()).is_none());
+        assert!(collected(bench.send_raw("x.A", payload(1, "c1")).unwrap()).is_none());
+        assert!(collected(bench.send_raw("x.A", payload(9, "other")).unwrap()).is_none());
         bench.restart().unwrap();
-        let whole = told(bench.send_raw("x.B", payload(2, "c1")).unwrap()).unwrap();
+        let whole = collected(bench.send_raw("x.B", payload(2, "c1")).unwrap()).unwrap();
         let kinds: Vec<_> = whole.messages.iter().map(|message| message.format.as_str()).collect();
         assert_eq!((whole.correlation_id.as_str(), kinds), ("c1", vec!["x.A", "x.B"]));
-        assert!(told(bench.send_raw("x.C", payload(3, "c1")).unwrap()).is_none(), "it is done");
+        assert!(
+            collected(bench.send_raw("x.C", payload(3, "c1")).unwrap()).is_none(),
+            "the collection was completed before"
+        );
         assert_eq!(bench.agent_state["aggregations"].as_object().unwrap().len(), 1);
     }
 
     #[test]
-    fn formats_are_counted_each() {
+    fn messages_of_each_format_are_counted() {
         let formats = json!([{"format": "x.A", "count": 2}, {"format": "x.B"}]);
         let mut bench = bench(json!({
             "correlation_id_path": "id", "collector": {"collector_type": "type"},
             "aggregator": {"aggregation_check": "format_count", "formats": formats},
         }));
         for format in ["x.B", "x.A"] {
-            assert!(told(bench.send_raw(format, json!({"id": 7})).unwrap()).is_none());
+            assert!(collected(bench.send_raw(format, json!({"id": 7})).unwrap()).is_none());
         }
-        let whole = told(bench.send_raw("x.A", json!({"id": 7})).unwrap()).unwrap();
+        let whole = collected(bench.send_raw("x.A", json!({"id": 7})).unwrap()).unwrap();
         assert_eq!(whole.messages[2].format, "x.B", "by format");
     }
 
     #[test]
-    fn with_keys_the_same_message_counts_once() {
+    fn messages_with_the_same_key_count_once() {
         let mut bench = bench(json!({
             "correlation_id_path": "c", "collector": {"collector_type": "dict", "key_field": "k"},
             "aggregator": {"aggregation_check": "count", "count": 2},
         }));
         for n in 1..=2 {
-            assert!(told(bench.send_raw("x.A", json!({"c": "c", "k": 1, "n": n})).unwrap()).is_none());
+            assert!(collected(bench.send_raw("x.A", json!({"c": "c", "k": 1, "n": n})).unwrap()).is_none());
         }
-        let whole = told(bench.send_raw("x.A", json!({"c": "c", "k": 2})).unwrap()).unwrap();
+        let whole = collected(bench.send_raw("x.A", json!({"c": "c", "k": 2})).unwrap()).unwrap();
         assert_eq!(whole.messages[0].data["n"], 2);
     }
 
     #[test]
-    fn an_expression_says_when_there_are_enough() {
+    fn an_expression_decides_when_a_collection_is_complete() {
         let mut bench = bench(json!({
             "correlation_id_path": "c",
             "aggregator": {"aggregation_check": "jsonata", "expression": "count = 2"},
@@ -361,12 +386,12 @@ mod tests {
             let input: Value = serde_json::from_str(input).unwrap();
             Ok(Some((input["count"] == 2 && input["message_types"] == json!(["x.A", "x.A"])).to_string()))
         };
-        assert!(told(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_none());
-        assert!(told(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_some());
+        assert!(collected(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_none());
+        assert!(collected(bench.send_raw("x.A", json!({"c": "c"})).unwrap()).is_some());
     }
 
     #[test]
-    fn what_belongs_to_nothing_is_rejected_and_wrong_properties_are_refused() {
+    fn a_message_without_correlation_id_is_rejected_and_wrong_properties_are_refused() {
         let failure = bench(json!({"correlation_id_path": "id"})).send_raw("x.A", json!({"n": 1})).unwrap_err();
         assert!(failure.reason().contains("`id`"), "{failure:?}");
         for properties in [

@@ -1,15 +1,15 @@
-//! The wiring agent: passes every message on as it came, for routing rules to do something with: a predicate makes it a
-//! filter, a transformer a translator.
+//! The wiring agent: passes every message on unchanged. Routing rules make use of it: with a predicate it is a filter, with
+//! a transformer a translator.
 
 use guildhall_sdk::prelude::*;
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct Wiring;
 
 impl Agent for Wiring {
     const CLASS_NAME: &'static str = "rustic_ai.core.agents.eip.basic_wiring_agent.BasicWiringAgent";
     const NAME: &'static str = "Basic Wiring Agent";
-    const SUMMARY: &'static str = "Passes every message on as it came";
+    const SUMMARY: &'static str = "Passes every message on unchanged";
     type Properties = NoProperties;
 
     fn new(_: NoProperties) -> Result<Self, String> {
@@ -33,10 +33,10 @@ mod tests {
     use guildhall_sdk::testing::Bench;
 
     #[test]
-    fn whatever_comes_goes_on_as_it_came() {
+    fn every_message_is_passed_on_unchanged() {
         let mut bench = Bench::<Wiring>::start(json!({})).unwrap();
         let sent = bench.send_text("app.Order", r#"{"n":1.50,  "b":[] }"#).unwrap();
         assert_eq!((sent[0].format.as_str(), sent[0].payload.as_str()), ("app.Order", r#"{"n":1.50,  "b":[] }"#));
-        assert!(sent[0].topics.is_empty(), "the rules decide where to");
+        assert!(sent[0].topics.is_empty(), "the rules decide where it goes");
     }
 }

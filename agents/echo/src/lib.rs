@@ -1,7 +1,7 @@
-//! The echo agent: answers every message with what it said, in the format it came in. A text gets a prefix.
+//! The echo agent: answers every message with the same payload in the same format. A text gets a prefix.
 //!
-//! It is the agent of the first steps and of benchmarks, so it never parses more than it must: the JSON goes back as it
-//! came, and a prefix is put in where the text begins. What else is in a payload stays, in its order.
+//! Benchmarks use it, so it parses no more than it must: it returns the JSON unchanged and inserts the prefix where the text
+//! begins. The other members of a payload keep their order.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{self, value::RawValue};
@@ -9,28 +9,28 @@ use guildhall_sdk::serde_json::{self, value::RawValue};
 /// The formats whose member `text` gets the prefix.
 const TEXTS: [&str; 2] = ["text", "rustic_ai.core.ui_protocol.types.TextFormat"];
 
-/// What a blueprint may set.
+/// The properties in a blueprint.
 #[properties]
 pub struct Props {
-    /// What is put before each text; empty for nothing.
-    #[serde(default = "usual_prefix")]
+    /// The text that is inserted before each text. May be empty.
+    #[serde(default = "default_prefix")]
     prefix: String,
 }
 
-fn usual_prefix() -> String {
+fn default_prefix() -> String {
     "Echo: ".into()
 }
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct Echo {
-    /// The prefix as it stands inside of a JSON string: escaped, without quotes.
+    /// The prefix as part of a JSON string: escaped, without quotes.
     prefix: String,
 }
 
 impl Agent for Echo {
     const CLASS_NAME: &'static str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
     const NAME: &'static str = "Echo Agent";
-    const SUMMARY: &'static str = "Answers every message with what it said";
+    const SUMMARY: &'static str = "Answers every message with the same payload";
     type Properties = Props;
 
     fn new(props: Props) -> Result<Self, String> {
@@ -55,7 +55,7 @@ impl Echo {
     }
 }
 
-/// Where in `payload` the first character of its text stands, if it is a text.
+/// Returns the position of the text's first character in `payload`; `None` when the message is not a text.
 fn start_of_text(format: &str, payload: &str) -> Option<usize> {
     #[derive(guildhall_sdk::serde::Deserialize)]
     #[serde(crate = "guildhall_sdk::serde")]
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_can_be_changed_and_needs_no_care() {
+    fn the_prefix_can_be_changed_and_is_escaped() {
         let reply = echoed(json!({"prefix": "\"a\"\n"}), "text", r#"{"text":"b"}"#);
         assert_eq!(reply, r#"{"text":"\"a\"\nb"}"#);
         let reply = echoed(json!({"prefix": ""}), "text", r#"{"text":"b"}"#);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_members_of_a_text_stay_in_their_order() {
+    fn the_other_members_of_a_text_keep_their_order() {
         let payload = r#"{ "title":"T", "text" : "é\u00e9\"", "description":{"text":"x"}, "a":1.0 }"#;
         let reply = echoed(json!({}), "text", payload);
         let wanted = r#"{ "title":"T", "text" : "Echo: é\u00e9\"", "description":{"text":"x"}, "a":1.0 }"#;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_text_comes_back_as_it_came() {
+    fn other_messages_come_back_unchanged() {
         for (format, payload) in [
             ("image", r#"{"text": "not a text"}"#),
             ("text", r#"{"text": 1}"#),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn it_receives_everything() {
+    fn it_receives_every_format() {
         assert!(Bench::<Echo>::describe().receives.is_empty());
     }
 }

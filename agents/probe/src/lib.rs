@@ -1,23 +1,23 @@
-//! The probe: keeps what it hears in its state, where tests and people can look at it, and says nothing.
+//! The probe: stores the messages that it receives in its state, where tests and people can read them. It emits nothing.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Value, json};
 
-/// What a blueprint may set.
+/// The properties in a blueprint.
 #[properties]
 pub struct Props {
-    /// How many messages are kept, the last ones.
-    #[serde(default = "fifty")]
+    /// How many messages are stored: the last ones, at most 100.
+    #[serde(default = "default_keep")]
     keep: usize,
 }
 
-fn fifty() -> usize {
+fn default_keep() -> usize {
     50
 }
 
-/// One message as it was heard.
+/// A message that the probe received.
 #[properties]
-pub struct Heard {
+pub struct Received {
     id: u64,
     format: String,
     topic: String,
@@ -25,23 +25,24 @@ pub struct Heard {
     payload: Value,
 }
 
-/// What is kept.
+/// The agent's state.
 #[properties]
 #[derive(Default)]
 struct State {
+    /// The last messages.
     #[serde(default)]
-    heard: Vec<Heard>,
-    /// How many there were in all.
+    heard: Vec<Received>,
+    /// How many messages it has received.
     #[serde(default)]
     count: u64,
 }
 
-/// Larger payloads are kept as their size.
-const MOST_BYTES: usize = 4 << 10;
-/// The most that can be kept.
-const MOST: usize = 100;
+/// The largest payload that is stored, in bytes. Of a larger one the size is stored.
+const MAX_PAYLOAD_BYTES: usize = 4 << 10;
+/// The most messages that can be stored.
+const MAX_MESSAGES: usize = 100;
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct Probe {
     keep: usize,
 }
@@ -49,30 +50,30 @@ pub struct Probe {
 impl Agent for Probe {
     const CLASS_NAME: &'static str = "rustic_ai.core.agents.testutils.probe_agent.ProbeAgent";
     const NAME: &'static str = "Probe Agent";
-    const SUMMARY: &'static str = "Keeps what it hears, for tests and for looking in";
+    const SUMMARY: &'static str = "Stores the messages that it receives, for tests and for debugging";
     type Properties = Props;
 
     fn new(props: Props) -> Result<Self, String> {
-        if props.keep > MOST {
-            return Err(format!("`keep` may be {MOST} at the most"));
+        if props.keep > MAX_MESSAGES {
+            return Err(format!("`keep` may be at most {MAX_MESSAGES}"));
         }
         Ok(Probe { keep: props.keep })
     }
 
     fn handlers(on: &mut Handlers<Self>) {
-        on.any(Self::hear);
+        on.any(Self::store);
     }
 }
 
 impl Probe {
-    fn hear(&mut self, ctx: &mut Ctx) -> Result<(), Failure> {
+    fn store(&mut self, ctx: &mut Ctx) -> Result<(), Failure> {
         let mut state: State = ctx.agent_state()?;
         let message = ctx.message();
         let payload = match message.payload.len() {
-            size if size > MOST_BYTES => json!({"bytes": size}),
+            size if size > MAX_PAYLOAD_BYTES => json!({"bytes": size}),
             _ => ctx.payload()?,
         };
-        state.heard.push(Heard {
+        state.heard.push(Received {
             id: message.id,
             format: message.format.clone(),
             topic: message.topic.clone(),
@@ -92,12 +93,12 @@ mod tests {
     use guildhall_sdk::testing::Bench;
 
     #[test]
-    fn the_last_messages_are_kept_and_all_are_counted() {
+    fn the_last_messages_are_stored_and_all_are_counted() {
         let mut bench = Bench::<Probe>::start(json!({"keep": 2})).unwrap();
         for n in 1..=3 {
             assert!(bench.send_raw("x.A", json!({"n": n})).unwrap().is_empty());
         }
-        bench.send_raw("x.A", json!({"long": "x".repeat(MOST_BYTES)})).unwrap();
+        bench.send_raw("x.A", json!({"long": "x".repeat(MAX_PAYLOAD_BYTES)})).unwrap();
         assert_eq!(bench.agent_state["count"], 4);
         assert_eq!(bench.agent_state["heard"][0]["payload"], json!({"n": 3}));
         assert!(bench.agent_state["heard"][1]["payload"]["bytes"].is_u64());

@@ -1,67 +1,81 @@
-//! The splitter: takes a message apart and sends its parts, each in a format of its own. All of them or none.
+//! The splitter: splits a message into parts and sends each part in its own format. It sends all parts or none.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What a blueprint sets.
+/// The properties in a blueprint.
 #[properties]
 pub struct Props {
+    /// How a message is split.
     splitter: Splitter,
+    /// The format of each part.
     format_selector: Selector,
 }
 
-/// What the parts are.
+/// How a message is split.
 #[properties]
 #[serde(tag = "split_type", rename_all = "snake_case")]
 pub enum Splitter {
-    /// The elements of the list in this member; anything else is one part.
+    /// The parts are the elements of the list in a member of the payload. Another value is one part.
     List {
+        /// The member.
         field_name: String,
     },
-    /// The members of the object in this member, or of the payload, by name: `{name: value}` each.
+    /// The parts are the members of an object, sorted by name: each is `{name: value}`.
     Dict {
+        /// The member of the payload that is the object. Without it the payload is the object.
         field_name: Option<String>,
     },
-    /// What an expression gives for the payload: the elements of a list, one part, or nothing.
+    /// The parts are the result of a JSONata expression on the payload: the elements of a list, one part, or none.
     Jsonata {
+        /// The expression.
         expression: String,
     },
+    /// The same with a CEL expression.
     Cel {
+        /// The expression.
         expression: String,
     },
 }
 
-/// In which format a part is sent.
+/// The format of a part.
 #[properties]
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Selector {
-    /// The same for all.
+    /// The same format for all parts.
     Fixed {
+        /// The format.
         fixed_format: String,
     },
-    /// By position; there must be as many formats as parts.
+    /// A format for each position.
     List {
+        /// As many formats as there are parts.
         format_list: Vec<String>,
     },
-    /// By the name of a dict's part, whose payload is then the value.
+    /// A format for each name of a member. The payload of a part is then the value alone.
     Dict {
+        /// The formats by name.
         format_dict: BTreeMap<String, String>,
+        /// The format of the other members. Without it they are rejected.
         fallback_format: Option<String>,
     },
-    /// What an expression gives for the part.
+    /// The result of a JSONata expression on the part.
     Jsonata {
+        /// The expression.
         jsonata_expr: String,
     },
+    /// The result of a CEL expression on the part.
     Cel {
+        /// The expression.
         expression: String,
     },
 }
 
-/// A part, with its name when it has one.
+/// The name of a part, if it has one, and its value.
 type Part = (Option<String>, Value);
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct SplitterAgent {
     props: Props,
 }
@@ -69,7 +83,7 @@ pub struct SplitterAgent {
 impl Agent for SplitterAgent {
     const CLASS_NAME: &'static str = "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent";
     const NAME: &'static str = "Splitter Agent";
-    const SUMMARY: &'static str = "Takes a message apart and sends its parts";
+    const SUMMARY: &'static str = "Splits a message and sends its parts";
     type Properties = Props;
 
     fn new(props: Props) -> Result<Self, String> {
@@ -116,7 +130,7 @@ impl SplitterAgent {
                 let members = match field_name {
                     Some(name) => match member(name)? {
                         Value::Object(members) => members,
-                        _ => return Err(Failure::reject(format!("SplitterError: `{name}` is no object"))),
+                        _ => return Err(Failure::reject(format!("SplitterError: `{name}` is not an object"))),
                     },
                     None => payload,
                 };
@@ -130,14 +144,14 @@ impl SplitterAgent {
         if let Selector::List { format_list } = &self.props.format_selector
             && format_list.len() != parts.len()
         {
-            let words =
+            let reason =
                 format!("SplitterError: LengthMismatch: {} parts and {} formats", parts.len(), format_list.len());
-            return Err(Failure::reject(words));
+            return Err(Failure::reject(reason));
         }
         let send = |(position, (name, value)): (usize, Part)| {
             let (format, payload) = match (&self.props.format_selector, name) {
-                (Selector::Fixed { fixed_format }, name) => (fixed_format.clone(), whole(name, value)),
-                (Selector::List { format_list }, name) => (format_list[position].clone(), whole(name, value)),
+                (Selector::Fixed { fixed_format }, name) => (fixed_format.clone(), payload_of(name, value)),
+                (Selector::List { format_list }, name) => (format_list[position].clone(), payload_of(name, value)),
                 (Selector::Dict { format_dict, fallback_format }, Some(name)) => {
                     let format = format_dict.get(&name).or(fallback_format.as_ref()).cloned();
                     (format.ok_or_else(|| no_format(&name))?, value)
@@ -150,7 +164,7 @@ impl SplitterAgent {
             };
             match payload.as_object() {
                 Some(members) if !members.is_empty() => Ok((format, payload)),
-                _ => Err(Failure::reject(format!("SplitterError: part {position} is no object with members"))),
+                _ => Err(Failure::reject(format!("SplitterError: part {position} is not an object with members"))),
             }
         };
         parts.into_iter().enumerate().map(send).collect()
@@ -164,19 +178,19 @@ fn elements(value: Value) -> Vec<Part> {
     }
 }
 
-/// What an expression gives; a null is nothing.
+/// Evaluates an expression. The result null counts as none.
 fn evaluated(
     ctx: &Ctx,
     language: Language,
     source: &str,
     input: &impl guildhall_sdk::serde::Serialize,
 ) -> Result<Option<Value>, Failure> {
-    let given =
-        ctx.evaluate(language, source, input).map_err(|words| Failure::reject(format!("SplitterError: {words}")))?;
-    Ok(given.filter(|value| !value.is_null()))
+    let result =
+        ctx.evaluate(language, source, input).map_err(|error| Failure::reject(format!("SplitterError: {error}")))?;
+    Ok(result.filter(|value| !value.is_null()))
 }
 
-/// A part in the format that an expression gives for it.
+/// Returns a part and the format that an expression returns for it.
 fn selected(
     ctx: &Ctx,
     language: Language,
@@ -184,14 +198,14 @@ fn selected(
     name: Option<String>,
     value: Value,
 ) -> Result<(String, Value), Failure> {
-    let payload = whole(name, value);
+    let payload = payload_of(name, value);
     match evaluated(ctx, language, source, &payload)? {
         Some(Value::String(format)) => Ok((format, payload)),
-        _ => Err(no_format("a part: the expression gives no text")),
+        _ => Err(no_format("a part: the result of the expression is not a text")),
     }
 }
 
-fn whole(name: Option<String>, value: Value) -> Value {
+fn payload_of(name: Option<String>, value: Value) -> Value {
     match name {
         Some(name) => Value::Object(Map::from_iter([(name, value)])),
         None => value,
@@ -225,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_gives_its_elements_and_anything_else_is_one_part() {
+    fn a_list_is_split_into_its_elements_and_another_value_is_one_part() {
         let of = |items: Value| split(list(), fixed(), json!({"items": items}));
         assert_eq!(of(json!([{"a": 1}, {"b": 2}])).unwrap().len(), 2);
         assert_eq!(of(json!({"a": 1})).unwrap(), [("x.Y".to_owned(), json!({"a": 1}))]);
@@ -233,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_members_of_an_object_come_by_name_in_their_formats() {
+    fn the_members_of_an_object_are_sent_by_name_in_their_formats() {
         let selector = json!({"strategy": "dict", "format_dict": {"a": "f.A"}, "fallback_format": "f.Z"});
         let dict = json!({"split_type": "dict", "field_name": "parts"});
         let sent = split(dict, selector, json!({"parts": {"z": {"v": 1}, "a": {"v": 2}}})).unwrap();
@@ -243,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_by_position_must_be_as_many_as_parts() {
+    fn a_list_of_formats_must_be_as_long_as_the_list_of_parts() {
         let by_position = json!({"strategy": "list", "format_list": ["f.A", "f.B"]});
         let sent = split(list(), by_position.clone(), json!({"items": [{"a": 1}, {"b": 2}]})).unwrap();
         assert_eq!((sent[0].0.as_str(), sent[1].0.as_str()), ("f.A", "f.B"));
@@ -252,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn one_part_that_cannot_be_sent_rejects_all() {
+    fn a_part_that_cannot_be_sent_rejects_the_message() {
         for items in [json!([{"a": 1}, {}]), json!([1, 2])] {
             let failure = split(list(), fixed(), json!({"items": items})).unwrap_err();
             assert!(failure.reason().starts_with("SplitterError"), "{failure:?}");
@@ -261,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_give_parts_and_formats() {
+    fn expressions_select_parts_and_formats() {
         let properties = json!({
             "splitter": {"split_type": "jsonata", "expression": "items"},
             "format_selector": {"strategy": "cel", "expression": "kind"},
@@ -280,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_of_another_kind_are_refused() {
+    fn unknown_properties_are_refused() {
         let properties = json!({"splitter": {"split_type": "zzz"}, "format_selector": fixed()});
         assert!(Bench::<SplitterAgent>::start(properties).is_err());
     }

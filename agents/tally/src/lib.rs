@@ -1,23 +1,23 @@
 //! The tally agent: counts votes and answers each with the count.
 //!
-//! An example to read: typed messages, properties with a configuration error, state that outlives the instance, a
-//! payload that is refused, a heartbeat with a warning.
+//! An example for authors: typed messages, properties with a configuration error, state that outlives the instance, a
+//! payload that is rejected, a heartbeat with a warning.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A vote: an option's name, in any case.
+/// A vote: the name of an option, in upper or lower case.
 #[message("text")]
 pub struct Vote {
     text: String,
 }
 
-/// Sets every count back to nought.
+/// Resets every count to zero.
 #[message("tally/reset")]
 pub struct Reset {}
 
-/// How the votes stand.
+/// The present counts.
 #[message("tally")]
 #[derive(Debug, PartialEq)]
 pub struct Tally {
@@ -29,16 +29,16 @@ pub struct Tally {
     closed: bool,
 }
 
-/// What a blueprint may set.
+/// The properties in a blueprint.
 #[properties]
 pub struct Props {
-    /// What one can vote for: at least one, no two alike but for their case.
+    /// The options: at least one, and no two that differ only in case.
     options: Vec<String>,
-    /// After how many votes the poll closes; never, if absent.
+    /// The number of votes after which the poll closes. Without it the poll never closes.
     limit: Option<u32>,
 }
 
-/// What is kept between turns, and between instances. In the beginning the state is `{}`: hence the default.
+/// The agent's state, which outlives the instance. It begins as `{}`, so every member has a default.
 #[properties]
 #[derive(Default)]
 struct State {
@@ -46,7 +46,7 @@ struct State {
     counts: BTreeMap<String, u32>,
 }
 
-/// See the crate's documentation.
+/// The agent; see the crate's documentation.
 pub struct TallyAgent {
     props: Props,
     closed: bool,
@@ -95,7 +95,7 @@ impl TallyAgent {
             return Err(Failure::reject("the poll is closed"));
         }
         *counts.entry(option.into()).or_default() += 1;
-        // Staged, like the reply: if either is refused, neither happens.
+        // The state and the reply are committed together. If one is refused, neither is committed.
         ctx.update_agent_state(&json!({ "counts": counts }))?;
         log::debug!("a vote for {option}");
         self.reply_tally(ctx, counts)
@@ -113,15 +113,17 @@ impl TallyAgent {
         Ok(())
     }
 
-    /// Finds what was voted for. Redelivery would not make a wrong vote right, so it is rejected.
+    /// Finds the option of a vote. Another attempt cannot make a wrong vote right, so the vote is rejected.
     fn option(&self, vote: &str) -> Result<&str, Failure> {
         let wanted = vote.trim().to_lowercase();
         let options = &self.props.options;
         match options.iter().find(|option| option.to_lowercase() == wanted) {
             Some(option) => Ok(option),
-            None => {
-                Err(Failure::reject(format!("`{}` is no option; vote for one of: {}", vote.trim(), options.join(", "))))
-            }
+            None => Err(Failure::reject(format!(
+                "`{}` is not an option; vote for one of: {}",
+                vote.trim(),
+                options.join(", ")
+            ))),
         }
     }
 
@@ -159,9 +161,9 @@ mod tests {
         let mut bench = bench(json!({"options": ["Tea", "Coffee"]}));
         bench.send(&vote("Tea")).unwrap();
         bench.send(&vote("Coffee")).unwrap();
-        let told = tally(bench.send(&vote(" tea\n")));
-        assert_eq!(told.counts, counts([("Coffee", 1), ("Tea", 2)]));
-        assert_eq!((told.votes, told.closed), (3, false));
+        let answer = tally(bench.send(&vote(" tea\n")));
+        assert_eq!(answer.counts, counts([("Coffee", 1), ("Tea", 2)]));
+        assert_eq!((answer.votes, answer.closed), (3, false));
     }
 
     #[test]
@@ -173,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_for_nothing_known_is_rejected_and_not_counted() {
+    fn a_vote_for_an_unknown_option_is_rejected_and_not_counted() {
         let mut bench = bench(json!({"options": ["yes", "no"]}));
         let failure = bench.send(&vote("maybe")).unwrap_err();
-        let words = "`maybe` is no option; vote for one of: yes, no";
-        assert_eq!(failure, Failure::reject(words));
+        let reason = "`maybe` is not an option; vote for one of: yes, no";
+        assert_eq!(failure, Failure::reject(reason));
         assert_eq!(bench.agent_state, json!({}));
     }
 
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_whose_count_cannot_be_told_is_not_counted() {
+    fn a_vote_whose_answer_cannot_be_sent_is_not_counted() {
         let mut bench = bench(json!({"options": ["yes"]}));
         bench.fail_emit = Some(EmitError::TooMany(0));
         bench.send(&vote("yes")).unwrap_err();
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn options_must_be_there_and_differ() {
+    fn options_must_exist_and_differ() {
         let refused = |properties| Bench::<TallyAgent>::start(properties).err().unwrap();
         assert_eq!(refused(json!({"options": []})), "`options` must name at least one option");
         assert_eq!(refused(json!({"options": ["a", "b", "A"]})), "`options` names `A` twice");

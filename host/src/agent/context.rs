@@ -16,7 +16,7 @@ use guildhall_model::event;
 use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::message::Message;
-use guildhall_model::routing::{GuildView, Speaker, Trial, WIRING_CLASS, error_message, handler_of};
+use guildhall_model::routing::{Attempt, GuildView, Sender, WIRING_CLASS, error_message, handler_of};
 use guildhall_model::spec::AgentSpec;
 use guildhall_sandbox::{Component, Limits, LogLevel, MemoryBudget, Sandbox};
 
@@ -79,7 +79,7 @@ pub(super) struct Context {
     pub(super) shutdown: CancellationToken,
     pub(super) clock: Clock,
     /// The agent as the sender of messages.
-    pub(super) speaker: Speaker,
+    pub(super) speaker: Sender,
     pub(super) gauges: Arc<AgentGauges>,
     pub(super) logs: LogWriter,
     reports: mpsc::UnboundedSender<Report>,
@@ -93,7 +93,7 @@ impl Context {
         logs: LogWriter,
     ) -> (Arc<Self>, Consumer, watch::Receiver<()>) {
         let class_name = &agent.spec.class_name;
-        let speaker = Speaker {
+        let speaker = Sender {
             id: agent.spec.id.clone(),
             tag: agent.spec.tag(),
             class_name: class_name.clone(),
@@ -163,7 +163,7 @@ impl Context {
     pub(super) fn report_unwritten(&self, error: &JournalError, message: &Message) {
         tracing::error!(%error, message = %message.id, "a turn could not be written");
         let fault = Fault::new(FaultKind::HostError, format!("the turn could not be written: {error}"));
-        let trial = Trial { attempt: 1, is_last: false };
+        let trial = Attempt { number: 1, is_last: false };
         drop(self.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
     }
 

@@ -17,8 +17,9 @@ const MAX_LINES: usize = 500;
 const MAX_BYTES: usize = 64 << 10;
 
 /// Who wrote a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LogSource)]
 pub enum Source {
     /// The guest printed it.
     Agent,
@@ -27,7 +28,8 @@ pub enum Source {
 }
 
 /// One line of an agent's log.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = LogLine)]
 pub struct Line {
     /// Counts from 1, from the start of the agent's task.
     pub number: u64,
@@ -35,6 +37,7 @@ pub struct Line {
     pub at: String,
     /// How important it is.
     #[serde(serialize_with = "name_of")]
+    #[schema(value_type = String)]
     pub level: LogLevel,
     /// Who wrote it.
     pub source: Source,

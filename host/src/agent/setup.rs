@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use guildhall_model::message::Message;
-use guildhall_model::routing::Speaker;
+use guildhall_model::routing::Sender;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
@@ -65,7 +65,7 @@ fn log_sink(guild: String, agent: String, logs: LogWriter) -> Arc<dyn Fn(LogLine
 
 /// The ephemeral message that shows progress to the user of `origin`; `None` if no user began the thread or the payload
 /// is not JSON. It is never stored, and it has no order with the messages that the turn emits.
-fn progress_message(progress: Progress, origin: &Message, speaker: &Speaker) -> Option<Message> {
+fn progress_message(progress: Progress, origin: &Message, speaker: &Sender) -> Option<Message> {
     let user = origin.user.as_ref()?;
     let payload = serde_json::value::RawValue::from_string(progress.payload).ok()?;
     let topics = Topics::Many(vec![topic::user_notifications(user)]);

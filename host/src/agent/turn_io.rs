@@ -10,7 +10,7 @@ use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, MessageId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::routing;
-use guildhall_model::routing::{GuildView, Outgoing, Scope, Speaker, TurnRouter};
+use guildhall_model::routing::{GuildView, Outgoing, Scope, Sender, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
 use guildhall_model::topic::Topics;
@@ -83,7 +83,7 @@ pub fn history_texts(ids: &[MessageId], found: &[Message]) -> Vec<String> {
     let mut left = MAX_HISTORY_BYTES;
     let newest_first = ids.iter().rev().filter_map(|id| found.iter().find(|message| message.id == *id));
     let mut texts: Vec<String> = newest_first
-        .map(dialect::write_plain)
+        .map(dialect::write_without_session)
         .map_while(|text| {
             left = left.checked_sub(text.len())?;
             Some(text)
@@ -126,7 +126,7 @@ pub struct TurnResults {
 pub fn commit_of(
     results: TurnResults,
     delivery: &Delivery,
-    speaker: &Speaker,
+    speaker: &Sender,
     guild: &GuildView,
     scope: Scope<'_>,
 ) -> Result<Commit, Fault> {
@@ -210,7 +210,7 @@ fn state_error(
     owner: &StateOwner,
     change: &StateChange,
     delivery: &Delivery,
-    speaker: &Speaker,
+    speaker: &Sender,
     guild: &GuildView,
 ) -> Message {
     let agent = match owner {
@@ -237,7 +237,7 @@ fn state_error(
 /// Whether an agent acts on a message: the message tags the agent if the agent wants that, and the predicate of the
 /// agent's handler holds. A predicate that fails does not hold.
 #[must_use]
-pub fn accepts(delivery: &Delivery, agent: &AgentSpec, speaker: &Speaker, scope: Scope<'_>) -> bool {
+pub fn accepts(delivery: &Delivery, agent: &AgentSpec, speaker: &Sender, scope: Scope<'_>) -> bool {
     let message = &delivery.message;
     if agent.act_only_when_tagged && !message.is_tagged_for(&speaker.tag) {
         return false;
@@ -254,7 +254,7 @@ pub fn expiry_fault(message: &Message, now_ms: u64) -> Option<Fault> {
     if !message.is_expired(now_ms) {
         return None;
     }
-    let lives_ms = message.lives_ms()?;
+    let lives_ms = message.ttl_ms()?;
     let waited_ms = now_ms.saturating_sub(message.id.timestamp_ms());
     let text = format!("the message waited {waited_ms} ms, its time to live is {lives_ms} ms (its own `ttl`)");
     Some(Fault { limit: Some(lives_ms), value: Some(waited_ms), ..Fault::new(FaultKind::Expired, text) })
@@ -332,6 +332,6 @@ mod tests {
         let found = [large(1), large(2), large(3)];
         let ids: Vec<_> = found.iter().map(|message| message.id).collect();
         let texts = history_texts(&ids, &found);
-        assert_eq!(texts, [dialect::write_plain(&found[1]), dialect::write_plain(&found[2])]);
+        assert_eq!(texts, [dialect::write_without_session(&found[1]), dialect::write_without_session(&found[2])]);
     }
 }

@@ -16,7 +16,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
 use guildhall_model::message::Message;
-use guildhall_model::routing::{Scope, Trial, dead_letter, error_message, last_words};
+use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message, failure_messages};
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{
     Component, Failure, Instance, Limit, LimitMet, LogLevel, TurnEnd, TurnInput, TurnOutcome, Usage,
@@ -254,7 +254,7 @@ impl Worker {
                 self.give_up(&delivery, &fault);
             }
             Verdict::Again { attempts, .. } => {
-                let trial = Trial { attempt: delivery.attempt(), is_last: false };
+                let trial = Attempt { number: delivery.attempt(), is_last: false };
                 let error = error_message(&fault, &delivery.message, &self.context.speaker, trial);
                 // The attempt count is written to the journal before the failure is reported: who receives the
                 // report can rely on the count.
@@ -280,17 +280,17 @@ impl Worker {
             tracing::warn!(%fault, agent = %context.spec.id, "a message about a failure failed");
             return self.finish_with(delivery, Commit::default());
         }
-        let trial = Trial { attempt: delivery.attempt(), is_last: true };
+        let trial = Attempt { number: delivery.attempt(), is_last: true };
         let view = context.view.borrow().clone();
         let reported = context.with_expression_log(|expressions| {
             let scope = Scope::without_states(expressions);
-            last_words(fault, &delivery.message, &delivery.topic, &context.speaker, &view, trial, scope)
+            failure_messages(fault, &delivery.message, &delivery.topic, &context.speaker, &view, trial, scope)
         });
         let mut emits = reported.messages;
         let guild = context.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &context.speaker, trial));
         context.metrics.dead_lettered();
-        let details = json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.attempt});
+        let details = json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.number});
         context.send_event(event::AGENT_DEAD_LETTERED, details);
         let announces = turn_io::announces_states(delivery, &view);
         self.finish_with(delivery, Commit { emits, changes: reported.changes, announces, ..Commit::default() });

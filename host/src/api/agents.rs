@@ -1,4 +1,4 @@
-//! An agent of a guild: what it printed, the turn it is in, the component it runs.
+//! An agent of a guild: its last log lines, its current turn, its component.
 
 use std::convert::Infallible;
 
@@ -9,17 +9,18 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::query::Params;
-use super::spec::component;
-use super::{ApiState, Route};
+use super::spec::{ComponentChoice, component};
+use crate::api::state::{ApiState, Route};
 use crate::guild::{Line, LogLevel};
-use guildhall_model::component::ComponentRef;
-use guildhall_model::ids::{AgentId, GuildId};
-use guildhall_model::read::{boolean, object, one_of, whole};
+use guildhall_model::ids::{AgentId, Digest, GuildId, MessageId};
+use guildhall_model::read::{boolean, one_of, whole};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -32,13 +33,33 @@ pub fn routes() -> Vec<Route> {
 type Place = Path<(GuildId, AgentId)>;
 
 const DEFAULT_LINES: u64 = 100;
-/// More are not kept.
+/// The number of lines that the host keeps of an agent.
 const MAX_LINES: u64 = 500;
 const LEVELS: [(&str, LogLevel); 4] =
     [("debug", LogLevel::Debug), ("info", LogLevel::Info), ("warn", LogLevel::Warn), ("error", LogLevel::Error)];
 
-/// The last lines as JSON; with `follow` as a line of JSON each (NDJSON), and then
-/// those that come, until the client goes or the agent ends.
+/// The last log lines of an agent.
+#[derive(Serialize, ToSchema)]
+pub struct AgentLogs {
+    /// Oldest first.
+    lines: Vec<Line>,
+}
+
+/// The message that an operation was about.
+#[derive(Serialize, ToSchema)]
+pub struct MessageRef {
+    pub message_id: MessageId,
+}
+
+/// An agent and the component that it runs now.
+#[derive(Serialize, ToSchema)]
+pub struct ComponentSwapped {
+    pub agent_id: AgentId,
+    pub component: Digest,
+}
+
+/// Answers with the last lines as one JSON object. With `follow` the answer is a stream of NDJSON: the last lines, then
+/// new lines until the client disconnects or the agent ends.
 async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: Params) -> Result<Response, ApiError> {
     let level = params.read("level", one_of(&LEVELS, "'debug', 'info', 'warn' or 'error'"))?.unwrap_or(LogLevel::Debug);
     let limit = params.read("limit", whole(0, MAX_LINES))?.unwrap_or(DEFAULT_LINES);
@@ -46,7 +67,7 @@ async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: 
     let mut reader = api.guilds.logs(&guild, &agent).await?;
     let last = reader.last(level, usize::try_from(limit).unwrap_or(usize::MAX)).lines;
     if !follows {
-        return Ok(Json(json!({"lines": last})).into_response());
+        return Ok(Json(AgentLogs { lines: last }).into_response());
     }
     let first = stream::once(async move { Ok(ndjson(&last, 0)) });
     let next = stream::unfold(reader, move |mut reader| async move {
@@ -57,7 +78,7 @@ async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: 
     Ok((headers, Body::from_stream(first.chain(next))).into_response())
 }
 
-/// Lines of JSON; before them, how many were gone before they could be sent.
+/// Lines of JSON. The first one is the number of lines that were dropped because the client reads too slowly, if any were.
 fn ndjson(lines: &[Line], dropped: u64) -> Bytes {
     let mut text = String::new();
     if dropped > 0 {
@@ -71,18 +92,17 @@ fn ndjson(lines: &[Line], dropped: u64) -> Bytes {
     text.into()
 }
 
-async fn cancel(State(api): State<ApiState>, Path((guild, agent)): Place) -> Result<Json<Value>, ApiError> {
+async fn cancel(State(api): State<ApiState>, Path((guild, agent)): Place) -> Result<Json<MessageRef>, ApiError> {
     let message = api.guilds.cancel_turn(&guild, &agent).await?;
-    Ok(Json(json!({"message_id": message})))
+    Ok(Json(MessageRef { message_id: message }))
 }
 
 async fn swap(
     State(api): State<ApiState>,
     Path((guild, agent)): Place,
     body: JsonBody,
-) -> Result<Json<Value>, ApiError> {
-    let named = body.read(object(|f| f.required("component", ComponentRef::read)))?;
-    let component = component(&api, &named).await?;
+) -> Result<Json<ComponentSwapped>, ApiError> {
+    let component = component(&api, &body.read(ComponentChoice::read)?.component).await?;
     api.guilds.swap_component(&guild, &agent, &component).await?;
-    Ok(Json(json!({"agent_id": agent, "component": component})))
+    Ok(Json(ComponentSwapped { agent_id: agent, component }))
 }

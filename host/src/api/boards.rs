@@ -1,22 +1,24 @@
-//! `/addons/boards`: where the users of a guild pin messages up.
+//! `/addons/boards`: the boards of a guild, to which its users pin messages.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::error::ApiError;
+use super::health::Notice;
 use super::query::Params;
 use super::spec::Created;
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
 use guildhall_model::catalog::Board;
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{BoardId, GuildId, UserId};
-use guildhall_model::read::{object, text};
+use guildhall_model::read::{FieldErrors, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -26,13 +28,15 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// A board as it is shown.
-#[derive(Serialize)]
+/// A board.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BoardResponse)]
 struct Shown {
     id: BoardId,
     name: String,
     guild_id: GuildId,
     created_by: UserId,
+    /// UTC, without a zone.
     created_at: String,
     is_default: bool,
     is_private: bool,
@@ -52,36 +56,66 @@ impl From<Board> for Shown {
     }
 }
 
+/// The boards of a guild, oldest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BoardsResponse)]
+pub struct Boards {
+    boards: Vec<Shown>,
+}
+
+/// The ids of the messages of a board, in alphabetical order.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BoardMessagesResponse)]
+pub struct BoardMessages {
+    ids: Vec<String>,
+}
+
+/// The message to pin. Its id is not checked: a board may name messages that the journal no longer has.
+#[derive(ToSchema)]
+#[schema(as = AddMessageToBoardRequest)]
+pub struct PinRequest {
+    message_id: String,
+}
+
+impl PinRequest {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
+        object(|f| Some(Self { message_id: f.required("message_id", text)? }))(value, errors)
+    }
+}
+
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
     let board = body.read(Board::read(random_id().into(), api.clock.now_ms()))?;
     api.store.insert_board(&board).await?;
     Ok(Created::plain(board.id.into_string()))
 }
 
-async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Value>, ApiError> {
+async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Boards>, ApiError> {
     let boards = api.store.boards(&params.required("guild_id")?.into()).await?;
-    let boards: Vec<Shown> = boards.into_iter().map(Shown::from).collect();
-    Ok(Json(json!({"boards": boards})))
+    Ok(Json(Boards { boards: boards.into_iter().map(Shown::from).collect() }))
 }
 
-async fn messages(State(api): State<ApiState>, Path(board): Path<BoardId>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({"ids": api.store.board_messages(&board).await?})))
+async fn messages(State(api): State<ApiState>, Path(board): Path<BoardId>) -> Result<Json<BoardMessages>, ApiError> {
+    Ok(Json(BoardMessages { ids: api.store.board_messages(&board).await? }))
 }
 
-async fn add(State(api): State<ApiState>, Path(board): Path<BoardId>, body: JsonBody) -> Result<Json<Value>, ApiError> {
-    let message = body.read(object(|f| f.required("message_id", text)))?;
+async fn add(
+    State(api): State<ApiState>,
+    Path(board): Path<BoardId>,
+    body: JsonBody,
+) -> Result<Json<Notice>, ApiError> {
+    let message = body.read(PinRequest::read)?.message_id;
     if !api.store.add_board_message(&board, &message).await? {
         return Err(ApiError::OnBoard);
     }
-    Ok(Json(json!({"message": "Message added to the board successfully"})))
+    Ok(Json(Notice { message: "Message added to the board successfully" }))
 }
 
 async fn remove(
     State(api): State<ApiState>,
     Path((board, message)): Path<(BoardId, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Notice>, ApiError> {
     if !api.store.remove_board_message(&board, &message).await? {
         return Err(ApiError::NotOnBoard);
     }
-    Ok(Json(json!({"message": "Message removed from the board successfully"})))
+    Ok(Json(Notice { message: "Message removed from the board successfully" }))
 }

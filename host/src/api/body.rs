@@ -1,7 +1,6 @@
-//! Reading bodies: JSON in any Unicode encoding, of limited size, and of all that are
-//! read at once no more than there is room for.
+//! Reads the bodies of requests: JSON in any Unicode encoding, and components. A body has a limit of its own, and all
+//! bodies that are read at the same time share the memory of [`BodyRoom`](super::room::BodyRoom).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,55 +9,23 @@ use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::ApiState;
 use super::error::ApiError;
+use super::state::ApiState;
 use guildhall_model::json::{self, JsonError};
 use guildhall_model::read::{FieldError, FieldErrors, Step, document};
 
 /// How long a client may take to send a body.
 const BODY_WITHIN: Duration = Duration::from_secs(300);
-/// What is read of a body without asking for room: most bodies are smaller.
+/// The bytes of a body that need no room: most bodies are smaller.
 const FREE_BYTES: usize = 16 << 10;
 
-/// The most that a buffer begins with. A body of its size or less is never moved; a longer
-/// one is in buffers so large that the allocator gives each of them back at once.
+/// The largest first buffer, in bytes. A body of this size or less is never copied; the buffers of a longer one are so
+/// large that the allocator returns each of them to the system at once.
 const FIRST_BYTES: usize = 1 << 20;
 
-/// Room for the bodies that are in memory at once, of all connections.
-#[derive(Clone)]
-pub struct BodyRoom {
-    kib: Arc<Semaphore>,
-    limit: usize,
-}
-
-/// Its setting, in bytes.
-pub const BODY_ROOM: &str = "limits.bodies_bytes";
-
-impl BodyRoom {
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { kib: Arc::new(Semaphore::new((limit >> 10).min(Semaphore::MAX_PERMITS))), limit }
-    }
-
-    /// Takes room for so many bytes more.
-    ///
-    /// # Errors
-    /// `NoRoom`: others have all of it.
-    fn take(&self, bytes: usize, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), ApiError> {
-        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        let more = self.kib.clone().try_acquire_many_owned(kib);
-        let more = more.map_err(|_| ApiError::NoRoom { limit: self.limit, setting: BODY_ROOM })?;
-        match held {
-            Some(held) => held.merge(more),
-            None => *held = Some(more),
-        }
-        Ok(())
-    }
-}
-
-/// The bytes of a body, and the room that they take until this is dropped.
+/// The bytes of a body, and the room that they use until this is dropped.
 struct Held {
     bytes: Bytes,
     room: Option<OwnedSemaphorePermit>,
@@ -71,12 +38,18 @@ pub struct JsonBody {
 }
 
 impl JsonBody {
-    /// Reads the body as what the handler wants.
+    /// Reads the body with a reader.
+    ///
+    /// # Errors
+    /// `Invalid` with every error of the body.
     pub fn read<T>(&self, read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>) -> Result<T, ApiError> {
         document(&self.value, &["body"], read).map_err(ApiError::Invalid)
     }
 
-    /// The body with one of its fields, if it is there, made into another.
+    /// Replaces one field of the body, if it has that field.
+    ///
+    /// # Errors
+    /// Those of `change`.
     pub fn with(mut self, key: &str, change: impl FnOnce(Value) -> Result<Value, ApiError>) -> Result<Self, ApiError> {
         if let Some(field) = self.value.get_mut(key) {
             *field = change(field.take())?;
@@ -84,6 +57,7 @@ impl JsonBody {
         Ok(self)
     }
 
+    /// The whole body.
     pub fn into_value(self) -> Value {
         self.value
     }
@@ -101,7 +75,7 @@ impl FromRequest<ApiState> for JsonBody {
     }
 }
 
-/// A body that is a JSON value; null when there is none.
+/// A body that is a JSON value; null for an empty body.
 pub struct MaybeJsonBody(pub Value);
 
 impl FromRequest<ApiState> for MaybeJsonBody {
@@ -112,7 +86,7 @@ impl FromRequest<ApiState> for MaybeJsonBody {
     }
 }
 
-/// The JSON value of a body, null when there is none, and the room that it takes.
+/// The JSON value of a body, null for an empty one, and the room that it uses.
 async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<OwnedSemaphorePermit>), ApiError> {
     let is_json = media_type(request.headers()).is_some_and(is_json);
     let Held { bytes, room } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
@@ -129,7 +103,11 @@ async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<Ow
     Ok((value, room))
 }
 
-/// Reads the one field of a body that counts, which may hold others or be no object at all; null is missing.
+/// Reads one field of a body whose other fields do not matter. A body that is not an object has no fields, and a null field
+/// is missing.
+///
+/// # Errors
+/// `Invalid` with every error of the field.
 pub fn read_only<T>(
     body: &Value,
     key: &str,
@@ -140,7 +118,7 @@ pub fn read_only<T>(
     document(value, &["body", key], read).map_err(ApiError::Invalid)
 }
 
-/// Whether a text in it, be it a value or a key, has a character that no database keeps.
+/// Whether a text or a key in the value has U+0000, which databases do not store.
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
@@ -150,6 +128,7 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
+/// Adds an error for each text and key with U+0000; `at` is the path of `value`.
 fn find_nul(value: &Value, at: &mut Vec<Step>, found: &mut Vec<FieldError>) {
     match value {
         Value::String(text) if text.contains('\0') => found.push(FieldError::nul(at.clone(), json!(text))),
@@ -195,7 +174,7 @@ impl FromRequest<ApiState> for WasmBody {
     }
 }
 
-/// Reads a body to its end, as far as its limit and the room for all bodies go.
+/// Reads a whole body, within its limit and the room for all bodies.
 async fn read(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Held, ApiError> {
     let too_large = || ApiError::TooLarge { limit, setting };
     let size = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -212,7 +191,7 @@ async fn read(request: Request, state: &ApiState, limit: usize, setting: &'stati
                 return Err(too_large());
             }
             if read > taken {
-                // What the buffer may grow to, so that few parts ask.
+                // The size to which the buffer may grow, so that most parts need no more room.
                 let wanted = (2 * read).min(limit);
                 state.bodies.take(wanted - taken, &mut room)?;
                 taken = wanted;
@@ -221,7 +200,7 @@ async fn read(request: Request, state: &ApiState, limit: usize, setting: &'stati
                 if size == Some(part.len()) {
                     return Ok(Held { bytes: part, room });
                 }
-                // Memory that nothing is written to yet, so a mere claim takes none.
+                // Memory that is not written to uses none, so a wrong Content-Length costs nothing.
                 whole.reserve(size.map_or(0, |size| size.min(FIRST_BYTES)));
             }
             whole.extend_from_slice(&part);
@@ -247,8 +226,8 @@ fn broken(error: JsonError) -> ApiError {
         JsonError::Encoding => ApiError::Unreadable,
         JsonError::Syntax { offset, reason } => {
             let loc = vec!["body".into(), Step::Index(offset)];
-            let mistake = FieldError::new("json_invalid", loc, "JSON decode error", json!({}));
-            ApiError::Invalid(vec![mistake.with_ctx(json!({"error": reason}))])
+            let error = FieldError::new("json_invalid", loc, "JSON decode error", json!({}));
+            ApiError::Invalid(vec![error.with_ctx(json!({"error": reason}))])
         }
     }
 }

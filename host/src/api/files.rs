@@ -1,5 +1,5 @@
-//! The files of a guild, and of an agent in it. A guild has files when its spec has the
-//! dependency `filesystem`; whether there is such an agent is not asked.
+//! The files of a guild and of its agents. A guild has files when its spec has the dependency `filesystem`. Whether an agent
+//! exists is not checked.
 
 mod form;
 mod range;
@@ -13,9 +13,10 @@ use axum::routing::get;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::error::ApiError;
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::files::{About, Entry, FileName, FilesError, Folder};
 use form::UploadForm;
 use guildhall_model::clock::naive_utc;
@@ -32,7 +33,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// Whose files a path means.
+/// The guild or agent that a path names.
 #[derive(Debug, Deserialize)]
 struct Place {
     id: GuildId,
@@ -52,14 +53,14 @@ impl Place {
     }
 }
 
-/// The file that a path means.
+/// The file that a path names.
 #[derive(Debug, Deserialize)]
 struct Named {
     name: String,
 }
 
 impl Named {
-    /// A slash in a path separates, be it encoded; what cannot be a name is no file's name.
+    /// The name. A path with an encoded slash is not served, and a text that cannot be a file name names no file.
     fn file(&self) -> Result<FileName, ApiError> {
         if self.name.contains('/') {
             return Err(ApiError::NoRoute);
@@ -68,13 +69,16 @@ impl Named {
     }
 }
 
-/// A file as a list shows it. Clients know these members; some never have a value.
-#[derive(Serialize)]
-struct MediaLink {
+/// A file in a list. Clients know all these members; some are always null.
+#[derive(Serialize, ToSchema)]
+pub struct MediaLink {
     id: String,
+    /// The name once more: the path below the list of files.
     url: FileName,
     name: FileName,
+    /// The media type that the client sent with the file.
     mimetype: Option<String>,
+    /// What the client sent as `file_meta`, with `content_length` in bytes and `uploaded_at`.
     metadata: Map<String, Value>,
     content_hash: Option<String>,
     size_in_bytes: Option<u64>,
@@ -107,18 +111,20 @@ async fn list(State(api): State<ApiState>, Path(place): Path<Place>) -> Result<J
     Ok(Json(api.files.list(&folder).await?.into_iter().map(MediaLink::from).collect()))
 }
 
-/// The answer to an upload.
-#[derive(Serialize)]
-struct Uploaded {
+/// The file that was stored.
+#[derive(Serialize, ToSchema)]
+pub struct Uploaded {
     guild_id: GuildId,
     filename: FileName,
-    /// Where clients of the reference look, also for the files of agents.
+    /// The path under which clients of the reference look for it. It is that of a guild's file, also for the files of agents.
     url: String,
+    #[schema(required = true)]
     content_type: Option<String>,
+    /// Bytes.
     content_length: u64,
 }
 
-/// What needs no escape in a path, for clients that compare paths as text.
+/// Characters that are escaped in a path, for clients that compare paths as text.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~');
 
 async fn upload(
@@ -156,7 +162,7 @@ async fn read(
     let folder = place.folder(&api).await?;
     let entry = api.files.entry(&folder, &named.file()?).await?;
     let etag = format!("\"{}\"", entry.sha256);
-    if has_this(&headers, &etag) {
+    if has_version(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let part = match wanted(&headers, entry.bytes, &etag) {
@@ -176,7 +182,7 @@ async fn read(
     answered.insert(header::CONTENT_TYPE, value(&media_type(&entry, is_download)));
     answered.insert(header::CONTENT_LENGTH, part.map_or(entry.bytes, |part| part.end - part.start).into());
     answered.insert(header::ETAG, value(&etag));
-    // What users upload is theirs: a browser must not run it as a page of this host.
+    // A browser must not run an uploaded file as a page of this host.
     answered.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answered.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     if is_download {
@@ -204,8 +210,8 @@ fn is_download(query: &[(String, String)]) -> Result<bool, ApiError> {
     }
 }
 
-/// Whether the client has the file already (RFC 9110, 13.1.2).
-fn has_this(headers: &HeaderMap, etag: &str) -> bool {
+/// Whether the client already has the file (RFC 9110, 13.1.2).
+fn has_version(headers: &HeaderMap, etag: &str) -> bool {
     let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     named
         .flat_map(|value| value.split(','))
@@ -213,11 +219,11 @@ fn has_this(headers: &HeaderMap, etag: &str) -> bool {
         .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
-/// Types that clients expect, where the usual list has others.
+/// Media types that clients expect and the usual list does not have.
 const OTHER_TYPES: [(&str, &str); 4] =
     [("py", "text/x-python"), ("mjs", "text/javascript"), ("ico", "image/vnd.microsoft.icon"), ("wav", "audio/x-wav")];
 
-/// Guessed from the name, as clients of this API expect, and not what the sender said.
+/// The media type by the file's name, as clients of this API expect, not the one that was sent with the file.
 fn media_type(entry: &Entry, is_download: bool) -> String {
     let guessed = mime_guess::from_path(entry.name.as_str()).first();
     let extension = entry.name.as_str().rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
@@ -230,7 +236,8 @@ fn media_type(entry: &Entry, is_download: bool) -> String {
     }
 }
 
-/// With the name for all clients (RFC 6266) and, when it is not ASCII, once more for those who can read it (RFC 8187).
+/// The Content-Disposition of a download: the name in ASCII (RFC 6266), and when it is not ASCII the whole name, encoded
+/// (RFC 8187).
 fn attachment(name: &FileName) -> String {
     let name = name.as_str();
     let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
@@ -240,7 +247,7 @@ fn attachment(name: &FileName) -> String {
     format!("attachment; filename=\"{quoted}\"{extended}")
 }
 
-/// A header of ours; what is in it was checked before.
+/// A header value. The text is valid, since names of files have no control characters.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
@@ -262,11 +269,11 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_has_the_file_says_so_in_many_ways() {
+    fn if_none_match_is_read_in_all_its_forms() {
         for (value, has) in [("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false), ("a", false)] {
             let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
-            assert_eq!(has_this(&headers, "\"a\""), has, "{value}");
+            assert_eq!(has_version(&headers, "\"a\""), has, "{value}");
         }
-        assert!(!has_this(&HeaderMap::new(), "\"a\""));
+        assert!(!has_version(&HeaderMap::new(), "\"a\""));
     }
 }

@@ -1,6 +1,6 @@
-//! Guilds: made from a spec, seen, started again, and what was said in them.
+//! Guilds: created from a spec, listed, shown, relaunched, and the messages of their users.
 
-mod blueprint;
+pub mod blueprint;
 
 use std::collections::HashSet;
 
@@ -13,19 +13,21 @@ use axum::routing::{get, post};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::spec::{self, Created};
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::guild::Launch;
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::Expressions;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::openapi::{DependencySpec, GatewayConfig};
 use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
-use guildhall_model::read::{FieldError, Step, object, text};
+use guildhall_model::read::{FieldError, FieldErrors, Step, object, text};
 use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -39,20 +41,34 @@ pub fn routes() -> Vec<Route> {
     [own, blueprint::routes()].concat()
 }
 
+/// The guild to launch, and its organisation.
+#[derive(ToSchema)]
+pub struct LaunchGuildReq {
+    spec: GuildSpec,
+    org_id: OrgId,
+}
+
+impl LaunchGuildReq {
+    fn read(value: &Value, errors: &mut FieldErrors, context: SpecContext<'_>) -> Option<Self> {
+        object(|f| {
+            let spec = f.required("spec", guild(context));
+            let org = f.required("org_id", text);
+            Some(Self { spec: spec?, org_id: org?.into() })
+        })(value, errors)
+    }
+}
+
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
     let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
     let read = move || {
         let expressions = Expressions::unshared(&*evaluator);
         let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
-        let (spec, org) = body.read(object(|f| {
-            let spec = f.required("spec", guild(context));
-            let org = f.required("org_id", text);
-            Some((spec?, OrgId::from(org?)))
-        }))?;
+        let LaunchGuildReq { spec, org_id } =
+            body.read(|value, errors| LaunchGuildReq::read(value, errors, context))?;
         let document = body.into_value()["spec"].take();
-        let warnings = spec::admit(&spec, &document)?;
-        Ok((spec, org, document, warnings))
+        let warnings = spec::admit(&spec)?;
+        Ok((spec, org_id, document, warnings))
     };
     let (mut spec, org, mut document, warnings) = spec::blocking(read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
@@ -63,24 +79,27 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     Ok(Created::warned(id.into_string(), warnings))
 }
 
-/// FieldErrors in the spec, which is a part of the body.
+/// Prefixes the paths of the errors of a spec: the spec is a part of the body.
 fn in_body(errors: Vec<FieldError>) -> ApiError {
     let spec = ["body", "spec"].map(Step::from);
-    let placed = errors.into_iter().map(|mistake| {
-        let loc = spec.iter().cloned().chain(mistake.loc).collect();
-        FieldError { loc, ..mistake }
+    let placed = errors.into_iter().map(|error| {
+        let loc = spec.iter().cloned().chain(error.loc).collect();
+        FieldError { loc, ..error }
     });
     ApiError::Invalid(placed.collect())
 }
 
-/// A guild in a list.
-#[derive(Serialize)]
-struct Listed {
+/// A guild in the list of all guilds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GuildListed)]
+pub struct Listed {
     id: GuildId,
     name: String,
     status: GuildStatus,
     organization_id: OrgId,
+    #[schema(required = true)]
     blueprint_id: Option<BlueprintId>,
+    /// UTC, without a zone.
     created_at: String,
 }
 
@@ -101,16 +120,21 @@ async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError
     Ok(Json(api.store.guilds().await?.into_iter().map(Listed::from).collect()))
 }
 
-/// A guild as it is shown: its spec with the agents that are really in it.
-#[derive(Serialize)]
-struct Shown {
+/// A guild: its spec with the agents that it has now, and its status.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GuildSpecResponse)]
+pub struct Shown {
     id: GuildId,
+    #[schema(min_length = 1, max_length = 64)]
     name: String,
+    #[schema(min_length = 1)]
     description: String,
     properties: Map<String, Value>,
     agents: Vec<AgentSpec>,
+    #[schema(value_type = BTreeMap<String, DependencySpec>)]
     dependency_map: Map<String, Value>,
     routes: RoutingSlip,
+    #[schema(required = true, value_type = Option<GatewayConfig>)]
     gateway: Option<Value>,
     status: GuildStatus,
 }
@@ -137,8 +161,8 @@ impl Shown {
     }
 }
 
-/// The agents whose author named no component: each keeps what served its class when
-/// it was launched, and is shown as it was written.
+/// The agents whose author named no component. They run the component that served their class at the launch, and are shown
+/// without it, as the author wrote them.
 fn served_by_class(spec: &GuildSpec, document: &Value) -> HashSet<AgentId> {
     let written = document["agents"].as_array().into_iter().flatten();
     let named: HashSet<&str> = written
@@ -149,7 +173,7 @@ fn served_by_class(spec: &GuildSpec, document: &Value) -> HashSet<AgentId> {
     by_class.map(|agent| agent.id.clone()).collect()
 }
 
-/// The manager is shown with the guild it manages.
+/// An agent as it is shown. The manager has the spec of its guild among its properties.
 fn shown_agent(row: AgentRow, guild: &GuildSpec, by_class: &HashSet<AgentId>, org: &OrgId) -> AgentSpec {
     let mut agent = row.spec;
     if by_class.contains(&agent.id) {
@@ -165,8 +189,8 @@ fn shown_agent(row: AgentRow, guild: &GuildSpec, by_class: &HashSet<AgentId>, or
     agent
 }
 
-/// Clients expect to read which back ends a guild has; those who named none are
-/// shown the names that the reference would give.
+/// Adds the back ends that clients expect in the properties of a guild. A spec that names none gets the reference's
+/// defaults.
 fn with_back_ends(mut properties: Map<String, Value>) -> Map<String, Value> {
     properties
         .entry("execution_engine")
@@ -187,13 +211,19 @@ async fn one(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Jso
     Ok(Json(Shown::new(guild, agents)))
 }
 
-async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Value>, ApiError> {
-    let is_relaunching = api.guilds.relaunch(&id).await?;
-    Ok(Json(json!({"is_relaunching": is_relaunching})))
+/// Whether the guild is being started again; false when it runs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RelaunchResponse)]
+pub struct Relaunch {
+    is_relaunching: bool,
 }
 
-/// Streams the history, however long it is. A log that cannot be read in the middle
-/// of it breaks the connection: half a history must not look whole.
+async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Relaunch>, ApiError> {
+    Ok(Json(Relaunch { is_relaunching: api.guilds.relaunch(&id).await? }))
+}
+
+/// Streams the whole history. When the log cannot be read to its end, the connection breaks, so that a partial history does
+/// not look complete.
 async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, UserId)>) -> Result<Response, ApiError> {
     let mut history = api.guilds.history(&id, &user).await?;
     let first = history.next_page().await.map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -206,7 +236,7 @@ async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, U
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
 }
 
-/// A page of a JSON list that is written in parts.
+/// One page of a JSON list that is written page by page.
 fn json_part(messages: &[String], is_first: bool, is_last: bool) -> String {
     let begin = if is_first { "[" } else { "" };
     let separator = if is_first || messages.is_empty() { "" } else { "," };
@@ -219,7 +249,7 @@ mod tests {
     use super::json_part;
 
     #[test]
-    fn the_parts_of_a_list_make_a_list() {
+    fn the_pages_of_a_list_form_a_list() {
         let page = ["1".to_owned(), "2".to_owned()];
         assert_eq!(json_part(&[], true, true), "[]");
         assert_eq!(json_part(&page, true, true), "[1,2]");

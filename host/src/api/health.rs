@@ -1,26 +1,39 @@
-//! Whether the server is alive (`/healthz`, and `/__health` as clients know it),
-//! and whether it serves (`/readyz`).
+//! Whether the server is alive (`/healthz`, and `/__health` as clients of the reference know it), and whether it serves
+//! requests (`/readyz`).
 
 use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 
 pub fn routes() -> Vec<Route> {
     vec![("/__health", get(all_is_well)), ("/healthz", get(alive)), ("/readyz", get(ready))]
 }
 
-async fn all_is_well() -> Json<Value> {
-    Json(json!({"message": "All is well"}))
+/// A sentence for people.
+#[derive(Serialize, ToSchema)]
+pub struct Notice {
+    pub message: &'static str,
 }
 
-async fn alive() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// The state of the host: `ok` or `ready`.
+#[derive(Serialize, ToSchema)]
+pub struct Alive {
+    status: &'static str,
 }
 
-async fn ready(State(api): State<ApiState>) -> Result<Json<Value>, ApiError> {
-    if api.guilds.is_ready() { Ok(Json(json!({"status": "ready"}))) } else { Err(ApiError::NotReady) }
+async fn all_is_well() -> Json<Notice> {
+    Json(Notice { message: "All is well" })
+}
+
+async fn alive() -> Json<Alive> {
+    Json(Alive { status: "ok" })
+}
+
+async fn ready(State(api): State<ApiState>) -> Result<Json<Alive>, ApiError> {
+    if api.guilds.is_ready() { Ok(Json(Alive { status: "ready" })) } else { Err(ApiError::NotReady) }
 }

@@ -1,5 +1,6 @@
-//! By which names this host may be asked. Nobody is authenticated here, so a page of a stranger, whose name is made to
-//! lead to this machine (DNS rebinding), would be a client like every other; its requests name the stranger's host.
+//! The host names that requests may use. Clients are not authenticated, so a page of another site whose name is made to
+//! resolve to this machine (DNS rebinding) would be a client like any other. Its requests carry the other site's name and
+//! are refused.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,21 +12,21 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 
-/// The setting that names hosts.
+/// The setting with the allowed names.
 pub const SETTING: &str = "http.hosts";
 
-/// The names by which this host may be asked.
+/// The host names that requests may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hosts {
-    /// By every name.
+    /// Every name.
     #[default]
     Any,
-    /// By addresses, by the names of this machine for itself, and by these.
+    /// Addresses, `localhost` and names below it, and these names in lower case.
     Local(Arc<[String]>),
 }
 
 impl Hosts {
-    /// Whether `host` is no stranger's name; it may have a port.
+    /// Whether requests may use `host`, which may have a port.
     fn allows(&self, host: &str) -> bool {
         let Self::Local(named) = self else { return true };
         let name = match host.rsplit_once(':') {
@@ -38,7 +39,9 @@ impl Hosts {
     }
 }
 
-/// Refuses requests that name another host; those that name none are of no browser.
+/// Middleware that answers 421 to requests for another host. Requests without a host do not come from browsers and pass.
+///
+/// Dropping the future drops the request.
 pub async fn refuse_foreign(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let named = request.uri().authority().map(|authority| authority.as_str()).or(named);
@@ -53,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_on_loopback_is_asked_by_its_own_names() {
+    fn a_host_on_loopback_allows_only_its_own_names() {
         let hosts = Hosts::Local(Arc::from(["guild.example".to_owned()]));
         for own in [
             "localhost",

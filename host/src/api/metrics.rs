@@ -1,4 +1,4 @@
-//! `/metrics`: what the host measures, for Prometheus.
+//! `/metrics`: the measurements of the host, for Prometheus.
 
 use axum::extract::State;
 use axum::http::header;
@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::error::ApiError;
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 
 pub fn routes() -> Vec<Route> {
     vec![("/metrics", get(metrics))]

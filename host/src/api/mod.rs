@@ -1,5 +1,5 @@
-//! The REST API. A file's path is the path of the URLs it serves; `error` alone
-//! knows status codes. Each path is served with and without its last slash.
+//! The REST API. A file's path is the path of the URLs that it serves; `error` alone knows the status codes of errors.
+//! Each path is served with and without its last slash.
 
 mod agents;
 mod boards;
@@ -17,64 +17,33 @@ mod openapi;
 mod path;
 mod query;
 mod registry;
+mod room;
 mod spec;
-
-use std::sync::Arc;
+mod state;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::MethodRouter;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::files::Files;
-use crate::guild::Guilds;
-use crate::store::Store;
-use guildhall_model::clock::Clock;
-use guildhall_model::expression::Evaluate;
-use guildhall_model::read::spec::SandboxCeilings;
-
-pub use body::BodyRoom;
-
-/// How much a request may bring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ApiLimits {
-    /// A JSON body, in bytes.
-    pub body_bytes: usize,
-    /// A component, in bytes.
-    pub component_bytes: usize,
-}
-
-/// What the handlers act on.
-#[derive(Clone)]
-pub struct ApiState {
-    pub store: Store,
-    pub guilds: Guilds,
-    pub files: Files,
-    pub clock: Clock,
-    pub ceilings: SandboxCeilings,
-    /// Checks the expressions of specs.
-    pub evaluator: Arc<dyn Evaluate>,
-    pub limits: ApiLimits,
-    pub bodies: BodyRoom,
-}
-
 pub use host::{Hosts, SETTING as HOSTS_SETTING};
+pub use room::BodyRoom;
+use state::Route;
+pub use state::{ApiLimits, ApiState};
 
-/// From where browsers are let in.
+/// Which browsers may use this host.
 #[derive(Clone, Debug)]
 pub struct Visitors {
-    /// The one foreign origin whose pages may read answers.
+    /// The one other origin whose pages may read answers.
     pub cors_origin: HeaderValue,
+    /// The host names that requests may use.
     pub hosts: Hosts,
 }
 
-type Route = (&'static str, MethodRouter<ApiState>);
-
-/// The whole REST API, and `sockets` beside it: what they refuse is told as everything else is. Programs that are no
-/// browsers are not asked where they come from.
+/// Returns the whole REST API with `sockets` beside it; both report errors in the same way. Clients that are not
+/// browsers are served whatever their origin is.
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let limits = state.limits;
     let router = all_routes(limits)
@@ -115,16 +84,13 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
     .concat()
 }
 
-/// A path that is given with its last slash is served with it alone.
+/// Adds a path with and without a last slash; a path that is written with a last slash is served only with it.
 fn with_and_without_slash(router: Router<ApiState>, (path, methods): Route) -> Router<ApiState> {
     match path.strip_suffix('/') {
         Some(_) => router.route(path, methods),
         None => router.route(path, methods.clone()).route(&format!("{path}/"), methods),
     }
 }
-
-/// The W3C trace context of a request.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
-//! What this API is, for programs (`/openapi.json`) and for people (`/docs`, a page
-//! that needs nothing from elsewhere). A test keeps it with the router: what is
-//! described is served.
+//! The description of the API, for programs (`/openapi.json`) and for people (`/docs`, a page that loads nothing from other
+//! hosts). Schemas are derived from the types that are read and written. A test compares the description with the routes.
 
 mod operation;
 mod operations;
@@ -13,17 +12,17 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
 
-use super::Route;
+use super::state::Route;
 
 pub fn routes() -> Vec<Route> {
     vec![("/openapi.json", get(description)), ("/docs", get(page)), ("/redoc", get(page))]
 }
 
-/// The description of the whole API.
+/// Returns the description of the whole API.
 #[must_use]
 pub fn document() -> OpenApi {
     let mut paths = PathsBuilder::new();
-    let mut components = schemas::SchemaList::new();
+    let mut components = operation::SchemaList::new();
     for operation in operations::all() {
         let (path, item) = operation.into_item(&mut components);
         paths = paths.path(path, item);
@@ -31,7 +30,7 @@ pub fn document() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Guildhall")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Hosts agents that were compiled to WebAssembly components."))
+        .description(Some("Hosts agents that are compiled to WebAssembly components."))
         .build();
     let components = ComponentsBuilder::new().schemas_from_iter(components).build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
@@ -44,7 +43,7 @@ async fn description() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
-/// What the page may do: run its own script and style, and ask this host.
+/// What the browser lets the page do: run its own script and style, and send requests to this host.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'",
 );

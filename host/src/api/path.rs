@@ -1,5 +1,5 @@
-//! Spellings of paths: an escaped letter is that letter, an escaped slash is no
-//! letter of a name.
+//! Spellings of paths: an escaped letter is the same as the letter; an escaped slash is refused, since it would name
+//! another path.
 
 use axum::extract::Request;
 use axum::http::Uri;
@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 
-/// Refuses paths with an empty part, which names nothing, with an escaped slash, which would be another path, or with
-/// NUL, which no name has.
+/// Middleware that answers 404 to paths with an empty part, with an escaped slash or with an escaped NUL: no resource has
+/// such a path.
+///
+/// Dropping the future drops the request.
 pub async fn refuse_odd(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_odd = |at: usize| path[at..].get(..3).is_some_and(|code| matches!(code, "%2F" | "%2f" | "%00"));
@@ -19,8 +21,7 @@ pub async fn refuse_odd(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The path with those characters unescaped that need no escape (RFC 3986, section
-/// 2.3); `None` when there are none.
+/// Unescapes the characters of a path that need no escape (RFC 3986, section 2.3); `None` when there are none.
 pub fn respelled(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let mut plain = String::with_capacity(path.len());

@@ -1,28 +1,31 @@
-//! The parameters of a query, which may repeat.
+//! The parameters of a query. A parameter may be repeated; unknown ones are ignored.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde_json::{Value, json};
 
-use super::ApiState;
 use super::error::ApiError;
+use super::state::ApiState;
 use guildhall_model::read::{FieldError, FieldErrors, document};
 
-/// What stands after the question mark; keys that nobody asks for are ignored.
+/// The decoded parameters of a query, in their order.
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// Every value of a key.
+    /// Returns every value of a parameter.
     pub fn all<'p>(&'p self, key: &'p str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a key; of several the last.
+    /// Returns the last value of a parameter.
     pub fn one(&self, key: &str) -> Option<&str> {
         self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a key, if it is there, as what the handler wants.
+    /// Reads the last value of a parameter, if there is one.
+    ///
+    /// # Errors
+    /// `Invalid` with every error of the value.
     pub fn read<T>(
         &self,
         key: &str,
@@ -32,7 +35,10 @@ impl Params {
         self.one(key).map(read).transpose()
     }
 
-    /// The value of a key that must be there.
+    /// Returns the last value of a parameter.
+    ///
+    /// # Errors
+    /// `Invalid` when the parameter is missing.
     pub fn required(&self, key: &str) -> Result<&str, ApiError> {
         let missing = || ApiError::Invalid(vec![FieldError::missing(vec!["query".into(), key.into()], Value::Null)]);
         self.one(key).ok_or_else(missing)

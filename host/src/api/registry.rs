@@ -1,5 +1,5 @@
-//! `/api/registry`: what the components of this host say they are. Agents of the host
-//! itself (managers, proxies of users) are not listed: no blueprint may name them.
+//! `/api/registry`: the agent classes of this host's components, as the components describe themselves. Managers and user
+//! proxies are not listed, since no blueprint may name them.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::catalog::agents::by_class;
 use super::error::ApiError;
 use super::query::Params;
-use super::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::store::{ComponentRow, ComponentState};
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::format::{MANAGER_CLASS, USER_PROXY_CLASS};
@@ -22,7 +23,7 @@ pub fn routes() -> Vec<Route> {
     vec![("/api/registry/agents", get(agents)), ("/api/registry/message_schema", get(message_schema))]
 }
 
-/// All classes, or the one that is asked for; an empty name asks for all.
+/// Answers with all classes, or with the one of `agent_class`; an empty name means all.
 async fn agents(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
     let mut components = serving(&api).await?;
     if let Some(class) = params.one("agent_class").filter(|class| !class.is_empty()) {
@@ -31,10 +32,10 @@ async fn agents(State(api): State<ApiState>, params: Params) -> Result<Json<Map<
             return Err(ApiError::NotInRegistry(class.to_owned()));
         }
     }
-    Ok(Json(components.iter().map(entry).map(|entry| (entry.class_name.clone(), json!(entry))).collect()))
+    Ok(Json(by_class(components.iter().map(entry))))
 }
 
-/// One component for each class: the one that serves it, or would.
+/// One component for each class: the bound one, else a built-in one, else the first of the others.
 async fn serving(api: &ApiState) -> Result<Vec<ComponentRow>, ApiError> {
     let bound: HashMap<String, Digest> = api
         .store
@@ -70,14 +71,13 @@ fn entry(row: &ComponentRow) -> AgentEntry {
     )
 }
 
-/// The formats that a component says it receives, or emits.
+/// The formats of a component's description, by the key `receives` or `emits`, with their JSON schemas.
 fn formats<'r>(row: &'r ComponentRow, which: &str) -> impl Iterator<Item = (&'r str, &'r Value)> {
     let listed = row.description[which].as_array();
     listed.into_iter().flatten().filter_map(|format| Some((format["name"].as_str()?, &format["json_schema"])))
 }
 
-/// The schema of a format, by its full name: of those that everybody knows, then of
-/// those that components describe.
+/// Answers with the JSON schema of a format, by its full name: a built-in format first, then one that a component describes.
 async fn message_schema(State(api): State<ApiState>, params: Params) -> Result<Response, ApiError> {
     let class = params.required("message_class")?;
     if let Some(schema) = schemas::built_in(class) {

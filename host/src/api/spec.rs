@@ -1,4 +1,5 @@
-//! What a spec must fulfil before a blueprint or a guild is made of it.
+//! Checks and completes specs before a blueprint or a guild is created from them: the configuration is applied, classes and
+//! components are looked up and pinned to digests, properties are checked against their schemas.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
 
-use super::ApiState;
 use super::error::ApiError;
+use super::state::ApiState;
 use crate::guild::ComponentError;
 use crate::guild::TooLittleMemory;
 use crate::store::Pins;
@@ -18,36 +20,54 @@ use guildhall_model::component::ComponentRef;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::Expressions;
 use guildhall_model::ids::Digest;
-use guildhall_model::json_schema::{Mistake, Schema};
-use guildhall_model::read::spec::{SpecContext, duplicate_agent, foreign_back_ends, guild, unsupported};
-use guildhall_model::read::{FieldError, Step, document};
+use guildhall_model::json_schema::{Schema, SchemaError};
+use guildhall_model::read::spec::{SpecContext, duplicate_agent, external_backends, guild, unsupported};
+use guildhall_model::read::{FieldError, FieldErrors, Step, document, object};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 
-/// The answer to something made.
-#[derive(Debug, Serialize)]
+/// The answer to the creation of a resource.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdInfo)]
 pub struct Created {
     pub id: String,
-    /// What is kept but not used, in sentences.
+    /// Sentences about what is stored and not used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 impl Created {
-    /// The answer to something of which there is nothing to warn.
+    /// The answer without warnings: 201.
     pub fn plain(id: impl Into<String>) -> (StatusCode, Json<Self>) {
         Self::warned(id, Vec::new())
     }
 
+    /// The answer with warnings: 201.
     pub fn warned(id: impl Into<String>, warnings: Vec<String>) -> (StatusCode, Json<Self>) {
         (StatusCode::CREATED, Json(Self { id: id.into(), warnings }))
     }
 }
 
-/// Reads what strangers wrote, on a thread that may take its time: templates, schemas
-/// and expressions take more of it than a thread of the server has.
+/// A component that a body names.
+#[derive(ToSchema)]
+pub struct ComponentChoice {
+    /// A digest, `sha256:…`, or `name@version`, or a reference into a registry, `oci://…@sha256:…`.
+    pub component: String,
+}
+
+impl ComponentChoice {
+    /// Reads the body.
+    pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
+        object(|f| Some(Self { component: f.required("component", ComponentRef::read)? }))(value, errors)
+    }
+}
+
+/// Runs `read` on a thread for blocking work. Templates, schemas and expressions of clients may need more time than a
+/// thread of the server may be blocked.
+///
+/// Dropping the future does not stop `read`; its result is lost.
 ///
 /// # Errors
-/// Those of `read`.
+/// Those of `read`, and `Internal` when it panics.
 pub async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -55,8 +75,11 @@ pub async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(read).await.unwrap_or_else(panicked)
 }
 
-/// The spec that a document and its configuration mean, the two as one document, and
-/// warnings; `wrong` is what errors are.
+/// Applies a configuration to a document and reads the result. Returns the spec, the whole document and warnings.
+/// `wrong` makes the error of an invalid spec. Cancel safe.
+///
+/// # Errors
+/// `wrong`, or the configuration does not fit, or this host does not support the spec.
 pub async fn configured_spec(
     api: &ApiState,
     whole: Value,
@@ -69,36 +92,43 @@ pub async fn configured_spec(
         let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
         let whole = configured(whole, given)?;
         let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
-        let warnings = admit(&spec, &whole)?;
+        let warnings = admit(&spec)?;
         Ok((spec, whole, warnings))
     })
     .await
 }
 
-/// Refuses what this host cannot do, and gives warnings for what it does in its
-/// own way. `document` is the spec as it was sent.
-pub fn admit(spec: &GuildSpec, document: &Value) -> Result<Vec<String>, ApiError> {
-    let parts = unsupported(spec, document);
+/// Refuses a spec that this host does not support, and returns warnings about parts that it replaces by its own.
+/// `document` is the spec as the client sent it.
+///
+/// # Errors
+/// `Unsupported` or `DuplicateAgent`.
+pub fn admit(spec: &GuildSpec) -> Result<Vec<String>, ApiError> {
+    let parts = unsupported(spec);
     if !parts.is_empty() {
         return Err(ApiError::Unsupported(parts));
     }
     if let Some(id) = duplicate_agent(spec) {
         return Err(ApiError::DuplicateAgent(id.clone()));
     }
-    let warnings = foreign_back_ends(spec);
+    let warnings = external_backends(spec);
     for warning in &warnings {
         tracing::warn!(guild = %spec.name, "{warning}");
     }
     Ok(warnings)
 }
 
-/// How long a request waits for components that are still compiled.
+/// The longest time that a request waits for components that are being compiled.
 pub const COMPILED_WITHIN: Duration = Duration::from_secs(30);
 
-/// Replaces what each agent names as its component, or else its class, by the digest
-/// of the component that serves it: the one of `pins`, else the one that the catalog
-/// binds the class to, else a built-in one. What nothing serves stays as it is.
-/// Returns what serves the classes. Waits for components that are compiled.
+/// Pins each agent to the digest of its component: the component that it names, else the one in `pins` for its class, else
+/// the one that the catalog binds the class to, else a built-in one. An agent for whose class there is no component stays
+/// as it is. Returns the components of the classes. Waits for components that are being compiled.
+///
+/// Dropping the future leaves `spec` partly pinned.
+///
+/// # Errors
+/// A component that is named does not exist, was refused, or is not ready in time.
 pub async fn pin(api: &ApiState, spec: &mut GuildSpec, pins: &Pins) -> Result<Pins, ApiError> {
     let mut found = Pins::new();
     for agent in &mut spec.agents {
@@ -119,7 +149,10 @@ pub async fn pin(api: &ApiState, spec: &mut GuildSpec, pins: &Pins) -> Result<Pi
     Ok(found)
 }
 
-/// The component that a body names, when it is ready.
+/// Finds the component that a body names and waits until it is ready. Cancel safe.
+///
+/// # Errors
+/// `UnknownComponent`, or the component was refused, or is not ready in time.
 pub async fn component(api: &ApiState, named: &str) -> Result<Digest, ApiError> {
     let reference = ComponentRef::parse(named).map_err(ApiError::Internal)?;
     match api.guilds.find_component(&reference, COMPILED_WITHIN).await {
@@ -128,6 +161,7 @@ pub async fn component(api: &ApiState, named: &str) -> Result<Digest, ApiError> 
     }
 }
 
+/// The component that serves a class: the bound one, else a built-in one.
 async fn serving(api: &ApiState, class: &str) -> Result<Option<Digest>, ApiError> {
     let bound = api.store.agent_entry(class).await?.and_then(|entry| entry.component);
     if let Some(digest) = bound {
@@ -137,8 +171,7 @@ async fn serving(api: &ApiState, class: &str) -> Result<Option<Digest>, ApiError
     Ok(built_in.iter().find(|component| component.description.class_name == class).map(|found| found.digest.clone()))
 }
 
-/// Puts the digests of a spec that was pinned where its document names components in
-/// another way.
+/// Replaces names and registry references of components in `document` by the digests of the pinned spec.
 pub fn write_pins(document: &mut Value, spec: &GuildSpec) {
     let agents = document.get_mut("agents").and_then(Value::as_array_mut);
     for (agent, pinned) in agents.into_iter().flatten().zip(&spec.agents) {
@@ -151,9 +184,11 @@ pub fn write_pins(document: &mut Value, spec: &GuildSpec) {
     }
 }
 
-/// Refuses classes that are not in the catalog, but for agents that name their component and
-/// classes that the host itself serves. Waits for components that are compiled: one of
-/// them may bring the class.
+/// Refuses agents whose class is neither in the catalog nor built in. Agents that name their component are not checked.
+/// Waits while components are being compiled, since one of them may bring the class. Cancel safe.
+///
+/// # Errors
+/// `UnknownClass`.
 pub async fn check_classes(api: &ApiState, spec: &GuildSpec) -> Result<(), ApiError> {
     let by_class = spec.agents.iter().filter(|agent| agent.component.is_none());
     let classes: BTreeSet<&str> = by_class.map(|agent| agent.class_name.as_str()).collect();
@@ -173,7 +208,10 @@ async fn is_known(api: &ApiState, class: &str) -> Result<bool, ApiError> {
     Ok(api.guilds.has_built_in(class) || api.store.agent_entry(class).await?.is_some())
 }
 
-/// Refuses a blueprint of which only one of the two is there.
+/// Refuses a blueprint that has a configuration without a schema, or a schema without a configuration.
+///
+/// # Errors
+/// `Unpaired` with the member that is missing.
 pub fn check_pair(document: &Value) -> Result<(), ApiError> {
     let has = |key| document.get(key).is_some_and(|value| !value.is_null());
     match (has("configuration"), has("configuration_schema")) {
@@ -183,25 +221,27 @@ pub fn check_pair(document: &Value) -> Result<(), ApiError> {
     }
 }
 
-/// Fits the properties of the agents to what their classes ask for: texts that spell
-/// a number or a flag become one. Agents of classes that nobody describes are not
-/// looked at. And no agent may have less memory than its component begins with.
+/// Checks the properties of the agents against the schemas of their components or classes, and converts texts that spell a
+/// number or a boolean where the schema asks for one. Checks that each agent has the memory that its component starts
+/// with. Agents without a schema keep their properties.
+///
+/// Dropping the future may leave an agent without properties.
 ///
 /// # Errors
-/// `Err` inside: the errors, with paths from the spec.
+/// The store fails. The inner `Err` has the errors of the spec, with paths that begin at the spec.
 pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<FieldError>>, ApiError> {
     let mut errors = Vec::new();
     for (index, agent) in spec.agents.iter_mut().enumerate() {
         if let Some(TooLittleMemory { has_mib, needs_mib }) = api.guilds.too_little_memory(agent).await {
             let loc = vec!["agents".into(), Step::Index(index), "sandbox".into(), "memory_mib".into()];
-            let words =
+            let msg =
                 format!("Value error, the component begins with {needs_mib} MiB of memory, and may have {has_mib}");
-            errors.push(FieldError::new("value_error", loc, words, json!(has_mib)).with_ctx(json!({"error": {}})));
+            errors.push(FieldError::new("value_error", loc, msg, json!(has_mib)).with_ctx(json!({"error": {}})));
         }
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let properties = Value::Object(std::mem::take(&mut agent.properties));
         let (properties, found) = blocking(move || Ok(fitted(&described, properties))).await?;
-        for Mistake { field, .. } in found {
+        for SchemaError { field, .. } in found {
             let at = [Step::from("agents"), Step::Index(index), "properties".into()];
             errors.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
         }
@@ -212,16 +252,15 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
     Ok(if errors.is_empty() { Ok(()) } else { Err(errors) })
 }
 
-/// Properties as a schema has them, and where they do not fit it.
-fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<Mistake>) {
+/// Returns the properties with converted texts, and where they do not fit the schema. An invalid schema checks nothing.
+fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<SchemaError>) {
     let Ok(compiled) = Schema::new(schema) else { return (properties, Vec::new()) };
     coerce(schema, &mut properties);
     let errors = compiled.errors(&properties);
     (properties, errors)
 }
 
-/// What the component of an agent says of its properties; without one, what the class
-/// was registered with.
+/// The schema of an agent's properties: that of its component, or without a component that of its registered class.
 async fn properties_schema(api: &ApiState, agent: &AgentSpec) -> Result<Option<Value>, ApiError> {
     let schema = match &agent.component {
         Some(digest) => {
@@ -233,7 +272,7 @@ async fn properties_schema(api: &ApiState, agent: &AgentSpec) -> Result<Option<V
     Ok(schema.filter(|schema| !schema.is_null() && *schema != json!({})))
 }
 
-/// Texts become what the schema asks for where they spell it: templates give texts.
+/// Converts texts to the type that the schema asks for, where they spell a value of it. Templates only produce texts.
 fn coerce(schema: &Value, value: &mut Value) {
     if let (Some(kind), Some(text)) = (schema["type"].as_str(), value.as_str()) {
         let meant = match kind {
@@ -257,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_templates_become_what_the_component_asks_for() {
+    fn texts_are_converted_to_the_types_of_the_schema() {
         let schema = json!({"properties": {
             "n": {"type": "integer"}, "on": {"type": "boolean"}, "text": {"type": "string"},
             "deep": {"properties": {"f": {"type": "number"}}},

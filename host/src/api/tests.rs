@@ -9,6 +9,10 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::agent::Components;
+use crate::files::Files;
+use crate::guild::Guilds;
+use crate::store::Store;
+use guildhall_model::clock::Clock;
 use guildhall_model::ids::GuildId;
 use guildhall_model::status::GuildStatus;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A name that names a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FileName(String);
 
 /// Why a text is no name of a file, in words.

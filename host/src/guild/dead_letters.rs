@@ -68,7 +68,7 @@ impl Stored {
 
     /// The letter as REST shows it: the fault, the agent and the message.
     fn to_json(&self, letter: &Message) -> Value {
-        let text = dialect::write_plain(&self.original_message);
+        let text = dialect::write_without_session(&self.original_message);
         let message = RawValue::from_string(text).map_or(Value::Null, |raw| json!(raw));
         json!({
             "id": letter.id,

@@ -48,7 +48,7 @@ impl Guilds {
         }
         Ok(History {
             log: setup.journal.guild(id).await?,
-            topics: topic::seen_by(user),
+            topics: topic::of_conversation(user),
             viewer: Viewer {
                 dialect: setup.dialect,
                 user: user.clone(),

@@ -29,7 +29,8 @@ impl Ingress for UserIngress {
     fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
         let view = self.view.borrow().clone();
         let expressions = Expressions::sharing(&*self.evaluator, MAX_TOTAL);
-        let routed = routing::enter(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
+        let routed =
+            routing::route_user_message(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
         let failed = expressions.into_failures();
         if !failed.is_empty() {
             tracing::info!(guild = %view.id, ?failed, "expressions failed while a user's message was routed");

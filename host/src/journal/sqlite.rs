@@ -132,6 +132,14 @@ impl SqliteStorage {
         Ok(commit::discard(db, guild, first, last).await?)
     }
 
+    async fn trim(&self, trim: Trim<'_>) -> Result<u64, JournalError> {
+        // A trim opens a connection of its own.
+        if self.closed.is_cancelled() {
+            return Err(JournalError::Closed);
+        }
+        trim::trim(&self.file, trim).await
+    }
+
     async fn close(&self) {
         let mut writer = self.writer.lock().await;
         if let Some(Writer { db, .. }) = writer.take()
@@ -194,7 +202,7 @@ impl Storage for SqliteStorage {
     }
 
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64> {
-        trim::trim(&self.file, trim).boxed()
+        self.trim(trim).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
-use guildhall_model::values::{Written, weight};
+use guildhall_model::values::{WrittenValue, weight};
 
 use super::cursors::Position;
 
@@ -63,7 +63,7 @@ pub enum SideWrite {
         state: VersionedState,
     },
     /// All values that a turn writes, each key once.
-    Values(Vec<Written>),
+    Values(Vec<WrittenValue>),
     /// The id of the first message that a user's client sent under this client id.
     ClientId {
         user: UserId,
@@ -99,7 +99,7 @@ pub enum SideWrite {
 impl SideWrite {
     fn weight(&self) -> usize {
         match self {
-            Self::Values(values) => weight(values.iter().map(Written::bytes)),
+            Self::Values(values) => weight(values.iter().map(WrittenValue::bytes)),
             _ => 1,
         }
     }

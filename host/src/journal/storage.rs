@@ -39,7 +39,7 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 /// - **Durability.** A committed batch survives what the [`Durability`](super::settings::Durability) promises with
 ///   which the storage was opened.
 /// - **Errors.** [`JournalError::Unavailable`] means that the same call may succeed later, and that a batch was not
-///   stored. Any other error is permanent.
+///   stored. After any other error, repeating the call does not help.
 ///
 /// All reads are cancel safe, and several may run at the same time, also beside a commit. Only the journal's writer
 /// calls [`commit`](Self::commit) and [`discard`](Self::discard), one call at a time.
@@ -84,7 +84,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// not consumed is kept. Cancel safe: a later call continues the work.
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64>;
 
-    /// Closes the storage. Every later operation fails. A second call does nothing.
+    /// Closes the storage. Every later operation fails with [`JournalError::Closed`]. A second call does nothing. Cancel
+    /// safe: a second call completes the work.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 

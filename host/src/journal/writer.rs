@@ -1,7 +1,8 @@
 //! The task that hands waiting steps to the storage. It takes what waits, commits it as one batch, delivers the durable
 //! messages to the sockets and answers the receipts. It is the only caller of [`Storage::commit`].
 //!
-//! While the storage is not available, the writer repeats the batch: nothing that was accepted is lost.
+//! While the storage is not available, the writer repeats the batch: nothing that was accepted is lost. No function here
+//! is cancel safe: a batch that was taken would be lost.
 //!
 //! [`Storage::commit`]: super::storage::Storage::commit
 
@@ -17,7 +18,7 @@ use super::step::Step;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes until the journal is being closed and no step waits. Not cancel safe: a batch that was taken would be lost.
+/// Writes until the journal is being closed and no step waits. Not cancel safe.
 pub async fn run(shared: Arc<Shared>) {
     loop {
         let batch = shared.take_batch();

@@ -8,7 +8,7 @@ use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
 
 /// How far a component is on its way to being run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentState {
     Compiling,

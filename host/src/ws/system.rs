@@ -28,7 +28,7 @@ use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};
 use super::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientName, Frame, FrameError};
+use guildhall_model::frame::{self, ClientId, Frame, FrameError};
 
 /// When a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -135,7 +135,7 @@ impl SystemSocket {
         if heard_on == topic::ENDING {
             return Err(Ending::GuildEnded);
         }
-        if !dialect::is_told(&message, self.viewer.dialect) {
+        if !dialect::is_shown_on_system(&message, self.viewer.dialect) {
             return Ok(());
         }
         if message.format == format::HEARTBEAT && self.barrier.is_some() && self.viewer.dialect != Dialect::Rustic {
@@ -226,7 +226,7 @@ impl SystemSocket {
                     return Err(FrameError {
                         error_type: "DENIED",
                         message: format!("this socket is of the guild {}, not of {meant}", self.log.guild()),
-                        client_id: frame.name.as_ref().map(ClientName::to_json),
+                        client_id: frame.client_id.as_ref().map(ClientId::to_json),
                     });
                 }
                 let payload = json!({"guild_id": meant, "user_id": self.user});
@@ -238,7 +238,7 @@ impl SystemSocket {
                 message: format!(
                     "a system socket understands participantsRequest, stopGuildRequest and HealthCheckRequest, not `{other}`"
                 ),
-                client_id: frame.name.as_ref().map(ClientName::to_json),
+                client_id: frame.client_id.as_ref().map(ClientId::to_json),
             }),
         }
     }

@@ -24,7 +24,7 @@ use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
 use super::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientName, Frame, FrameError};
+use guildhall_model::frame::{self, ClientId, Frame, FrameError};
 
 /// Messages of one socket that may wait for the log at once; then it is not read.
 const UNWRITTEN: usize = 64;
@@ -57,7 +57,7 @@ struct Unwritten {
 
 /// What a user's socket hears, from now on or after the message that it has seen last.
 pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
-    let mut topics = topic::seen_by(user);
+    let mut topics = topic::of_conversation(user);
     topics.push(topic::ENDING.to_owned());
     log.tail(topics, options.after)
 }
@@ -228,7 +228,7 @@ impl UserSocket {
     /// Publishes a message; an answer comes back at once only when it was said
     /// before.
     async fn publish(&mut self, frame: Frame) -> Result<Option<String>, FrameError> {
-        let client_id = frame.name.as_ref().map(ClientName::to_json);
+        let client_id = frame.client_id.as_ref().map(ClientId::to_json);
         let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         let published =
             publish_when_it_runs(&self.log, draft).await.map_err(|error| frame_error(error, client_id.clone()))?;

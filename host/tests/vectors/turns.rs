@@ -9,7 +9,7 @@ use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{HistoryEntry, Message, raw_json};
-use guildhall_model::routing::{self, Outgoing as Routable, Scope, Trial, TurnRouter};
+use guildhall_model::routing::{self, Attempt, Outgoing as Routable, Scope, TurnRouter};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
@@ -166,8 +166,8 @@ pub fn dispatch(input: &Value, expected: &Value) -> Outcome {
             }
             Err(failure) => {
                 let fault = Fault::new(FaultKind::Rejected, failure.reason());
-                let trial = Trial { attempt: 1, is_last: true };
-                routing::last_words(
+                let trial = Attempt { number: 1, is_last: true };
+                routing::failure_messages(
                     &fault,
                     &delivery.message,
                     &topic,

@@ -1,4 +1,4 @@
-//! Agent classes: what a blueprint may name and a client may read about it.
+//! Agent classes, as the catalog stores them and clients read them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -10,27 +10,35 @@ use crate::read::{FieldErrors, Fields, boolean, list, map, nullable, object, obj
 
 /// An agent class that blueprints may name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentEntryOutput))]
 pub struct AgentEntry {
+    /// The short name.
     #[serde(rename = "agent_name")]
     pub name: String,
+    /// The full class name.
     #[serde(rename = "qualified_class_name")]
     pub class_name: String,
+    /// A description for people.
     #[serde(rename = "agent_doc")]
     pub doc: String,
+    /// The JSON Schema of the properties.
     #[serde(rename = "agent_props_schema")]
     pub properties_schema: Map<String, Value>,
-    /// Handler name to handler, each with its schema.
+    /// The handlers with their schemas, by the key that the class registered.
     #[serde(rename = "message_handlers")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::openapi::HandlerEntry>))]
     pub handlers: Map<String, Value>,
+    /// The dependencies.
     #[serde(rename = "agent_dependencies")]
     pub dependencies: Vec<Dependency>,
-    /// The component that serves the class unless a blueprint names another.
+    /// The component that serves the class. A blueprint may choose another one for an agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Digest>,
 }
 
 impl AgentEntry {
-    /// A class of which nothing but its name is known.
+    /// Returns a class of which only the name is known.
     #[must_use]
     pub fn bare(class_name: &str) -> Self {
         Self {
@@ -44,8 +52,8 @@ impl AgentEntry {
         }
     }
 
-    /// A class as a component describes it: what it is for, the formats that it
-    /// receives with their schemas, and the schema of its properties.
+    /// Returns a class as a component describes it: its purpose, the formats that it receives with their schemas, and the
+    /// schema of its properties.
     #[must_use]
     pub fn described<'f>(
         class_name: &str,
@@ -73,14 +81,13 @@ impl AgentEntry {
         }
     }
 
-    /// Reads an entry in the reference's words, or in the document's when one of
-    /// those is there (section 1.1: class, description, schema, dependencies). With it comes
-    /// what is named as its component, if anything.
+    /// Reads a class and the reference to its component, if there is one. The members are those of the reference, or those
+    /// of section 1.1 of the wire document if one of them is present.
     pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<(Self, Option<String>)> {
         object(|f| {
-            let in_documents_words =
+            let is_wire_document =
                 ["description", "properties_schema", "dependencies", "component"].iter().any(|key| f.has(key));
-            if !in_documents_words {
+            if !is_wire_document {
                 return Some((Self::read_reference(f)?, None));
             }
             let entry = Self::read_document(f);
@@ -107,7 +114,7 @@ impl AgentEntry {
         })
     }
 
-    /// Only the class is required; each field may also have its name of the other form.
+    /// Reads the form of the wire document. Only the class is required, and each field may have its name of either form.
     fn read_document(f: &mut Fields<'_, '_>) -> Option<Self> {
         let either = |f: &Fields<'_, '_>, first: &'static str, second| if f.has(first) { first } else { second };
         let (doc_key, schema_key, dependencies_key) = (
@@ -134,21 +141,28 @@ impl AgentEntry {
     }
 }
 
-/// Something an agent class wants to be given.
+/// A dependency of an agent class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AgentDependencyOutput))]
 pub struct Dependency {
+    /// The key in the dependency maps of specs.
     pub dependency_key: String,
+    /// The variable of the handler that receives it.
     pub dependency_var: Option<String>,
+    /// Whether the agents of a guild share it.
     pub guild_level: bool,
+    /// Whether the guilds of an organisation share it.
     pub org_level: bool,
+    /// The type that the class requires.
     pub required_type: Option<String>,
-    /// Neither of the guild nor of the organisation.
+    /// Whether each agent has its own: it is shared neither in the guild nor in the organisation.
     pub agent_level: bool,
-    /// The variable, or the key when it has none.
+    /// The variable, or the key if there is no variable.
     pub variable_name: String,
 }
 
-/// Reads dependencies; of two with one key the last stays, in the place of the first.
+/// Reads dependencies. Of two with the same key the last one remains, at the place of the first.
 fn dependencies(value: &Value, errors: &mut FieldErrors) -> Option<Vec<Dependency>> {
     let mut kept: Vec<Dependency> = Vec::new();
     for dependency in list(dependency)(value, errors)? {
@@ -222,7 +236,7 @@ mod tests {
     use crate::read::{FieldError, document};
 
     #[test]
-    fn an_agent_is_registered_in_the_words_of_either_side() {
+    fn an_agent_class_is_read_in_either_form() {
         let class = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
         let documents = json!({
             "qualified_class_name": class, "description": "Echoes", "properties_schema": {}, "dependencies": [],
@@ -239,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_without_a_variable_is_known_by_its_key() {
+    fn a_dependency_without_a_variable_has_the_name_of_its_key() {
         for (variable, name) in [(json!("v"), "v"), (json!(""), "k"), (json!(null), "k")] {
             let value = json!({"dependency_key": "k", "dependency_var": variable});
             assert_eq!(document(&value, &[], dependency).unwrap().variable_name, name, "{value}");
@@ -247,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_told_what_the_reference_asks_for() {
+    fn an_empty_object_is_read_in_the_form_of_the_reference() {
         let errors = document(&json!({}), &["body"], AgentEntry::read).unwrap_err();
         let paths: Vec<_> = errors.iter().map(FieldError::path).collect();
         assert_eq!(

@@ -1,13 +1,13 @@
-//! An evaluator that runs in this process, without bounds of time or memory. For tests, benchmarks and fuzzing of what
-//! is pure; a host evaluates in the sandbox.
+//! An evaluator in this process, without limits of time or memory. It serves tests, benchmarks and fuzzing; a server
+//! evaluates in the sandbox.
 
 use std::time::Duration;
 
 use guildhall_expressions::{Fault, Language as NativeLanguage};
 
-use super::{Evaluate, ExpressionError, Language};
+use crate::expression::{Evaluate, ExpressionError, Language};
 
-/// Evaluates on the thread that calls.
+/// Evaluates expressions on the calling thread and ignores their budget.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NativeEvaluator;
 
@@ -38,8 +38,8 @@ const fn native(language: Language) -> NativeLanguage {
 
 fn error(fault: Fault) -> ExpressionError {
     match fault {
-        Fault::Invalid(words) => ExpressionError::Invalid(words),
-        Fault::Failed(words) => ExpressionError::Failed(words),
+        Fault::Invalid(text) => ExpressionError::Invalid(text),
+        Fault::Failed(text) => ExpressionError::Failed(text),
         Fault::TooDeep => ExpressionError::TooDeep,
         Fault::TooLarge(what) => ExpressionError::TooLarge(what),
     }

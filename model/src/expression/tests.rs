@@ -1,4 +1,4 @@
-//! What expressions give, and how those end that do not.
+//! Tests of the results and errors of expressions.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ fn cel(source: &str) -> Result<Option<Value>, ExpressionError> {
 }
 
 #[test]
-fn each_language_gives_json() {
+fn each_language_returns_json() {
     assert_eq!(jsonata("{'a': n + 1, 'id': id}"), Ok(Some(json!({"a": 3, "id": 9_338_584_534_570_004_483_u64}))));
     assert_eq!(jsonata("nope"), Ok(None));
     assert_eq!(cel("{'a': n + 1, 'l': l.map(x, x * 2)}"), Ok(Some(json!({"a": 3, "l": [2, 4, 6]}))));
@@ -32,7 +32,7 @@ fn each_language_gives_json() {
 }
 
 #[test]
-fn each_is_checked_in_its_own_language() {
+fn each_expression_is_checked_in_its_language() {
     let expressions = Expressions::unshared(&NativeEvaluator);
     assert_eq!(expressions.check(Language::Cel, "a == 1 && b"), Ok(()));
     for (language, broken) in [(Language::Jsonata, "{{{"), (Language::Cel, "((")] {
@@ -42,7 +42,7 @@ fn each_is_checked_in_its_own_language() {
     assert!(matches!(expressions.check(Language::Cel, &long), Err(ExpressionError::Invalid(_))));
 }
 
-/// Takes as long as it is given, for each expression.
+/// Uses the whole budget of each expression.
 struct Slow;
 
 impl Evaluate for Slow {
@@ -79,7 +79,7 @@ fn without_an_evaluator_an_expression_is_unavailable() {
 }
 
 #[test]
-fn what_is_empty_is_not_true() {
+fn an_empty_result_is_not_true() {
     for value in [json!(null), json!(false), json!(0), json!(""), json!([]), json!({})] {
         assert!(!is_true(Some(&value)), "{value}");
     }

@@ -1,6 +1,5 @@
-//! Reads the spec of a guild: trims, fills in defaults, makes the ids that are not
-//! given, and says of every mistake where it is. Sources of the rules: the API's
-//! own models, and the operator's ceilings for the sandbox.
+//! Reads the spec of a guild: trims texts, fills in defaults, creates missing ids and reports every error with its place.
+//! The rules are those of the reference's API models and of the operator's ceilings for the sandbox.
 
 mod rules;
 mod sandbox;
@@ -9,14 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    FieldError, FieldErrors, Fields, boolean, document, length, list, map, object, object_as_is, text, trimmed, whole,
-    whole_or_not,
-};
 use crate::component::ComponentRef;
 use crate::expression::Expressions;
 use crate::ids::{AgentId, short_uuid};
 use crate::python_repr::repr;
+use crate::read::{
+    FieldError, FieldErrors, Fields, boolean, document, integer_or_float, length, list, map, object, object_as_is,
+    text, trimmed, whole,
+};
 use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 
 pub use rules::{rule, slip};
@@ -24,21 +23,21 @@ pub use sandbox::{SandboxCeilings, sandbox};
 
 use rules::predicates;
 
-/// Longest name of a guild or an agent, in characters.
+/// The longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
 
-/// What reading a spec needs beside the spec.
+/// The values that a reader of specs needs in addition to the document.
 #[derive(Clone, Copy)]
 pub struct SpecContext<'c> {
-    /// The most that a blueprint may ask for.
+    /// The operator's ceilings.
     pub ceilings: &'c SandboxCeilings,
     /// Checks the expressions of rules and predicates.
     pub expressions: &'c Expressions<'c>,
-    /// Makes the ids that the spec does not give: 128 random bits at each call.
+    /// Returns 128 new random bits at each call, for ids that the document does not have.
     pub random: fn() -> u128,
 }
 
-/// Reads a guild's spec.
+/// Returns a reader for the spec of a guild.
 pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<GuildSpec> + 'c {
     object(move |f| {
         let id = f.or("id", None, given_id);
@@ -62,7 +61,7 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErro
     })
 }
 
-/// Reads one agent. Its class is looked at first: without one the rest has no meaning.
+/// Reads the spec of an agent. Without a class its other errors are not reported, because they depend on the class.
 pub fn agent(value: &Value, errors: &mut FieldErrors, context: SpecContext<'_>) -> Option<AgentSpec> {
     object(|f| {
         let class_name = class_name(f)?;
@@ -104,11 +103,11 @@ pub fn agent(value: &Value, errors: &mut FieldErrors, context: SpecContext<'_>) 
 /// The longest id, in bytes.
 const MAX_ID: usize = 256;
 
-/// An id of the author's choice; an empty one is none. It is a part of paths and topics.
+/// Reads an id that the author chose; an empty one counts as absent. Ids are parts of paths and topics.
 fn given_id(value: &Value, errors: &mut FieldErrors) -> Option<Option<String>> {
     let id = trimmed(value, errors)?;
-    let is_no_part = |c: char| c.is_control() || matches!(c, '/' | '\\');
-    if id.len() > MAX_ID || id.contains(is_no_part) || matches!(id.as_str(), "." | "..") {
+    let is_forbidden = |c: char| c.is_control() || matches!(c, '/' | '\\');
+    if id.len() > MAX_ID || id.contains(is_forbidden) || matches!(id.as_str(), "." | "..") {
         let msg = format!("An id has at most {MAX_ID} bytes, without slashes and control characters");
         return errors.refuse(&msg, value);
     }
@@ -142,9 +141,9 @@ fn dependencies(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, V
 
 fn resources(value: &Value, errors: &mut FieldErrors) -> Option<ResourceSpec> {
     object(|f| {
-        let num_cpus = f.optional("num_cpus", whole_or_not);
-        let num_gpus = f.optional("num_gpus", whole_or_not);
-        let custom_resources = f.or("custom_resources", Vec::new(), map(whole_or_not));
+        let num_cpus = f.optional("num_cpus", integer_or_float);
+        let num_gpus = f.optional("num_gpus", integer_or_float);
+        let custom_resources = f.or("custom_resources", Vec::new(), map(integer_or_float));
         Some(ResourceSpec {
             num_cpus: num_cpus?,
             num_gpus: num_gpus?,
@@ -182,53 +181,46 @@ fn gateway(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     })(value, errors)
 }
 
-/// The first id that two agents of the guild share.
+/// Returns the first agent id that occurs twice in a guild.
 #[must_use]
 pub fn duplicate_agent(spec: &GuildSpec) -> Option<&AgentId> {
     let mut seen = HashSet::new();
     spec.agents.iter().map(|agent| &agent.id).find(|id| !seen.insert(*id))
 }
 
-/// What the spec asks for that this host would take and never do; each entry is a
-/// sentence. A spec with any of it is refused rather than half obeyed. `document`
-/// is the spec as it was sent.
+/// Returns the parts of a spec that this host does not support, each as a sentence. A spec with such a part is refused.
 #[must_use]
-pub fn unsupported(spec: &GuildSpec, document: &Value) -> Vec<String> {
+pub fn unsupported(spec: &GuildSpec) -> Vec<String> {
     let mut found = Vec::new();
-    for key in ["configuration", "configuration_schema"] {
-        if document.get(key).is_some_and(|value| !value.is_null()) {
-            found.push(format!("{key} (templates) cannot be applied yet"));
-        }
-    }
     if spec.gateway.as_ref().is_some_and(|gateway| gateway["enabled"] == true) {
-        found.push("gateway cannot be applied yet".to_owned());
+        found.push("gateway is not supported yet".to_owned());
     }
     found
 }
 
-/// Properties that choose a back end of another implementation. They are kept and
-/// shown, and this host uses its own; each entry says so in a sentence.
+/// Returns the properties that choose a backend of another implementation, each as a sentence. The host stores and shows
+/// these properties and uses its own backends.
 #[must_use]
-pub fn foreign_back_ends(spec: &GuildSpec) -> Vec<String> {
+pub fn external_backends(spec: &GuildSpec) -> Vec<String> {
     const KNOWN: [(&str, &str); 4] = [
         ("messaging", "messages go through the journal of this host"),
         ("execution_engine", "agents run in the sandbox of this host"),
         ("client_type", "agents are reached through the journal of this host"),
-        ("state_manager", "state is kept by this host"),
+        ("state_manager", "states are stored by this host"),
     ];
-    let named = |(key, instead): &(&str, &str)| {
+    let warning = |(key, instead): &(&str, &str)| {
         let value = spec.properties.get(*key).filter(|value| !value.is_null())?;
         let name = value.get("backend_class").unwrap_or(value);
         let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
-        Some(format!("properties.{key} ({name}) is kept but not used: {instead}"))
+        Some(format!("properties.{key} ({name}) is stored but not used: {instead}"))
     };
-    KNOWN.iter().filter_map(named).collect()
+    KNOWN.iter().filter_map(warning).collect()
 }
 
-/// Whether what a guild says of its messaging is whole, although this host uses its own.
+/// Checks that the messaging property of a guild is complete, although the host does not use it.
 ///
 /// # Errors
-/// With the errors, with paths from the spec.
+/// The errors, with paths that start at the spec.
 pub fn check_messaging(spec: &GuildSpec) -> Result<(), Vec<FieldError>> {
     let Some(messaging) = spec.properties.get("messaging").filter(|messaging| !messaging.is_null()) else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! What is said of a failure: the `ErrorMessage` for the user whose words led to
-//! it, and the dead letter that keeps the message.
+//! The messages about a failed turn: the `ErrorMessage` for the user whose message started the thread, and the dead
+//! letter that keeps the message for replay.
 
 use serde::Serialize;
 use serde_json::json;
@@ -12,29 +12,32 @@ use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
 
-use super::{GuildView, RoutedTurn, Scope, Speaker, TurnRouter};
+use crate::routing::guild_view::GuildView;
+use crate::routing::scope::Scope;
+use crate::routing::sender::Sender;
+use crate::routing::turn::{RoutedTurn, TurnRouter};
 
-/// Which try of a message failed.
+/// The attempt of a turn that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trial {
-    pub attempt: u32,
-    /// Whether the message is given up now.
+pub struct Attempt {
+    /// The number of the attempt, from 1.
+    pub number: u32,
+    /// Whether no other attempt follows, so that the message becomes a dead letter.
     pub is_last: bool,
 }
 
-/// The `ErrorMessage` of a failure: on the error topic, and with the user whose
-/// message began the thread.
+/// Returns the `ErrorMessage` of a failure. It goes to the error topic and to the user whose message started the thread.
 #[must_use]
-pub fn error_message(fault: &Fault, origin: &Message, speaker: &Speaker, trial: Trial) -> Message {
-    let mut payload = error_payload(fault, &speaker.class_name);
+pub fn error_message(fault: &Fault, origin: &Message, sender: &Sender, attempt: Attempt) -> Message {
+    let mut payload = error_payload(fault, &sender.class_name);
     if let Some(members) = payload.as_object_mut() {
-        members.insert("agent".into(), json!({"id": speaker.tag.id, "name": speaker.tag.name}));
+        members.insert("agent".into(), json!({"id": sender.tag.id, "name": sender.tag.name}));
         members.insert("message_id".into(), json!(origin.id));
-        members.insert("attempt".into(), json!(trial.attempt));
-        members.insert("dead_lettered".into(), json!(trial.is_last));
+        members.insert("attempt".into(), json!(attempt.number));
+        members.insert("dead_lettered".into(), json!(attempt.is_last));
     }
     let topics = Topics::Many(vec![topic::ERRORS.to_owned()]);
-    let mut message = Message::draft(speaker.tag.clone(), topics, format::ERROR_MESSAGE, raw_json(&payload));
+    let mut message = Message::draft(sender.tag.clone(), topics, format::ERROR_MESSAGE, raw_json(&payload));
     message.also = origin.user.iter().map(topic::user_notifications).collect();
     message.is_error = true;
     message.in_response_to = Some(origin.id);
@@ -49,26 +52,25 @@ pub fn error_message(fault: &Fault, origin: &Message, speaker: &Speaker, trial: 
     message
 }
 
-/// All that is said of a message which is given up: the `ErrorMessage`, also where
-/// the rules of the slip want errors, and what the rules change of states.
+/// Returns the messages about a message that is given up: the `ErrorMessage`, its copies by the rules of the slip, and
+/// the state changes of these rules.
 #[must_use]
-pub fn last_words(
+pub fn failure_messages(
     fault: &Fault,
     origin: &Message,
-    heard_on: &str,
-    speaker: &Speaker,
+    received_on: &str,
+    sender: &Sender,
     guild: &GuildView,
-    trial: Trial,
+    attempt: Attempt,
     scope: Scope<'_>,
 ) -> RoutedTurn {
-    let message = error_message(fault, origin, speaker, trial);
-    TurnRouter::new(origin, heard_on, speaker, guild, scope).route_error(message)
+    let message = error_message(fault, origin, sender, attempt);
+    TurnRouter::new(origin, received_on, sender, guild, scope).route_error(message)
 }
 
-/// The members of an `ErrorMessage`: those of the reference, and what the fault
-/// knows besides.
+/// Returns the payload of an `ErrorMessage`: the members of the reference, and those of the fault.
 #[must_use]
-pub fn error_payload(fault: &Fault, agent_type: &str) -> serde_json::Value {
+fn error_payload(fault: &Fault, agent_type: &str) -> serde_json::Value {
     let mut payload = json!({
         "agent_type": agent_type,
         "error_type": fault.kind.name().to_ascii_uppercase(),
@@ -80,7 +82,7 @@ pub fn error_payload(fault: &Fault, agent_type: &str) -> serde_json::Value {
     payload
 }
 
-/// Written straight to text: a message holds JSON that is passed through unparsed.
+/// The payload of a dead letter. It is serialized to text directly, because the message holds unparsed JSON.
 #[derive(Serialize)]
 struct DeadLetter<'a> {
     delivery_backend: &'static str,
@@ -90,33 +92,33 @@ struct DeadLetter<'a> {
     original_message: &'a Message,
     error_type: &'static str,
     error_message: &'a str,
-    /// Who could not serve it.
+    /// The agent that failed.
     agent: &'a AgentTag,
-    /// How often it was tried.
+    /// The number of attempts.
     attempts: u32,
     fault: &'a Fault,
 }
 
-/// The dead letter of a message that is given up.
+/// Returns the dead letter of a message that is given up.
 #[must_use]
 pub fn dead_letter(
     guild: &GuildId,
     fault: &Fault,
     origin: &Message,
-    heard_on: &str,
-    speaker: &Speaker,
-    trial: Trial,
+    received_on: &str,
+    sender: &Sender,
+    attempt: Attempt,
 ) -> Message {
     let payload = DeadLetter {
         delivery_backend: "guildhall",
-        client_id: format!("{guild}${}", speaker.id),
-        original_topic: heard_on,
+        client_id: format!("{guild}${}", sender.id),
+        original_topic: received_on,
         original_message_id: origin.id,
         original_message: origin,
         error_type: fault.kind.name(),
         error_message: &fault.message,
-        agent: &speaker.tag,
-        attempts: trial.attempt,
+        agent: &sender.tag,
+        attempts: attempt.number,
         fault,
     };
     let topics = Topics::Many(vec![topic::DEAD_LETTERS.to_owned()]);

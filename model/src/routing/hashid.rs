@@ -1,28 +1,28 @@
-//! The identity of a rule: SHA-256 over its JSON text with all defaults, without
-//! what is null and what changes as the rule is used.
+//! The identity of a rule: SHA-256 of its JSON text. The text has all defaults, and it leaves out null members and the
+//! members in [`LEFT_OUT`].
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::spec::RoutingRule;
 
-/// Members that are no part of a rule's identity.
-const PASSING: [&str; 3] = ["route_times", "process_status", "reason"];
+/// Members that do not belong to a rule's identity.
+const LEFT_OUT: [&str; 3] = ["route_times", "process_status", "reason"];
 
-/// The hash of a rule, lower-case hex, as the reference computes it.
+/// Returns the hash of a rule in lower-case hex, as the reference computes it.
 #[must_use]
 pub fn hashid(rule: &RoutingRule) -> String {
     hex(&canonical_text(rule))
 }
 
-/// Whether a hash means this rule: the reference's spelling, or that of its other
-/// implementation, which writes compact JSON without empty lists.
+/// Returns whether a hash identifies this rule. It accepts the hash of the reference, and that of its second
+/// implementation, which hashes compact JSON without empty lists.
 #[must_use]
 pub fn is_meant(rule: &RoutingRule, hash: &str) -> bool {
     hash.eq_ignore_ascii_case(&hashid(rule)) || hash.eq_ignore_ascii_case(&hex(&compact_text(rule)))
 }
 
-/// The text that is hashed: keys in order, `", "` and `": "` between them, ASCII.
+/// Returns the text that is hashed: ASCII, sorted keys, with `", "` between members and `": "` after keys.
 #[must_use]
 pub fn canonical_text(rule: &RoutingRule) -> String {
     let mut text = String::new();
@@ -47,7 +47,7 @@ fn hex(text: &str) -> String {
 fn identity(rule: &RoutingRule) -> Value {
     let mut value = serde_json::to_value(rule).unwrap_or_default();
     if let Some(members) = value.as_object_mut() {
-        members.retain(|name, _| !PASSING.contains(&name.as_str()));
+        members.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
     }
     without_nulls(&mut value);
     value
@@ -93,7 +93,7 @@ fn write_object(members: &Map<String, Value>, [between, after]: [&str; 2], text:
     text.push('}');
 }
 
-/// A text as JSON, everything outside ASCII as `\uXXXX`.
+/// Writes a text as JSON, with `\uXXXX` for each character outside ASCII.
 fn write_text(string: &str, text: &mut String) {
     for c in Value::from(string).to_string().chars() {
         if c.is_ascii() && c != '\u{7f}' {

@@ -1,16 +1,16 @@
-//! Mentions: who is meant by `@name` or `@id` in what a user writes. Looked for in
-//! the texts as people wrote them, never in their escaped form.
+//! Mentions: the agents that `@name` or `@id` in a user's text refers to. The search reads decoded texts, never their
+//! escaped JSON form.
 
 use serde_json::Value;
 
 use crate::tag::AgentTag;
 
-/// Texts deeper than this are not looked at.
+/// The search skips values that are nested deeper than this.
 const MAX_DEPTH: usize = 32;
 
-/// The agents that a text mentions, each key once, in the order of the text. From
-/// left to right the longest name or id that fits wins; of equal names the last
-/// agent's. There are no word boundaries: not every script has them.
+/// Returns the agents that a text mentions, in the order of the text. Each name and each id counts once. At each `@` the
+/// longest matching name or id wins, and of two agents with the same name the last one. A name may be followed by any
+/// character, because not every script separates words.
 #[must_use]
 pub fn in_text(text: &str, agents: &[AgentTag]) -> Vec<AgentTag> {
     let mut found = Found::default();
@@ -18,7 +18,7 @@ pub fn in_text(text: &str, agents: &[AgentTag]) -> Vec<AgentTag> {
     found.tags(agents)
 }
 
-/// The agents that a payload mentions, in any text of it, names of members included.
+/// Returns the agents that any text of a payload mentions, names of members included.
 #[must_use]
 pub fn in_payload(payload: &Value, agents: &[AgentTag]) -> Vec<AgentTag> {
     let mut found = Found::default();
@@ -26,7 +26,7 @@ pub fn in_payload(payload: &Value, agents: &[AgentTag]) -> Vec<AgentTag> {
     found.tags(agents)
 }
 
-/// Keys that were found: the agent's place, and whether by its id.
+/// The names and ids found so far: the index of the agent, and whether its id was found (rather than its name).
 #[derive(Default)]
 struct Found(Vec<(usize, bool)>);
 
@@ -65,7 +65,7 @@ impl Found {
     }
 }
 
-/// The longest key that the text begins with.
+/// Returns the agent, whether its id matched, and the length of the longest name or id that the text starts with.
 fn longest(text: &str, agents: &[AgentTag]) -> Option<(usize, bool, usize)> {
     let mut best: Option<(usize, bool, usize)> = None;
     for (place, agent) in agents.iter().enumerate() {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_wins_and_every_script_is_read() {
+    fn the_longest_name_wins_in_every_script() {
         assert_eq!(ids(&json!({"text": "hi @Echo Agent and @Echo"})), ["e2", "e1"]);
         assert_eq!(ids(&json!({"text": "@Jörg, 请@助手看"})), ["x", "z"]);
         assert_eq!(ids(&json!({"a": [{"@e1": "@@Echo"}], "b": "@Nobody @"})), ["e1", "e1"]);

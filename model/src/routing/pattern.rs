@@ -1,17 +1,16 @@
-//! Shell patterns over class names, as rules write them: `*`, `?`, `[a-z]` and `[!a]`.
-//! Dots are nothing special, case matters, and a bracket that is not closed is itself.
+//! Shell patterns for class names in rules: `*`, `?`, `[a-z]` and `[!a]`. A dot is an ordinary character, letters are
+//! case-sensitive, and a `[` without a `]` stands for itself.
 
-/// The most that the lengths of a pattern and a text multiply to, in bytes: so many steps
-/// it may take.
+/// The largest product of the lengths of a pattern and a text, in bytes. It bounds the steps of a comparison.
 const MAX_STEPS: usize = 1 << 20;
 
-/// Whether all of a text fits a pattern; what is too long together does not.
+/// Returns whether a whole text matches a pattern. A pattern and a text above [`MAX_STEPS`] do not match.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     if pattern.len().saturating_mul(text.len()) > MAX_STEPS {
         return false;
     }
     let (mut pattern, mut text) = (pattern, text);
-    // Where to go on when what follows the last `*` does not fit: it takes one more.
+    // The pattern after the last `*` and the text it was tried on. On a mismatch the `*` takes one more character.
     let mut again: Option<(&str, &str)> = None;
     loop {
         if let Some(after) = pattern.strip_prefix('*') {
@@ -36,18 +35,18 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What one character of the text must be.
+/// A part of a pattern that matches one character.
 enum Part<'p> {
     Any,
     This(char),
-    /// One of these, or none of them.
+    /// A character of the set, or one outside of it if negated.
     Of {
         set: &'p str,
         is_negated: bool,
     },
 }
 
-/// The first part of a pattern that is no `*`, and what follows it.
+/// Splits a pattern that does not start with `*` into its first part and the remaining pattern.
 fn first(pattern: &str) -> Option<(Part<'_>, &str)> {
     let mut chars = pattern.chars();
     let part = match chars.next()? {
@@ -61,7 +60,7 @@ fn first(pattern: &str) -> Option<(Part<'_>, &str)> {
     Some((part, chars.as_str()))
 }
 
-/// A bracket behind its `[`; a `]` that comes first belongs to it.
+/// Reads a set after its `[`. A `]` directly after the `[` or `[!` belongs to the set.
 fn bracket(inside: &str) -> Option<(Part<'_>, &str)> {
     let (is_negated, inside) = match inside.strip_prefix('!') {
         Some(rest) => (true, rest),
@@ -82,7 +81,7 @@ impl Part<'_> {
     }
 }
 
-/// Whether a character is one of a set, in which `a-z` is a range.
+/// Returns whether a set contains a character; `a-z` in the set is a range.
 fn is_in(set: &str, c: char) -> bool {
     let mut rest = set.chars();
     while let Some(from) = rest.next() {
@@ -106,7 +105,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_pattern_fits_as_a_shells_would() {
+    fn a_pattern_matches_as_in_a_shell() {
         for (pattern, text) in [
             ("*", ""),
             ("**", "a.b"),
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_time() {
+    fn a_pattern_with_many_stars_is_fast() {
         assert!(!matches(&"*a".repeat(100), &"a".repeat(99)));
         assert!(!matches(&format!("{}b", "*a".repeat(64)), &"a".repeat(256)));
         assert!(matches(&"*".repeat(1_024), &"a".repeat(1_024)));

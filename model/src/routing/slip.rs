@@ -1,4 +1,4 @@
-//! Routing slips: which rules of a slip apply, and what a rule does to a message.
+//! Routing slips: which rules of a slip apply to a message, and how a rule changes the message.
 
 use std::sync::Arc;
 
@@ -8,26 +8,32 @@ use crate::tag::AgentTag;
 use crate::topic::Topics;
 use crate::{format, topic};
 
-use super::{Speaker, pattern};
+use crate::routing::pattern;
+use crate::routing::sender::Sender;
 
-/// Who says what, in answer to what: all that a rule's conditions look at.
+/// Everything that the conditions of a rule look at: the sender, the format that it sends, and the message that it
+/// answers (the origin).
 #[derive(Clone, Copy, Debug)]
-pub struct Speaking<'a> {
-    pub speaker: &'a Speaker,
+pub struct RuleInput<'a> {
+    /// The agent that sends.
+    pub sender: &'a Sender,
+    /// The sender of the origin.
     pub origin_sender: &'a AgentTag,
-    /// The topic on which the speaker heard what it answers.
+    /// The topic on which `sender` received the origin.
     pub origin_topic: &'a str,
+    /// The format of the origin.
     pub origin_format: &'a str,
+    /// The format of the message that is sent.
     pub format: &'a str,
 }
 
-/// Takes the rules that apply out of a slip, in its order: each counts down once
-/// (-1 never does), and what is used up leaves the slip, whether or not it applied.
-pub fn take_matching(slip: &mut Arc<RoutingSlip>, speaking: &Speaking<'_>) -> Vec<Arc<RoutingRule>> {
+/// Returns the rules of a slip that apply, in its order, and counts each of them down once; a count of -1 stays. Every
+/// rule whose count is 0 then leaves the slip, whether or not it applied.
+pub fn take_matching(slip: &mut Arc<RoutingSlip>, input: &RuleInput<'_>) -> Vec<Arc<RoutingRule>> {
     let mut taken = Vec::new();
     let steps = &mut Arc::make_mut(slip).steps;
     for rule in &mut *steps {
-        if rule.applies(speaking) {
+        if rule.applies(input) {
             taken.push(rule.clone());
             if rule.route_times > 0 {
                 Arc::make_mut(rule).route_times -= 1;
@@ -39,20 +45,20 @@ pub fn take_matching(slip: &mut Arc<RoutingSlip>, speaking: &Speaking<'_>) -> Ve
 }
 
 impl RoutingRule {
-    /// Whether all conditions given hold.
+    /// Returns whether all conditions of the rule hold.
     #[must_use]
-    pub fn applies(&self, speaking: &Speaking<'_>) -> bool {
-        let given = |condition: &Option<String>, actual: &str| {
+    pub fn applies(&self, input: &RuleInput<'_>) -> bool {
+        let fits = |condition: &Option<String>, actual: &str| {
             condition.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == actual)
         };
-        self.agent.as_ref().is_none_or(|tag| tag.matches(&speaking.speaker.tag))
-            && self.agent_type.as_deref().is_none_or(|pattern| matches_class(pattern, &speaking.speaker.class_name))
-            && given(&self.method_name, speaking.speaker.method)
-            && given(&self.message_format.clone().map(format::canonical), speaking.format)
-            && self.origin_filter.as_ref().is_none_or(|filter| filter.admits(speaking))
+        self.agent.as_ref().is_none_or(|tag| tag.matches(&input.sender.tag))
+            && self.agent_type.as_deref().is_none_or(|pattern| matches_class(pattern, &input.sender.class_name))
+            && fits(&self.method_name, input.sender.method)
+            && fits(&self.message_format.clone().map(format::canonical), input.format)
+            && self.origin_filter.as_ref().is_none_or(|filter| filter.admits(input))
     }
 
-    /// The topics this rule sends to, if it names any.
+    /// Returns the topics that the rule sends to, if it has any.
     pub(super) fn topics(&self) -> Option<Topics> {
         let topics = self.destination.as_ref()?.topics.as_ref().filter(|topics| !topics.is_empty())?;
         Some(match topics {
@@ -61,7 +67,7 @@ impl RoutingRule {
         })
     }
 
-    /// What the rule changes besides the topics.
+    /// Applies the changes of the rule other than its topics.
     pub(super) fn apply(&self, message: &mut Message, origin: &Message) {
         if let Some(destination) = &self.destination {
             if !destination.recipient_list.is_empty() {
@@ -80,18 +86,18 @@ impl RoutingRule {
 }
 
 impl OriginFilter {
-    fn admits(&self, speaking: &Speaking<'_>) -> bool {
-        let given = |condition: &Option<String>, actual: &str| {
+    fn admits(&self, input: &RuleInput<'_>) -> bool {
+        let fits = |condition: &Option<String>, actual: &str| {
             condition.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == actual)
         };
-        self.origin_sender.as_ref().is_none_or(|tag| tag.matches(speaking.origin_sender))
-            && given(&self.origin_topic.as_deref().map(topic::canonical), speaking.origin_topic)
-            && given(&self.origin_message_format, speaking.origin_format)
+        self.origin_sender.as_ref().is_none_or(|tag| tag.matches(input.origin_sender))
+            && fits(&self.origin_topic.as_deref().map(topic::canonical), input.origin_topic)
+            && fits(&self.origin_message_format, input.origin_format)
     }
 }
 
-/// Whether a class name is meant: exactly, or by a shell pattern when there is a
-/// `*`, `?` or `[` in it.
+/// Returns whether a class name equals `pattern`, or matches it as a shell pattern if it contains `*`, `?` or `[`. An
+/// empty pattern matches every class.
 fn matches_class(pattern: &str, class_name: &str) -> bool {
     if pattern.is_empty() || pattern == class_name {
         return true;

@@ -1,4 +1,6 @@
-//! Routing, rule by rule.
+//! Tests of routing, rule by rule.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -6,9 +8,14 @@ use super::*;
 use crate::draft::UserDraft;
 use crate::expression::Expressions;
 use crate::expression::native::NativeEvaluator;
+use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
-use crate::message::raw_json;
-use crate::spec::RoutingRule;
+use crate::message::{Message, raw_json};
+use crate::priority::Priority;
+use crate::spec::{AgentSpec, RoutingRule, RoutingSlip};
+use crate::tag::AgentTag;
+use crate::topic::Topics;
+use crate::{format, topic};
 
 fn agent(id: &str, name: &str, topics: &[&str], default: bool) -> AgentSpec {
     serde_json::from_value(json!({
@@ -51,10 +58,8 @@ fn draft() -> UserDraft {
     }
 }
 
-use crate::format;
-
-fn echo() -> Speaker {
-    Speaker {
+fn echo() -> Sender {
+    Sender {
         id: "e1".into(),
         tag: AgentTag::new("e1", "Echo"),
         class_name: "x.Echo".into(),
@@ -63,7 +68,7 @@ fn echo() -> Speaker {
     }
 }
 
-fn said(payload: Value) -> Outgoing {
+fn outgoing(payload: Value) -> Outgoing {
     Outgoing {
         format: "out.Format".into(),
         payload: raw_json(&payload),
@@ -80,15 +85,15 @@ fn expressions() -> Expressions<'static> {
     Expressions::unshared(&NativeEvaluator)
 }
 
-fn entering(draft: UserDraft, guild: &GuildView) -> Result<Routed, Fault> {
-    enter(draft, guild, Scope::without_states(&expressions()))
+fn enter(draft: UserDraft, guild: &GuildView) -> Result<Routed, Fault> {
+    route_user_message(draft, guild, Scope::without_states(&expressions()))
 }
 
 fn answer(origin: &Message, guild: &GuildView) -> Vec<Message> {
     let echo = echo();
     let expressions = expressions();
     TurnRouter::new(origin, "in_topic", &echo, guild, Scope::without_states(&expressions))
-        .route(said(json!({"r": 1})))
+        .route(outgoing(json!({"r": 1})))
         .unwrap()
         .messages
 }
@@ -99,16 +104,16 @@ fn with_id(mut message: Message, id: u64) -> Message {
 }
 
 #[test]
-fn without_routes_a_user_reaches_the_default_topic_if_somebody_listens() {
+fn without_routes_a_user_reaches_the_default_topic_if_an_agent_listens() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], true), agent("e2", "E", &["x"], false)]);
-    let entered = entering(draft(), &guild).unwrap();
-    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
-    assert_eq!(entered.first.also, ["user_notifications:ada"]);
-    assert!(entered.others.is_empty());
+    let routed = enter(draft(), &guild).unwrap();
+    assert_eq!(routed.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(routed.first.also, ["user_notifications:ada"]);
+    assert!(routed.others.is_empty());
 }
 
 #[test]
-fn an_expression_sends_nothing_to_the_hosts_or_anothers_topics() {
+fn an_expression_cannot_send_to_topics_of_the_host_or_of_another_user() {
     let rule = |topic: &str| {
         json!([{
             "agent_type": format::USER_PROXY_CLASS, "route_times": -1,
@@ -127,35 +132,35 @@ fn an_expression_sends_nothing_to_the_hosts_or_anothers_topics() {
         (topic::SYSTEM, 0),
     ] {
         let guild = guild(rule(topic), vec![agent("e1", "Echo", &[], true)]);
-        assert_eq!(entering(draft(), &guild).unwrap().others.len(), copies, "{topic}");
+        assert_eq!(enter(draft(), &guild).unwrap().others.len(), copies, "{topic}");
     }
 }
 
 #[test]
 fn without_routes_and_default_listeners_a_user_reaches_all_additional_topics() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false), agent("e2", "E", &["x"], false)]);
-    assert_eq!(entering(draft(), &guild).unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
+    assert_eq!(enter(draft(), &guild).unwrap().first.topics.as_slice(), ["echo_topic", "x"]);
 }
 
 #[test]
-fn without_anybody_who_listens_a_user_is_told() {
+fn a_message_that_no_agent_listens_to_is_refused() {
     let guild = guild(json!([]), Vec::new());
-    assert_eq!(entering(draft(), &guild).unwrap_err().kind, FaultKind::NoRecipient);
+    assert_eq!(enter(draft(), &guild).unwrap_err().kind, FaultKind::NoRecipient);
 }
 
 #[test]
-fn a_user_may_not_write_to_the_hosts_or_anothers_topics() {
+fn a_user_may_not_write_to_topics_of_the_host_or_of_another_user() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &[], true)]);
     for name in ["system_topic", "user_notifications:bob", "user:bob:notifications", "guild_status_topic"] {
         let draft = UserDraft { topics: Some(Topics::One(name.into())), ..draft() };
-        assert_eq!(entering(draft, &guild).unwrap_err().kind, FaultKind::Denied, "{name}");
+        assert_eq!(enter(draft, &guild).unwrap_err().kind, FaultKind::Denied, "{name}");
     }
 }
 
 #[test]
-fn without_routes_an_answer_reaches_the_user_who_began_the_thread() {
+fn without_routes_an_answer_reaches_the_user_who_started_the_thread() {
     let guild = guild(json!([]), vec![agent("e1", "Echo", &["echo_topic"], false)]);
-    let origin = with_id(entering(draft(), &guild).unwrap().first, 5);
+    let origin = with_id(enter(draft(), &guild).unwrap().first, 5);
     let answers = answer(&origin, &guild);
     assert_eq!(answers[0].topics.as_slice(), ["user_notifications:ada"]);
     assert_eq!(answers[0].in_response_to, Some(MessageId::new(5)));
@@ -165,25 +170,25 @@ fn without_routes_an_answer_reaches_the_user_who_began_the_thread() {
 }
 
 #[test]
-fn with_routes_they_alone_decide() {
+fn the_routes_of_a_guild_replace_the_default_rules() {
     let routes = json!([
         {"agent_type": "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent",
          "method_name": "unwrap_and_forward_message", "destination": {"topics": "echo_topic"}},
         {"agent": {"name": "Echo"}, "destination": {"topics": "user_message_broadcast"}},
     ]);
     let guild = guild(routes, vec![agent("e1", "Echo", &["echo_topic"], false)]);
-    let entered = entering(draft(), &guild).unwrap();
-    assert_eq!(entered.first.topics.as_slice(), ["default_topic"]);
-    assert_eq!(entered.first.also, ["user_notifications:ada", "user_message_broadcast"]);
-    assert_eq!(entered.others.len(), 1);
-    assert_eq!(entered.others[0].topics, Topics::One("echo_topic".into()));
-    let copy = with_id(entered.others.into_iter().next().unwrap(), 6);
+    let routed = enter(draft(), &guild).unwrap();
+    assert_eq!(routed.first.topics.as_slice(), ["default_topic"]);
+    assert_eq!(routed.first.also, ["user_notifications:ada", "user_message_broadcast"]);
+    assert_eq!(routed.others.len(), 1);
+    assert_eq!(routed.others[0].topics, Topics::One("echo_topic".into()));
+    let copy = with_id(routed.others.into_iter().next().unwrap(), 6);
     let answers = answer(&copy, &guild);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].topics, Topics::One("user_message_broadcast".into()));
     assert!(answers[0].routing_slip.as_ref().unwrap().steps.is_empty());
     let unrouted = answer(&with_id(answers[0].clone(), 7), &guild);
-    assert_eq!(unrouted[0].topics, Topics::One("user_message_broadcast".into()), "back where it was asked");
+    assert_eq!(unrouted[0].topics, Topics::One("user_message_broadcast".into()), "the topics of the question");
 }
 
 #[test]
@@ -197,12 +202,12 @@ fn every_rule_that_applies_sends_one_message_and_counts_down() {
         {"agent": {"id": "e1"}, "origin_filter": {"origin_topic": "elsewhere"}, "destination": {"topics": "never"}},
     ]);
     let guild = guild(rules, Vec::new());
-    let mut origin = with_id(entering(draft(), &guild).unwrap().first, 5);
+    let mut origin = with_id(enter(draft(), &guild).unwrap().first, 5);
     origin.routing_slip = Some(guild.routes.clone());
     let echo = echo();
     let expressions = expressions();
     let mut router = TurnRouter::new(&origin, "in_topic", &echo, &guild, Scope::without_states(&expressions));
-    let first = router.route(said(json!({"r": 1}))).unwrap().messages;
+    let first = router.route(outgoing(json!({"r": 1}))).unwrap().messages;
     assert_eq!(first.len(), 2);
     assert_eq!((first[0].priority, first[0].is_tagged_for(&AgentTag::new("x", "y"))), (Priority::URGENT, true));
     assert_eq!(first[0].forward_header.as_ref().unwrap().origin_message_id, MessageId::new(5));
@@ -210,12 +215,12 @@ fn every_rule_that_applies_sends_one_message_and_counts_down() {
     assert_eq!(first[1].topics.as_slice(), ["d2", "d3"]);
     let left: Vec<_> = first[0].routing_slip.as_ref().unwrap().steps.iter().map(|rule| rule.route_times).collect();
     assert_eq!(left, [1, -1, 1, 1]);
-    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
+    let second = router.route(outgoing(json!({"r": 2}))).unwrap().messages;
     assert_eq!(second.len(), 1, "the first rule is used up");
 }
 
 #[test]
-fn what_a_turn_adds_to_the_session_travels_on() {
+fn session_state_of_one_message_reaches_the_later_messages_of_the_turn() {
     let guild = guild(json!([]), Vec::new());
     let mut origin =
         with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
@@ -223,15 +228,15 @@ fn what_a_turn_adds_to_the_session_travels_on() {
     let echo = echo();
     let expressions = expressions();
     let mut router = TurnRouter::new(&origin, "t", &echo, &guild, Scope::without_states(&expressions));
-    let mut first = said(json!({"r": 1}));
+    let mut first = outgoing(json!({"r": 1}));
     first.session_state = Some(raw_json(&json!({"m": 2})));
     router.route(first).unwrap();
-    let second = router.route(said(json!({"r": 2}))).unwrap().messages;
+    let second = router.route(outgoing(json!({"r": 2}))).unwrap().messages;
     assert_eq!(second[0].session_state.as_ref().unwrap().get(), r#"{"k":1,"m":2}"#);
 }
 
 #[test]
-fn agents_that_answer_each_other_for_ever_are_stopped() {
+fn a_thread_with_more_hops_than_the_limit_is_stopped() {
     let mut guild = guild(json!([]), Vec::new());
     guild.hop_limit = 3;
     let mut origin =
@@ -240,12 +245,12 @@ fn agents_that_answer_each_other_for_ever_are_stopped() {
     let echo = echo();
     let expressions = expressions();
     let scope = Scope::without_states(&expressions);
-    let fault = TurnRouter::new(&origin, "t", &echo, &guild, scope).route(said(json!({"r": 1}))).unwrap_err();
+    let fault = TurnRouter::new(&origin, "t", &echo, &guild, scope).route(outgoing(json!({"r": 1}))).unwrap_err();
     assert_eq!((fault.kind, fault.limit, fault.value), (FaultKind::HopLimit, Some(3), Some(4)));
 }
 
 #[test]
-fn what_is_said_of_too_many_hops_goes_no_further() {
+fn an_error_about_too_many_hops_follows_no_rules() {
     let rule = json!({"agent": {"name": "Echo"}, "destination": {"topics": "other"}, "route_times": -1});
     let mut guild = guild(json!([]), Vec::new());
     guild.hop_limit = 3;
@@ -255,10 +260,11 @@ fn what_is_said_of_too_many_hops_goes_no_further() {
     let fault = Fault::new(FaultKind::Rejected, "no");
     for (hops, copies) in [(1, 1), (2, 0), (3, 0)] {
         origin.hops = hops;
-        let trial = Trial { attempt: 1, is_last: true };
-        let said =
-            last_words(&fault, &origin, "t", &echo(), &guild, trial, Scope::without_states(&expressions())).messages;
-        let to_others = said.iter().filter(|message| message.topics.as_slice().contains(&"other".to_owned()));
+        let attempt = Attempt { number: 1, is_last: true };
+        let routed =
+            failure_messages(&fault, &origin, "t", &echo(), &guild, attempt, Scope::without_states(&expressions()))
+                .messages;
+        let to_others = routed.iter().filter(|message| message.topics.as_slice().contains(&"other".to_owned()));
         assert_eq!(to_others.count(), copies, "after {hops} hops");
     }
 }

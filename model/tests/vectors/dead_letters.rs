@@ -1,7 +1,7 @@
 //! Makes dead letters.
 
 use guildhall_model::fault::{Fault, FaultKind};
-use guildhall_model::routing::{self, Trial};
+use guildhall_model::routing::{self, Attempt};
 use guildhall_model::topic::Topics;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn dead_letter(input: &Value, expected: &Value) -> Outcome {
     let speaker = speaker(&agent.into(), &agent.into(), &"any.Agent".into(), &"receive".into());
     let fault = Fault::new(FaultKind::Rejected, text(&input["error_text"]));
     let letter =
-        routing::dead_letter(&guild.into(), &fault, &origin, topic, &speaker, Trial { attempt: 1, is_last: true });
+        routing::dead_letter(&guild.into(), &fault, &origin, topic, &speaker, Attempt { number: 1, is_last: true });
     let payload: Value = read(&json!(letter.payload))?;
     let wanted = &expected["payload"];
     let wanted_topic = text(&wanted["original_topic"]);

@@ -13,7 +13,7 @@ use super::vectors::inputs::{expressions, read, spec_context, text};
 
 pub fn template(input: &Value, expected: &Value) -> Outcome {
     let configuration: Map<String, Value> = read(&input["configuration"])?;
-    match template::render(&text(&input["template"]), &configuration) {
+    match template::render(&text(&input["template"]), &configuration, &mut template::MAX_WORK.clone()) {
         Ok(rendered) if expected["ok"] == true => check(&json!(rendered), &expected["rendered"]),
         Err(_) if expected["ok"] != true => Ok(()),
         other => differs(format!("{other:?}, expected {expected}")),

@@ -7,7 +7,7 @@ use guildhall_model::draft::UserDraft;
 use guildhall_model::ids::{AgentId, UserId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::priority::Priority;
-use guildhall_model::routing::{Scope, enter};
+use guildhall_model::routing::{Scope, route_user_message};
 use guildhall_model::spec::{AgentSpec, RoutingRule, RoutingSlip};
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
@@ -42,7 +42,7 @@ fn shown_to_user(input: &Value, expected: &Value) -> Outcome {
         return does_not_apply("a message for a user is shown and leads to no other message");
     }
     let is_own = message.sender.id.as_deref() == Some(AgentId::proxy_of(&user).as_str());
-    let is_shown = topic::seen_by(&user).contains(&topic_name) && !is_own;
+    let is_shown = topic::of_conversation(&user).contains(&topic_name) && !is_own;
     let Some(wanted) = wanted.filter(|_| published.len() == 1) else {
         return check(&json!([is_shown, 0]), &json!([false, published.len()]));
     };
@@ -110,7 +110,8 @@ pub fn proxy(input: &Value, expected: &Value) -> Outcome {
         client_id: None,
         full_names: inner["format"] != format::TEXT,
     };
-    let entered = enter(draft, &view, Scope::without_states(&expressions())).map_err(|fault| fault.to_string())?;
+    let entered =
+        route_user_message(draft, &view, Scope::without_states(&expressions())).map_err(|fault| fault.to_string())?;
     let messages: Vec<Message> = std::iter::once(entered.first).chain(entered.others).collect();
     let published = expected["published"].as_array().ok_or("the case does not expect a list of messages")?;
     for expected in published {

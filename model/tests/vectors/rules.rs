@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guildhall_model::expression::Language;
 use guildhall_model::routing::hashid::{canonical_text, hashid};
-use guildhall_model::routing::{self, Scope, Speaking, mentions, take_matching};
+use guildhall_model::routing::{self, RuleInput, Scope, mentions, take_matching};
 use guildhall_model::spec::{Predicate, RoutingRule, RoutingSlip};
 use guildhall_model::tag::AgentTag;
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ fn take(slip: &mut Arc<RoutingSlip>, context: &Value) -> Result<Vec<Arc<RoutingR
     let (topic, origin_format) =
         (text(&context["origin"]["origin_topic"]), text(&context["origin"]["origin_message_format"]));
     let format = text(&context["message_format"]);
-    let speaking = Speaking {
-        speaker: &speaker,
+    let speaking = RuleInput {
+        sender: &speaker,
         origin_sender: &origin,
         origin_topic: &topic,
         origin_format: &origin_format,

@@ -7,7 +7,7 @@ use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{ForwardHeader, HistoryEntry, Message, raw_json};
 use guildhall_model::priority::Priority;
-use guildhall_model::routing::{self, GuildView, Outgoing, Scope, Speaker, Trial, TurnRouter};
+use guildhall_model::routing::{self, Attempt, GuildView, Outgoing, Scope, Sender, TurnRouter};
 use guildhall_model::spec::RoutingSlip;
 use guildhall_model::state::{StateChange, StateOwner};
 use guildhall_model::topic::Topics;
@@ -113,7 +113,7 @@ fn request(owner: &StateOwner, change: &StateChange) -> Value {
 
 pub fn reply(input: &Value, expected: &Value) -> Outcome {
     let agent = &input["agent"];
-    let mut speaker: Speaker = speaker(&agent["id"], &agent["name"], &agent["agent_type"], &agent["method_name"]);
+    let mut speaker: Sender = speaker(&agent["id"], &agent["name"], &agent["agent_type"], &agent["method_name"]);
     speaker.to_default = input["route_to_default_topic"] == true;
     let guild = guild(&input["guild_routes"], Vec::new())?;
     let origin = message(&input["incoming"])?;
@@ -188,7 +188,7 @@ fn raise(
     expected: &Value,
     error: &str,
     origin: &Message,
-    speaker: &Speaker,
+    speaker: &Sender,
     guild: &GuildView,
 ) -> Outcome {
     let calls = input["calls"].as_array().map_or(0, Vec::len);
@@ -197,10 +197,17 @@ fn raise(
     }
     let topic_name = text(&input["incoming"]["topic_published_to"]);
     let fault = Fault::new(FaultKind::Rejected, error);
-    let trial = Trial { attempt: 1, is_last: true };
-    let messages =
-        routing::last_words(&fault, origin, &topic_name, speaker, guild, trial, Scope::without_states(&expressions()))
-            .messages;
+    let trial = Attempt { number: 1, is_last: true };
+    let messages = routing::failure_messages(
+        &fault,
+        origin,
+        &topic_name,
+        speaker,
+        guild,
+        trial,
+        Scope::without_states(&expressions()),
+    )
+    .messages;
     let published = expected["published"].as_array().cloned().unwrap_or_default();
     if messages.len() != published.len() {
         return differs(format!("{} messages, expected {}", messages.len(), published.len()));

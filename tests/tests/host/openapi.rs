@@ -142,7 +142,11 @@ fn walk<'d>(schema: &'d Value, document: &'d Value, at: &str, inside: &[&'d str]
         }
         return;
     }
-    for choice in ["oneOf", "anyOf", "allOf"].iter().filter_map(|key| schema[key].as_array()) {
+    // Each part of `allOf` holds, and what a part requires is required.
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        walk(part, document, at, inside, found);
+    }
+    for choice in ["oneOf", "anyOf"].iter().filter_map(|key| schema[key].as_array()) {
         let mut of_all: BTreeMap<String, bool> = BTreeMap::new();
         let choices: Vec<&Value> = choice.iter().filter(|one| one["type"] != "null").collect();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

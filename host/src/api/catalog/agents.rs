@@ -1,4 +1,4 @@
-//! Agent classes: registered once, named by blueprints ever after.
+//! Agent classes. A class is registered once; blueprints name it.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,21 +6,19 @@ use axum::http::StatusCode;
 use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
-use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::query::Params;
-use crate::api::spec::component;
+use crate::api::spec::{ComponentChoice, component};
+use crate::api::state::{ApiState, Route};
 use guildhall_model::catalog::AgentEntry;
-use guildhall_model::component::ComponentRef;
-use guildhall_model::read::object;
 
 pub fn routes() -> Vec<Route> {
     vec![
         ("/catalog/agents", get(list).post(register)),
         ("/catalog/agents/{class}", get(one)),
         ("/catalog/agents/{class}/component", put(bind)),
-        // Without its slash this is a class of that name.
+        // Without the last slash this path names a class.
         ("/catalog/agents/message_schema/", get(message_schema)),
     ]
 }
@@ -34,10 +32,9 @@ async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusC
     Ok(StatusCode::CREATED)
 }
 
-/// Has a component, by digest or name, serve a class that is registered. Blueprints
-/// and guilds that are there keep what they have.
+/// Binds a registered class to a component. Existing blueprints and guilds keep the component that they have.
 async fn bind(State(api): State<ApiState>, Path(class): Path<String>, body: JsonBody) -> Result<StatusCode, ApiError> {
-    let named = body.read(object(|f| f.required("component", ComponentRef::read)))?;
+    let named = body.read(ComponentChoice::read)?.component;
     let Some(entry) = api.store.agent_entry(&class).await? else {
         return Err(ApiError::NotFound { what: "agent class", id: class });
     };
@@ -46,12 +43,17 @@ async fn bind(State(api): State<ApiState>, Path(class): Path<String>, body: Json
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// All classes by name, or those named by `class_names`, which may be repeated.
+/// Agent classes by their names, in the order of `entries`.
+pub fn by_class(entries: impl Iterator<Item = AgentEntry>) -> Map<String, Value> {
+    entries.map(|entry| (entry.class_name.clone(), json!(entry))).collect()
+}
+
+/// Answers with all classes by name, or with those of `class_names`, which may be repeated.
 async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
     let wanted: Vec<&str> = params.all("class_names").collect();
     let is_wanted = |entry: &AgentEntry| wanted.is_empty() || wanted.contains(&entry.class_name.as_str());
     let entries = api.store.agent_entries().await?.into_iter().filter(is_wanted);
-    Ok(Json(entries.map(|entry| (entry.class_name.clone(), json!(entry))).collect()))
+    Ok(Json(by_class(entries)))
 }
 
 async fn one(State(api): State<ApiState>, Path(class): Path<String>) -> Result<Json<AgentEntry>, ApiError> {
@@ -61,7 +63,7 @@ async fn one(State(api): State<ApiState>, Path(class): Path<String>) -> Result<J
     }
 }
 
-/// The schema of a format as the first handler that has it was registered with.
+/// Answers with the JSON schema of a format, from the first registered handler of that format.
 async fn message_schema(State(api): State<ApiState>, params: Params) -> Result<Json<Value>, ApiError> {
     let format = params.required("message_format")?;
     let classes = api.store.handlers().await?;

@@ -1,9 +1,9 @@
-//! Blueprints: made once, launched as often as one likes.
+//! Blueprints. A blueprint is created once, does not change, and may be launched any number of times.
 
-mod icons;
-mod launch;
-mod reviews;
-mod share;
+pub mod icons;
+pub mod launch;
+pub mod reviews;
+pub mod share;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,14 +12,15 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
+use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
 use crate::store::{BlueprintInfo, BlueprintRow, Pins};
-use guildhall_model::catalog::{Blueprint, agent_names};
+use guildhall_model::catalog::{Blueprint, Exposure, agent_names};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
@@ -50,23 +51,31 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
 }
 
 /// A blueprint in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintInfoResponse)]
 pub struct Info {
     id: BlueprintId,
     name: String,
     description: String,
     version: String,
+    #[schema(value_type = Exposure)]
     exposure: String,
     author_id: UserId,
+    /// UTC, without a zone.
     created_at: String,
     updated_at: String,
+    #[schema(required = true)]
     icon: Option<String>,
+    #[schema(required = true)]
     organization_id: Option<OrgId>,
+    #[schema(required = true)]
     category_id: Option<CategoryId>,
+    #[schema(required = true)]
     category_name: Option<String>,
 }
 
 impl Info {
+    /// Converts a list of the store.
     pub fn list(blueprints: Vec<BlueprintInfo>) -> Vec<Self> {
         blueprints.into_iter().map(Self::from).collect()
     }
@@ -92,15 +101,21 @@ impl From<BlueprintInfo> for Info {
     }
 }
 
-/// A blueprint as it is shown alone.
-#[derive(Serialize)]
+/// A blueprint with its spec.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintDetailsResponse)]
 pub struct Details {
     #[serde(flatten)]
     info: Info,
+    #[schema(value_type = BTreeMap<String, Value>)]
     spec: Box<RawValue>,
+    #[schema(value_type = Vec<String>)]
     tags: Box<RawValue>,
+    #[schema(value_type = Vec<String>)]
     commands: Box<RawValue>,
+    #[schema(value_type = Vec<String>)]
     starter_prompts: Box<RawValue>,
+    #[schema(required = true)]
     intro_msg: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Categories: shelves for blueprints.
+//! The categories of blueprints.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 use super::blueprints::Info;
-use super::{ApiState, Route};
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::Created;
+use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
 use guildhall_model::catalog::Category;
 use guildhall_model::ids::CategoryId;

@@ -1,5 +1,5 @@
-//! Components: uploaded once, known by the digest of their bytes, and by names that
-//! never move.
+//! Components: uploaded once and found by the digest of their bytes, or by a name and version that never stand for another
+//! digest.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,12 +14,13 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
+use utoipa::ToSchema;
 
-use super::{ApiLimits, ApiState, Route};
 use crate::api::body::WasmBody;
 use crate::api::error::ApiError;
 use crate::api::query::Params;
 use crate::api::spec::COMPILED_WITHIN;
+use crate::api::state::{ApiLimits, ApiState, Route};
 use crate::guild::grants_of;
 use crate::store::{ComponentRow, ComponentState};
 use guildhall_model::clock::naive_utc;
@@ -36,27 +37,48 @@ pub fn routes(limits: ApiLimits) -> Vec<Route> {
     ]
 }
 
-/// A component as it is shown.
-#[derive(Serialize)]
-struct Component {
+/// A component.
+#[derive(Serialize, ToSchema)]
+pub struct Component {
     digest: Digest,
     state: ComponentState,
-    /// Every `name@version` that stands for it.
+    /// Every `name@version` of it.
     names: Vec<String>,
+    #[schema(required = true)]
     class_name: Option<String>,
+    #[schema(required = true)]
     name: Option<String>,
+    #[schema(required = true)]
     version: Option<String>,
+    #[schema(required = true)]
     summary: Option<String>,
+    /// Bytes.
     size: u64,
+    /// How the component describes itself.
     description: Value,
+    /// The interfaces that it imports.
     imports: Vec<String>,
-    /// What a blueprint that uses it has to ask for, and the operator to allow.
+    /// The grants that it needs: a blueprint asks for them, and the operator allows them.
+    #[schema(value_type = Vec<String>)]
     grants: Vec<&'static str>,
-    /// Why it was refused, or why compiling it failed.
+    /// Why it was refused, or why it could not be compiled.
+    #[schema(required = true)]
     reason: Option<String>,
-    /// The same for programs: the code, and what the words speak of.
+    /// The reason for programs.
+    #[schema(required = true, value_type = Option<ComponentRefusal>)]
     refusal: Option<Value>,
+    /// UTC, without a zone.
     created_at: String,
+}
+
+/// Why a component was refused, for programs. The store has it as JSON; this type describes it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the type is described and never made")]
+struct ComponentRefusal {
+    /// Stable, as in errors.
+    code: String,
+    /// The values that the reason names.
+    context: Value,
 }
 
 impl Component {
@@ -85,7 +107,7 @@ async fn shown(api: &ApiState, row: ComponentRow) -> Result<Component, ApiError>
     Ok(Component::new(row, names.into_iter().map(|(_, name)| name).collect()))
 }
 
-/// 200 when the component is ready, 202 while it is compiled.
+/// Answers with 200 when the component is ready, and with 202 while it is being compiled.
 async fn upload(
     State(api): State<ApiState>,
     params: Params,
@@ -100,17 +122,15 @@ async fn upload(
     Ok((status, Json(shown(&api, row).await?)))
 }
 
-/// The name and the version of the query: both, or neither.
+/// The parameters `name` and `version`: both or neither.
 fn name(params: &Params) -> Result<Option<ComponentName>, ApiError> {
-    let wrong = |key: &str, words: &str| {
-        let mistake = FieldError::new("value_error", vec!["query".into(), key.into()], words, json!(params.one(key)));
-        ApiError::Invalid(vec![mistake])
+    let wrong = |key: &str, msg: &str| {
+        let error = FieldError::new("value_error", vec!["query".into(), key.into()], msg, json!(params.one(key)));
+        ApiError::Invalid(vec![error])
     };
     match (params.one("name"), params.one("version")) {
         (None, None) => Ok(None),
-        (Some(name), Some(version)) => {
-            ComponentName::new(name, version).map(Some).map_err(|words| wrong("name", &words))
-        }
+        (Some(name), Some(version)) => ComponentName::new(name, version).map(Some).map_err(|msg| wrong("name", &msg)),
         (Some(_), None) => Err(wrong("version", "a name needs a version")),
         (None, Some(_)) => Err(wrong("name", "a version needs a name")),
     }
@@ -129,8 +149,8 @@ async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Component>>, ApiEr
     ))
 }
 
-/// With `wait`, a number of seconds, it is answered when the component is compiled or
-/// they are over.
+/// Answers with one component. With `wait`, a number of seconds, the answer comes when the component is compiled or when the
+/// time is over.
 async fn one(
     State(api): State<ApiState>,
     Path(named): Path<String>,
@@ -141,8 +161,8 @@ async fn one(
         Some(Ok(seconds)) => Duration::from_secs(seconds).min(COMPILED_WITHIN),
         Some(Err(_)) => {
             let loc = vec!["query".into(), "wait".into()];
-            let words = "wait is a whole number of seconds";
-            return Err(ApiError::Invalid(vec![FieldError::new("value_error", loc, words, json!(params.one("wait")))]));
+            let msg = "wait is a whole number of seconds";
+            return Err(ApiError::Invalid(vec![FieldError::new("value_error", loc, msg, json!(params.one("wait")))]));
         }
     };
     let row = api.guilds.settled_component(&api.guilds.digest_of(&named).await?, wait).await?;
@@ -161,7 +181,7 @@ async fn wasm(State(api): State<ApiState>, Path(named): Path<String>) -> Result<
     Ok((kind, Body::from_stream(parts)).into_response())
 }
 
-/// How much of a component is in memory while it is sent.
+/// The part of a component that is in memory while it is sent.
 const PART_BYTES: usize = 64 << 10;
 
 async fn delete(State(api): State<ApiState>, Path(named): Path<String>) -> Result<StatusCode, ApiError> {

@@ -1,15 +1,16 @@
-//! What the catalog knows of guilds: their blueprint and their users.
+//! The blueprint and the users of a guild.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::blueprints::Details;
-use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
+use crate::api::state::{ApiState, Route};
 use crate::store::{GuildOf, StoreError};
 use guildhall_model::ids::{BlueprintId, GuildId, UserId};
 use guildhall_model::status::GuildStatus;
@@ -23,11 +24,13 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// A guild in the list of a user or an organisation.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BasicGuildInfo)]
 pub struct Listed {
     id: GuildId,
     name: String,
     blueprint_id: Option<BlueprintId>,
+    /// The icon of its blueprint.
     icon: Option<String>,
     status: GuildStatus,
 }
@@ -38,7 +41,10 @@ impl From<GuildOf> for Listed {
     }
 }
 
-/// The statuses that a list is asked for, in their exact spelling.
+/// Reads the parameter `statuses`, which may be repeated, in the exact spelling of statuses.
+///
+/// # Errors
+/// `UnknownStatuses` with every status that does not exist.
 pub fn statuses(params: &Params) -> Result<Vec<GuildStatus>, ApiError> {
     let read = |name: &str| GuildStatus::parse(name).filter(|status| status.name() == name);
     let unknown: Vec<String> = params.all("statuses").filter(|name| read(name).is_none()).map(str::to_owned).collect();

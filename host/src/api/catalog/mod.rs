@@ -1,15 +1,15 @@
-//! The catalog: what guilds are made of.
+//! The catalog: agent classes, components, blueprints, and the guilds that were launched from them.
 
-mod agents;
-mod blueprints;
+pub mod agents;
+pub mod blueprints;
 mod categories;
-mod components;
-mod guilds;
+pub mod components;
+pub mod guilds;
 mod organizations;
 mod tags;
-mod users;
+pub mod users;
 
-use super::{ApiLimits, ApiState, Route};
+use crate::api::state::{ApiLimits, Route};
 
 pub fn routes(limits: ApiLimits) -> Vec<Route> {
     [

@@ -1,4 +1,4 @@
-//! What organisations own, what is shared with them, and their guilds.
+//! The blueprints of an organisation, those that are shared with it, and its guilds.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,9 +6,9 @@ use axum::routing::get;
 
 use super::blueprints::Info;
 use super::guilds::{Listed, statuses};
-use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
+use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::OrgId;
 
 pub fn routes() -> Vec<Route> {

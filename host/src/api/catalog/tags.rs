@@ -1,12 +1,12 @@
-//! Tags: by which blueprints are found.
+//! The tags of blueprints.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::get;
 
 use super::blueprints::Info;
-use super::{ApiState, Route};
 use crate::api::error::ApiError;
+use crate::api::state::{ApiState, Route};
 
 pub fn routes() -> Vec<Route> {
     vec![("/catalog/tags", get(list)), ("/catalog/tags/{tag}/blueprints", get(blueprints))]

@@ -1,15 +1,16 @@
-//! What users own and may see, and the guilds they belong to.
+//! The blueprints that a user owns or may launch, and the guilds of a user.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::blueprints::Info;
 use super::guilds::{Listed, statuses};
-use super::{ApiState, Route};
 use crate::api::error::ApiError;
 use crate::api::query::Params;
+use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::{OrgId, UserId};
 
 pub fn routes() -> Vec<Route> {
@@ -24,16 +25,18 @@ async fn owned(State(api): State<ApiState>, Path(user): Path<UserId>) -> Result<
     Ok(Json(Info::list(api.store.blueprints_by_author(&user).await?)))
 }
 
-/// The organisation that is asked for; a blank text asks for none.
+/// The parameter `org_id`; a blank one is none.
 fn organization(params: &Params) -> Option<OrgId> {
     params.one("org_id").filter(|org| !org.trim().is_empty()).map(OrgId::from)
 }
 
-/// A blueprint that a user may see, and through which organisation.
-#[derive(Serialize)]
-struct Accessible {
+/// A blueprint that a user may launch.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintResponseWithAccessReason)]
+pub struct Accessible {
     #[serde(flatten)]
     info: Info,
+    /// The organisation through which the user may launch it.
     access_organization_id: Option<OrgId>,
 }
 

@@ -10,7 +10,7 @@ mod spec;
 
 use axum::http::StatusCode;
 
-use super::ApiError;
+use super::api_error::ApiError;
 use guildhall_model::error_body::ErrorBody;
 
 /// A status and a body.

@@ -1,5 +1,5 @@
-//! Reads the form of an upload. The file goes to the storage while it comes in; nothing
-//! of it but a buffer is ever in memory.
+//! Reads the multipart form of an upload. The file is written to the storage while it arrives; only a buffer of it is in
+//! memory.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use multer::{Constraints, Field, Multipart, SizeLimit};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use crate::api::ApiState;
 use crate::api::error::ApiError;
+use crate::api::state::ApiState;
 use crate::files::{FileName, FilesError, Folder, Received};
 use guildhall_model::json;
 use guildhall_model::read::{FieldError, Step};
 
-/// What frames the parts of a form, in bytes.
+/// The most bytes of a form besides its fields: boundaries and headers.
 const FRAME_BYTES: u64 = 64 << 10;
 
-/// An upload: the file, and what was said of it.
+/// An upload: a file that is stored and has no name yet, and what the client sent about it.
 pub struct UploadForm {
     pub received: Received,
     pub name: FileName,
@@ -32,8 +32,13 @@ struct Part {
     media_type: Option<String>,
 }
 
-/// Reads a whole form. Of several files the last one counts; a file that is refused is
-/// read to its end all the same, so that its sender hears why.
+/// Reads a whole form. Of several files the last one counts. A file that is refused is still read to its end, so that the
+/// client receives the answer.
+///
+/// Dropping the future removes what was stored.
+///
+/// # Errors
+/// The form is not valid, the file has no valid name or one that is taken, or it is too large.
 pub async fn read(api: &ApiState, folder: &Folder, headers: &HeaderMap, body: Body) -> Result<UploadForm, ApiError> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let boundary = match multer::parse_boundary(content_type) {
@@ -73,8 +78,8 @@ async fn receive(api: &ApiState, folder: &Folder, field: Field<'_>) -> Result<Pa
         Err(FilesError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }
-    let said = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = said.map(str::to_owned);
+    let media_type = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.map(str::to_owned);
     let received = api.files.receive(folder, field).await?;
     Ok(Part { received, name, media_type })
 }
@@ -84,7 +89,7 @@ fn read_metadata(text: &Bytes) -> Result<Map<String, Value>, ApiError> {
         return Ok(Map::new());
     }
     let loc = || vec![Step::from("body"), Step::from("file_meta")];
-    let mistake = match json::parse(text) {
+    let field_error = match json::parse(text) {
         Ok(Value::Object(metadata)) => return Ok(metadata),
         Ok(other) => FieldError::new("dict_type", loc(), "Input should be a valid dictionary", other),
         Err(error) => {
@@ -93,10 +98,10 @@ fn read_metadata(text: &Bytes) -> Result<Map<String, Value>, ApiError> {
                 .with_ctx(json!({"error": error.to_string()}))
         }
     };
-    Err(ApiError::Invalid(vec![mistake]))
+    Err(ApiError::Invalid(vec![field_error]))
 }
 
-/// What is wrong with a body that is no multipart form.
+/// The error of a body that is not a multipart form.
 async fn without_file(api: &ApiState, content_type: &str, body: Body) -> ApiError {
     if !content_type.starts_with("application/x-www-form-urlencoded") {
         return missing();
@@ -114,15 +119,16 @@ async fn without_file(api: &ApiState, content_type: &str, body: Body) -> ApiErro
     fields.get("file").map_or_else(missing, |text| no_file(text))
 }
 
+/// The error of a form without a field `file`.
 fn missing() -> ApiError {
     ApiError::Invalid(vec![FieldError::missing(vec!["body".into(), "file".into()], Value::Null)])
 }
 
-/// The field is there and is a text.
+/// The error of a field `file` that is a text.
 fn no_file(text: &str) -> ApiError {
-    let words = "Value error, Expected UploadFile, received: <class 'str'>";
-    let mistake = FieldError::new("value_error", vec!["body".into(), "file".into()], words, text.into());
-    ApiError::Invalid(vec![mistake.with_ctx(json!({"error": {}}))])
+    let msg = "Value error, Expected UploadFile, received: <class 'str'>";
+    let error = FieldError::new("value_error", vec!["body".into(), "file".into()], msg, text.into());
+    ApiError::Invalid(vec![error.with_ctx(json!({"error": {}}))])
 }
 
 fn too_large(api: &ApiState) -> ApiError {

@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use axum::http::{HeaderMap, header};
 
-/// What a request wants of a file.
+/// The range of a file that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
     Whole,
     Part(Range<u64>),
-    /// There is no such part.
+    /// A range outside of the file.
     Nothing,
 }
 
-/// What a request wants of a file of so many bytes. Several ranges, other units and what is no range mean the whole,
-/// as does a range of another version than that of `etag`.
+/// Reads what a request asks for of a file of this many bytes. Several ranges, other units and invalid ranges mean the whole
+/// file, and so does `If-Range` with another version than `etag`.
 pub fn wanted(headers: &HeaderMap, bytes: u64, etag: &str) -> Wanted {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let is_of_this = !headers.contains_key(header::IF_RANGE) || text(header::IF_RANGE) == Some(etag);
@@ -32,7 +32,7 @@ fn part((first, last): (&str, &str), bytes: u64) -> Option<Wanted> {
     Some(if range.is_empty() { Wanted::Nothing } else { Wanted::Part(range) })
 }
 
-/// A number of any length; one that is too large is the largest.
+/// A number of any length; a number that is too large becomes the largest one.
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_another_version_is_not_given() {
+    fn a_range_of_another_version_is_the_whole_file() {
         for (version, is_part) in [("\"a\"", true), ("\"b\"", false), ("Sat, 01 Jan 2000 00:00:00 GMT", false)] {
             let headers = [(header::RANGE, "bytes=0-1"), (header::IF_RANGE, version)];
             let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));

@@ -1,4 +1,4 @@
-//! A running guild goes on with the components of another version of its blueprint.
+//! Changes a running guild to the components of another version of its blueprint.
 
 use std::collections::BTreeSet;
 
@@ -6,34 +6,62 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::put;
 use futures_util::{StreamExt, stream};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
+use crate::api::agents::ComponentSwapped;
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec;
-use crate::api::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::{AgentId, BlueprintId, Digest, GuildId, UserId};
-use guildhall_model::read::{object, text};
+use guildhall_model::read::{FieldErrors, object, text};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 
 pub fn routes() -> Vec<Route> {
     vec![("/api/guilds/{id}/blueprint", put(change))]
 }
 
-/// How many agents are swapped at once.
+/// At most this many agents are swapped at the same time.
 const SWAPPED_AT_ONCE: usize = 8;
-/// How many differences are told.
-const MAX_TOLD: usize = 20;
+/// At most this many differences are reported.
+const MAX_DIFFERENCES: usize = 20;
 
-/// The two versions may differ in the components of their agents and in nothing else
-/// that a running guild would have to follow. Agents that run another component than the
-/// new version names are swapped, all others are not touched.
-async fn change(State(api): State<ApiState>, Path(id): Path<GuildId>, body: JsonBody) -> Result<Json<Value>, ApiError> {
-    let (blueprint, user) = body.read(object(|f| {
-        let blueprint = f.required("blueprint_id", text);
-        let user = f.required("user_id", text);
-        Some((BlueprintId::from(blueprint?), UserId::from(user?)))
-    }))?;
+/// The new version of the blueprint, and who changes to it.
+#[derive(ToSchema)]
+pub struct BlueprintChoice {
+    blueprint_id: BlueprintId,
+    /// A user who may launch the blueprint.
+    user_id: UserId,
+}
+
+impl BlueprintChoice {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
+        object(|f| {
+            let blueprint = f.required("blueprint_id", text);
+            let user = f.required("user_id", text);
+            Some(Self { blueprint_id: blueprint?.into(), user_id: user?.into() })
+        })(value, errors)
+    }
+}
+
+/// The blueprint of a guild, and the agents whose component changed.
+#[derive(Serialize, ToSchema)]
+pub struct BlueprintChanged {
+    guild_id: GuildId,
+    blueprint_id: BlueprintId,
+    swapped: Vec<ComponentSwapped>,
+}
+
+/// Swaps the agents whose component differs in the new version. The versions may differ in components and in what a launch
+/// replaces; any other difference is refused.
+async fn change(
+    State(api): State<ApiState>,
+    Path(id): Path<GuildId>,
+    body: JsonBody,
+) -> Result<Json<BlueprintChanged>, ApiError> {
+    let BlueprintChoice { blueprint_id: blueprint, user_id: user } = body.read(BlueprintChoice::read)?;
     let row = api.store.guild(&id).await?;
     if row.status.is_over() {
         return Err(ApiError::GuildStopped);
@@ -59,19 +87,20 @@ async fn change(State(api): State<ApiState>, Path(id): Path<GuildId>, body: Json
     let (mut swapped, mut failed) = (Vec::new(), Vec::new());
     while let Some((done, agent_id, component)) = swapping.next().await {
         match done {
-            Ok(()) => swapped.push(json!({"agent_id": agent_id, "component": component})),
+            Ok(()) => swapped.push(ComponentSwapped { agent_id, component }),
             Err(error) => failed.push(json!({"agent_id": agent_id, "reason": error.to_string()})),
         }
     }
+    drop(swapping);
     if !failed.is_empty() {
+        let swapped = swapped.iter().map(|swapped| json!(swapped)).collect();
         return Err(ApiError::SwapsFailed { swapped, failed });
     }
     api.store.set_guild_blueprint(&id, &blueprint, api.clock.now_ms()).await?;
-    Ok(Json(json!({"guild_id": id, "blueprint_id": blueprint, "swapped": swapped})))
+    Ok(Json(BlueprintChanged { guild_id: id, blueprint_id: blueprint, swapped }))
 }
 
-/// Where two versions differ but in the components of agents; what a launch replaces
-/// anyway does not count.
+/// The paths at which two versions differ. Components of agents do not count, nor do the members that a launch replaces.
 fn differences(old: &Value, new: &Value) -> Vec<String> {
     let mut found = differing(old, new, &["id", "name", "description", "agents"]);
     let agents = |spec: &Value| spec["agents"].as_array().cloned().unwrap_or_default();
@@ -84,20 +113,20 @@ fn differences(old: &Value, new: &Value) -> Vec<String> {
             found.extend(keys.map(|key| format!("agents.{index}.{key}")));
         }
     }
-    found.truncate(MAX_TOLD);
+    found.truncate(MAX_DIFFERENCES);
     found
 }
 
-/// The members in which two objects differ; null is none.
+/// The members in which two objects differ, except those of `but`. A null member equals an absent one.
 fn differing(old: &Value, new: &Value, but: &[&str]) -> Vec<String> {
     let keys = [old, new].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
     let keys: BTreeSet<&String> = keys.filter(|key| !but.contains(&key.as_str())).collect();
     keys.into_iter().filter(|key| old[key.as_str()] != new[key.as_str()]).cloned().collect()
 }
 
-/// Puts the components that a blueprint names where the guild's agents have others. The
-/// agents of the blueprint are those of the document that the guild was launched with, in
-/// their order; those that are gone are passed over. Gives what is to be swapped.
+/// Replaces the components of the guild's agents by those of the new version, and returns the agents to swap. The agents of
+/// the new version have the order of the document that the guild was launched with; agents that were removed since are
+/// skipped.
 fn put_components(spec: &mut GuildSpec, launched: &Value, named: &GuildSpec) -> Vec<(AgentId, Digest)> {
     let written = launched["agents"].as_array().into_iter().flatten();
     let mut seen: BTreeSet<AgentId> = BTreeSet::new();
@@ -126,7 +155,7 @@ mod tests {
     use guildhall_model::read::spec::{SandboxCeilings, SpecContext, guild};
 
     #[test]
-    fn versions_may_differ_in_components_and_in_what_a_launch_replaces() {
+    fn versions_may_differ_in_components_and_in_members_that_a_launch_replaces() {
         let old = json!({"name": "A", "agents": [{"name": "a", "component": "x@1"}], "routes": null});
         let new = json!({"name": "B", "description": "d", "agents": [{"name": "a", "component": "x@2"}]});
         assert_eq!(differences(&old, &new), [""; 0]);
@@ -136,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn agents_are_found_by_their_place_and_those_that_are_gone_are_passed_over() {
+    fn agents_are_found_by_their_position_and_removed_ones_are_skipped() {
         let agent = |id: &str, name: &str, digit: &str| {
             let component = format!("sha256:{}", digit.repeat(64));
             json!({"id": id, "name": name, "description": "d", "class_name": "x.A", "component": component})

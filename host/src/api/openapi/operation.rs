@@ -1,4 +1,5 @@
-//! How an operation is told: what it takes, what it answers.
+//! Describes one operation: its parameters, its body, its answers. The schemas of bodies and answers are those of Rust
+//! types.
 
 use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
@@ -8,11 +9,14 @@ use utoipa::openapi::{
     schema::ObjectBuilder,
 };
 
-use super::schemas::{self as s, SchemaList};
+use guildhall_model::error_body::ErrorBody;
+
+/// Names of schemas, and the schemas.
+pub type SchemaList = Vec<(String, RefOr<Schema>)>;
 
 const JSON: &str = "application/json";
 
-/// One operation, as far as it is told.
+/// One operation.
 pub struct Op {
     method: HttpMethod,
     path: &'static str,
@@ -22,51 +26,61 @@ pub struct Op {
     parameters: Vec<Parameter>,
     body: Option<RequestBody>,
     responses: Vec<(String, Response)>,
-    /// Registers the schemas of bodies and answers.
+    /// Adds the schemas of the body and the answers.
     schemas: Vec<fn(&mut SchemaList)>,
 }
 
+/// Puts operations under a tag.
 pub fn tagged(tag: &'static str, operations: impl IntoIterator<Item = Op>) -> Vec<Op> {
     operations.into_iter().map(|op| Op { tag, ..op }).collect()
 }
 
+/// A GET operation: its path, its id and what it does.
 pub fn get(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Get, path, id, summary.into())
 }
 
+/// A POST operation: its path, its id and what it does.
 pub fn post(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Post, path, id, summary.into())
 }
 
+/// A PUT operation: its path, its id and what it does.
 pub fn put(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Put, path, id, summary.into())
 }
 
+/// A DELETE operation: its path, its id and what it does.
 pub fn delete(path: &'static str, id: &'static str, summary: impl Into<String>) -> Op {
     Op::new(HttpMethod::Delete, path, id, summary.into())
 }
 
+/// The schema of a text.
 pub fn text() -> Schema {
     Object::with_type(Type::String).into()
 }
 
+/// The schema of a list of texts.
 pub fn texts() -> Schema {
     ArrayBuilder::new().items(RefOr::T(text())).build().into()
 }
 
+/// The schema of a list.
 pub fn list_of<T: ToSchema>() -> Schema {
     ArrayBuilder::new().items(reference::<T>()).build().into()
 }
 
+/// The schema of a boolean.
 pub fn flag() -> Schema {
     Object::with_type(Type::Boolean).into()
 }
 
+/// The schema of a whole number.
 pub fn number() -> Schema {
     Object::with_type(Type::Integer).into()
 }
 
-pub fn any_object() -> Schema {
+fn any_object() -> Schema {
     Object::with_type(Type::Object).into()
 }
 
@@ -83,29 +97,33 @@ impl Op {
             parameters: in_path.collect(),
             body: None,
             responses: Vec::new(),
-            schemas: vec![register::<s::Error>],
+            schemas: vec![register::<ErrorBody>],
         }
     }
 
+    /// Adds an optional parameter of the query.
     pub fn optional(mut self, name: &'static str, schema: Schema, what: &'static str) -> Self {
         self.parameters.push(parameter(name, ParameterIn::Query, Required::False, schema, Some(what)));
         self
     }
 
+    /// Adds a required parameter of the query.
     pub fn required(mut self, name: &'static str, schema: Schema, what: &'static str) -> Self {
         self.parameters.push(parameter(name, ParameterIn::Query, Required::True, schema, Some(what)));
         self
     }
 
-    /// A JSON body, which may be unreadable, too large, or invalid.
+    /// Adds a JSON body, which may be unreadable, too large, or invalid.
     pub fn takes<T: ToSchema>(self) -> Self {
         self.body(JSON, reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
     }
 
+    /// Adds a multipart form.
     pub fn takes_form<T: ToSchema>(self) -> Self {
         self.body("multipart/form-data", reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
     }
 
+    /// Adds a body of bytes.
     pub fn takes_bytes(self, media_type: &'static str) -> Self {
         self.body(media_type, bytes().into(), None)
     }
@@ -117,61 +135,65 @@ impl Op {
         self
     }
 
-    pub fn gives<T: ToSchema>(mut self, status: u16) -> Self {
+    /// Adds a JSON answer of this type; `what` it is.
+    pub fn gives<T: ToSchema>(mut self, status: u16, what: &str) -> Self {
         self.schemas.push(register::<T>);
-        self.answers(status, JSON, reference::<T>())
+        self.answers(status, what, JSON, reference::<T>())
     }
 
-    pub fn gives_list<T: ToSchema>(mut self, status: u16) -> Self {
+    /// Adds an answer of 200 that is a JSON list.
+    pub fn gives_list<T: ToSchema>(mut self, what: &str) -> Self {
         self.schemas.push(register::<T>);
-        let list: Schema = ArrayBuilder::new().items(reference::<T>()).build().into();
-        self.answers(status, JSON, list.into())
+        self.answers(200, what, JSON, list_of::<T>().into())
     }
 
-    pub fn gives_map_of<T: ToSchema>(mut self, status: u16) -> Self {
+    /// Adds an answer of 200 that is a JSON object whose members have this type.
+    pub fn gives_map_of<T: ToSchema>(mut self, what: &str) -> Self {
         self.schemas.push(register::<T>);
         let map: Schema = ObjectBuilder::new().additional_properties(Some(reference::<T>())).build().into();
-        self.answers(status, JSON, map.into())
+        self.answers(200, what, JSON, map.into())
     }
 
-    pub fn gives_texts(self, status: u16) -> Self {
-        self.answers(status, JSON, texts().into())
+    /// Adds an answer of 200 that is a JSON list of texts.
+    pub fn gives_texts(self, what: &str) -> Self {
+        self.answers(200, what, JSON, texts().into())
     }
 
-    pub fn gives_object(self, status: u16) -> Self {
-        self.answers(status, JSON, any_object().into())
+    /// Adds an answer of 200 that is any JSON object.
+    pub fn gives_object(self, what: &str) -> Self {
+        self.answers(200, what, JSON, any_object().into())
     }
 
-    pub fn gives_bytes(self, media_type: &str) -> Self {
-        self.answers(200, media_type, bytes().into())
+    /// Adds an answer of 200 that is bytes.
+    pub fn gives_bytes(self, media_type: &str, what: &str) -> Self {
+        self.answers(200, what, media_type, bytes().into())
     }
 
-    pub fn gives_nothing(self, status: u16) -> Self {
-        let response = ResponseBuilder::new().description("Done").build();
-        self.response(status.to_string(), response)
+    /// Adds an answer without a body.
+    pub fn gives_nothing(self, status: u16, what: &str) -> Self {
+        self.response(status.to_string(), ResponseBuilder::new().description(what).build())
     }
 
-    /// Text that is no JSON.
-    pub fn gives_text(self, media_type: &str) -> Self {
-        self.answers(200, media_type, text().into())
+    /// Adds an answer of 200 that is text other than JSON.
+    pub fn gives_text(self, media_type: &str, what: &str) -> Self {
+        self.answers(200, what, media_type, text().into())
     }
 
-    /// Bytes, a part of them, or none to a client that has them.
-    pub fn gives_parts(self, media_type: &str) -> Self {
-        let not_modified = ResponseBuilder::new().description("The client has it already").build();
-        self.answers(200, media_type, bytes().into())
-            .answers(206, media_type, bytes().into())
-            .response("304".to_owned(), not_modified)
+    /// Adds the answers of a file: its bytes, a range of them, or nothing for a client that already has them.
+    pub fn gives_file(self, media_type: &str) -> Self {
+        self.answers(200, "The bytes of the file", media_type, bytes().into())
+            .answers(206, "The requested range of the file", media_type, bytes().into())
+            .gives_nothing(304, "The client already has this version of the file")
     }
 
-    /// Answers of the shape of errors that a client of this operation must expect.
+    /// Adds errors that clients of this operation have to expect.
     pub fn fails<const N: usize>(self, statuses: [u16; N]) -> Self {
         statuses.into_iter().fold(self, |op, status| op.response(status.to_string(), error(meaning(status))))
     }
 
-    fn answers(self, status: u16, media_type: &str, schema: RefOr<Schema>) -> Self {
+    fn answers(self, status: u16, what: &str, media_type: &str, schema: RefOr<Schema>) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = ResponseBuilder::new().description(meaning(status)).content(media_type, content).build();
+        let response = ResponseBuilder::new().description(what).content(media_type, content).build();
         self.response(status.to_string(), response)
     }
 
@@ -180,7 +202,7 @@ impl Op {
         self
     }
 
-    /// The operation at its path; its schemas are added to `schemas`.
+    /// Returns the path and the operation, and adds its schemas to `schemas`.
     pub fn into_item(self, schemas: &mut SchemaList) -> (&'static str, PathItem) {
         for register in &self.schemas {
             register(schemas);
@@ -195,8 +217,8 @@ impl Op {
             .responses
             .into_iter()
             .fold(operation, |operation, (status, response)| operation.response(status, response))
-            // Whatever is asked may be spelled wrong, come to a host that fails, or be too much for it.
-            .response("default", error("Any other failure"));
+            // Every operation may fail in the host, or be too much for it.
+            .response("default", error("Any other error"));
         (self.path, PathItem::new(self.method, operation))
     }
 }
@@ -221,31 +243,28 @@ fn register<T: ToSchema>(schemas: &mut SchemaList) {
     T::schemas(schemas);
 }
 
-/// Bytes of a file: no schema of JSON says more than that.
+/// The schema of bytes. JSON has no type for them.
 fn bytes() -> Schema {
     Object::with_type(Type::String).into()
 }
 
 fn error(what: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(reference::<s::Error>())).build();
+    let content = ContentBuilder::new().schema(Some(reference::<ErrorBody>())).build();
     ResponseBuilder::new().description(what).content(JSON, content).build()
 }
 
+/// What an error status means, whatever the operation is.
 const fn meaning(status: u16) -> &'static str {
     match status {
-        200 => "It is so",
-        201 => "Made",
-        202 => "On its way",
-        206 => "The part that was asked for",
-        400 => "What was sent cannot be used",
-        403 => "Not for this user",
-        404 => "Not there",
-        409 => "There already, or in use",
-        413 => "Larger than the operator allows",
-        416 => "No part of it",
-        415 => "Not of a type that is taken here",
-        422 => "What was sent has errors",
-        503 => "Not now",
-        _ => "Failed",
+        400 => "The request, its body or its spec is not valid",
+        403 => "This is not allowed",
+        404 => "There is no such resource",
+        409 => "The resource already exists, is in use, or is in a state that does not allow this",
+        413 => "The body is larger than the operator allows",
+        415 => "The media type is not accepted here",
+        416 => "The range is outside of the file",
+        422 => "The body or a parameter has errors; the answer lists all of them",
+        503 => "The host cannot do this now",
+        _ => "The request failed",
     }
 }

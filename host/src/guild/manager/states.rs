@@ -31,7 +31,7 @@ impl ActiveManager {
     pub(super) fn state_payload(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
         let versioned = self.log.versioned_state(owner);
         let state = serde_json::from_str(&versioned.text).unwrap_or_else(|_| json!({}));
-        let (name, agent) = owner.words();
+        let (name, agent) = owner.wire_names();
         Ok(json!({
             "state_owner": name,
             "guild_id": self.spec.id,
@@ -62,7 +62,7 @@ impl ActiveManager {
         }
         let answer = |outcome: Result<VersionedState, StateError>| match outcome {
             Ok(state) => {
-                let payload = with_agent_of(payload, state.told(&self.spec.id, &write.owner));
+                let payload = with_agent_of(payload, state.to_payload(&self.spec.id, &write.owner));
                 self.answer_messages(message, &reply(format::STATE_UPDATE_RESPONSE, payload))
             }
             Err(error) => refused(error.to_string()),

@@ -106,6 +106,6 @@ impl LogState {
                 Kind::Tail => true,
             });
         let owners = if has_receiver { owners } else { &[] };
-        owners.iter().map(move |owner| self.states.get(owner).announced(guild, owner))
+        owners.iter().map(move |owner| self.states.get(owner).announcement(guild, owner))
     }
 }

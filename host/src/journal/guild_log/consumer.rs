@@ -167,7 +167,7 @@ impl GuildLog {
         let mut state = self.lock();
         state.positions.remove(agent.as_str());
         state.states.forget(&owner);
-        self.0.values.forget(&owner);
+        self.0.values.clear(&owner);
         self.enqueue(None, vec![SideWrite::ForgetConsumer { agent: agent.clone() }]);
     }
 

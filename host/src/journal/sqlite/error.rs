@@ -18,7 +18,11 @@ const PRIMARY_CODE: i32 = 0xff;
 
 impl From<sqlx::Error> for JournalError {
     fn from(error: sqlx::Error) -> Self {
-        if is_temporary(&error) { Self::Unavailable(Arc::new(error)) } else { Self::Storage(Arc::new(error)) }
+        match error {
+            sqlx::Error::PoolClosed => Self::Closed,
+            error if is_temporary(&error) => Self::Unavailable(Arc::new(error)),
+            error => Self::Storage(Arc::new(error)),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The statements of the writes that few steps have. They run in the transaction of their batch.
 
 use guildhall_model::state::StateOwner;
-use guildhall_model::values::Written;
+use guildhall_model::values::WrittenValue;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
@@ -103,7 +103,7 @@ pub async fn write(db: &mut SqliteConnection, guild: GuildKey, write: &SideWrite
 
 /// Writes the values of a turn, each key once. A turn may write thousands; a statement for each would delay every other
 /// guild.
-async fn write_values(db: &mut SqliteConnection, guild: GuildKey, values: &[Written]) -> Result<(), sqlx::Error> {
+async fn write_values(db: &mut SqliteConnection, guild: GuildKey, values: &[WrittenValue]) -> Result<(), sqlx::Error> {
     let (stored, removed): (Vec<_>, Vec<_>) = values.iter().partition(|written| written.value.is_some());
     for part in stored.chunks(ROWS_AT_ONCE) {
         let mut arguments = SqliteArguments::default();
@@ -131,7 +131,7 @@ async fn write_values(db: &mut SqliteConnection, guild: GuildKey, values: &[Writ
     Ok(())
 }
 
-fn bind_key(arguments: &mut SqliteArguments, guild: GuildKey, written: &Written) -> Result<(), sqlx::Error> {
+fn bind_key(arguments: &mut SqliteArguments, guild: GuildKey, written: &WrittenValue) -> Result<(), sqlx::Error> {
     add(arguments, Some(guild.0))?;
     add(arguments, owner_column(&written.owner))?;
     add(arguments, written.key.clone())

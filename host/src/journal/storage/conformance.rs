@@ -11,7 +11,7 @@ use guildhall_model::priority::Priority;
 use guildhall_model::state::{StateOwner, VersionedState};
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
-use guildhall_model::values::Written;
+use guildhall_model::values::WrittenValue;
 
 use super::{PageSize, Range, Storage, StoredGuild, Trim};
 use crate::journal::cursors::{Attempts, FailedAttempts, Position};
@@ -107,8 +107,8 @@ fn agent() -> AgentId {
     "a".into()
 }
 
-fn value(owner: StateOwner, key: &str, value: Option<&[u8]>) -> Written {
-    Written { owner, key: key.into(), value: value.map(Into::into) }
+fn value(owner: StateOwner, key: &str, value: Option<&[u8]>) -> WrittenValue {
+    WrittenValue { owner, key: key.into(), value: value.map(Into::into) }
 }
 
 fn range<'a>(guild: GuildKey, topics: &'a [String], after: u64, until: u64) -> Range<'a> {
@@ -375,7 +375,8 @@ pub async fn a_closed_storage_refuses_everything<B: Bench>() {
     let (_bench, storage) = opened::<B>().await;
     storage.close().await;
     storage.close().await;
-    assert!(storage.commit(&[rows(G, [1])]).await.is_err());
-    assert!(storage.restore(G).await.is_err());
-    assert!(storage.by_ids(G, &[MessageId::new(1)]).await.is_err());
+    assert!(matches!(storage.commit(&[rows(G, [1])]).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.restore(G).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.by_ids(G, &[MessageId::new(1)]).await, Err(JournalError::Closed)));
+    assert!(matches!(storage.trim(trim_all(&[G])).await, Err(JournalError::Closed)));
 }

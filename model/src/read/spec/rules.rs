@@ -1,5 +1,5 @@
-//! Reads routing rules and predicates. Expressions are checked in the language they
-//! are said to be in; what could never do anything is refused.
+//! Reads routing rules and predicates. Expressions are checked in their language, and a rule that could never apply is
+//! refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
 use crate::topic::Topics;
 
-/// Reads a routing slip.
+/// Returns a reader for a routing slip.
 pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut FieldErrors) -> Option<RoutingSlip> + 'e {
     let shared = |value: &Value, errors: &mut FieldErrors| rule(expressions)(value, errors).map(Arc::new);
     move |value, errors| {
@@ -26,7 +26,7 @@ pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut FieldE
     }
 }
 
-/// Reads one rule of a slip; its expressions are checked in their own language.
+/// Returns a reader for one rule of a slip. It checks the rule's expressions in their language.
 pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<RoutingRule> + 'e {
     object(|f| {
         let agent = f.optional("agent", tag);
@@ -45,8 +45,8 @@ pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut Fi
             f.optional("process_status", one_of(PROCESS_STATUSES, "'running', 'error' or 'completed'"));
         let reason = f.optional("reason", text);
         let (agent, agent_type) = (agent?, agent_type?);
-        let names_nobody = agent.as_ref().is_none_or(AgentTag::is_blank);
-        if names_nobody && agent_type.as_deref().is_none_or(str::is_empty) {
+        let has_no_tag = agent.as_ref().is_none_or(AgentTag::is_blank);
+        if has_no_tag && agent_type.as_deref().is_none_or(str::is_empty) {
             return f.errors.refuse("Either agent or agent_type must be provided for a routing rule.", f.whole());
         }
         Some(RoutingRule {
@@ -100,7 +100,7 @@ fn destination(value: &Value, errors: &mut FieldErrors) -> Option<Destination> {
     })(value, errors)
 }
 
-/// One topic, or a list of them; the errors of both are noted, each below its name.
+/// Reads a topic or a list of topics. When both readings fail, the errors of both are reported, each below its name.
 fn topics(value: &Value, errors: &mut FieldErrors) -> Option<Topics> {
     match (document(value, &[], text), document(value, &[], list(text))) {
         (Ok(topic), _) => Some(Topics::One(topic)),
@@ -132,7 +132,7 @@ fn language(value: &Value, errors: &mut FieldErrors) -> Option<Language> {
     one_of(LANGUAGES, "'jsonata' or 'cel'")(value, errors)
 }
 
-/// Notes what is wrong with an expression in its language.
+/// Checks an expression in its language and reports its error at `at`.
 fn checked(
     language: Language,
     source: String,
@@ -158,8 +158,8 @@ fn style(value: &Value, errors: &mut FieldErrors) -> Option<TransformerStyle> {
     }
 }
 
-/// With an expression it makes a payload, with a handler alone it changes members; the errors of both readings are
-/// noted, each below its name.
+/// Reads a transformer: one with an expression computes a payload, one with a handler alone changes members. When both
+/// readings fail, the errors of both are reported, each below its name.
 fn transformer(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<'_>) -> Option<Transformer> {
     match (document(value, &[], payload_transformer()), document(value, &[], functional_transformer())) {
         (Ok((style, output_format, expression_type, Some(source))), _) => {
@@ -170,9 +170,8 @@ fn transformer(value: &Value, errors: &mut FieldErrors, expressions: &Expression
             let handler = checked(expression_type, source, value, errors, expressions)?;
             Some(Transformer::Functional { style, expression_type, handler })
         }
-        (Ok((.., None)), Err(_)) => {
-            errors.refuse("a transformer needs an expression or a handler, or it drops every message", value)
-        }
+        (Ok((.., None)), Err(_)) => errors
+            .refuse("a transformer needs an expression or a handler: without one it would drop every message", value),
         (Err(payload), Err(functional)) => {
             errors.note_all("PayloadTransformer", payload);
             errors.note_all("FunctionalTransformer", functional);
@@ -181,11 +180,12 @@ fn transformer(value: &Value, errors: &mut FieldErrors, expressions: &Expression
     }
 }
 
-/// Style, format and language of a transformer, and its expression if it has one.
-type OfPayload = (TransformerStyle, Option<String>, Language, Option<String>);
+/// The style, the format, the language and the expression of a transformer.
+type PayloadParts = (TransformerStyle, Option<String>, Language, Option<String>);
 
-/// Older documents write `script` where they mean `expression`, and `type` where they mean `expression_type`.
-fn payload_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<OfPayload> {
+/// Returns a reader for a transformer of payloads. Older documents write `script` for `expression` and `type` for
+/// `expression_type`.
+fn payload_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<PayloadParts> {
     object(|f| {
         let style = f.or("style", TransformerStyle::Simple, style);
         let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
@@ -195,7 +195,7 @@ fn payload_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<OfPa
     })
 }
 
-/// Style and language of a transformer, and its handler.
+/// Returns a reader for a functional transformer: its style, its language and its handler.
 fn functional_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<(TransformerStyle, Language, String)> {
     object(|f| {
         let style = f.or("style", TransformerStyle::Simple, style);
@@ -225,7 +225,7 @@ fn state_update(value: &Value, errors: &mut FieldErrors, expressions: &Expressio
     })(value, errors)
 }
 
-/// Reads the predicates of an agent, by the name of a handler.
+/// Returns a reader for the predicates of an agent, by the name of a handler.
 pub(super) fn predicates<'e>(
     expressions: &'e Expressions<'e>,
 ) -> impl Fn(&Value, &mut FieldErrors) -> Option<BTreeMap<String, Predicate>> + 'e {
@@ -235,16 +235,16 @@ pub(super) fn predicates<'e>(
     }
 }
 
-/// What kind a predicate is stands in it; the errors of a kind are noted below its name.
+/// Reads a predicate, whose kind is one of its members. Errors are reported below the name of the kind.
 fn predicate(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<'_>) -> Option<Predicate> {
-    const WHO_SAYS: &str = "predicate_type_discriminator()";
+    const DISCRIMINATOR: &str = "predicate_type_discriminator()";
     const KINDS: &str = "'jsonata_fn', 'cel_fn', 'type_equals'";
     let kind = match value.get("predicate_type") {
         None => "jsonata_fn".to_owned(),
         Some(Value::String(kind)) => kind.clone(),
         Some(Value::Null) => {
-            let msg = format!("Unable to extract tag using discriminator {WHO_SAYS}");
-            return errors.note_with("union_tag_not_found", msg, value, json!({"discriminator": WHO_SAYS}));
+            let msg = format!("Unable to extract tag using discriminator {DISCRIMINATOR}");
+            return errors.note_with("union_tag_not_found", msg, value, json!({"discriminator": DISCRIMINATOR}));
         }
         Some(other) => repr(other),
     };
@@ -253,9 +253,10 @@ fn predicate(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<
         "cel_fn" => Some(Language::Cel),
         "type_equals" => None,
         _ => {
-            let msg =
-                format!("Input tag '{kind}' found using {WHO_SAYS} does not match any of the expected tags: {KINDS}");
-            let ctx = json!({"discriminator": WHO_SAYS, "tag": kind, "expected_tags": KINDS});
+            let msg = format!(
+                "Input tag '{kind}' found using {DISCRIMINATOR} does not match any of the expected tags: {KINDS}"
+            );
+            let ctx = json!({"discriminator": DISCRIMINATOR, "tag": kind, "expected_tags": KINDS});
             return errors.note_with("union_tag_invalid", msg, value, ctx);
         }
     };

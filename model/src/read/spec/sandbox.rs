@@ -1,32 +1,37 @@
-//! Reads what an agent asks of its sandbox: limits below the operator's ceilings,
-//! and what it wants to reach. Unknown keys are refused: a limit that is not
-//! understood is a limit that does not hold.
+//! Reads the limits and grants that an agent asks for. A limit above the operator's ceiling is refused. An unknown key is
+//! refused too, because a misspelt limit would not be enforced.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{FieldErrors, boolean, length, list, map, object, whole};
 use crate::origin::Origin;
-use crate::read::text;
+use crate::read::{FieldErrors, boolean, length, list, map, object, text, whole};
 use crate::spec::SandboxSpec;
 
-/// The most that a spec may ask of the sandbox, in the units of [`SandboxSpec`]; the
-/// operator's word.
+/// The operator's ceilings: the highest limits that a spec may ask for, in the units of [`SandboxSpec`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SandboxCeilings {
+    /// The fuel of one turn.
     pub fuel: u64,
+    /// The MiB of linear memory of an instance.
     pub memory_mib: u64,
+    /// The milliseconds of one turn.
     pub timeout_ms: u64,
+    /// The messages that one turn may emit.
     pub emits: u64,
+    /// The HTTP requests of one turn.
     pub http_calls: u64,
+    /// The KiB of HTTP responses of one turn.
     pub http_response_kib: u64,
+    /// The keys of a bucket.
     pub keyvalue_keys: u64,
+    /// The KiB of a bucket.
     pub keyvalue_kib: u64,
 }
 
 impl SandboxCeilings {
-    /// No limit may be asked for.
+    /// Ceilings of 0, so that a spec may ask for no limit.
     pub const NOTHING: Self = Self {
         fuel: 0,
         memory_mib: 0,
@@ -39,16 +44,17 @@ impl SandboxCeilings {
     };
 }
 
-/// The most origins, names and values of one kind that an agent may ask for.
-const MAX_ASKED: usize = 64;
-/// The most bytes of its configuration, keys and values.
+/// The most origins, secrets or variables that an agent may ask for.
+const MAX_ITEMS: usize = 64;
+/// The largest configuration, in bytes of keys and values.
 const MAX_CONFIG_BYTES: usize = 64 << 10;
-/// The longest name of a secret or a variable, in characters.
+/// The longest name of a secret or of a variable, in characters.
 const MAX_NAME: usize = 128;
 
-/// The longest that an agent may be idle before it is unloaded: a year.
+/// The longest time without a message before an instance is dropped: a year, in seconds.
 const MAX_IDLE_UNLOAD_S: u64 = 365 * 24 * 3_600;
 
+/// The known keys.
 const KEYS: [&str; 15] = [
     "fuel",
     "memory_mib",
@@ -67,7 +73,7 @@ const KEYS: [&str; 15] = [
     "env",
 ];
 
-/// Reads what one agent asks of the sandbox.
+/// Reads the limits and grants of one agent.
 pub fn sandbox(value: &Value, errors: &mut FieldErrors, ceilings: &SandboxCeilings) -> Option<SandboxSpec> {
     object(|f| {
         let fuel = f.optional("fuel", whole(1, ceilings.fuel));
@@ -79,12 +85,12 @@ pub fn sandbox(value: &Value, errors: &mut FieldErrors, ceilings: &SandboxCeilin
         let keyvalue_keys = f.optional("keyvalue_keys", whole(1, ceilings.keyvalue_keys));
         let keyvalue_kib = f.optional("keyvalue_kib", whole(1, ceilings.keyvalue_kib));
         let idle_unload_s = f.optional("idle_unload_s", whole(0, MAX_IDLE_UNLOAD_S));
-        let http = f.or("http", Vec::new(), few(origin));
+        let http = f.or("http", Vec::new(), short_list(origin));
         let keyvalue = f.or("keyvalue", false, boolean);
         let config = f.optional("config", config);
-        let secrets = f.or("secrets", Vec::new(), few(name));
-        let reveal = f.or("reveal", Vec::new(), few(name));
-        let env = f.or("env", Vec::new(), few(name));
+        let secrets = f.or("secrets", Vec::new(), short_list(name));
+        let reveal = f.or("reveal", Vec::new(), short_list(name));
+        let env = f.or("env", Vec::new(), short_list(name));
         f.forbid_others(&KEYS)?;
         Some(SandboxSpec {
             fuel: fuel?,
@@ -106,30 +112,30 @@ pub fn sandbox(value: &Value, errors: &mut FieldErrors, ceilings: &SandboxCeilin
     })(value, errors)
 }
 
-/// A list that is not too long.
-fn few<T>(
+/// Returns a reader for a list of at most [`MAX_ITEMS`].
+fn short_list<T>(
     read: impl Fn(&Value, &mut FieldErrors) -> Option<T>,
 ) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Vec<T>> {
     |value, errors| {
         let items = list(read)(value, errors)?;
-        if items.len() > MAX_ASKED {
-            return errors.refuse(&format!("there may be {MAX_ASKED} of these, not {}", items.len()), value);
+        if items.len() > MAX_ITEMS {
+            return errors.refuse(&format!("the list may have {MAX_ITEMS} items, not {}", items.len()), value);
         }
         Some(items)
     }
 }
 
 fn origin(value: &Value, errors: &mut FieldErrors) -> Option<Origin> {
-    text(value, errors)?.trim().parse().map_or_else(|wrong: String| errors.refuse(&wrong, value), Some)
+    text(value, errors)?.trim().parse().map_or_else(|error: String| errors.refuse(&error, value), Some)
 }
 
-/// The name of a secret or of a variable.
+/// Reads the name of a secret or of a variable.
 fn name(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     let name = length(1, MAX_NAME)(value, errors)?;
     if crate::origin::is_name(&name) {
         return Some(name);
     }
-    errors.refuse("a name has letters, digits, `_`, `-` and `.`, and begins with none of the last two", value)
+    errors.refuse("a name has letters, digits, `_`, `-` and `.`, and does not start with `-` or `.`", value)
 }
 
 fn config(value: &Value, errors: &mut FieldErrors) -> Option<BTreeMap<String, String>> {

@@ -1,4 +1,4 @@
-//! What the agents of a blueprint look like.
+//! The icons of a blueprint's agents.
 
 use std::collections::HashSet;
 
@@ -6,14 +6,16 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::api::body::{JsonBody, MaybeJsonBody, read_only};
 use crate::api::error::ApiError;
-use crate::api::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use guildhall_model::catalog::{AgentIcon, agent_names};
 use guildhall_model::ids::BlueprintId;
-use guildhall_model::read::{list, object, text};
+use guildhall_model::read::{FieldErrors, list, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -22,8 +24,35 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+/// The icons of a blueprint's agents, as they are sent and as they are shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintAgentsIconReqRes)]
+pub struct AgentIcons {
+    agent_icons: Vec<AgentIcon>,
+}
+
+impl AgentIcons {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
+        object(|f| Some(Self { agent_icons: f.required("agent_icons", list(AgentIcon::read))? }))(value, errors)
+    }
+}
+
+/// The icon of one agent. The body may have other members.
+#[derive(ToSchema)]
+#[schema(as = AgentIcon)]
+pub struct IconChoice {
+    #[schema(min_length = 1)]
+    agent_icon: String,
+}
+
+impl IconChoice {
+    fn read(body: &Value) -> Result<Self, ApiError> {
+        Ok(Self { agent_icon: read_only(body, "agent_icon", text)? })
+    }
+}
+
 async fn put(State(api): State<ApiState>, Path(id): Path<BlueprintId>, body: JsonBody) -> Result<StatusCode, ApiError> {
-    let mut icons = body.read(object(|f| f.required("agent_icons", list(AgentIcon::read))))?;
+    let mut icons = body.read(AgentIcons::read)?.agent_icons;
     if icons.is_empty() {
         return Err(ApiError::NothingGiven("agent icons"));
     }
@@ -38,7 +67,7 @@ async fn put_one(
     Path((id, agent_name)): Path<(BlueprintId, String)>,
     MaybeJsonBody(body): MaybeJsonBody,
 ) -> Result<StatusCode, ApiError> {
-    let icon = read_only(&body, "agent_icon", text)?;
+    let icon = IconChoice::read(&body)?.agent_icon;
     if icon.is_empty() {
         return Err(ApiError::NothingGiven("agent icon"));
     }
@@ -55,21 +84,21 @@ async fn keep(api: &ApiState, id: &BlueprintId, spec: &Value, icons: &[AgentIcon
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn all(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Value>, ApiError> {
+async fn all(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<AgentIcons>, ApiError> {
     api.store.blueprint_exists(&id).await.map_err(ApiError::under)?;
-    Ok(Json(json!({"agent_icons": api.store.icons(&id).await?})))
+    Ok(Json(AgentIcons { agent_icons: api.store.icons(&id).await? }))
 }
 
 async fn one(
     State(api): State<ApiState>,
     Path((id, agent)): Path<(BlueprintId, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<AgentIcon>, ApiError> {
     let spec = api.store.blueprint_spec(&id).await.map_err(ApiError::under)?;
     if !agent_names(&spec).contains(&agent.as_str()) {
         return Err(ApiError::NoAgent(agent));
     }
     match api.store.icons(&id).await?.into_iter().find(|icon| icon.agent_name == agent) {
-        Some(AgentIcon { agent_name, icon }) => Ok(Json(json!({"agent_name": agent_name, "icon": icon}))),
+        Some(icon) => Ok(Json(icon)),
         None => Err(ApiError::NoIcon(agent)),
     }
 }

@@ -5,11 +5,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::{self, Created};
-use crate::api::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::guild::Launch;
 use crate::random::random_id;
 use guildhall_model::ids::{BlueprintId, OrgId, UserId};
@@ -20,13 +21,22 @@ pub fn routes() -> Vec<Route> {
     vec![("/catalog/blueprints/{id}/guilds", post(launch))]
 }
 
-/// Who launches a guild, and what is to be different from the blueprint.
-struct LaunchRequest {
+/// Who launches a guild, and what differs from the blueprint.
+#[derive(ToSchema)]
+#[schema(as = LaunchGuildFromBlueprintRequest)]
+pub struct LaunchRequest {
+    #[schema(min_length = 1, max_length = 64)]
     guild_name: String,
+    #[schema(rename = "user_id")]
     user: UserId,
+    #[schema(rename = "org_id")]
     org: OrgId,
+    #[schema(min_length = 1)]
     description: Option<String>,
+    /// Values for the templates of the blueprint; they replace those of its own configuration.
+    #[schema(required = false, default = json!({}))]
     configuration: Map<String, Value>,
+    /// The id of the new guild; without one, or with an empty one, the host chooses.
     guild_id: Option<String>,
 }
 
@@ -50,7 +60,7 @@ impl LaunchRequest {
         })(value, errors)
     }
 
-    /// The blueprint's spec with the words of this launch. An empty id is none.
+    /// The blueprint's spec with the id, the name and the description of this launch.
     fn applied_to(&self, mut spec: Value) -> Value {
         let id = self.guild_id.clone().unwrap_or_else(random_id);
         if let Some(fields) = spec.as_object_mut() {

@@ -1,15 +1,16 @@
-//! What users think of blueprints.
+//! The reviews of a blueprint.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::spec::Created;
-use crate::api::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
 use guildhall_model::catalog::Review;
 use guildhall_model::ids::{BlueprintId, ReviewId};
@@ -32,9 +33,10 @@ async fn create(
     Ok(Created::plain(id.into_string()))
 }
 
-/// The reviews of a blueprint; the average of none is zero.
-#[derive(Serialize)]
-struct Reviews {
+/// The reviews of a blueprint, oldest first. The average of no reviews is zero.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintReviewsResponse)]
+pub struct Reviews {
     reviews: Vec<Review>,
     average_rating: f64,
     total_reviews: usize,

@@ -1,15 +1,17 @@
-//! Sharing blueprints with organisations.
+//! Shares blueprints with organisations.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
-use crate::api::{ApiState, Route};
+use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::{BlueprintId, OrgId};
-use guildhall_model::read::{object, text};
+use guildhall_model::read::{FieldErrors, object, text};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -19,13 +21,26 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+/// The organisation to share with.
+#[derive(ToSchema)]
+#[schema(as = ShareWithOrgRequest)]
+pub struct ShareRequest {
+    organization_id: OrgId,
+}
+
+impl ShareRequest {
+    fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
+        object(|f| Some(Self { organization_id: f.required("organization_id", text)?.into() }))(value, errors)
+    }
+}
+
 async fn share(
     State(api): State<ApiState>,
     Path(id): Path<BlueprintId>,
     body: JsonBody,
 ) -> Result<StatusCode, ApiError> {
-    let org = body.read(object(|f| f.required("organization_id", text)))?;
-    api.store.share_blueprint(&id, &org.into()).await.map_err(ApiError::under)?;
+    let org = body.read(ShareRequest::read)?.organization_id;
+    api.store.share_blueprint(&id, &org).await.map_err(ApiError::under)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

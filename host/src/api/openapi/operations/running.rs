@@ -1,36 +1,33 @@
-//! What runs: agents of guilds at work, the messages they gave up, metrics.
+//! The operations of running guilds: their agents, their dead letters, their blueprint; and metrics.
 
-use crate::api::openapi::operation::{Op, delete, flag, get, number, post, put, tagged, text};
-use crate::api::openapi::schemas::running as r;
+use super::{Op, delete, flag, g, get, number, post, put, spec, tagged, text};
+use crate::api::agents::{AgentLogs, ComponentSwapped, MessageRef};
+use crate::api::dead_letters::{DeadLetter, DeadLetters};
 
 pub(super) fn agents_at_work() -> Vec<Op> {
     tagged(
         "agents",
         [
-            get(
-                "/api/guilds/{guild_id}/agents/{agent_id}/logs",
-                "getAgentLogs",
-                "The last lines that an agent printed; with `follow` a line of JSON each, and those that come",
-            )
-            .optional("level", text(), "Only lines of this level and worse: debug, info, warn, error")
-            .optional("limit", number(), "At most so many, the last ones; 100 unless given, 500 at most")
-            .optional("follow", flag(), "Go on as NDJSON until the agent ends")
-            .gives::<r::AgentLogs>(200)
-            .fails([404, 422]),
+            get("/api/guilds/{guild_id}/agents/{agent_id}/logs", "getAgentLogs", "Get the last log lines of an agent")
+                .optional("level", text(), "Only lines of this level or a worse one: debug, info, warn, error")
+                .optional("limit", number(), "The number of lines: 100 unless given, at most 500")
+                .optional("follow", flag(), "Continue with new lines, as NDJSON, until the agent ends")
+                .gives::<AgentLogs>(200, "The lines, oldest first; with `follow` NDJSON, one object for each line")
+                .fails([404, 422]),
             post(
                 "/api/guilds/{guild_id}/agents/{agent_id}/cancel",
                 "cancelAgentTurn",
-                "End the turn that an agent is in; its message becomes a dead letter",
+                "Cancel the current turn of an agent; its message becomes a dead letter",
             )
-            .gives::<r::MessageRef>(200)
+            .gives::<MessageRef>(200, "The message whose turn is cancelled")
             .fails([404, 409]),
             put(
                 "/api/guilds/{guild_id}/agents/{agent_id}/component",
                 "swapAgentComponent",
-                "Have an agent go on with another component; on failure it keeps the one it has",
+                "Swap the component of a running agent; on an error the agent keeps its component",
             )
-            .takes::<r::ComponentChoice>()
-            .gives::<r::ComponentSwapped>(200)
+            .takes::<spec::ComponentChoice>()
+            .gives::<ComponentSwapped>(200, "The agent and its new component")
             .fails([404, 409, 503]),
         ],
     )
@@ -42,10 +39,10 @@ pub(super) fn versions() -> Vec<Op> {
         [put(
             "/api/guilds/{guild_id}/blueprint",
             "changeGuildBlueprint",
-            "Have a running guild go on with the components of another version of its blueprint",
+            "Swap the components of a running guild's agents to those of another version of its blueprint",
         )
-        .takes::<r::BlueprintChoice>()
-        .gives::<r::BlueprintChanged>(200)
+        .takes::<g::blueprint::BlueprintChoice>()
+        .gives::<g::blueprint::BlueprintChanged>(200, "The guild, its new blueprint, and the agents that were swapped")
         .fails([403, 404, 409, 503])],
     )
 }
@@ -54,36 +51,29 @@ pub(super) fn dead_letters() -> Vec<Op> {
     tagged(
         "guilds",
         [
-            get(
-                "/api/guilds/{guild_id}/dead-letters",
-                "listDeadLetters",
-                "The messages that were given up, oldest first",
-            )
-            .optional("after", number(), "Only those after this id, the `next` of the page before")
-            .optional("limit", number(), "At most so many; 50 unless given, 200 at most")
-            .gives::<r::DeadLetters>(200)
-            .fails([404, 422]),
-            get("/api/guilds/{guild_id}/dead-letters/{letter_id}", "getDeadLetter", "A message that was given up")
-                .gives::<r::DeadLetter>(200)
+            get("/api/guilds/{guild_id}/dead-letters", "listDeadLetters", "List the dead letters of a guild")
+                .optional("after", number(), "Only letters after this id: the `next` of the page before")
+                .optional("limit", number(), "The number of letters: 50 unless given, at most 200")
+                .gives::<DeadLetters>(200, "A page of dead letters, oldest first")
+                .fails([404, 422]),
+            get("/api/guilds/{guild_id}/dead-letters/{letter_id}", "getDeadLetter", "Get a dead letter")
+                .gives::<DeadLetter>(200, "The dead letter")
                 .fails([404]),
-            delete(
-                "/api/guilds/{guild_id}/dead-letters/{letter_id}",
-                "discardDeadLetter",
-                "Forget a message that was given up",
-            )
-            .gives_nothing(204)
-            .fails([404]),
+            delete("/api/guilds/{guild_id}/dead-letters/{letter_id}", "discardDeadLetter", "Discard a dead letter")
+                .gives_nothing(204, "The dead letter is removed")
+                .fails([404]),
             post(
                 "/api/guilds/{guild_id}/dead-letters/{letter_id}/replay",
                 "replayDeadLetter",
-                "Give the message to its agent once more; the letter is gone",
+                "Send the message of a dead letter to its agent again, and remove the letter",
             )
-            .gives::<r::MessageRef>(200)
+            .gives::<MessageRef>(200, "The message that the agent receives")
             .fails([400, 404, 409]),
         ],
     )
 }
 
 pub(super) fn metrics() -> Vec<Op> {
-    tagged("host", [get("/metrics", "metrics", "What the host measures, for Prometheus").gives_text("text/plain")])
+    let metrics = get("/metrics", "metrics", "Get the metrics of the host, for Prometheus");
+    tagged("host", [metrics.gives_text("text/plain", "The metrics, in the text format of Prometheus")])
 }

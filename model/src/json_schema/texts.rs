@@ -1,5 +1,5 @@
-//! What is wrong with a value, in the words of the validator that clients of this API know, which writes values as
-//! Python does; and which of several errors it would tell.
+//! The texts of schema errors. They are those of the validator that clients of this API know, which writes values in
+//! Python's notation. This module also chooses the error that this validator would report first.
 
 use std::cmp::Reverse;
 
@@ -7,28 +7,33 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
-use super::{MAX_TEXT, path};
 use crate::python_repr::{repr, repr_each, repr_text};
 use crate::read::Step;
 
-/// What errors are about.
-pub(super) struct Words<'s> {
+/// The longest text of an error, in characters. The text quotes the value.
+const MAX_TEXT: usize = 500;
+
+/// The schema and the value that errors are about.
+pub(super) struct Texts<'s> {
+    /// The whole schema.
     pub schema: &'s Value,
+    /// The whole value.
     pub value: &'s Value,
 }
 
-/// How much a mistake says; the more the greater.
+/// The relevance of an error; a greater one is more relevant.
 type Relevance = (Reverse<usize>, Vec<Step>, bool, bool);
 
-impl Words<'_> {
-    /// The mistake that says most: the one nearest to the top; within an alternative, the one deepest inside of it.
+impl Texts<'_> {
+    /// Returns the text of the most relevant error: the one nearest to the top, or within an alternative the deepest one.
     pub fn best(&self, errors: Vec<ValidationError<'_>>) -> Option<String> {
         let place =
             |(index, error): &(usize, _)| (self.relevance(error), Reverse(self.position(error)), Reverse(*index));
         let (_, best) = errors.into_iter().enumerate().max_by_key(place)?;
-        Some(self.of(self.inside(&best)))
+        Some(self.text(self.inside(&best)))
     }
 
+    /// Returns the most relevant error within an alternative, or the error itself.
     fn inside<'e>(&self, error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
         let (Kind::AnyOf { context } | Kind::OneOfNotValid { context }) = error.kind() else { return error };
         let mut inner: Vec<&ValidationError<'_>> = context.iter().flatten().collect();
@@ -44,33 +49,33 @@ impl Words<'_> {
         let path = path(error);
         let is_weak =
             matches!(error.kind(), Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. });
-        let has_its_type = !matches!(error.kind(), Kind::Type { .. }) && self.beside(error, "type").is_some();
+        let has_its_type = !matches!(error.kind(), Kind::Type { .. }) && self.sibling(error, "type").is_some();
         (Reverse(path.len()), path, !is_weak, !has_its_type)
     }
 
-    /// The place of the broken keyword in its schema.
+    /// Returns the position of the violated keyword among the keywords of its schema.
     fn position(&self, error: &ValidationError<'_>) -> usize {
         let Some((schema, keyword)) = error.schema_path().as_str().rsplit_once('/') else { return 0 };
         let keywords = self.schema.pointer(schema).and_then(Value::as_object);
         keywords.and_then(|keywords| keywords.keys().position(|key| key == keyword)).unwrap_or(0)
     }
 
-    /// What the schema says with the keyword that is broken.
-    fn said(&self, error: &ValidationError<'_>) -> Option<&Value> {
+    /// Returns the value of the violated keyword.
+    fn keyword_value(&self, error: &ValidationError<'_>) -> Option<&Value> {
         self.schema.pointer(error.schema_path().as_str())
     }
 
-    /// What the schema says with another keyword.
-    fn beside(&self, error: &ValidationError<'_>, keyword: &str) -> Option<&Value> {
+    /// Returns the value of another keyword in the same schema.
+    fn sibling(&self, error: &ValidationError<'_>, keyword: &str) -> Option<&Value> {
         let (schema, _) = error.schema_path().as_str().rsplit_once('/')?;
         self.schema.pointer(schema)?.get(keyword)
     }
 
-    /// A mistake in known words; those that have none are told in the validator's own.
-    pub fn of(&self, error: &ValidationError<'_>) -> String {
+    /// Returns the text of an error. An error without a known text has that of the validator in use.
+    pub fn text(&self, error: &ValidationError<'_>) -> String {
         let value = repr(error.instance());
         let text = match error.kind() {
-            Kind::Type { .. } => match self.said(error) {
+            Kind::Type { .. } => match self.keyword_value(error) {
                 Some(Value::Array(kinds)) => format!("{value} is not of type {}", repr_each(kinds)),
                 Some(kind) => format!("{value} is not of type {}", repr(kind)),
                 None => error.to_string(),
@@ -86,7 +91,7 @@ impl Words<'_> {
             Kind::ExclusiveMaximum { limit } => {
                 format!("{value} is greater than or equal to the maximum of {}", repr(limit))
             }
-            Kind::MultipleOf { .. } => match self.said(error) {
+            Kind::MultipleOf { .. } => match self.keyword_value(error) {
                 Some(factor) => format!("{value} is not a multiple of {}", repr(factor)),
                 None => error.to_string(),
             },
@@ -112,7 +117,7 @@ impl Words<'_> {
                 self.unexpected_all(error)
             }
             Kind::FalseSchema => format!("False schema does not allow {value}"),
-            Kind::PropertyNames { error } => self.of(error),
+            Kind::PropertyNames { error } => self.text(error),
             _ => error.to_string(),
         };
         text.chars().take(MAX_TEXT).collect()
@@ -120,7 +125,7 @@ impl Words<'_> {
 
     fn missing(&self, error: &ValidationError<'_>, property: &Value) -> String {
         let is_of_other = error.schema_path().as_str().contains("/dependentRequired");
-        let others = self.said(error).filter(|_| is_of_other).and_then(Value::as_object);
+        let others = self.keyword_value(error).filter(|_| is_of_other).and_then(Value::as_object);
         let asks = |(other, needed): &(&String, &Value)| {
             error.instance().get(other).is_some() && needed.as_array().is_some_and(|needed| needed.contains(property))
         };
@@ -130,11 +135,23 @@ impl Words<'_> {
         }
     }
 
-    /// All members of the object in which the schema allows none.
+    /// Returns the text for all members of an object that may have none.
     fn unexpected_all(&self, error: &ValidationError<'_>) -> String {
         let members = self.value.pointer(error.instance_path().as_str()).and_then(Value::as_object);
         unexpected_ones(members.into_iter().flat_map(|members| members.keys().map(String::as_str)))
     }
+}
+
+/// Returns the place in a value that an error is about.
+pub(super) fn path(error: &ValidationError<'_>) -> Vec<Step> {
+    let pointer = error.instance_path().as_str();
+    let steps = pointer.split('/').skip(1);
+    steps
+        .map(|step| match step.parse() {
+            Ok(index) => Step::Index(index),
+            Err(_) => Step::Key(step.replace("~1", "/").replace("~0", "~")),
+        })
+        .collect()
 }
 
 fn unexpected_ones<'n>(names: impl Iterator<Item = &'n str>) -> String {
@@ -151,12 +168,12 @@ mod tests {
 
     use crate::json_schema::Schema;
 
-    fn told(schema: &Value, value: &Value) -> String {
-        Schema::new(schema).unwrap().mistake(value).unwrap()
+    fn best_error(schema: &Value, value: &Value) -> String {
+        Schema::new(schema).unwrap().best_error(value).unwrap()
     }
 
     #[test]
-    fn mistakes_are_told_in_the_words_that_clients_know() {
+    fn errors_have_the_texts_that_clients_know() {
         let of = |schema: Value| json!({"properties": {"a": schema}});
         for (schema, value, text) in [
             (json!({"type": "object"}), json!("x"), "'x' is not of type 'object'"),
@@ -189,20 +206,20 @@ mod tests {
                 "Additional properties are not allowed ('b' was unexpected)",
             ),
         ] {
-            assert_eq!(told(&schema, &value), text, "{schema}");
+            assert_eq!(best_error(&schema, &value), text, "{schema}");
         }
     }
 
     #[test]
-    fn of_several_mistakes_the_one_that_says_most_is_told() {
+    fn the_most_relevant_of_several_errors_is_reported() {
         let schema = json!({"required": ["x"], "properties": {"a": {"type": "string"}}});
-        assert_eq!(told(&schema, &json!({"a": 1})), "'x' is a required property");
-        assert_eq!(told(&json!({"required": ["x", "y"]}), &json!({})), "'x' is a required property");
+        assert_eq!(best_error(&schema, &json!({"a": 1})), "'x' is a required property");
+        assert_eq!(best_error(&json!({"required": ["x", "y"]}), &json!({})), "'x' is a required property");
         let schema = json!({"properties": {"a": {"pattern": "^x", "minLength": 5}}});
-        assert_eq!(told(&schema, &json!({"a": "abc"})), "'abc' does not match '^x'");
+        assert_eq!(best_error(&schema, &json!({"a": "abc"})), "'abc' does not match '^x'");
         let either = json!({"anyOf": [{"type": "string"}, {"type": "null"}]});
-        assert_eq!(told(&either, &json!(1)), "1 is not valid under any of the given schemas");
+        assert_eq!(best_error(&either, &json!(1)), "1 is not valid under any of the given schemas");
         let deeper = json!({"anyOf": [{"type": "string"}, {"properties": {"a": {"type": "string"}}}]});
-        assert_eq!(told(&deeper, &json!({"a": 1})), "1 is not of type 'string'");
+        assert_eq!(best_error(&deeper, &json!({"a": 1})), "1 is not of type 'string'");
     }
 }

@@ -1,0 +1,238 @@
+//! Why a request was not served, one variant for each answer, and what the errors of other modules mean here.
+
+use std::time::Duration;
+
+use crate::files::{BadName, FilesError};
+use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
+use crate::store::StoreError;
+use guildhall_model::configuration::ConfigurationError;
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::read::FieldError;
+use guildhall_model::template::TemplateError;
+
+/// Why a request was not served. The texts are for the log; what the client gets is in `answer`.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    // Requests.
+    #[error("no such path")]
+    NoRoute,
+    #[error("no such method")]
+    NoMethod,
+    /// The request names another host than this one.
+    #[error("not the host {0}")]
+    ForeignHost(String),
+    /// The body is not text, or ended early.
+    #[error("unreadable body")]
+    Unreadable,
+    /// The body has more bytes than `setting` allows.
+    #[error("body over {limit} bytes")]
+    TooLarge { limit: usize, setting: &'static str },
+    /// The bodies that are read at this time use all the memory that there is for bodies.
+    #[error("no room for a body: all have {limit} bytes")]
+    NoRoom { limit: usize, setting: &'static str },
+    #[error("a body that took more than {} seconds", within.as_secs())]
+    TooSlow { within: Duration },
+    /// The errors of a body or of a query.
+    #[error("invalid body")]
+    Invalid(Vec<FieldError>),
+    /// The host does not serve yet, or cannot write.
+    #[error("not ready")]
+    NotReady,
+
+    // Files.
+    /// A body that is not a multipart form.
+    #[error("{0}")]
+    Multipart(&'static str),
+    #[error("bad file name: {0}")]
+    BadFileName(BadName),
+    #[error("{0}")]
+    File(FilesError),
+    /// The range that is asked for is outside of a file of this many bytes.
+    #[error("no such part of {bytes} bytes")]
+    NoSuchPart { bytes: u64 },
+    /// The guild's spec does not have the dependency `filesystem`.
+    #[error("guild {0} has no filesystem")]
+    NoFileSystem(GuildId),
+
+    // Specs.
+    /// The errors in the spec of a blueprint.
+    #[error("invalid spec")]
+    InvalidSpec(Vec<FieldError>),
+    /// The errors in the spec that a launch makes of a blueprint.
+    #[error("invalid launch")]
+    InvalidLaunch(Vec<FieldError>),
+    /// The parts of a spec that this host does not support, as sentences.
+    #[error("unsupported spec")]
+    Unsupported(Vec<String>),
+    #[error("two agents are {0}")]
+    DuplicateAgent(AgentId),
+    #[error("class {0} is not registered")]
+    UnknownClass(String),
+    /// A body names a component that does not exist.
+    #[error("component {0} is not known")]
+    UnknownComponent(String),
+    /// A spec has a configuration without a schema, or a schema without a configuration: this one is missing.
+    #[error("{0} is required")]
+    Unpaired(&'static str),
+    /// A configuration that does not fit its schema, or a schema that is not valid.
+    #[error("invalid configuration: {0}")]
+    InvalidConfiguration(String),
+    #[error(transparent)]
+    Template(TemplateError),
+
+    // Guilds and their agents.
+    #[error("may not launch")]
+    MayNotLaunch,
+    /// A blueprint differs from the one that the guild runs, at these paths.
+    #[error("another blueprint: {0:?}")]
+    OtherBlueprint(Vec<String>),
+    /// Some agents could not change to the component that a blueprint names: ids, and reasons.
+    #[error("swaps failed: {failed:?}")]
+    SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
+    #[error("guild was stopped")]
+    GuildStopped,
+    #[error("user {user} is in guild {guild}")]
+    AlreadyUser { user: UserId, guild: GuildId },
+    #[error("user {user} is not in guild {guild}")]
+    NotUser { user: UserId, guild: GuildId },
+    #[error("guild {0} has no blueprint")]
+    NoBlueprint(GuildId),
+    #[error(transparent)]
+    Agent(AgentError),
+    #[error(transparent)]
+    DeadLetter(DeadLetterError),
+
+    // The catalog.
+    #[error("blueprint {blueprint} is not shared with {org}")]
+    NotShared { blueprint: BlueprintId, org: OrgId },
+    /// The blueprint has no agent of this name.
+    #[error("no agent {0}")]
+    NoAgent(String),
+    #[error("agent {0} has no icon")]
+    NoIcon(String),
+    /// An empty icon, or an empty list of icons.
+    #[error("no {0} given")]
+    NothingGiven(&'static str),
+    /// Icons of agents that the blueprint does not have.
+    #[error("agents that are not in the blueprint")]
+    AgentsNotInBlueprint,
+    #[error("unknown statuses {0:?}")]
+    UnknownStatuses(Vec<String>),
+    #[error("no handler of format {0}")]
+    NoHandler(String),
+    #[error("class {0} is not in the registry")]
+    NotInRegistry(String),
+    #[error("no schema of {0}")]
+    NoSchema(String),
+    /// The class is that of an agent, not of a message.
+    #[error("not a class of messages")]
+    NotAMessage,
+    #[error("message is on the board")]
+    OnBoard,
+    #[error("message is not on the board")]
+    NotOnBoard,
+    #[error("not WebAssembly")]
+    NotWasm,
+    #[error("{0}")]
+    Component(ComponentError),
+
+    // Of every resource.
+    #[error("{what} {id} not found")]
+    NotFound { what: &'static str, id: String },
+    /// As `NotFound`, for paths where clients expect the id in the text.
+    #[error("{what} {id} not found")]
+    NoSuch { what: &'static str, id: String },
+    #[error("{what} {id} exists")]
+    Conflict { what: &'static str, id: String },
+    /// The host failed. The client gets the trace id and nothing else.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<ConfigurationError> for ApiError {
+    fn from(error: ConfigurationError) -> Self {
+        match error {
+            ConfigurationError::Invalid(why) => Self::InvalidConfiguration(why),
+            ConfigurationError::Template(error) => Self::Template(error),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what, id } => Self::NotFound { what, id },
+            StoreError::Conflict { what, id } => Self::Conflict { what, id },
+            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl ApiError {
+    /// Converts an error about the parent of a path, such as the guild of `/catalog/guilds/{guild}/users`: clients
+    /// expect its id in the text.
+    pub fn under(error: StoreError) -> Self {
+        match error.into() {
+            Self::NotFound { what, id } => Self::NoSuch { what, id },
+            other => other,
+        }
+    }
+}
+
+impl From<LaunchError> for ApiError {
+    fn from(error: LaunchError) -> Self {
+        match error {
+            LaunchError::Taken(id) => Self::Conflict { what: "guild", id: id.into_string() },
+            LaunchError::Store(error) => error.into(),
+            LaunchError::Journal(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<GuildError> for ApiError {
+    fn from(error: GuildError) -> Self {
+        match error {
+            GuildError::Unknown => Self::NotFound { what: "guild", id: String::new() },
+            GuildError::Stopped => Self::GuildStopped,
+            GuildError::Store(error) => error.into(),
+            GuildError::Journal(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<AgentError> for ApiError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Guild(error) => error.into(),
+            other => Self::Agent(other),
+        }
+    }
+}
+
+impl From<DeadLetterError> for ApiError {
+    fn from(error: DeadLetterError) -> Self {
+        match error {
+            DeadLetterError::Guild(error) => error.into(),
+            other => Self::DeadLetter(other),
+        }
+    }
+}
+
+impl From<FilesError> for ApiError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Storage(cause) => Self::Internal(cause),
+            other => Self::File(other),
+        }
+    }
+}
+
+impl From<ComponentError> for ApiError {
+    fn from(error: ComponentError) -> Self {
+        match error {
+            ComponentError::Store(error) => error.into(),
+            ComponentError::Host(cause) => Self::Internal(cause),
+            other => Self::Component(other),
+        }
+    }
+}

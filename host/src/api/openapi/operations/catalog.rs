@@ -1,0 +1,217 @@
+//! The operations of the catalog: agent classes, components, categories, blueprints, shares, reviews.
+
+use super::{Op, c, delete, get, list_of, number, post, put, s, spec, tagged, text, texts};
+use c::blueprints::{icons, reviews, share};
+use guildhall_model::catalog::{AgentEntry, AgentIcon, Blueprint, Category, Review};
+use guildhall_model::status::GuildStatus;
+
+pub(super) fn agents() -> Vec<Op> {
+    tagged(
+        "agents",
+        [
+            post("/catalog/agents", "registerAgent", "Register an agent class")
+                .takes::<s::AgentEntryInput>()
+                .gives_nothing(201, "The class is registered")
+                .fails([409, 503]),
+            get("/catalog/agents", "getAgents", "Get agent classes")
+                .optional("class_names", texts(), "Only these classes")
+                .gives_map_of::<AgentEntry>("The agent classes by name"),
+            get("/catalog/agents/{class_name}", "getAgentByClassName", "Get an agent class")
+                .gives::<AgentEntry>(200, "The agent class")
+                .fails([404]),
+            get(
+                "/catalog/agents/message_schema/",
+                "getMessageSchemaByFormat",
+                "Get the schema of a format that a registered agent class receives",
+            )
+            .required("message_format", text(), "The format")
+            .gives_object("The JSON schema of the format")
+            .fails([404, 422]),
+        ],
+    )
+}
+
+pub(super) fn components() -> Vec<Op> {
+    tagged(
+        "components",
+        [
+            post("/catalog/components", "uploadComponent", "Upload a component, whose digest becomes its id")
+                .optional("name", text(), "A name, with `version`; the two never stand for another component")
+                .optional("version", text(), "The version of `name`")
+                .takes_bytes("application/wasm")
+                .gives::<c::components::Component>(200, "The component, compiled, refused or failed")
+                .gives::<c::components::Component>(202, "The component, which is being compiled")
+                .fails([403, 409, 413, 415, 422, 503]),
+            get("/catalog/components", "listComponents", "List all components")
+                .gives_list::<c::components::Component>("The components, in the order of upload"),
+            get("/catalog/components/{digest}", "getComponent", "Get a component")
+                .optional("wait", number(), "Seconds to wait while the component is being compiled, at most 30")
+                .gives::<c::components::Component>(200, "The component")
+                .fails([404, 422]),
+            get("/catalog/components/{digest}/wasm", "getComponentBytes", "Get the bytes of a component")
+                .gives_bytes("application/wasm", "The bytes of the component")
+                .fails([404]),
+            delete("/catalog/components/{digest}", "deleteComponent", "Remove a component that is not in use")
+                .gives_nothing(204, "The component is removed")
+                .fails([404, 409]),
+            put("/catalog/agents/{class_name}/component", "bindComponent", "Bind an agent class to a component")
+                .takes::<spec::ComponentChoice>()
+                .gives_nothing(204, "The component serves the class from now on")
+                .fails([404, 409, 503]),
+        ],
+    )
+}
+
+pub(super) fn categories() -> Vec<Op> {
+    tagged(
+        "categories",
+        [
+            post("/catalog/categories/", "createCategory", "Create a category")
+                .takes::<s::BlueprintCategoryCreate>()
+                .gives::<spec::Created>(201, "The new category's id"),
+            get("/catalog/categories/", "listCategories", "List all categories")
+                .gives_list::<Category>("The categories, oldest first"),
+            get("/catalog/categories/{category_id}", "getCategoryById", "Get a category")
+                .gives::<Category>(200, "The category")
+                .fails([404]),
+            get(
+                "/catalog/categories/{category_name}/blueprints/",
+                "getBlueprintsByCategoryName",
+                "List the blueprints of a category, which is the oldest one of this name",
+            )
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+            .fails([404]),
+        ],
+    )
+}
+
+pub(super) fn blueprints() -> Vec<Op> {
+    tagged(
+        "blueprints",
+        [
+            post("/catalog/blueprints/", "createBlueprint", "Create a blueprint")
+                .takes::<Blueprint>()
+                .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
+                .fails([409, 503]),
+            get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "Get a blueprint")
+                .gives::<c::blueprints::Details>(200, "The blueprint")
+                .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/blueprints/owned/",
+                "getOrganizationBlueprints",
+                "List the blueprints of an organisation",
+            )
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            get("/catalog/users/{user_id}/blueprints/owned/", "getUserBlueprints", "List the blueprints of a user")
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            get(
+                "/catalog/users/{user_id}/blueprints/accessible/",
+                "getAccessibleBlueprintsByUserId",
+                "List the blueprints that a user may launch",
+            )
+            .optional("org_id", text(), "The user's organisation")
+            .gives_list::<c::users::Accessible>(
+                "Public blueprints, then the user's own, then those of the organisation, each oldest first",
+            ),
+            get("/catalog/tags/", "listTags", "List all tags").gives_texts("The tags, in alphabetical order"),
+            get("/catalog/tags/{tag}/blueprints/", "getBlueprintsByTag", "List the blueprints with a tag")
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            post(
+                "/catalog/blueprints/{blueprint_id}/icons/",
+                "addBlueprintAgentIcons",
+                "Set the icons of a blueprint's agents",
+            )
+            .takes::<icons::AgentIcons>()
+            .gives_nothing(204, "The icons are stored")
+            .fails([404]),
+            get(
+                "/catalog/blueprints/{blueprint_id}/icons/",
+                "getBlueprintAgentIcons",
+                "Get the icons of a blueprint's agents",
+            )
+            .gives::<icons::AgentIcons>(200, "The icons, in the order in which they were set")
+            .fails([404]),
+            post(
+                "/catalog/blueprints/{blueprint_id}/icons/{agent_name}",
+                "addBlueprintAgentIconByName",
+                "Set the icon of an agent",
+            )
+            .takes::<icons::IconChoice>()
+            .gives_nothing(204, "The icon is stored")
+            .fails([404]),
+            get(
+                "/catalog/blueprints/{blueprint_id}/icons/{agent_name}",
+                "getBlueprintAgentIconByName",
+                "Get the icon of an agent",
+            )
+            .gives::<AgentIcon>(200, "The icon")
+            .fails([404]),
+        ],
+    )
+}
+
+pub(super) fn sharing() -> Vec<Op> {
+    tagged(
+        "organizations",
+        [
+            post(
+                "/catalog/blueprints/{blueprint_id}/share/",
+                "shareBlueprintWithOrganization",
+                "Share a blueprint with an organisation",
+            )
+            .takes::<share::ShareRequest>()
+            .gives_nothing(204, "The blueprint is shared with the organisation")
+            .fails([404, 409]),
+            delete(
+                "/catalog/blueprints/{blueprint_id}/share/{organization_id}",
+                "unshareBlueprintWithOrganization",
+                "Stop sharing a blueprint with an organisation",
+            )
+            .gives_nothing(204, "The blueprint is no longer shared with the organisation")
+            .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/blueprints/shared/",
+                "getSharedBlueprintsByOrganizationId",
+                "List the blueprints that are shared with an organisation",
+            )
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            get(
+                "/catalog/blueprints/{blueprint_id}/organizations/shared/",
+                "getSharedOrganizationsByBlueprintId",
+                "List the organisations that a blueprint is shared with",
+            )
+            .gives_texts("The ids of the organisations, in the order of sharing")
+            .fails([404]),
+            get(
+                "/catalog/organizations/{organization_id}/guilds/",
+                "getGuildsForOrganization",
+                "List the guilds of an organisation",
+            )
+            .optional("statuses", list_of::<GuildStatus>(), "Only guilds with one of these statuses")
+            .gives_list::<c::guilds::Listed>("The guilds, oldest first")
+            .fails([400]),
+        ],
+    )
+}
+
+pub(super) fn reviews() -> Vec<Op> {
+    tagged(
+        "reviews",
+        [
+            post("/catalog/blueprints/{blueprint_id}/reviews/", "createBlueprintReview", "Review a blueprint")
+                .takes::<s::BlueprintReviewCreate>()
+                .gives::<spec::Created>(201, "The new review's id")
+                .fails([404]),
+            get(
+                "/catalog/blueprints/{blueprint_id}/reviews/",
+                "getReviewsByBlueprintId",
+                "Get the reviews of a blueprint",
+            )
+            .gives::<reviews::Reviews>(200, "The reviews, oldest first, and their average")
+            .fails([404]),
+            get("/catalog/blueprints/{blueprint_id}/reviews/{review_id}", "getBlueprintReview", "Get a review")
+                .gives::<Review>(200, "The review")
+                .fails([404]),
+        ],
+    )
+}

@@ -1,0 +1,41 @@
+//! What the handlers work with: the state of the API, its limits, its routes.
+
+use std::sync::Arc;
+
+use axum::routing::MethodRouter;
+
+use super::room::BodyRoom;
+use crate::files::Files;
+use crate::guild::Guilds;
+use crate::store::Store;
+use guildhall_model::clock::Clock;
+use guildhall_model::expression::Evaluate;
+use guildhall_model::read::spec::SandboxCeilings;
+
+/// The largest bodies of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiLimits {
+    /// A JSON body, in bytes.
+    pub body_bytes: usize,
+    /// A component, in bytes.
+    pub component_bytes: usize,
+}
+
+/// The services that the handlers call. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    pub store: Store,
+    pub guilds: Guilds,
+    pub files: Files,
+    pub clock: Clock,
+    /// The most that a spec may ask of the sandbox.
+    pub ceilings: SandboxCeilings,
+    /// Checks the expressions of specs.
+    pub evaluator: Arc<dyn Evaluate>,
+    pub limits: ApiLimits,
+    /// The memory for bodies of requests.
+    pub bodies: BodyRoom,
+}
+
+/// A path and its methods.
+pub type Route = (&'static str, MethodRouter<ApiState>);

@@ -1,5 +1,5 @@
-//! The pause of an agent's task: after a failure, before a retry, or because the agent emits too fast. The inbox is kept
-//! meanwhile. The length of a pause is decided elsewhere (`budget`, `retry`, `pace`).
+//! The pause of an agent's task: after a failure, before a retry, or because the agent emits too fast. The inbox is
+//! kept meanwhile. The length of a pause is decided elsewhere (`budget`, `retry`, `pace`).
 
 use std::time::Duration;
 

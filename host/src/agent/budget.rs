@@ -1,5 +1,5 @@
-//! How often an agent may be restarted: ten times in a row, 1 s, 2 s, 4 s … 30 s apart with a jitter of 25 %. A minute of
-//! health refills the budget. Pure.
+//! How often an agent may be restarted: ten times in a row, 1 s, 2 s, 4 s … 30 s apart with a jitter of 25 %. A minute
+//! of health refills the budget. Pure.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct RestartBudget {
 }
 
 impl RestartBudget {
-    /// Charges one restart and returns the time to wait before it, in whole milliseconds; `None` if the budget is used up.
-    /// `jitter` is a random number from 0 to 1.
+    /// Charges one restart and returns the time to wait before it, in whole milliseconds; `None` if the budget is used
+    /// up. `jitter` is a random number from 0 to 1.
     pub fn charge(&mut self, now_ms: u64, jitter: f64) -> Option<Duration> {
         let enough = u64::try_from(HEALTHY.as_millis()).unwrap_or(u64::MAX);
         if self.healthy_since_ms.take().is_some_and(|since| now_ms.saturating_sub(since) >= enough) {

@@ -1,5 +1,5 @@
-//! The components of this host: their bytes on disk, by digest, and the prepared ones in the sandbox. The catalog's rows
-//! about them are kept in the store.
+//! The components of this host: their bytes on disk, by digest, and the prepared ones in the sandbox. The catalog's
+//! rows about them are kept in the store.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -82,7 +82,8 @@ impl Components {
         tokio::fs::File::open(self.file(digest)).await.map_err(|error| open_error(digest, error))
     }
 
-    /// Removes the bytes of a component and its code. Agents that run it go on. Dropping the future may leave the bytes.
+    /// Removes the bytes of a component and its code. Agents that run it go on. Dropping the future may leave the
+    /// bytes.
     ///
     /// # Errors
     /// The disk fails.

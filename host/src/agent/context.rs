@@ -144,7 +144,8 @@ impl Context {
         self.logs.write(level, Source::Host, text);
     }
 
-    /// Counts a fault that ended an instance, logs it, and sends its event. `delivery` is the message that was attempted.
+    /// Counts a fault that ended an instance, logs it, and sends its event. `delivery` is the message that was
+    /// attempted.
     pub(super) fn report_fault(&self, fault: &Fault, delivery: Option<&Delivery>) {
         let message = delivery.map(|delivery| delivery.message.id);
         tracing::warn!(%fault, agent = %self.spec.id, ?message, "an agent's instance failed");

@@ -95,7 +95,8 @@ impl AgentGauges {
         self.turn.lock().as_ref().map(|turn| turn.message.clone())
     }
 
-    /// Cancels the turn that runs and returns the id of its message; `None` if no turn runs. A later turn is not affected.
+    /// Cancels the turn that runs and returns the id of its message; `None` if no turn runs. A later turn is not
+    /// affected.
     pub fn cancel_turn(&self) -> Option<MessageId> {
         let turn = self.turn.lock();
         let turn = turn.as_ref()?;

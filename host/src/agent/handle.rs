@@ -1,5 +1,5 @@
-//! What others hold of an agent's task: its gauges, its log, and the commands that it takes. A handle never waits for the
-//! task, except for a swap.
+//! What others hold of an agent's task: its gauges, its log, and the commands that it takes. A handle never waits for
+//! the task, except for a swap.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,8 @@ impl Handle {
         }
     }
 
-    /// Changes the agent to another component once the running turn has ended, within 60 s. Its inbox and its snapshot stay.
+    /// Changes the agent to another component once the running turn has ended, within 60 s. Its inbox and its snapshot
+    /// stay.
     ///
     /// Dropping the future withdraws the swap, unless the new component runs by then.
     ///

@@ -297,7 +297,7 @@ impl Life {
             Err(fault) => return self.swap_failed(&component, answer, fault),
         };
         match successor(&self.context, &component).await {
-            // The caller has been told that the swap did not happen.
+            // The caller has an error by now: the swap did not happen.
             Ok(new) if answer.is_closed() => {
                 new.stop(StopReason::Requested).await;
                 self.stay_with(old);
@@ -357,7 +357,7 @@ impl Life {
         let _ = answer.send(Err(fault));
     }
 
-    /// Ends the instance in order: it is saved, told why it ends, and dropped.
+    /// Ends the instance in order: it is saved, gets the reason of its end, and is dropped.
     ///
     /// Dropping the future drops the instance.
     pub(super) async fn end(&mut self, reason: StopReason) {

@@ -1,5 +1,6 @@
-//! The last lines that an agent printed, with the lines of the host about the agent. They are kept in a ring buffer that
-//! is bounded however much is printed and however slowly it is read. It outlives the agent's instances, not the host.
+//! The last lines that an agent printed, with the lines of the host about the agent. They are kept in a ring buffer
+//! that is bounded however much is printed and however slowly it is read. It outlives the agent's instances, not the
+//! host.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -116,8 +117,8 @@ impl LogReader {
         Read { lines, dropped: 0 }
     }
 
-    /// Waits for the next lines of at least a level; `None` when the agent has ended. Nothing is kept for a slow reader:
-    /// the lines that were dropped meanwhile are counted. Cancel safe.
+    /// Waits for the next lines of at least a level; `None` when the agent has ended. Nothing is kept for a slow
+    /// reader: the lines that were dropped meanwhile are counted. Cancel safe.
     pub async fn next(&mut self, level: LogLevel) -> Option<Read> {
         loop {
             self.ring.changed().await.ok()?;

@@ -1,5 +1,5 @@
-//! Agents that run: one task for each agent takes messages from the journal, has an instance serve them, and commits the
-//! results. This module does not know how a guild is managed: it reports, and the guild's manager decides.
+//! Agents that run: one task for each agent takes messages from the journal, has an instance serve them, and commits
+//! the results. This module does not know how a guild is managed: it reports, and the guild's manager decides.
 //!
 //! | file | what it owns or does |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `life`, `snapshots` | the instance: start, restart, unload, swap, end; what it saves |
 //! | `backoff` | the pause before the task goes on |
 //! | `budget`, `pace`, `retry`, `turn_io` | rules, as pure functions |
-//! | `context`, `setup`, `report` | what the parts share; what instances are set up with; what the manager is told |
+//! | `context`, `setup`, `report` | what the parts share; the setup of instances; the reports to the manager |
 //! | `handle`, `gauges`, `logs`, `components` | what others hold of an agent; the components of this host |
 
 mod backoff;

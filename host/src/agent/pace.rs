@@ -19,8 +19,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Charges what a turn has emitted, in messages, values and KiB, at `per_s` of them a second. Returns the pause that is
-    /// due, if any.
+    /// Charges what a turn has emitted, in messages, values and KiB, at `per_s` of them a second. Returns the pause
+    /// that is due, if any.
     pub fn charge(&mut self, emitted: u64, per_s: u64, now: Instant) -> Option<Duration> {
         let charged = emitted.saturating_sub(FREE);
         if charged == 0 {
@@ -33,7 +33,7 @@ impl Pace {
         Some(paid_at - now).filter(|pause| *pause >= SHORTEST)
     }
 
-    /// Returns true at its first call only: the agent is told once that it is paused.
+    /// Returns true at its first call only: the first pause is written to the agent's log.
     pub const fn is_first_pause(&mut self) -> bool {
         !std::mem::replace(&mut self.has_paused, true)
     }

@@ -1,5 +1,5 @@
-//! Decides what happens to a message whose turn failed: another attempt, or a dead letter. Pure; when an attempt follows a
-//! restart of the instance, its time is the restart budget's (`budget`).
+//! Decides what happens to a message whose turn failed: another attempt, or a dead letter. Pure; when an attempt
+//! follows a restart of the instance, its time is the restart budget's (`budget`).
 
 use std::time::Duration;
 
@@ -51,7 +51,8 @@ pub fn after_decline(failure: Failure, attempts: Attempts, retries: Option<u32>)
     }
 }
 
-/// Decides after the turn ended its instance. The pause is zero: the restart budget decides when the next attempt is due.
+/// Decides after the turn ended its instance. The pause is zero: the restart budget decides when the next attempt is
+/// due.
 #[must_use]
 pub fn after_break(fault: &Fault, attempts: Attempts) -> Verdict {
     let attempts = Attempts { broken: attempts.broken + 1, ..attempts };

@@ -1,5 +1,5 @@
-//! What an agent saves. The snapshot of an instance (the `save` export of its component) is kept in the journal when the
-//! instance ends in order, and every new instance gets the last one. After a trap, or after the end of the host's
+//! What an agent saves. The snapshot of an instance (the `save` export of its component) is kept in the journal when
+//! the instance ends in order, and every new instance gets the last one. After a trap, or after the end of the host's
 //! process, that is the snapshot that was kept before.
 
 use crate::journal::Snapshot;
@@ -66,7 +66,7 @@ pub(super) async fn restore(
         context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored now: {fault}"));
         return Err(NotRestored::Kept(fault));
     }
-    context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored and is removed: {fault}"));
+    context.write_log(LogLevel::Error, &format!("its snapshot cannot be restored and is deleted: {fault}"));
     match context.log.forget_snapshot(agent).await {
         Ok(()) => Err(NotRestored::Removed),
         Err(error) => {

@@ -161,8 +161,8 @@ pub fn commit_of(
     Ok(commit)
 }
 
-/// Whether the states that a turn changes are announced to others. Agents that answer state changes with state changes end
-/// at the hop limit.
+/// Whether the states that a turn changes are announced to others. Agents that answer state changes with state changes
+/// end at the hop limit.
 #[must_use]
 pub fn announces_states(delivery: &Delivery, guild: &GuildView) -> bool {
     delivery.message.hops < guild.hop_limit

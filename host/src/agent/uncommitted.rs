@@ -11,8 +11,8 @@ use guildhall_model::message::Message;
 
 /// The most turns of the window.
 const MAX_TURNS: usize = 64;
-/// The most messages that these turns emit together. All guilds share one writer: an agent that emits much waits for its
-/// own messages, so that other agents do not.
+/// The most messages that these turns emit together. All guilds share one writer: an agent that emits much waits for
+/// its own messages, so that other agents do not.
 const MAX_EMITTED: usize = 256;
 
 /// The turns of one agent that are not durable yet, oldest first.
@@ -43,7 +43,8 @@ impl UncommittedTurns {
     }
 
     /// Removes the turns that are durable or failed, and waits for the oldest one while the window is full. `failed` is
-    /// called with each turn that could not be written. Cancel safe: a turn leaves the window when its outcome is known.
+    /// called with each turn that could not be written. Cancel safe: a turn leaves the window when its outcome is
+    /// known.
     pub(super) async fn settle(&mut self, failed: impl Fn(&JournalError, &Message)) {
         loop {
             let is_full = self.is_full();

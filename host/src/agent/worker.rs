@@ -34,7 +34,7 @@ use super::retry::{self, Verdict};
 use super::turn_io::{self, TurnResults};
 use super::uncommitted::UncommittedTurns;
 
-/// How long a turn may go on after its agent was told to stop.
+/// How long a turn may go on after its agent was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How long an agent waits before it reads its inbox again after a failure of the journal.
 const INBOX_WAIT: Duration = Duration::from_secs(1);
@@ -218,8 +218,8 @@ impl Worker {
         }
     }
 
-    /// An operator cancelled the turn: its message becomes a dead letter, which can be replayed. The agent goes on with a
-    /// new instance and its restart budget is not charged.
+    /// An operator cancelled the turn: its message becomes a dead letter, which can be replayed. The agent goes on with
+    /// a new instance and its restart budget is not charged.
     fn turn_cancelled(&mut self, delivery: &Delivery, usage: &Usage) {
         let text = format!("the turn was cancelled after {} ms by the operator", usage.wall.as_millis());
         let mut fault = Fault::new(FaultKind::Cancelled, text);
@@ -256,7 +256,7 @@ impl Worker {
             Verdict::Again { attempts, .. } => {
                 let trial = Attempt { number: delivery.attempt(), is_last: false };
                 let error = error_message(&fault, &delivery.message, &self.context.speaker, trial);
-                // The attempt count is written to the journal before the failure is reported: whoever receives the
+                // The attempt count is written to the journal before the failure is reported: who receives the
                 // report can rely on the count.
                 self.attempt_again(Delivery { attempts, ..delivery });
                 // Not awaited: if the report is not written, the next attempt reports again.
@@ -282,18 +282,18 @@ impl Worker {
         }
         let trial = Attempt { number: delivery.attempt(), is_last: true };
         let view = context.view.borrow().clone();
-        let said = context.with_expression_log(|expressions| {
+        let reported = context.with_expression_log(|expressions| {
             let scope = Scope::without_states(expressions);
             failure_messages(fault, &delivery.message, &delivery.topic, &context.speaker, &view, trial, scope)
         });
-        let mut emits = said.messages;
+        let mut emits = reported.messages;
         let guild = context.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &context.speaker, trial));
         context.metrics.dead_lettered();
         let details = json!({"message_id": delivery.message.id, "kind": fault.kind, "attempts": trial.number});
         context.send_event(event::AGENT_DEAD_LETTERED, details);
         let announces = turn_io::announces_states(delivery, &view);
-        self.finish_with(delivery, Commit { emits, changes: said.changes, announces, ..Commit::default() });
+        self.finish_with(delivery, Commit { emits, changes: reported.changes, announces, ..Commit::default() });
     }
 
     /// Commits the current message, after which the agent is idle.
@@ -347,8 +347,8 @@ impl Worker {
         self.backoff.pause_for(INBOX_WAIT);
     }
 
-    /// Handles a panic of the task: an error of the host, which no other agent feels. It is charged as a trap is, so that
-    /// a panic that comes again and again ends.
+    /// Handles a panic of the task: an error of the host, which no other agent feels. It is charged as a trap is, so
+    /// that a panic that comes again and again ends.
     pub(super) fn panicked(&mut self, panic: &(dyn Any + Send)) {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
@@ -403,8 +403,8 @@ async fn turn_input(context: &Context, delivery: &Delivery, states: &States) -> 
     input
 }
 
-/// Runs a turn. If the task is stopped, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message waits
-/// for the next start of the agent.
+/// Runs a turn. If the task is stopped, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message
+/// waits for the next start of the agent.
 ///
 /// Dropping the future ends the turn and drops the instance.
 async fn receive(
@@ -429,7 +429,7 @@ async fn receive(
     }
 }
 
-/// A fault in the agent's own words, with the limit that its turn had met.
+/// A fault with the reason that the agent gave, and with the limit that its turn had reached.
 fn with_limit(fault: Fault, met: Option<LimitMet>) -> Fault {
     match met {
         Some(met) if fault.setting.is_none() => {

@@ -35,7 +35,8 @@ impl Guilds {
         Ok(self.agent(guild, agent).await?.logs())
     }
 
-    /// Cancels the running turn of an agent, and returns the id of its message, which becomes a dead letter. Cancel safe.
+    /// Cancels the running turn of an agent, and returns the id of its message, which becomes a dead letter. Cancel
+    /// safe.
     ///
     /// # Errors
     /// `Idle` when the agent is in no turn; there is no such guild or agent.
@@ -43,8 +44,8 @@ impl Guilds {
         self.agent(guild, agent).await?.cancel().ok_or_else(|| AgentError::Idle(agent.clone()))
     }
 
-    /// Changes an agent to another component, which is stored in the guild's spec. Returns when the new instance runs and
-    /// the change is stored. Dropping the future withdraws the swap, unless the new component runs by then.
+    /// Changes an agent to another component, which is stored in the guild's spec. Returns when the new instance runs
+    /// and the change is stored. Dropping the future withdraws the swap, unless the new component runs by then.
     ///
     /// # Errors
     /// The agent keeps its component.

@@ -1,5 +1,5 @@
-//! The dead letters of a guild: listed, shown, replayed, discarded. A letter is replayed or discarded once, also when two
-//! clients ask for it at a time.
+//! The dead letters of a guild: listed, shown, replayed, discarded. A letter is replayed or discarded once, also when
+//! two clients ask for it at a time.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -134,8 +134,8 @@ impl Guilds {
         Ok(log.replace(letter, Vec::new()).1.await?)
     }
 
-    /// Sends the message of a dead letter again to the inbox of the agent that could not serve it, and removes the letter,
-    /// in one step. Returns the new message's id. Dropping the future may leave the replay to complete.
+    /// Sends the message of a dead letter again to the inbox of the agent that could not serve it, and removes the
+    /// letter, in one step. Returns the new message's id. Dropping the future may leave the replay to complete.
     ///
     /// # Errors
     /// There is no such guild, letter or agent, or the guild was stopped.
@@ -182,8 +182,8 @@ async fn find(log: &GuildLog, id: MessageId) -> Result<(Message, Stored), DeadLe
     Ok((letter, stored))
 }
 
-/// The message again, for one agent alone and in its old thread. Its hops begin at zero: an operator has decided that it
-/// may go on.
+/// The message again, for one agent alone and in its old thread. Its hops begin at zero: an operator has decided that
+/// it may go on.
 fn replayed(original: &Message, agent: &AgentId) -> Message {
     let mut message = original.clone();
     message.id = MessageId::default();

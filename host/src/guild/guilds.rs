@@ -114,8 +114,8 @@ impl Guilds {
         }
     }
 
-    /// Ends every guild here and waits for it. The guilds go on at the next start of the host. Dropping the future does not
-    /// undo the shutdown.
+    /// Ends every guild here and waits for it. The guilds go on at the next start of the host. Dropping the future does
+    /// not undo the shutdown.
     pub async fn shutdown(&self) {
         self.0.shutdown.cancel();
         self.0.tracker.close();

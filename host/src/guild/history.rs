@@ -36,8 +36,8 @@ impl History {
 }
 
 impl Guilds {
-    /// The messages of a guild that a user saw and that the log still has, oldest first, in the dialect of the host. Cancel
-    /// safe.
+    /// The messages of a guild that a user saw and that the log still has, oldest first, in the dialect of the host.
+    /// Cancel safe.
     ///
     /// # Errors
     /// `Unknown`, or the store or the log cannot be read.

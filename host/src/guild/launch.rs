@@ -1,5 +1,5 @@
-//! How guilds begin to run here: launched, resumed when the host starts, relaunched. The subscriptions of a guild exist before
-//! its launch is answered, so that no message is lost.
+//! How guilds begin to run here: launched, resumed when the host starts, relaunched. The subscriptions of a guild exist
+//! before its launch is answered, so that no message is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -86,8 +86,8 @@ impl Guilds {
         Ok(count)
     }
 
-    /// Stores a guild and starts it. Dropping the future may leave a guild that is stored and not started; a relaunch or the
-    /// next start of the host starts it.
+    /// Stores a guild and starts it. Dropping the future may leave a guild that is stored and not started; a relaunch
+    /// or the next start of the host starts it.
     ///
     /// # Errors
     /// `Taken`, or the store or the journal fails.
@@ -111,8 +111,8 @@ impl Guilds {
         Ok(id)
     }
 
-    /// Starts a guild that is not running, and returns whether it was started now. In a guild that is running, the agents
-    /// that have given up try again. Dropping the future may leave the guild as it was.
+    /// Starts a guild that is not running, and returns whether it was started now. In a guild that is running, the
+    /// agents that have given up try again. Dropping the future may leave the guild as it was.
     ///
     /// # Errors
     /// `Unknown`, `Stopped`, or the store or the journal fails.

@@ -1,5 +1,5 @@
-//! The life of a guild as a pure function: it takes what happened and returns what is to be done. The manager's task carries
-//! the effects out.
+//! The life of a guild as a pure function: it takes what happened and returns what is to be done. The manager's task
+//! carries the effects out.
 
 use std::collections::BTreeMap;
 

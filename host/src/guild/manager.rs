@@ -1,5 +1,5 @@
-//! The task that manages one guild. It receives what sockets request on the system topic and what the agents report, lets
-//! [`GuildLifecycle`] decide, and carries the effects out.
+//! The task that manages one guild. It receives what sockets request on the system topic and what the agents report,
+//! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
 //! `report` publishes health and changes.

@@ -1,5 +1,5 @@
-//! Guilds: launched, resumed after a restart of the host, stopped. Each guild has a manager task and one task for each agent;
-//! everybody else reaches it over its log.
+//! Guilds: launched, resumed after a restart of the host, stopped. Each guild has a manager task and one task for each
+//! agent; everybody else reaches it over its log.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Which component serves an agent: the one that its spec names, else the one that the catalog binds its class to, else the
-//! built-in one of that class. And which limits the agent has.
+//! Which component serves an agent: the one that its spec names, else the one that the catalog binds its class to, else
+//! the built-in one of that class. And which limits the agent has.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -118,7 +118,7 @@ async fn a_restart_of_the_host_restores_and_what_cannot_be_restored_is_forgotten
     broken.event("agent.unloaded").await;
     broken.ask("recall", "recalled: ").await;
     let lines = broken.host.rest().get(&broken.path("logs?level=error")).await.expect(&[200]);
-    assert!(lines.to_string().contains("cannot be restored and is forgotten"), "{lines}");
+    assert!(lines.to_string().contains("cannot be restored and is deleted"), "{lines}");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn what_was_saved_outlives_a_limit_that_was_met_when_it_was_restored() {
     stage.chat.say("recall");
     stage.event("agent.restarting").await;
     let lines = stage.host.rest().get(&stage.path("logs?level=error")).await.expect(&[200]).to_string();
-    assert!(lines.contains("cannot be restored now") && !lines.contains("is forgotten"), "{lines}");
+    assert!(lines.contains("cannot be restored now") && !lines.contains("is deleted"), "{lines}");
 }
 
 #[tokio::test]

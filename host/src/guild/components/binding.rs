@@ -1,5 +1,5 @@
-//! The names of components and the classes that they serve. A name belongs to one component permanently; a class is bound
-//! to one component at a time.
+//! The names of components and the classes that they serve. A name belongs to one component permanently; a class is
+//! bound to one component at a time.
 
 use super::error::ComponentError;
 use super::event::ComponentEvent;
@@ -31,7 +31,8 @@ impl Guilds {
         }
     }
 
-    /// Gives a component the name that it describes. If another component has that name, it is known by its digest alone.
+    /// Gives a component the name that it describes. If another component has that name, it is known by its digest
+    /// alone.
     pub(super) async fn name_as_described(&self, component: &Component) -> Result<(), StoreError> {
         let description = &component.description;
         let Ok(name) = ComponentName::new(&description.name, &description.version) else { return Ok(()) };
@@ -45,8 +46,8 @@ impl Guilds {
         Ok(())
     }
 
-    /// Registers the class of a component, or binds the class to it if the class is registered and nothing serves it yet.
-    /// Dropping the future may leave the class without its event.
+    /// Registers the class of a component, or binds the class to it if the class is registered and nothing serves it
+    /// yet. Dropping the future may leave the class without its event.
     ///
     /// # Errors
     /// The store fails.

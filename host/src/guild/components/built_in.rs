@@ -10,8 +10,8 @@ use guildhall_model::component::ComponentName;
 use guildhall_sandbox::Component;
 
 impl Guilds {
-    /// Makes components of this program available to every guild. Each is named `guildhall:NAME@VERSION`, with the version
-    /// of the program. Dropping the future leaves the components unavailable.
+    /// Makes components of this program available to every guild. Each is named `guildhall:NAME@VERSION`, with the
+    /// version of the program. Dropping the future leaves the components unavailable.
     ///
     /// # Errors
     /// The store fails.

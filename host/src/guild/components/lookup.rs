@@ -1,4 +1,5 @@
-//! Finds components by digest, name or registry reference, waits until they are ready, and deletes those that nothing uses.
+//! Finds components by digest, name or registry reference, waits until they are ready, and deletes those that nothing
+//! uses.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Uploads: a component is checked and kept at once, and compiled in the background. When it is ready, its name is taken
-//! and its class is bound in the catalog. A compilation that the end of the host cuts short begins again at the next start.
+//! Uploads: a component is checked and kept at once, and compiled in the background. When it is ready, its name is
+//! taken and its class is bound in the catalog. A compilation that the end of the host cuts short begins again at the
+//! next start.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -16,9 +17,9 @@ use guildhall_model::ids::Digest;
 use guildhall_sandbox::{Component, Limit, Refusal};
 
 impl Guilds {
-    /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component gets
-    /// `name` in addition to the name that it describes. An upload that has begun is completed even if the future is
-    /// dropped.
+    /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component
+    /// gets `name` in addition to the name that it describes. An upload that has begun is completed even if the future
+    /// is dropped.
     ///
     /// # Errors
     /// `Refused`, `NameTaken`, `NameReserved`, `Busy`, or the host fails.

@@ -1,5 +1,5 @@
-//! A manager whose task runs: it starts and ends the agents, reads the ephemeral requests of sockets, and carries out what
-//! the lifecycle decides.
+//! A manager whose task runs: it starts and ends the agents, reads the ephemeral requests of sockets, and carries out
+//! what the lifecycle decides.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,8 +97,8 @@ impl ActiveManager {
         self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task });
     }
 
-    /// Ends one agent within 8 s and removes its cursor. Returns whether there was such an agent. Dropping the future leaves
-    /// the cursor.
+    /// Ends one agent within 8 s and removes its cursor. Returns whether there was such an agent. Dropping the future
+    /// leaves the cursor.
     pub(super) async fn end_agent(&mut self, id: &AgentId) -> bool {
         let Some(member) = self.members.remove(id) else { return false };
         self.roster.lock().remove(id);

@@ -1,5 +1,5 @@
-//! What a guild's manager publishes on its own: health reports, heartbeats, participants, changes of the guild. All of it
-//! is ephemeral.
+//! What a guild's manager publishes on its own: health reports, heartbeats, participants, changes of the guild. All of
+//! it is ephemeral.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The requests to a guild's manager that are messages of the log: agents and rules are added and removed, states are read
-//! and changed, the guild ends. A request and its answer are one commit.
+//! The requests to a guild's manager that are messages of the log: agents and rules are added and removed, states are
+//! read and changed, the guild ends. A request and its answer are one commit.
 
 use std::sync::Arc;
 
@@ -108,8 +108,8 @@ impl ActiveManager {
         }
     }
 
-    /// What an answer means for the guild's life: a user who was created joins as one who opened a socket, and the health of
-    /// launched and removed agents is measured.
+    /// What an answer means for the guild's life: a user who was created joins as one who opened a socket, and the
+    /// health of launched and removed agents is measured.
     fn event_of(&self, message: &Message, format: &str, payload: &Value) -> Option<Event> {
         if format != USER_CREATED {
             return matches!(format, LAUNCHED | REMOVED).then(|| self.measure());
@@ -169,8 +169,8 @@ impl ActiveManager {
         Request::read(format, payload, context)
     }
 
-    /// Launches an agent. If its id is in use, the running agent stays as it is; the answer and the announcement are the
-    /// same.
+    /// Launches an agent. If its id is in use, the running agent stays as it is; the answer and the announcement are
+    /// the same.
     async fn launch(&mut self, mut spec: AgentSpec) -> Answer {
         let id = spec.id.clone();
         let launched = json!({"agent_id": id, "status_code": 201, "status": "Agent launched successfully"});
@@ -246,7 +246,8 @@ impl ActiveManager {
         reply(RULE_UPDATED, json!({"rule_hashid": hash, "status_code": 200, "status": status, "message": null}))
     }
 
-    /// Publishes the changed guild to its agents, stores it and announces it. Dropping the future may leave it unstored.
+    /// Publishes the changed guild to its agents, stores it and announces it. Dropping the future may leave it
+    /// unstored.
     pub(super) async fn refresh(&mut self) {
         let (agents, routes) = (self.spec.agents.clone(), Arc::new(self.spec.routes.clone()));
         self.view.send_modify(|view| {

@@ -31,9 +31,9 @@ impl ActiveManager {
     pub(super) fn state_payload(&self, owner: &StateOwner, path: Option<&str>) -> Result<Value, PathError> {
         let versioned = self.log.versioned_state(owner);
         let state = serde_json::from_str(&versioned.text).unwrap_or_else(|_| json!({}));
-        let (word, agent) = owner.wire_names();
+        let (name, agent) = owner.wire_names();
         Ok(json!({
-            "state_owner": word,
+            "state_owner": name,
             "guild_id": self.spec.id,
             "agent_id": agent,
             "state": fetched(&state, path)?,
@@ -61,9 +61,9 @@ impl ActiveManager {
             return None;
         }
         let answer = |outcome: Result<VersionedState, StateError>| match outcome {
-            Ok(stated) => {
-                let state = with_agent_of(payload, stated.to_payload(&self.spec.id, &write.owner));
-                self.answer_messages(message, &reply(format::STATE_UPDATE_RESPONSE, state))
+            Ok(state) => {
+                let payload = with_agent_of(payload, state.to_payload(&self.spec.id, &write.owner));
+                self.answer_messages(message, &reply(format::STATE_UPDATE_RESPONSE, payload))
             }
             Err(error) => refused(error.to_string()),
         };
@@ -71,8 +71,8 @@ impl ActiveManager {
         None
     }
 
-    /// Why the sender may not read or change a state: it belongs to another guild, or the sender is an agent and the state
-    /// is another agent's. `None`: it may.
+    /// Why the sender may not read or change a state: it belongs to another guild, or the sender is an agent and the
+    /// state is another agent's. `None`: it may.
     fn refuse_state(&self, guild: &str, owner: &StateOwner, message: &Message) -> Option<String> {
         if guild != self.spec.id.as_str() {
             return Some(format!("this is the guild {}, not {guild}", self.spec.id));
@@ -87,8 +87,8 @@ impl ActiveManager {
     }
 }
 
-/// The payload of an answer with the `agent_id` of its request. The reference repeats it also in answers about the state
-/// of the guild, where it says nothing about the owner.
+/// The payload of an answer with the `agent_id` of its request. The reference repeats it also in answers about the
+/// state of the guild, where it says nothing about the owner.
 fn with_agent_of(request: &Value, mut answer: Value) -> Value {
     if let Some(agent) = request.get("agent_id") {
         answer["agent_id"].clone_from(agent);

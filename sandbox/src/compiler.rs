@@ -72,7 +72,8 @@ impl Compiler {
 }
 
 impl CompilerProcess {
-    /// Compiles a component in a process. The caller adds the result to the cache. Dropping the future ends the process.
+    /// Compiles a component in a process. The caller adds the result to the cache. Dropping the future ends the
+    /// process.
     ///
     /// # Errors
     /// The component does not compile, or not within the limits.

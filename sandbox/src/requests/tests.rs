@@ -309,7 +309,8 @@ async fn https_to_a_server_without_tls_fails() {
     assert!(error.starts_with("Tls") || error == "ConnectionTimeout", "{error}");
 }
 
-/// Starts a server with a certificate for `name` of a new authority. Returns the authority's certificate in PEM as well.
+/// Starts a server with a certificate for `name` of a new authority. Returns the authority's certificate in PEM as
+/// well.
 async fn encrypted_server(name: &str) -> (Server, String) {
     let authority = rcgen::KeyPair::generate().unwrap();
     let mut about = rcgen::CertificateParams::new([]).unwrap();

@@ -1,9 +1,9 @@
 //! Builds crates into components inside of a build script. It is a module of the build scripts of `host`, `sandbox` and
 //! `tests`, and not of an agent.
 //!
-//! The inner cargo has a target folder of its own, because the outer cargo holds the lock of the usual one. It has none of
-//! the environment variables with which cargo, clippy or coverage tools configure native builds. All build scripts and
-//! profiles share its folder, so that the common dependencies of agents are compiled once.
+//! The inner cargo has a target folder of its own, because the outer cargo holds the lock of the usual one. It has none
+//! of the environment variables with which cargo, clippy or coverage tools configure native builds. All build scripts
+//! and profiles share its folder, so that the common dependencies of agents are compiled once.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -11,8 +11,9 @@ use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds `packages` of the workspace in the folder `workspace`, in one call of cargo, with the profile `component`. Returns
-/// the path of each component in `OUT_DIR`, in the same order. Ends the build script with an error if it cannot.
+/// Builds `packages` of the workspace in the folder `workspace`, in one call of cargo, with the profile `component`.
+/// Returns the path of each component in `OUT_DIR`, in the same order. Ends the build script with an error if it
+/// cannot.
 pub fn build(workspace: &Path, packages: &[String]) -> Vec<PathBuf> {
     require_target();
     let out_dir = PathBuf::from(variable("OUT_DIR"));
@@ -54,8 +55,8 @@ fn fail(text: &str) -> ! {
 }
 
 /// Returns the folder `components` beside the folders of the profiles: `OUT_DIR` is
-/// `<target>/<profile>/build/<package>/out`. If cargo changes that, the folder is elsewhere above `OUT_DIR`, and fewer builds
-/// share it.
+/// `<target>/<profile>/build/<package>/out`. If cargo changes that, the folder is elsewhere above `OUT_DIR`, and fewer
+/// builds share it.
 fn target_dir(out_dir: &Path) -> PathBuf {
     out_dir.ancestors().nth(4).unwrap_or(out_dir).join("components")
 }

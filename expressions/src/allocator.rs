@@ -2,8 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, but it aborts when no memory is left. The standard library would print a message first, which
-/// nothing reads.
+/// The system's allocator, but it aborts when no memory is left. The standard library would print a message first,
+/// which nothing reads.
 struct AbortWithoutMemory;
 
 #[expect(unsafe_code, reason = "an allocator is unsafe; this one passes each call on")]

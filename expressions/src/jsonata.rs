@@ -1,5 +1,5 @@
-//! Evaluates JSONata. Its numbers are doubles. An integer of the input that does not fit into a double keeps its value when
-//! the expression returns it unchanged.
+//! Evaluates JSONata. Its numbers are doubles. An integer of the input that does not fit into a double keeps its value
+//! when the expression returns it unchanged.
 
 use std::rc::Rc;
 

@@ -84,7 +84,7 @@ fn on_a_stack<T>(call: impl FnOnce() -> T) -> T {
 /// Checks an expression in its own language.
 ///
 /// # Errors
-/// [`Fault::Invalid`], with a text for the author.
+/// `Fault::Invalid`, with a text for the author.
 pub fn check(language: Language, source: &str) -> Result<(), Fault> {
     on_a_stack(|| compiled(language, source).map(drop))
 }
@@ -92,7 +92,7 @@ pub fn check(language: Language, source: &str) -> Result<(), Fault> {
 /// Evaluates an expression on a JSON object. Takes and returns JSON text; `None` when the expression has no result.
 ///
 /// # Errors
-/// Any [`Fault`].
+/// Any `Fault`.
 pub fn evaluate(language: Language, source: &str, input: &str) -> Result<Option<String>, Fault> {
     on_a_stack(|| {
         let program = compiled(language, source)?;

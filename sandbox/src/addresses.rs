@@ -1,5 +1,5 @@
-//! Which addresses are public. Requests of agents go to public addresses only. Addresses of this machine, its network or
-//! its cloud are not public, in any notation. Source: the special-purpose address registries of IANA (RFC 6890).
+//! Which addresses are public. Requests of agents go to public addresses only. Addresses of this machine, its network
+//! or its cloud are not public, in any notation. Source: the special-purpose address registries of IANA (RFC 6890).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 //! Gives unused memory back to the operating system. Each thread of a runtime runs `mi_collect` once a second.
 //!
-//! Settings of mimalloc do not replace this. Measured with mimalloc 3 and four threads that allocate 330 MiB, free it and
-//! then wait (the process has 6 MiB before):
+//! Settings of mimalloc do not replace this. Measured with mimalloc 3 and four threads that allocate 330 MiB, free it
+//! and then wait (the process has 6 MiB before):
 //!
 //! | setting | resident after 3 s | cost |
 //! |---|---|---|

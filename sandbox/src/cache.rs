@@ -1,6 +1,6 @@
 //! The cache of compiled code on disk. Compiled code is native code, so the host loads only files that it wrote itself:
-//! each file has a seal (an HMAC) beside it, made with a key in the cache's directory. Only the owner of the directory can
-//! read or write it.
+//! each file has a seal (an HMAC) beside it, made with a key in the cache's directory. Only the owner of the directory
+//! can read or write it.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -40,8 +40,8 @@ impl Cache {
         Ok(Self { dir, key: key(root)? })
     }
 
-    /// Loads a compiled component. Returns `None` when there is none. Removes the file when its seal is wrong or when it
-    /// does not fit the engine.
+    /// Loads a compiled component. Returns `None` when there is none. Removes the file when its seal is wrong or when
+    /// it does not fit the engine.
     pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(digest);
         let seal = self.seal(digest, File::open(&path).ok()?);
@@ -155,8 +155,8 @@ impl Drop for Unfinished {
     }
 }
 
-/// An unfinished file that has not changed for this long is removed. No compiler runs for as long, and a younger file may
-/// belong to another host that shares the directory.
+/// An unfinished file that has not changed for this long is removed. No compiler runs for as long, and a younger file
+/// may belong to another host that shares the directory.
 const UNFINISHED: Duration = Duration::from_secs(24 * 3_600);
 
 fn remove_unfinished(dir: &Path) -> io::Result<()> {

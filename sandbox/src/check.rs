@@ -1,5 +1,5 @@
-//! Checks an upload before it is compiled: whether it is a component, has a size that can be compiled, fits the contract,
-//! and imports only what the host has. Compiling, linking and `describe` find the remaining errors.
+//! Checks an upload before it is compiled: whether it is a component, has a size that can be compiled, fits the
+//! contract, and imports only what the host has. Compiling, linking and `describe` find the remaining errors.
 
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;

@@ -103,8 +103,8 @@ fn fault_of(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     }
 }
 
-/// Returns the fault of a failure without a trap: memory that was denied at instantiation, a value that does not fit its
-/// type, or an error of the host.
+/// Returns the fault of a failure without a trap: memory that was denied at instantiation, a value that does not fit
+/// its type, or an error of the host.
 fn outside_of_wasm(error: &wasmtime::Error, about: &Circumstances<'_>) -> Fault {
     match &about.denied_memory {
         Some(denied) => denied.clone(),

@@ -72,7 +72,8 @@ impl Compiler {
 }
 
 impl CompilerProcess {
-    /// Compiles a component in a process. The caller adds the result to the cache. Dropping the future ends the process.
+    /// Compiles a component in a process. The caller adds the result to the cache. Dropping the future ends the
+    /// process.
     ///
     /// # Errors
     /// The component does not compile, or not within the limits.
@@ -161,18 +162,18 @@ mod tests {
     fn each_end_of_a_compiler_has_its_refusal() {
         let limits = Limits::default();
         let refusal =
-            |raw: i32, said: &str| outcome(ExitStatus::from_raw(raw), said, &limits).err().map(|r| r.to_string());
+            |raw: i32, stderr: &str| outcome(ExitStatus::from_raw(raw), stderr, &limits).err().map(|r| r.to_string());
         assert_eq!(refusal(0, ""), None);
         let refused = i32::from(REFUSED) << 8;
         assert_eq!(refusal(refused, "bad type\n").unwrap(), "the component does not compile: bad type");
-        for (raw, said, setting) in [
+        for (raw, stderr, setting) in [
             (libc::SIGXCPU, "", "120 (`host.compile_cpu_s`)"),
             (libc::SIGXFSZ, "", "512 (`host.compiled_mib`)"),
             (libc::SIGKILL, "", "2048 (`host.compile_memory_mib`)"),
             (libc::SIGABRT, "memory allocation of 8 bytes failed", "2048 (`host.compile_memory_mib`)"),
             (refused, "out of memory: mmap", "2048 (`host.compile_memory_mib`)"),
         ] {
-            assert!(refusal(raw, said).unwrap().ends_with(setting), "{raw}");
+            assert!(refusal(raw, stderr).unwrap().ends_with(setting), "{raw}");
         }
         assert!(refusal(i32::from(FAILED) << 8, "no stdin").unwrap().contains("no stdin"));
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {

@@ -12,7 +12,7 @@ use crate::guest::Guest;
 pub struct Component {
     /// The name of its bytes.
     pub digest: Digest,
-    /// What it said in `describe`.
+    /// What it returned from `describe`.
     pub description: Description,
     /// The names of the interfaces that it imports.
     pub imports: Vec<String>,

@@ -1,5 +1,5 @@
-//! The configuration of wasmtime. Every engine that compiles or runs components uses [`engine_config`], so that compiled
-//! code fits all of them. How instances are allocated does not change the compiled code.
+//! The configuration of wasmtime. Every engine that compiles or runs components uses [`engine_config`], so that
+//! compiled code fits all of them. How instances are allocated does not change the compiled code.
 
 use std::num::NonZeroUsize;
 

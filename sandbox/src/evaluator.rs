@@ -1,5 +1,5 @@
-//! Evaluates expressions in the sandbox. Expressions come from untrusted authors and can use any time and any memory. So
-//! a component of this project (`expressions/`) evaluates them in a store with a deadline and a bound on memory. An
+//! Evaluates expressions in the sandbox. Expressions come from untrusted authors and can use any time and any memory.
+//! So a component of this project (`expressions/`) evaluates them in a store with a deadline and a bound on memory. An
 //! instance that trapped or grew is dropped.
 //!
 //! The component is compiled when the host starts, or with the first expression. With a cache, a process of its own
@@ -265,8 +265,8 @@ impl Evaluate for Evaluator {
     }
 }
 
-/// Creates an evaluator that compiles in this process and keeps no compiled code: for tools, tests and fuzzing. A host uses
-/// [`Sandbox::evaluator`](crate::Sandbox::evaluator).
+/// Creates an evaluator that compiles in this process and keeps no compiled code: for tools, tests and fuzzing. A host
+/// uses [`Sandbox::evaluator`](crate::Sandbox::evaluator).
 ///
 /// # Errors
 /// The engine or its clock's thread does not start.

@@ -1,5 +1,5 @@
-//! The import `expressions` of the contract. The evaluator that evaluates rules evaluates the expressions of agents too.
-//! It runs on the thread of the turn, and the turn's deadline bounds how often an agent calls it.
+//! The import `expressions` of the contract. The evaluator that evaluates rules evaluates the expressions of agents
+//! too. It runs on the thread of the turn, and the turn's deadline bounds how often an agent calls it.
 
 use crate::bindings::expressions::{Host, Language as GuestLanguage};
 use crate::guest::Guest;

@@ -1,5 +1,5 @@
-//! What one agent may reach: what its blueprint asks for and the operator's policy grants. Each refusal is written to the
-//! agent's log once, with the grant that is missing.
+//! What one agent may reach: what its blueprint asks for and the operator's policy grants. Each refusal is written to
+//! the agent's log once, with the grant that is missing.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The import `wasi:http` for guests: it links the library's interfaces and bounds the texts that the library would keep
-//! at any length. `requests` decides what may leave and sends it.
+//! The import `wasi:http` for guests: it links the library's interfaces and bounds the texts that the library would
+//! keep at any length. `requests` decides what may leave and sends it.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest as _, Method as GuestMethod};

@@ -11,7 +11,7 @@
 //! | `check`, `imports`, `refusal` | check an upload before it is compiled |
 //! | `compiler`, `compiler_process`, `cache` | start compilers, be one, keep compiled code |
 //! | `registry`, `component`, `description`, `digest` | components that are ready to start |
-//! | `instance`, `turn`, `control`, `classify`, `wasmtime_errors` | one live instance, its calls, and why a call failed |
+//! | `instance`, `turn`, `control`, `classify`, `wasmtime_errors` | an instance, its calls, and why one failed |
 //! | `low_priority`, `ticker`, `cpu`, `engine`, `allocator` | threads, time, the engine's configuration, memory |
 //! | `guest`, `phase`, `staged`, `buckets`, `memory`, `stdio` | the data of one instance |
 //! | `linker`, `contract`, `expressions`, `keyvalue`, `secrets`, `http`, `config_and_logging` | the imports of guests |

@@ -1,6 +1,6 @@
 //! Every limit of the sandbox, in one table: its setting, its default, the most that an operator may allow, and what it
-//! bounds. It also counts how often each limit was met since the process started. A limit that is not in this table does
-//! not exist. `docs/limits.md` shows the same table, and a test compares them.
+//! bounds. It also counts how often each limit was met since the process started. A limit that is not in this table
+//! does not exist. `docs/limits.md` shows the same table, and a test compares them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -217,8 +217,8 @@ pub struct OverCeiling {
 }
 
 impl Limits {
-    /// Returns the ceilings of a host whose operator sets none: the table's ceiling of each limit that a blueprint may ask
-    /// for, and the defaults of the others.
+    /// Returns the ceilings of a host whose operator sets none: the table's ceiling of each limit that a blueprint may
+    /// ask for, and the defaults of the others.
     #[must_use]
     pub fn allowed() -> Self {
         Self(TABLE.map(|row| if row.is_asked_for() { row.ceiling } else { row.default }))
@@ -248,8 +248,9 @@ impl Limits {
         limits
     }
 
-    /// Returns the limits of an agent under these ceilings: what its blueprint asks for, else the default or the ceiling,
-    /// whichever is lower. `turn_timeout` is the `qos.timeout` of its entry, which can only lower the time of a turn.
+    /// Returns the limits of an agent under these ceilings: what its blueprint asks for, else the default or the
+    /// ceiling, whichever is lower. `turn_timeout` is the `qos.timeout` of its entry, which can only lower the time of
+    /// a turn.
     ///
     /// # Errors
     /// The blueprint asks for more than a ceiling.

@@ -7,8 +7,8 @@ use crate::bindings::{Base, keyvalue, secrets};
 use crate::guest::Guest;
 use crate::{config_and_logging, http};
 
-/// Links the imports of the contract, a WASI without arguments, files and sockets, and the interfaces that agents may be
-/// granted. Each of the latter checks the grants of the agent that calls it.
+/// Links the imports of the contract, a WASI without arguments, files and sockets, and the interfaces that agents may
+/// be granted. Each of the latter checks the grants of the agent that calls it.
 ///
 /// # Errors
 /// Wasmtime refuses a name or a type: an error of this crate.

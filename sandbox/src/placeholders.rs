@@ -1,5 +1,5 @@
-//! Placeholders of secrets. An agent holds a placeholder, `{{secret:NAME}}`; the host replaces it with the secret where a
-//! request leaves the host.
+//! Placeholders of secrets. An agent holds a placeholder, `{{secret:NAME}}`; the host replaces it with the secret where
+//! a request leaves the host.
 
 /// A secret that a guest holds a handle of. Holds its name.
 pub struct Secret(pub(crate) String);

@@ -1,5 +1,5 @@
-//! The operator's policy: what agents of this host may reach. An agent gets what the policy grants and its blueprint asks
-//! for; everything else is refused.
+//! The operator's policy: what agents of this host may reach. An agent gets what the policy grants and its blueprint
+//! asks for; everything else is refused.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -138,8 +138,8 @@ impl Policy {
         self.secrets.iter().any(fits)
     }
 
-    /// Reads the value of a secret from its file, without white space at its end. `None`: there is no such file, it cannot
-    /// be read, or it is too large. The reason is written to the host's log.
+    /// Reads the value of a secret from its file, without white space at its end. `None`: there is no such file, it
+    /// cannot be read, or it is too large. The reason is written to the host's log.
     pub(crate) fn secret(&self, name: &str) -> Option<Vec<u8>> {
         let dir = self.secrets_dir.as_ref()?;
         let path = dir.join(self::name(name).ok()?);

@@ -28,7 +28,8 @@ pub struct MissingGrant {
     pub grant: &'static str,
 }
 
-/// Why an upload is refused as an agent. Names and texts of the component are cut to a bounded length.
+/// Why an upload is refused as an agent. The fields are the values in the text, by name. Names and texts of the
+/// component are cut to a bounded length.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The bytes are something else; the text names it.

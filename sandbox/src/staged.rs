@@ -1,5 +1,5 @@
-//! The effects of a turn that are not committed yet. Each effect is checked when it is staged, so that the guest gets the
-//! error at once. Staged effects are valid, and they are dropped when the turn fails.
+//! The effects of a turn that are not committed yet. Each effect is checked when it is staged, so that the guest gets
+//! the error at once. Staged effects are valid, and they are dropped when the turn fails.
 
 use serde_json::value::RawValue;
 

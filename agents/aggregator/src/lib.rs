@@ -1,8 +1,8 @@
 //! The aggregator: collects messages that belong together until the collection is complete, then sends them as one
 //! message. Together with rules that send a message to several agents it implements scatter and gather.
 //!
-//! The collections are the agent's state, so they outlive the instance. Each collection is completed once. A collection that
-//! is not completed in time is dropped.
+//! The collections are the agent's state, so they outlive the instance. Each collection is completed once. A collection
+//! that is not completed in time is dropped.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{self, Value, json};
@@ -20,8 +20,8 @@ pub struct Props {
     /// Where the path of the correlation id begins.
     #[serde(default)]
     correlation_location: Location,
-    /// The path, with dots, of the correlation id, which is the same in messages that belong together. Without a path the
-    /// messages of one thread belong together.
+    /// The path, with dots, of the correlation id, which is the same in messages that belong together. Without a path
+    /// the messages of one thread belong together.
     correlation_id_path: Option<String>,
     /// Seconds after which an incomplete collection is dropped.
     #[serde(default = "default_timeout_s")]
@@ -38,8 +38,8 @@ fn default_timeout_s() -> u64 {
 pub enum Collector {
     /// It is added at the end.
     List {},
-    /// It replaces the message with the same value in this member of the payload. All messages without the member count as
-    /// one.
+    /// It replaces the message with the same value in this member of the payload. All messages without the member count
+    /// as one.
     Dict {
         /// The member of the payload.
         #[serde(default = "default_key_field")]

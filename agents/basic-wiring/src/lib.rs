@@ -1,5 +1,5 @@
-//! The wiring agent: passes every message on unchanged. Routing rules make use of it: with a predicate it is a filter, with
-//! a transformer a translator.
+//! The wiring agent: passes every message on unchanged. Routing rules make use of it: with a predicate it is a filter,
+//! with a transformer a translator.
 
 use guildhall_sdk::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The echo agent: answers every message with the same payload in the same format. A text gets a prefix.
 //!
-//! Benchmarks use it, so it parses no more than it must: it returns the JSON unchanged and inserts the prefix where the text
-//! begins. The other members of a payload keep their order.
+//! Benchmarks use it, so it parses no more than it must: it returns the JSON unchanged and inserts the prefix where the
+//! text begins. The other members of a payload keep their order.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{self, value::RawValue};

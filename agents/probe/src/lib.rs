@@ -1,4 +1,5 @@
-//! The probe: stores the messages that it receives in its state, where tests and people can read them. It emits nothing.
+//! The probe: stores the messages that it receives in its state, where tests and people can read them. It emits
+//! nothing.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Value, json};

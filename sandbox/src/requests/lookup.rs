@@ -36,7 +36,7 @@ fn room_of(guild: &str) -> Arc<Semaphore> {
 /// The name has no address, or no name server answers.
 pub(super) async fn look_up(guild: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     #[cfg(test)]
-    if let Some(addresses) = crate::requests::tests::answers(host) {
+    if let Some(addresses) = fixed::answers(host) {
         return Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect());
     }
     let host = host.to_owned();
@@ -53,6 +53,32 @@ async fn in_its_room<T: Send + 'static>(guild: &str, work: impl FnOnce() -> T + 
         work()
     };
     tokio::task::spawn_blocking(work).await.map_err(Error::other)
+}
+
+/// Fixed addresses of names, for tests.
+#[cfg(test)]
+pub(super) mod fixed {
+    use std::collections::{HashMap, VecDeque};
+    use std::net::IpAddr;
+
+    use parking_lot::Mutex;
+
+    /// The addresses of names: the answers to the first lookup, the second, and so on. The last answer stays.
+    static NAMES: Mutex<Option<HashMap<String, VecDeque<Vec<IpAddr>>>>> = Mutex::new(None);
+
+    /// Returns the next answer for a name, if the name is fixed.
+    pub(super) fn answers(host: &str) -> Option<Vec<IpAddr>> {
+        let mut names = NAMES.lock();
+        let answers = names.as_mut()?.get_mut(host)?;
+        if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
+    }
+
+    /// Fixes the answers for a name.
+    pub(crate) fn name(host: &str, answers: &[&[&str]]) {
+        let addresses = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
+        let answers = answers.iter().map(addresses).collect();
+        NAMES.lock().get_or_insert_default().insert(host.to_owned(), answers);
+    }
 }
 
 #[cfg(test)]

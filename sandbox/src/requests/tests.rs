@@ -1,5 +1,3 @@
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -18,23 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Stream;
 use super::exchange::MAX_HEAD_BYTES;
+use super::lookup::fixed::name;
 use super::*;
 use crate::policy::Policy;
-
-/// The addresses of names in tests: the answers to the first lookup, the second, and so on. The last answer stays.
-static NAMES: Mutex<Option<HashMap<String, VecDeque<Vec<IpAddr>>>>> = Mutex::new(None);
-
-pub(crate) fn answers(host: &str) -> Option<Vec<IpAddr>> {
-    let mut names = NAMES.lock();
-    let answers = names.as_mut()?.get_mut(host)?;
-    if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
-}
-
-fn name(host: &str, answers: &[&[&str]]) {
-    let addresses = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
-    let answers = answers.iter().map(addresses).collect();
-    NAMES.lock().get_or_insert_default().insert(host.to_owned(), answers);
-}
 
 /// A server that sends the same answer to every request and keeps the heads of the requests.
 struct Server {
@@ -325,7 +309,8 @@ async fn https_to_a_server_without_tls_fails() {
     assert!(error.starts_with("Tls") || error == "ConnectionTimeout", "{error}");
 }
 
-/// Starts a server with a certificate for `name` of a new authority. Returns the authority's certificate in PEM as well.
+/// Starts a server with a certificate for `name` of a new authority. Returns the authority's certificate in PEM as
+/// well.
 async fn encrypted_server(name: &str) -> (Server, String) {
     let authority = rcgen::KeyPair::generate().unwrap();
     let mut about = rcgen::CertificateParams::new([]).unwrap();

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::cpu::thread_time;
 
-/// The processor time that one expression may take. Processor time, because the wall time depends on what else runs on the
-/// machine; the evaluator runs on the calling thread.
+/// The processor time that one expression may take. Processor time, because the wall time depends on what else runs on
+/// the machine; the evaluator runs on the calling thread.
 const MOST: Duration = Duration::from_secs(2);
 
 #[test]

@@ -1,5 +1,5 @@
-//! Components that no SDK builds: each misuses what the canonical ABI, the linker or the compiler leaves to the guest. The
-//! result is a fault or a refusal with a name, and the host and its other agents go on.
+//! Components that no SDK builds: each misuses what the canonical ABI, the linker or the compiler leaves to the guest.
+//! The result is a fault or a refusal with a name, and the host and its other agents go on.
 
 use std::io::Write as _;
 

@@ -249,11 +249,11 @@ fn a_turn_reads_its_own_writes_and_commits_all_of_them() {
     guest.write_value(Bucket::Agent, "n".into(), ValueChange::Add(2)).unwrap();
     guest.write_value(Bucket::Guild, "n".into(), ValueChange::Add(1)).unwrap();
     guest.write_value(Bucket::Guild, "n".into(), ValueChange::Add(1)).unwrap();
-    guest.write_value(Bucket::Guild, "removed".into(), ValueChange::Delete).unwrap();
+    guest.write_value(Bucket::Guild, "deleted".into(), ValueChange::Delete).unwrap();
     assert!(matches!(guest.write_value(Bucket::Agent, String::new(), set("")), Err(Error::Other(_))));
     let staged = std::mem::take(&mut guest.staged.values);
     let writes: Vec<_> = guest.buckets.writes(staged).into_iter().map(|write| (write.key, write.change)).collect();
-    let wanted = [("n", set("6")), ("removed", ValueChange::Delete), ("n", ValueChange::Add(2))];
+    let wanted = [("n", set("6")), ("deleted", ValueChange::Delete), ("n", ValueChange::Add(2))];
     assert_eq!(writes, wanted.map(|(key, change)| (key.to_owned(), change)));
     guest.phase = Phase::Between;
     assert!(matches!(guest.write_value(Bucket::Agent, "n".into(), set("")), Err(Error::Other(_))));

@@ -58,9 +58,11 @@ pub fn agent_self_inbox(agent: &AgentId) -> String {
     format!("agent_self_inbox:{agent}")
 }
 
+/// Returns whether an agent receives only its own messages on a topic. The name has no colon here: a topic such as
+/// `agent_self_inbox_notes` counts too, as in the reference.
 #[must_use]
 pub fn is_self_inbox(name: &str) -> bool {
-    name.starts_with("agent_self_inbox:")
+    name.starts_with("agent_self_inbox")
 }
 
 /// A topic as the document, or a client that thinks in it, writes it, in the
@@ -94,7 +96,7 @@ pub fn as_document(name: &str) -> String {
 #[must_use]
 pub fn is_hosts(name: &str) -> bool {
     matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING | EVENTS)
-        || is_self_inbox(name)
+        || name.starts_with("agent_self_inbox:")
         || name.chars().any(char::is_control)
 }
 
@@ -109,6 +111,13 @@ pub fn owner(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_topic_with_the_prefix_is_a_self_inbox_and_only_those_of_agents_are_the_hosts() {
+        assert!(is_self_inbox("agent_self_inbox:a1") && is_hosts("agent_self_inbox:a1"));
+        assert!(is_self_inbox("agent_self_inbox_notes") && !is_hosts("agent_self_inbox_notes"));
+        assert!(!is_self_inbox("agent_inbox:a1") && !is_self_inbox("my_agent_self_inbox"));
+    }
 
     #[test]
     fn the_documents_names_are_aliases() {

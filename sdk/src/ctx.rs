@@ -1,14 +1,14 @@
-//! What a handler may do while it has a message.
+//! The functions that a handler may call while it handles a message.
 
 use crate::host::Host;
 use crate::{EmitError, Failure, Format, Identity, Language, Message, Outgoing, json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// One turn: the message being handled and what may be done about it.
+/// One turn: the message that is handled, and the functions of the server.
 ///
-/// Everything a turn emits and every change of state is staged. It takes effect, all at once and in order, when the
-/// handler returns `Ok`; after an `Err` or a panic nothing of it remains. Only [`Ctx::progress`] is seen at once.
+/// Emitted messages and changes of states are staged. They take effect together and in order when the handler returns `Ok`.
+/// After an `Err` or a panic nothing of them remains. Only [`Ctx::progress`] takes effect at once.
 pub struct Ctx<'a> {
     message: &'a Message,
     host: &'a mut dyn Host,
@@ -19,22 +19,22 @@ impl<'a> Ctx<'a> {
         Ctx { message, host }
     }
 
-    /// The message with its whole envelope; `payload` is its JSON text, as it came.
+    /// Returns the message with its envelope. Its `payload` is JSON text, as it was received.
     pub fn message(&self) -> &'a Message {
         self.message
     }
 
-    /// Parses the payload. For handlers of any format; typed ones have it parsed already.
+    /// Parses the payload, for handlers of any format. Typed handlers receive it parsed.
     ///
     /// # Errors
-    /// [`Failure::Reject`], naming the format and the path of what does not fit.
+    /// [`Failure::Reject`] with the format and the path of the first member that does not fit.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let Message { format, payload, .. } = self.message;
         json::parse(format_args!("the payload of format `{format}`"), payload).map_err(Failure::Reject)
     }
 
-    /// Answers in the same thread. The routing slip and the guild's routes decide who gets it; without any, the user
-    /// who began the thread.
+    /// Answers in the same thread. The routing slip and the guild's routes decide who receives the answer. Without routes it
+    /// is the user who began the thread.
     ///
     /// # Errors
     /// As [`Ctx::emit`].
@@ -42,7 +42,7 @@ impl<'a> Ctx<'a> {
         self.emit(Outgoing::new(message)?)
     }
 
-    /// Answers with a JSON value in a format that need not have a type here.
+    /// Answers with a JSON value, in a format that has no Rust type.
     ///
     /// # Errors
     /// As [`Ctx::emit`].
@@ -50,7 +50,7 @@ impl<'a> Ctx<'a> {
         self.reply_json_text(format, payload.to_string())
     }
 
-    /// Answers with JSON text that passes through unparsed; only the host checks it.
+    /// Answers with JSON text. It is not parsed here; the server checks it.
     ///
     /// # Errors
     /// As [`Ctx::emit`].
@@ -58,26 +58,26 @@ impl<'a> Ctx<'a> {
         self.emit(Outgoing::json_text(format, payload))
     }
 
-    /// Stages a message; [`Outgoing`] says where to and how.
+    /// Stages a message. [`Outgoing`] has its topics, recipients and options.
     ///
     /// # Errors
-    /// The host does not take it: the payload is no JSON object or too large, the turn emitted too many, or the agent
-    /// may not write to the topic. With `?` it becomes a [`Failure::Other`] in words.
+    /// The server refuses the message: the payload is not a JSON object or too large, the turn emitted too many messages, or
+    /// the agent may not write to the topic. With `?` it becomes a [`Failure::Other`] with a readable reason.
     pub fn emit(&mut self, outgoing: Outgoing) -> Result<(), EmitError> {
         self.host.emit(outgoing)
     }
 
-    /// Shows something at once to the user whose message began the thread: tokens as they come, per cent done. Never
-    /// stored, not ordered with what is emitted, not taken back if the turn fails.
+    /// Shows a message at once to the user whose message began the thread, such as tokens or a percentage. It is not stored,
+    /// it may overtake emitted messages, and it is not taken back if the turn fails.
     ///
     /// # Errors
-    /// The host does not take it, as in [`Ctx::emit`].
+    /// The server refuses it, as in [`Ctx::emit`].
     pub fn progress<T: Format>(&mut self, message: &T) -> Result<(), EmitError> {
         let Outgoing { format, payload, .. } = Outgoing::new(message)?;
         self.host.progress(&format, &payload)
     }
 
-    /// As [`Ctx::progress`], with JSON text that passes through unparsed.
+    /// Shows JSON text at once, see [`Ctx::progress`]. It is not parsed here.
     ///
     /// # Errors
     /// As [`Ctx::progress`].
@@ -85,20 +85,20 @@ impl<'a> Ctx<'a> {
         self.host.progress(format, payload)
     }
 
-    /// The guild and the agent this instance serves.
+    /// Returns the guild and the agent of this instance.
     pub fn whoami(&self) -> Identity {
         self.host.whoami()
     }
 
-    /// Whether the host wants the turn to end. Long turns ask now and then and return early.
+    /// Returns whether the server wants the turn to end. A long turn calls this regularly and returns early.
     pub fn is_cancelled(&self) -> bool {
         self.host.is_cancelled()
     }
 
-    /// Has the host evaluate a JSONata or CEL expression on a value that is a JSON object; `None`: it gives nothing.
+    /// Evaluates a JSONata or CEL expression on a value that is a JSON object. Returns `None` if it has no result.
     ///
     /// # Errors
-    /// The host's words, beginning with a stable name such as `expression_timeout`: it ran for more than 100 ms.
+    /// A text that begins with a stable name, such as `expression_timeout` if it ran for more than 100 ms.
     pub fn evaluate(
         &self,
         language: Language,
@@ -110,34 +110,34 @@ impl<'a> Ctx<'a> {
         given.map(|text| serde_json::from_str(&text).map_err(|error| error.to_string())).transpose()
     }
 
-    /// The agent's own state as it was last committed: without what this turn staged. `{}` in the beginning, so give
-    /// the members of `T` defaults.
+    /// Returns the agent's committed state, without the changes of this turn. It is `{}` at first, so the members of `T` need
+    /// defaults.
     ///
     /// # Errors
-    /// [`Failure::Other`] if the state does not fit `T`, naming the path.
+    /// [`Failure::Other`] with the path if the state does not fit `T`.
     pub fn agent_state<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         json::parse("the agent's state", &self.host.agent_state()).map_err(Failure::Other)
     }
 
-    /// The state all agents of the guild share, as it was last committed.
+    /// Returns the committed state that all agents of the guild share.
     ///
     /// # Errors
-    /// [`Failure::Other`] if the state does not fit `T`, naming the path.
+    /// [`Failure::Other`] with the path if the state does not fit `T`.
     pub fn guild_state<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         json::parse("the guild's state", &self.host.guild_state()).map_err(Failure::Other)
     }
 
-    /// Stages a change of the agent's state: a JSON merge patch (RFC 7396). Members of `patch` replace those of the
-    /// state, objects are merged, `null` removes.
+    /// Stages a change of the agent's state, a JSON merge patch (RFC 7396): members of `patch` replace those of the state,
+    /// objects are merged, `null` removes a member.
     ///
     /// # Errors
-    /// [`Failure::Other`] if `patch` is no JSON object or the host does not take it.
+    /// [`Failure::Other`] if `patch` is not a JSON object or the server refuses it.
     pub fn update_agent_state(&mut self, patch: &impl Serialize) -> Result<(), Failure> {
         let patch = serde_json::to_string(patch)?;
         Ok(self.host.update_agent_state(&patch)?)
     }
 
-    /// Stages a change of the guild's state, as [`Ctx::update_agent_state`] does for the agent's.
+    /// Stages a change of the guild's state, see [`Ctx::update_agent_state`].
     ///
     /// # Errors
     /// As [`Ctx::update_agent_state`].

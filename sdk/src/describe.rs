@@ -1,9 +1,9 @@
-//! What an agent tells about itself, derived from its types.
+//! Derives the description of an agent from its types.
 
 use crate::{Agent, Description, Emits, Format, FormatSpec, Handlers};
 use schemars::JsonSchema;
 
-/// Describes an agent without making one.
+/// Returns the description of an agent class. No agent is created.
 pub fn describe<A: Agent>(version: &str) -> Description {
     let mut handlers = Handlers::new();
     A::handlers(&mut handlers);
@@ -20,7 +20,7 @@ pub fn describe<A: Agent>(version: &str) -> Description {
     }
 }
 
-/// One entry for each name under which `T` is received.
+/// Returns one entry for each name under which `T` is received.
 pub(crate) fn format_specs<T: Format>() -> Vec<FormatSpec> {
     let json_schema = schema_text::<T>();
     [T::NAME]

@@ -1,21 +1,23 @@
-//! How a handler says that it did not succeed, and what `?` makes of other errors.
+//! The failures of a handler, and the conversions of other errors by `?`.
 
 use crate::{EmitError, Failure, RetryHint};
 use std::time::Duration;
 
 impl Failure {
-    /// Redelivery cannot help: the message goes to the dead letters at once, its sender is told `reason`, and the agent
-    /// stays healthy.
+    /// Returns a failure that another attempt cannot help. The message becomes a dead letter at once, its sender receives
+    /// `reason`, and the agent stays healthy.
     pub fn reject(reason: impl Into<String>) -> Self {
         Failure::Reject(reason.into())
     }
 
-    /// A passing trouble: the host delivers the message again with its own backoff, as often as the blueprint allows.
+    /// Returns a temporary failure. The server delivers the message again after its backoff, as often as the blueprint
+    /// allows.
     pub fn retry(reason: impl Into<String>) -> Self {
         Failure::Retry(RetryHint { reason: reason.into(), after_ms: None })
     }
 
-    /// As [`Failure::retry`], but not before `after` has passed (rounded down to milliseconds, at most 49 days).
+    /// Returns a temporary failure, see [`Failure::retry`]. The message is not delivered again before `after` has passed
+    /// (whole milliseconds, at most 49 days).
     pub fn retry_after(reason: impl Into<String>, after: Duration) -> Self {
         Failure::Retry(RetryHint {
             reason: reason.into(),
@@ -23,12 +25,12 @@ impl Failure {
         })
     }
 
-    /// Anything else, such as a fault of the agent itself.
+    /// Returns any other failure, such as an error in the agent itself.
     pub fn other(reason: impl Into<String>) -> Self {
         Failure::Other(reason.into())
     }
 
-    /// What went wrong, in words.
+    /// Returns the reason as text.
     pub fn reason(&self) -> &str {
         match self {
             Failure::Reject(reason) | Failure::Other(reason) => reason,
@@ -62,7 +64,7 @@ impl From<EmitError> for Failure {
 }
 
 impl EmitError {
-    /// Says for a person why the message was not staged.
+    /// Returns a readable reason why the message was not staged.
     pub fn in_words(&self) -> String {
         match self {
             EmitError::InvalidPayload(why) => format!("the emitted payload is not valid: {why}"),

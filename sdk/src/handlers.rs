@@ -1,4 +1,4 @@
-//! Which method takes which message: the same decision in the component and in the test bench.
+//! Chooses the handler of a message, in the component and on the test bench alike.
 
 use crate::describe::{format_specs, schema_text};
 use crate::{Ctx, Failure, FormatSpec, log};
@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 /// A type that is the payload of a message format. Implemented by [`#[message("name")]`](crate::message).
 pub trait Format: Serialize + DeserializeOwned + JsonSchema + 'static {
-    /// The format's name on the wire, under which the type is sent and received.
+    /// The name of the format on the wire.
     const NAME: &'static str;
-    /// Further names under which it is received.
+    /// Other names under which messages of the format are received.
     const ALIASES: &'static [&'static str] = &[];
 }
 
@@ -18,8 +18,9 @@ type Handler<A> = Box<dyn Fn(&mut A, &mut Ctx) -> Result<(), Failure>>;
 
 /// The handlers of an agent, filled by [`Agent::handlers`](crate::Agent::handlers).
 ///
-/// A message goes to the handler of exactly its format (`text` and its class name are one format), else to the handler of any format, else it is dropped: logged
-/// at debug, and no failure, because guilds send their agents much that only some of them understand.
+/// A message goes to the handler of its format (`text` and its class name are one format), else to the handler of any
+/// format. Without a handler it is dropped and logged at level debug. That is no failure, because agents receive many
+/// messages that are meant for others.
 pub struct Handlers<A> {
     typed: Vec<Typed<A>>,
     any: Option<Handler<A>>,
@@ -36,8 +37,8 @@ impl<A: 'static> Handlers<A> {
         Handlers { typed: Vec::new(), any: None }
     }
 
-    /// Takes messages of `T`'s format and its aliases. A payload that does not fit `T` is rejected before the handler,
-    /// with words that name the format and the path.
+    /// Registers the handler of `T`'s format and its aliases. A payload that does not fit `T` is rejected before the handler
+    /// is called, with a reason that names the format and the path.
     ///
     /// # Panics
     /// If the format has a handler already.
@@ -57,10 +58,10 @@ impl<A: 'static> Handlers<A> {
         self
     }
 
-    /// Takes every message that no typed handler takes; [`Ctx::message`] has its format and payload.
+    /// Registers the handler of all messages without a typed handler. [`Ctx::message`] has their format and payload.
     ///
     /// # Panics
-    /// If there is such a handler already.
+    /// If there is a handler of any format already.
     pub fn any(&mut self, handler: fn(&mut A, &mut Ctx) -> Result<(), Failure>) -> &mut Self {
         assert!(self.any.is_none(), "two handlers for any format");
         self.any = Some(Box::new(handler));
@@ -78,7 +79,7 @@ impl<A: 'static> Handlers<A> {
         }
     }
 
-    /// What the agent receives; empty means everything.
+    /// Returns the formats that the agent receives; an empty list means all.
     pub(crate) fn receives(&self) -> Vec<FormatSpec> {
         match self.any {
             Some(_) => Vec::new(),
@@ -92,21 +93,21 @@ impl<A: 'static> Handlers<A> {
     }
 }
 
-/// Chat clients send a text as `text`, hosts deliver it under its class name: both are one format.
+/// The two names of the text format: chat clients send the short name, servers deliver the class name.
 const TEXTS: [&str; 2] = ["text", "rustic_ai.core.ui_protocol.types.TextFormat"];
 
 fn is_same(one: &str, other: &str) -> bool {
     one == other || (TEXTS.contains(&one) && TEXTS.contains(&other))
 }
 
-/// The formats an agent sends, filled by [`Agent::emits`](crate::Agent::emits).
+/// The formats that an agent emits, filled by [`Agent::emits`](crate::Agent::emits).
 #[derive(Default)]
 pub struct Emits {
     pub(crate) specs: Vec<FormatSpec>,
 }
 
 impl Emits {
-    /// Declares that the agent sends `T`, under its first name.
+    /// Declares that the agent emits `T`, under its first name.
     pub fn message<T: Format>(&mut self) -> &mut Self {
         self.specs.push(FormatSpec { name: T::NAME.into(), json_schema: schema_text::<T>() });
         self

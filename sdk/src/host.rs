@@ -1,9 +1,9 @@
-//! What stands on the other side of an agent: the component's imports, or the test bench.
+//! The functions that an agent calls: the component's imports, or those of the test bench.
 
 use crate::bindings::guildhall::agent::{context, expressions, messaging};
 use crate::{EmitError, Identity, Language, Outgoing};
 
-/// The imports of the world, one method each; `wit/agent.wit` says what they mean.
+/// The imports of the world, one method each. `wit/agent.wit` describes them.
 pub trait Host {
     fn emit(&mut self, outgoing: Outgoing) -> Result<(), EmitError>;
     fn progress(&mut self, format: &str, payload: &str) -> Result<(), EmitError>;
@@ -16,7 +16,7 @@ pub trait Host {
     fn evaluate(&self, language: Language, source: &str, input: &str) -> Result<Option<String>, String>;
 }
 
-/// The real host. Outside of a component its functions do not exist and calls panic.
+/// The server. Outside of a component its functions do not exist, and calls panic.
 pub struct Imports;
 
 impl Host for Imports {
@@ -58,11 +58,11 @@ impl Host for Imports {
 }
 
 impl Language {
-    /// Checks an expression, as the host does when it reads one. For [`Agent::new`](crate::Agent::new); outside of a
-    /// component there is nobody to ask, and everything is good.
+    /// Checks the syntax of an expression, as the server does when it reads one. It is meant for
+    /// [`Agent::new`](crate::Agent::new). Outside of a component every expression passes.
     ///
     /// # Errors
-    /// Words for its author.
+    /// A text for the author of the expression.
     pub fn check(self, source: &str) -> Result<(), String> {
         if cfg!(target_family = "wasm") { expressions::check(self, source) } else { Ok(()) }
     }

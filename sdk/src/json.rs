@@ -1,14 +1,14 @@
-//! JSON text into types, with words for what does not fit.
+//! Parses JSON text into types, with readable errors.
 
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 
-/// Parses `text`, called `what` in the error, which names the path of the first member that does not fit.
+/// Parses `text`. The error calls it `what` and names the path of the first member that does not fit.
 pub(crate) fn parse<T: DeserializeOwned>(what: impl Display, text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|_| misfit::<T>(&what, text))
 }
 
-/// Parses a second time to learn the path: only failures pay for it.
+/// Parses a text that did not fit once more, to find the path.
 #[cold]
 fn misfit<T: DeserializeOwned>(what: &dyn Display, text: &str) -> String {
     let mut deserializer = serde_json::Deserializer::from_str(text);

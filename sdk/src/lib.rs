@@ -10,7 +10,7 @@
 //!
 //! #[properties]
 //! struct Props {
-//!     /// What stands before every answer.
+//!     /// The text before every answer.
 //!     #[serde(default)]
 //!     prefix: String,
 //! }
@@ -22,7 +22,7 @@
 //! impl Agent for Parrot {
 //!     const CLASS_NAME: &'static str = "example.Parrot";
 //!     const NAME: &'static str = "Parrot";
-//!     const SUMMARY: &'static str = "Says it again";
+//!     const SUMMARY: &'static str = "Repeats every text";
 //!     type Properties = Props;
 //!
 //!     fn new(props: Props) -> Result<Self, String> {
@@ -35,8 +35,8 @@
 //! }
 //!
 //! impl Parrot {
-//!     fn on_text(&mut self, ctx: &mut Ctx, heard: Text) -> Result<(), Failure> {
-//!         let text = format!("{}{}", self.props.prefix, heard.text);
+//!     fn on_text(&mut self, ctx: &mut Ctx, received: Text) -> Result<(), Failure> {
+//!         let text = format!("{}{}", self.props.prefix, received.text);
 //!         ctx.reply(&Text { text })?;
 //!         Ok(())
 //!     }
@@ -54,9 +54,9 @@
 //! # }
 //! ```
 //!
-//! `cargo build --release --target wasm32-wasip2` makes the component of a crate whose `crate-type` has `cdylib`.
-//! A panic ends the instance: the host reports it with what stands on stderr, starts a new instance and delivers the
-//! message again. Nothing the turn emitted or changed remains.
+//! `cargo build --release --target wasm32-wasip2` builds the component of a crate whose `crate-type` contains `cdylib`.
+//! A panic ends the instance. The server reports it with the text on stderr, starts a new instance and delivers the message
+//! again. Nothing that the turn emitted or changed remains.
 
 extern crate self as guildhall_sdk;
 
@@ -75,7 +75,7 @@ mod runner;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-/// What wit-bindgen made of `wit/agent.wit`: for [`export_agent!`] and for those who need the contract itself.
+/// The bindings of `wit/agent.wit`, for [`export_agent!`] and for authors who need the contract itself.
 #[doc(hidden)]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -89,7 +89,7 @@ pub mod bindings {
     });
 }
 
-/// What wit-bindgen made of the optional export of a [`Stateful`] agent: for [`export_agent!`].
+/// The bindings of the optional export of a [`Stateful`] agent, for [`export_agent!`].
 #[doc(hidden)]
 pub mod stateful {
     wit_bindgen::generate!({
@@ -104,7 +104,7 @@ pub mod stateful {
     });
 }
 
-/// What the macros' expansions need. No part of the API.
+/// The names that expanded macros use. They are not part of the API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::describe::describe;
@@ -124,7 +124,7 @@ pub use guildhall_sdk_macros::{message, properties};
 pub use handlers::{Emits, Format, Handlers};
 pub use {schemars, serde, serde_json};
 
-/// Everything an agent's source usually names.
+/// The names that the source of an agent usually needs.
 pub mod prelude {
     pub use crate::{
         Agent, AgentTag, Ctx, EmitError, Emits, Failure, Format, Handlers, Health, Language, Message, NoProperties,

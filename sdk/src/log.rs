@@ -1,14 +1,14 @@
-//! Lines for the agent's log: `log::info!("{n} votes")`.
+//! Writes to the agent's log: `log::info!("{n} votes")`.
 //!
-//! Each line goes to stderr with its level in front, `[info] 3 votes`, where the host collects it. What an agent prints
-//! by itself to stdout or stderr lands in the same log.
+//! Each line goes to stderr with its level, such as `[info] 3 votes`, and the server collects it. Other output of the agent
+//! to stdout or stderr becomes part of the same log.
 
 use std::fmt::{Arguments, Write};
 
 #[doc(inline)]
 pub use crate::{__log_debug as debug, __log_error as error, __log_info as info, __log_warn as warn};
 
-/// Writes `text`, line by line, each in one piece. Cannot fail: there is nobody to tell.
+/// Writes a text line by line. Errors are ignored, because there is no other place to report them.
 #[doc(hidden)]
 pub fn write(level: &str, text: Arguments) {
     let mut lines = String::new();
@@ -21,28 +21,28 @@ pub fn write(level: &str, text: Arguments) {
     crate::testing::keep_log(&lines);
 }
 
-/// Logs what helps the author only.
+/// Logs a line for the author of the agent.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_debug {
     ($($text:tt)*) => { $crate::log::write("debug", ::std::format_args!($($text)*)) };
 }
 
-/// Logs what an operator may want to know.
+/// Logs a line that may interest an operator.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_info {
     ($($text:tt)*) => { $crate::log::write("info", ::std::format_args!($($text)*)) };
 }
 
-/// Logs what an operator should look at.
+/// Logs a problem that an operator should look at.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_warn {
     ($($text:tt)*) => { $crate::log::write("warn", ::std::format_args!($($text)*)) };
 }
 
-/// Logs what went wrong.
+/// Logs an error.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_error {

@@ -1,19 +1,19 @@
-//! A message on its way out, as its sender composes it.
+//! Composes the messages that an agent emits.
 
 use crate::{AgentTag, EmitError, Format, Outgoing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 impl Outgoing {
-    /// A message to wherever a reply would go, until a method below says otherwise.
+    /// Creates a message that goes where a reply would go, unless one of the methods below changes that.
     ///
     /// # Errors
-    /// [`EmitError::InvalidPayload`] if serde cannot make JSON of it.
+    /// [`EmitError::InvalidPayload`] if the value cannot be written as JSON.
     pub fn new<T: Format>(message: &T) -> Result<Self, EmitError> {
         Ok(Outgoing::json_text(T::NAME, json_text(message)?))
     }
 
-    /// As [`Outgoing::new`], with JSON text that passes through unparsed.
+    /// Creates a message with JSON text as its payload, see [`Outgoing::new`]. The text is not parsed here.
     pub fn json_text(format: impl Into<String>, payload: impl Into<String>) -> Self {
         Outgoing {
             format: format.into(),
@@ -27,19 +27,19 @@ impl Outgoing {
         }
     }
 
-    /// Sends it to `topic` of the agent's own guild, past all routes. Call it again for more topics.
+    /// Sends the message to `topic` of the agent's guild and ignores all routes. Each call adds a topic.
     pub fn to_topic(mut self, topic: impl Into<String>) -> Self {
         self.topics.push(topic.into());
         self
     }
 
-    /// Names a recipient. Call it again for more.
+    /// Adds a recipient.
     pub fn to_agent(mut self, agent: AgentTag) -> Self {
         self.recipients.push(agent);
         self
     }
 
-    /// Sets the priority, 0 (urgent) to 7; 4 is normal. Otherwise that of the message being handled.
+    /// Sets the priority, from 0 (urgent) to 7; 4 is normal. The default is the priority of the message that is handled.
     pub fn with_priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
         self
@@ -51,25 +51,25 @@ impl Outgoing {
         self
     }
 
-    /// Merges an object into the state that travels with the thread.
+    /// Merges an object into the session state, which the messages of the thread carry.
     ///
     /// # Errors
-    /// [`EmitError::InvalidPayload`] if serde cannot make JSON of it.
+    /// [`EmitError::InvalidPayload`] if the value cannot be written as JSON.
     pub fn with_session_state(mut self, state: &impl Serialize) -> Result<Self, EmitError> {
         self.session_state = Some(json_text(state)?);
         Ok(self)
     }
 
-    /// Notes in the message's history why it was sent, for people who read traces.
+    /// Adds a reason to the message's history, for people who read traces.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Parses the payload, as tests want it.
+    /// Parses the payload. It is meant for tests.
     ///
     /// # Errors
-    /// Those of serde.
+    /// The payload does not fit `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.payload)
     }

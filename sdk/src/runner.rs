@@ -1,27 +1,36 @@
-//! An agent in service: from `start` to `stop`, over any [`Host`]. And the macro that exports it as a component.
+//! Runs an agent from `start` to `stop` over any [`Host`], and exports it as a component.
 
 use crate::host::Host;
 use crate::{Agent, Ctx, Failure, Handlers, Health, Message, Stateful, StopReason, json};
 
-/// Runs one agent of class `A`: the whole of an instance's life, the same in a component and in the test bench.
+/// Runs one instance of an agent of class `A`, in a component and on the test bench alike.
 pub struct Runner<A> {
     handlers: Handlers<A>,
     agent: Option<A>,
 }
 
 impl<A: Agent> Runner<A> {
+    /// Returns a runner without an agent.
     pub fn new() -> Self {
         let mut handlers = Handlers::new();
         A::handlers(&mut handlers);
         Runner { handlers, agent: None }
     }
 
+    /// Creates the agent from the text of its properties.
+    ///
+    /// # Errors
+    /// The properties do not fit, or the agent refuses them.
     pub fn start(&mut self, properties: &str) -> Result<(), String> {
         let properties = json::parse("the `properties` object", properties)?;
         self.agent = Some(A::new(properties)?);
         Ok(())
     }
 
+    /// Handles one message.
+    ///
+    /// # Errors
+    /// The handler's failure, or the agent was not started.
     pub fn receive(&mut self, host: &mut dyn Host, message: &Message) -> Result<(), Failure> {
         match &mut self.agent {
             Some(agent) => self.handlers.handle(agent, &mut Ctx::new(message, host)),
@@ -29,6 +38,7 @@ impl<A: Agent> Runner<A> {
         }
     }
 
+    /// Returns the agent's health.
     pub fn heartbeat(&mut self) -> Health {
         match &mut self.agent {
             Some(agent) => agent.heartbeat(),
@@ -36,6 +46,7 @@ impl<A: Agent> Runner<A> {
         }
     }
 
+    /// Stops the agent.
     pub fn stop(&mut self, reason: StopReason) {
         if let Some(agent) = &mut self.agent {
             agent.stop(reason);
@@ -44,10 +55,18 @@ impl<A: Agent> Runner<A> {
 }
 
 impl<A: Stateful> Runner<A> {
+    /// Returns the agent's snapshot.
+    ///
+    /// # Errors
+    /// The agent's own, or the agent was not started.
     pub fn save(&mut self) -> Result<Vec<u8>, String> {
         self.agent.as_mut().ok_or("the agent was not started")?.save()
     }
 
+    /// Reads a snapshot that a component of this version made.
+    ///
+    /// # Errors
+    /// The agent's own, or the agent was not started.
     pub fn restore(&mut self, version: &str, data: &[u8]) -> Result<(), String> {
         self.agent.as_mut().ok_or("the agent was not started")?.restore(version, data)
     }
@@ -59,11 +78,11 @@ impl<A: Agent> Default for Runner<A> {
     }
 }
 
-/// Exports an [`Agent`] as the component that this crate builds. Once per crate, at the top of its `lib.rs`.
+/// Exports an [`Agent`] as the component that this crate builds. Use it once in a crate, at the top of its `lib.rs`.
 ///
 /// An agent that is [`Stateful`] is exported with `export_agent!(Agent: Stateful)`.
 ///
-/// The version in the agent's description is the crate's own. Natively the crate stays an ordinary library.
+/// The description has the crate's version. Built for another target, the crate stays an ordinary library.
 #[macro_export]
 macro_rules! export_agent {
     ($agent:ty) => {

@@ -1,4 +1,4 @@
-//! Specs and blueprints that tests launch.
+//! The specs and blueprints that tests launch.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ pub const HOSTILE_CLASS: &str = "guildhall.tests.HostileAgent";
 const REACHING_CLASS: &str = "guildhall.tests.ReachingAgent";
 const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent.UserProxyAgent";
 
-/// The body of `POST /catalog/blueprints/` for a spec.
+/// Returns the body of `POST /catalog/blueprints/` for a spec.
 #[must_use]
 pub fn of(spec: &Value, category: &str) -> Value {
     json!({
@@ -26,7 +26,7 @@ fn spec(name: &str, agent: &Value) -> Value {
     json!({"name": name, "description": "A guild of the tests", "agents": [agent]})
 }
 
-/// A guild of one echo agent, without routes, as the document's.
+/// Returns a guild with one echo agent and without routes, as in the guide.
 #[must_use]
 pub fn echo() -> Value {
     let agent = json!({
@@ -39,7 +39,7 @@ pub fn echo() -> Value {
     spec("Echo", &agent)
 }
 
-/// A guild of one echo agent whose routes tell everybody what it answers.
+/// Returns a guild with one echo agent whose answers go to all users.
 #[must_use]
 pub fn echo_to_everybody() -> Value {
     let mut spec = echo();
@@ -59,13 +59,13 @@ pub fn echo_to_everybody() -> Value {
     spec
 }
 
-/// A guild of one hostile agent in a sandbox of these settings.
+/// Returns a guild with one hostile agent and these sandbox settings.
 #[must_use]
 pub fn hostile(digest: &str, sandbox: &Value) -> Value {
     stranger("Hostile", HOSTILE_CLASS, digest, sandbox)
 }
 
-/// The same of the agent that reaches for what it is told.
+/// Returns a guild with one agent that uses the capabilities a message names, and these sandbox settings.
 #[must_use]
 pub fn reaching(digest: &str, sandbox: &Value) -> Value {
     stranger("Reaching", REACHING_CLASS, digest, sandbox)

@@ -1,5 +1,5 @@
-//! An S3 server of the tests' own: in this process, on loopback, with one bucket in a temporary folder, gone with the
-//! value. It checks signatures.
+//! An S3 server for tests: it runs in this process, on loopback, with one bucket in a temporary folder. Dropping it removes
+//! everything. It checks signatures.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const NAME: &str = "guildhall-files";
 const KEY: &str = "the-tests";
 const SECRET: &str = "a secret of the tests";
 
-/// A bucket that can be written to.
+/// A running S3 server with one bucket.
 #[derive(Debug)]
 pub struct Bucket {
     /// `http://127.0.0.1:port`.
@@ -37,14 +37,14 @@ impl Bucket {
     /// Starts the server.
     ///
     /// # Panics
-    /// When no port or folder can be had.
+    /// If there is no free port or the folder cannot be created.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::create_dir(folder.path().join(NAME)).expect("a bucket can be made");
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("the folder is there"));
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = service.build();
-        // The server looks and writes in two steps; S3 does it in one.
+        // This server checks and writes in two steps; S3 does both in one.
         let conditional = Arc::new(Mutex::new(()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port can be had");
         let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
@@ -73,7 +73,7 @@ impl Bucket {
         Self { endpoint, folder, serving }
     }
 
-    /// Lets a host keep its files here, with `secret` in place of the right one when it is given.
+    /// Configures a server to store its files here. `secret` replaces the right secret key if it is given.
     #[must_use]
     pub fn options(&self, options: Options, secret: Option<&str>) -> Options {
         options
@@ -86,13 +86,13 @@ impl Bucket {
             .variable("AWS_SECRET_ACCESS_KEY", secret.unwrap_or(SECRET))
     }
 
-    /// Ends the server; the connections that hosts have to it end as well.
+    /// Stops the S3 server and closes its connections.
     pub async fn stop(mut self) {
         self.serving.abort();
         let _ = (&mut self.serving).await;
     }
 
-    /// The objects of the bucket, as files of this machine.
+    /// Returns the objects of the bucket as paths of files.
     #[must_use]
     pub fn objects(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.folder.path().join(NAME)];

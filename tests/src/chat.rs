@@ -1,4 +1,4 @@
-//! A user who has joined a guild the way the document's client does.
+//! A user who joins a guild and chats as the client of the guide does.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use serde_json::{Value, json};
 
 use crate::{DEADLINE, Host, Socket, frame};
 
-/// Both sockets of a user, ready to talk.
+/// Both sockets of a user who has joined.
 pub struct Chat {
     pub guild: String,
     pub user: String,
     pub system: Socket,
     pub socket: Socket,
-    /// The first report, which came before the user's socket was opened.
+    /// The first health report. It came before the user socket was opened.
     pub first_report: Value,
-    /// The report that said `ok`.
+    /// The first health report that was `ok`.
     pub ok_report: Value,
     pub participants: Value,
 }
 
-/// Joins as the document says: system socket, first report, user socket, the
-/// report that says `ok`, the list of participants.
+/// Joins as the guide says: system socket, first health report, user socket, a health report that is `ok`, the list of
+/// participants.
 pub async fn join(host: &Host, guild: &str, user: &str) -> Chat {
     join_with(host, guild, user, "").await
 }
 
-/// [`join`] with a query (`?ack=1`) on both sockets.
+/// Does the same as [`join`], with a query (such as `?ack=1`) on both sockets.
 pub async fn join_with(host: &Host, guild: &str, user: &str, query: &str) -> Chat {
     let mut system = Socket::connect(&system_url(host, guild, user, query)).await;
     let first_report = system.wait_for("the first health report", frame::is_report).await;
@@ -34,7 +34,7 @@ pub async fn join_with(host: &Host, guild: &str, user: &str, query: &str) -> Cha
     let ok_report = if frame::is_ok_report(&first_report) {
         first_report.clone()
     } else {
-        // The document's client gives a guild 15 s to become ready.
+        // The client of the guide waits 15 s until a guild is ready.
         system.wait_within(Duration::from_secs(15), "a report that says ok", frame::is_ok_report).await
     };
     system.send(&json!({
@@ -46,13 +46,13 @@ pub async fn join_with(host: &Host, guild: &str, user: &str, query: &str) -> Cha
     Chat { guild: guild.to_owned(), user: user.to_owned(), system, socket, first_report, ok_report, participants }
 }
 
-/// Where a user's system socket is.
+/// Returns the path of a user's system socket.
 #[must_use]
 pub fn system_url(host: &Host, guild: &str, user: &str, query: &str) -> String {
     host.ws(&format!("/ws/guilds/{guild}/syscomms/{user}{query}"))
 }
 
-/// Where a user's own socket is; the user's name is made of the id.
+/// Returns the path of a user's socket. The user's name is derived from the id.
 #[must_use]
 pub fn user_url(host: &Host, guild: &str, user: &str, query: &str) -> String {
     let name = format!("The {user}");
@@ -61,7 +61,7 @@ pub fn user_url(host: &Host, guild: &str, user: &str, query: &str) -> String {
 }
 
 impl Chat {
-    /// Says a text as the document's client does.
+    /// Sends a text as the client of the guide does.
     pub fn say(&self, text: &str) {
         self.socket.send(&json!({
             "format": "text",
@@ -72,29 +72,29 @@ impl Chat {
         }));
     }
 
-    /// Says a text under a name of its own, so that saying it again changes nothing.
+    /// Sends a text with a client id, so that sending it again changes nothing.
     pub fn say_as(&self, client_id: &str, text: &str) {
         self.socket.send(&json!({"id": client_id, "format": "text", "payload": {"text": text}}));
     }
 
-    /// The next message that says this.
+    /// Waits for the next message with this text.
     pub async fn hear(&mut self, text: &str) -> Value {
         self.socket.wait_for(&format!("`{text}`"), |frame| frame::says(frame, text)).await
     }
 
-    /// Says a text to an echo guild and waits for the echo.
+    /// Sends a text to an echo guild and waits for the echo.
     pub async fn echo(&mut self, text: &str) -> Value {
         self.echo_within(DEADLINE, text).await
     }
 
-    /// [`Chat::echo`] with a deadline of its own.
+    /// Does the same as [`Chat::echo`], with another deadline.
     pub async fn echo_within(&mut self, deadline: Duration, text: &str) -> Value {
         self.say(text);
         let wanted = format!("Echo: {text}");
         self.socket.wait_within(deadline, &format!("`{wanted}`"), |frame| frame::says(frame, &wanted)).await
     }
 
-    /// Asks the guild to stop, as the document's client does.
+    /// Asks the guild to stop, as the client of the guide does.
     pub fn stop_guild(&self) {
         self.system.send(&json!({
             "format": "stopGuildRequest",

@@ -1,18 +1,18 @@
-//! Components that tests upload.
+//! The components that tests upload.
 
-/// The hostile agent of `tests/guests`.
+/// Returns the hostile agent of `tests/guests`.
 ///
 /// # Panics
-/// This crate's build script has not built it.
+/// If the build script of this crate has not built it.
 #[must_use]
 pub fn hostile() -> Vec<u8> {
     built(env!("HOSTILE_WASM"))
 }
 
-/// The agent of `tests/guests` that reaches for what it is told.
+/// Returns the agent of `tests/guests` that uses the capabilities a message names.
 ///
 /// # Panics
-/// This crate's build script has not built it.
+/// If the build script of this crate has not built it.
 #[must_use]
 pub fn reaching() -> Vec<u8> {
     built(env!("REACHING_WASM"))
@@ -22,7 +22,7 @@ fn built(path: &str) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The same component under another digest.
+/// Returns the same component with another digest.
 #[must_use]
 pub fn variant(component: &[u8], mark: &str) -> Vec<u8> {
     let name = sized(&[], mark.as_bytes());
@@ -46,10 +46,10 @@ fn sized(id: &[u8], content: &[u8]) -> Vec<u8> {
     [id, &leb128(content.len()), content].concat()
 }
 
-/// A component that looks like an agent, with so many functions of so many branches.
+/// Returns a component that looks like an agent, with this many functions of this many branches each.
 #[must_use]
 pub fn bomb(functions: usize, branches: usize) -> Vec<u8> {
-    // `local.get 0`, then `(if (result i32) (local.get 0) …)` and `i32.add`, again and again.
+    // `local.get 0`, then repeatedly `(if (result i32) (local.get 0) …)` and `i32.add`.
     let branch = [0x20, 0, 0x04, 0x7f, 0x20, 0, 0x05, 0x20, 0, 0x0b, 0x6a];
     let body = sized(&[], &[&[0, 0x20, 0][..], &branch.repeat(branches), &[0x0b]].concat());
     let types = sized(&[1], &[1, 0x60, 1, 0x7f, 1, 0x7f]);
@@ -61,17 +61,16 @@ pub fn bomb(functions: usize, branches: usize) -> Vec<u8> {
     [header, &sized(&[1], &module), exports].concat()
 }
 
-/// A component that exports something of the contract's name, after these items of
-/// WebAssembly text.
+/// Returns a component of these items of WebAssembly text, with an export that has the name of the contract.
 #[must_use]
 pub fn agent(items: &str) -> Vec<u8> {
     of(&format!(r#"{items} (instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#))
 }
 
-/// A component of these items of WebAssembly text.
+/// Returns a component of these items of WebAssembly text.
 ///
 /// # Panics
-/// They are none.
+/// If the text is not valid.
 #[must_use]
 pub fn of(items: &str) -> Vec<u8> {
     wat::parse_str(format!("(component {items})")).expect("WebAssembly text")

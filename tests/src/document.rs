@@ -1,5 +1,4 @@
-//! The bodies of the document "Complete Client-Server Flow Guide", word for
-//! word, with its places for ids filled in.
+//! The requests and messages of the client guide, unchanged except for the ids that are filled in.
 
 use serde_json::Value;
 
@@ -11,11 +10,11 @@ pub const PARTICIPANTS_REQUEST: &str = include_str!("../data/document/participan
 pub const STOP_REQUEST: &str = include_str!("../data/document/stop_request.json");
 pub const TEXT: &str = include_str!("../data/document/text.json");
 
-/// The user whom the document launches its guild for.
+/// The user for whom the guide launches its guild.
 pub const USER: &str = "testuser123";
 pub const USER_NAME: &str = "Test User";
 
-/// A body with its places (`{guild_id}`) filled in.
+/// Returns a body with its placeholders (such as `{guild_id}`) replaced.
 #[must_use]
 pub fn fill(body: &str, places: &[(&str, &str)]) -> Value {
     let filled =

@@ -1,10 +1,10 @@
-//! Questions about one frame or message, as JSON.
+//! Reads members of one frame or message, as JSON.
 
 use serde_json::Value;
 
 const HEALTH_REPORT: &str = "rustic_ai.core.guild.agent_ext.mixins.health.AgentsHealthReport";
 
-/// The last segment of the format: `TextFormat` of `a.b.TextFormat`.
+/// Returns the last segment of the format: `TextFormat` of `a.b.TextFormat`.
 #[must_use]
 pub fn format(frame: &Value) -> &str {
     frame["format"].as_str().unwrap_or_default().rsplit('.').next().unwrap_or_default()
@@ -25,20 +25,22 @@ pub fn is_ok_report(frame: &Value) -> bool {
     is_report(frame) && frame["payload"]["guild_health"] == "ok"
 }
 
-/// The text of a message, empty when it has none.
+/// Returns the text of a message; empty if it has none.
 #[must_use]
 pub fn text(frame: &Value) -> &str {
     frame["payload"]["text"].as_str().unwrap_or_default()
 }
 
-/// Whether it says this.
+/// Returns whether the message has this text.
 #[must_use]
 pub fn says(frame: &Value, wanted: &str) -> bool {
     text(frame) == wanted
 }
 
-/// The id as a number; panics when it is none or a client in JavaScript could
-/// not hold it.
+/// Returns the id.
+///
+/// # Panics
+/// If it is not a number that a JavaScript client can hold.
 #[must_use]
 pub fn id(frame: &Value) -> u64 {
     let id = frame["id"].as_u64().unwrap_or_else(|| panic!("the id is no number in {frame}"));
@@ -46,7 +48,7 @@ pub fn id(frame: &Value) -> u64 {
     id
 }
 
-/// The topics, whether one or many.
+/// Returns the topics, whether the member is a text or a list.
 #[must_use]
 pub fn topics(frame: &Value) -> Vec<&str> {
     match &frame["topics"] {

@@ -1,6 +1,5 @@
-//! A host in its own process, on a port of its own and a data directory that
-//! lives as long as the value. Its standard error goes to a file; when a test
-//! fails, the end of that file is printed.
+//! Starts a server in a process of its own, with its own port and data directory. Dropping it removes both. Its standard
+//! error goes to a file, and the end of that file is printed when a test fails.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -15,13 +14,12 @@ use tokio::sync::{OnceCell, watch};
 
 use crate::{DEADLINE, Rest, within};
 
-/// Compiling the built-in components for the first time takes a while in a
-/// debug build, and so does compiling what evaluates expressions.
+/// How long a start may take. A debug build needs long to compile the built-in components and the evaluator.
 const START_DEADLINE: Duration = Duration::from_secs(180);
 const LISTENING: &str = "listening on ";
 const TAIL_BYTES: usize = 8 << 10;
 
-/// How to start a host.
+/// The configuration of a server before it is started.
 #[derive(Clone, Debug)]
 pub struct Options {
     program: PathBuf,
@@ -30,7 +28,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// `program` behaves as `guildhall` does: `program serve --listen …`.
+    /// Uses a program with the command line of `guildhall`: `program serve --listen …`.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), arguments: Vec::new(), variables: Vec::new() }
@@ -56,14 +54,14 @@ impl Options {
         self.argument("--set").argument(format!("{key}={value}"))
     }
 
-    /// Keeps compiled components in a directory that other hosts may share.
+    /// Stores compiled components in a directory that several servers may share.
     #[must_use]
     pub fn component_cache(self, directory: impl AsRef<Path>) -> Self {
         self.argument("--component-cache").argument(directory.as_ref().display().to_string())
     }
 }
 
-/// A running host. Dropping it kills the process and removes its data.
+/// A running server. Dropping it kills the process and removes its data.
 pub struct Host {
     options: Options,
     directory: TempDir,
@@ -77,17 +75,17 @@ struct Running {
 }
 
 impl Host {
-    /// Starts a host on a new data directory and waits until it listens.
+    /// Starts a server with a new data directory and waits until it listens.
     pub async fn spawn(options: Options) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let running = start(&options, directory.path()).await;
         Self { options, directory, running }
     }
 
-    /// Starts a host that does not come to listen, and gives what it wrote to its standard error.
+    /// Starts a server that is expected to fail, and returns its standard error.
     ///
     /// # Panics
-    /// When it does not end, or ends well.
+    /// If the process does not end, or ends with exit code 0.
     pub async fn refused(options: &Options) -> String {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let ended = within(START_DEADLINE, "the host to end", command(options, directory.path()).status()).await;
@@ -96,8 +94,7 @@ impl Host {
         errors
     }
 
-    /// Starts the host again on the same data, after [`Host::kill`] or
-    /// [`Host::terminate`]. It listens on another port.
+    /// Starts the server again with the same data, after [`Host::kill`] or [`Host::terminate`]. It listens on another port.
     pub async fn start_again(&mut self) {
         self.running = start(&self.options, self.directory.path()).await;
     }
@@ -107,7 +104,7 @@ impl Host {
         &self.running.rest
     }
 
-    /// Where `path` is on this host, for a socket.
+    /// Returns the WebSocket URL of `path`.
     #[must_use]
     pub fn ws(&self, path: &str) -> String {
         format!("ws://{}{path}", self.running.rest.authority())
@@ -118,26 +115,26 @@ impl Host {
         self.running.child.id().expect("the process has not been waited for")
     }
 
-    /// Where the host keeps its data.
+    /// Returns the data directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
-    /// What the host has printed to its standard output so far.
+    /// Returns the standard output so far.
     #[must_use]
     pub fn printed(&self) -> Arc<Vec<String>> {
         self.running.lines.borrow().clone()
     }
 
-    /// `kill -9`, and waits until the process is gone.
+    /// Kills the process (SIGKILL) and waits until it has ended.
     pub async fn kill(&mut self) {
         within(DEADLINE, "the killed host to be gone", self.running.child.kill())
             .await
             .expect("the host can be killed");
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub async fn ask_to_stop(&self) {
         let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await;
         assert!(asked.expect("`kill` runs").success(), "the host has gone before it was asked to");
@@ -150,7 +147,7 @@ impl Host {
             .expect("a child can be waited for")
     }
 
-    /// The end of what the host wrote to its standard error, over all its lives.
+    /// Returns the end of the standard error, of all starts together.
     #[must_use]
     pub fn stderr_tail(&self) -> String {
         tail(&stderr_file(self.directory.path()))
@@ -174,8 +171,8 @@ fn tail(file: &Path) -> String {
     String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]).into_owned()
 }
 
-/// Whether a host of this process has evaluated an expression: what the first one waits
-/// for is kept for all that share a cache.
+/// Whether a server of this test process has evaluated an expression. The first one waits for the evaluator to be compiled;
+/// the others share its cache.
 static EXPRESSIONS: OnceCell<()> = OnceCell::const_new();
 
 async fn evaluate_one(rest: &Rest) {
@@ -214,7 +211,7 @@ async fn start(options: &Options, directory: &Path) -> Running {
 
     let stdout = child.stdout.take().expect("it was piped");
     let (sender, mut lines) = watch::channel(Arc::new(Vec::new()));
-    // Ends with the process, whose output it reads to the end.
+    // The thread ends with the process, after it has read all output.
     tokio::spawn(async move {
         let mut reader = BufReader::new(stdout).lines();
         while let Ok(Some(line)) = reader.next_line().await {

@@ -1,5 +1,5 @@
-//! Differences that are wanted: a data file of names, or patterns of names (`*` and `?`), and the reason of each. What
-//! differs and is not in it is a mistake; so is what is in it and differs no longer.
+//! Reads a list of intended differences: names, or patterns of names (`*` and `?`), each with its reason. A difference that
+//! is not listed is an error, and so is a listed name that no longer differs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use glob::Pattern;
 use serde_json::{Map, Value};
 
-/// The wanted differences of one data file.
+/// The intended differences of one data file.
 #[derive(Debug)]
 pub struct Known(Vec<Entry>);
 
@@ -19,10 +19,10 @@ struct Entry {
 }
 
 impl Known {
-    /// Reads `{"reason": ["name", "pattern*", …], …}`. Where several are about a name, the first counts.
+    /// Reads `{"reason": ["name", "pattern*", …], …}`. If several entries match a name, the first counts.
     ///
     /// # Panics
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -44,12 +44,12 @@ impl Known {
         Self(reasons.iter().flat_map(names).collect())
     }
 
-    /// The first entry about this name.
+    /// Returns the first entry that matches a name.
     fn find(&self, name: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.pattern.matches(name))
     }
 
-    /// Which names differ for which reason.
+    /// Groups names that differ by their reason.
     #[must_use]
     pub fn by_reason<'n>(&self, names: impl Iterator<Item = &'n String>) -> BTreeMap<&str, Vec<&'n str>> {
         let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -61,15 +61,15 @@ impl Known {
         reasons
     }
 
-    /// What differs and should not, a line each.
+    /// Returns a line for each difference that is not listed.
     #[must_use]
     pub fn unknown(&self, differences: &BTreeMap<String, String>) -> Vec<String> {
         let unknown = differences.iter().filter(|(name, _)| self.find(name).is_none());
         unknown.map(|(name, how)| format!("{name}: {how}")).collect()
     }
 
-    /// Entries of which nothing differs any more, a line each. One that is about no name at all counts only
-    /// when `all` names are there.
+    /// Returns a line for each entry that no longer matches a difference. An entry that matches no name at all counts only
+    /// if `all` names were compared.
     #[must_use]
     pub fn outdated<'n>(
         &self,
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_known_and_what_is_known_differs() {
+    fn listed_differences_and_found_differences_are_the_same() {
         let reasons = serde_json::json!({"because": ["a_*", "gone"]});
         let known = Known::new(reasons.as_object().unwrap());
         let differences =

@@ -1,8 +1,8 @@
-//! The black-box harness: a host in its own process, its REST and its sockets,
-//! as clients see them. It knows the protocol and nothing of the host's code.
+//! The test harness: it starts a server in a process of its own and uses its REST API and its sockets as clients do. It
+//! depends on the protocol and not on the server's code.
 //!
-//! Everything here panics with words when what a test waits for does not come:
-//! the words say what was awaited and what came instead. Nothing sleeps for luck.
+//! Every wait has a deadline. When it passes, the harness panics with a text that says what was awaited and what came
+//! instead. Nothing sleeps for a fixed time in the hope that it is enough.
 
 pub mod blueprint;
 pub mod bucket;
@@ -27,10 +27,13 @@ pub use host::{Host, Options};
 pub use rest::Rest;
 pub use socket::Socket;
 
-/// How long a test waits for anything, unless it says otherwise.
+/// The default deadline of a wait.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits for `future`; panics with `what` when the deadline passes first.
+/// Waits for `future`. Cancel safe if `future` is.
+///
+/// # Panics
+/// With `what`, when the deadline passes first.
 pub async fn within<T>(deadline: Duration, what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(deadline, future).await {
         Ok(value) => value,
@@ -38,8 +41,10 @@ pub async fn within<T>(deadline: Duration, what: &str, future: impl Future<Outpu
     }
 }
 
-/// Asks `probe` again and again until it gives `Ok`; after the deadline panics
-/// with `what` and the last `Err`, which says how things are instead.
+/// Calls `probe` repeatedly until it returns `Ok`. Cancel safe.
+///
+/// # Panics
+/// With `what` and the last error, when the deadline passes first.
 pub async fn eventually<T, E: std::fmt::Display>(
     deadline: Duration,
     what: &str,

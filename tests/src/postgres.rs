@@ -1,5 +1,5 @@
-//! A PostgreSQL of the tests' own: a cluster in a temporary folder, reached over a socket in it, gone with the
-//! value. The host's own tests use this file too.
+//! A PostgreSQL server for tests: a cluster in a temporary folder with a socket in it. Dropping it removes everything. The
+//! tests of `host` use this file too.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use std::{env, fs, thread};
 
 use tempfile::TempDir;
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub struct Postgres {
     programs: PathBuf,
@@ -18,17 +18,17 @@ pub struct Postgres {
     server: Child,
 }
 
-/// The server refuses to run as root; `nobody` is everywhere.
+/// The user that runs the server, because it refuses to run as root. This user exists on every system.
 const NOBODY: u32 = 65534;
 const USER: &str = "guildhall";
-/// What is needed, all in one folder.
+/// The programs that are needed. All are in one folder.
 const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_isready", "createdb"];
 
 impl Postgres {
-    /// Starts a server; none, with a line that says so, when its programs are not installed.
+    /// Starts a server. If its programs are not installed, prints a line and returns `None`.
     ///
     /// # Panics
-    /// When it does not start; with `CI` set also when the programs are missing.
+    /// If the server does not start. With `CI` set also if the programs are not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
@@ -75,10 +75,10 @@ impl Postgres {
         }
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Creates an empty database and returns its URL.
     ///
     /// # Panics
-    /// When there is one of this name.
+    /// If a database of this name exists.
     #[must_use]
     pub fn database(&self, name: &str) -> String {
         assert!(self.run("createdb", &["--username", USER, name]), "the database {name} cannot be made");
@@ -93,7 +93,7 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// Stops at once: nobody wants the data.
+    /// Stops the server at once; its data is not needed any more.
     fn drop(&mut self) {
         let asked = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
         if !asked.is_ok_and(|status| status.success()) {
@@ -103,7 +103,7 @@ impl Drop for Postgres {
     }
 }
 
-/// A program of the server, as a user that it runs as.
+/// Returns a command that runs a program of the server as the right user.
 fn command(programs: &Path, name: &str) -> Command {
     let mut command = Command::new(programs.join(name));
     if is_root() {
@@ -116,7 +116,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// The folder of the server in `PATH`, else of the newest that is installed.
+/// Returns the folder of the server's programs: the one in `PATH`, else that of the newest installed version.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();

@@ -1,5 +1,5 @@
-//! An OCI registry of the tests' own: Debian's `docker-registry` on loopback, with a temporary folder, gone with the
-//! value.
+//! An OCI registry for tests: Debian's `docker-registry` on loopback, with a temporary folder. Dropping it removes
+//! everything.
 
 use std::env;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A registry that runs.
+/// A running registry.
 #[derive(Debug)]
 pub struct Registry {
     /// `127.0.0.1:port`.
@@ -20,10 +20,10 @@ pub struct Registry {
 const PROGRAM: &str = "docker-registry";
 
 impl Registry {
-    /// Starts a registry; none, with a line that says so, when its program is not installed.
+    /// Starts a registry. If its program is not installed, prints a line and returns `None`.
     ///
     /// # Panics
-    /// When it does not start; with `CI` set also when the program is missing.
+    /// If the registry does not start. With `CI` set also if the program is not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
         let in_path = env::var_os("PATH").unwrap_or_default();
@@ -54,7 +54,7 @@ impl Registry {
         Some(registry)
     }
 
-    /// Waits until it says where it listens.
+    /// Waits until the registry prints its address.
     fn listening(&self, log: &Path) -> String {
         const SAYS: &str = "listening on ";
         let end = Instant::now() + Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! The host's REST API, as far as tests need it.
+//! A client of the server's REST API, with the operations that tests need.
 
 use std::time::Duration;
 
@@ -6,18 +6,17 @@ use serde_json::{Value, json};
 
 use crate::{DEADLINE, blueprint, eventually, within};
 
-/// `host.compile_timeout_s`: whatever else the machine does, by then it is decided.
+/// The deadline for compiling a component, `host.compile_timeout_s`.
 const COMPILED_WITHIN: Duration = Duration::from_secs(300);
 
-/// A client of one host.
+/// A client of one server.
 #[derive(Clone, Debug)]
 pub struct Rest {
     base: String,
     http: reqwest::Client,
 }
 
-/// What the host answered: the body is `null` when it is empty, and a string
-/// when it is not JSON.
+/// An answer. The body is `null` if it is empty, and a string if it is not JSON.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub request: String,
@@ -26,14 +25,20 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body, when the status is one of these; panics otherwise.
+    /// Returns the body.
+    ///
+    /// # Panics
+    /// If the status is not one of these.
     pub fn expect(self, statuses: &[u16]) -> Value {
         let Self { request, status, body } = self;
         assert!(statuses.contains(&status), "{request} answered {status} instead of {statuses:?}: {body}");
         body
     }
 
-    /// The member `id` of the body, when the status is 201; panics otherwise.
+    /// Returns the member `id` of the body.
+    ///
+    /// # Panics
+    /// If the status is not 201.
     pub fn created(self) -> String {
         text(&self.expect(&[201]), "id")
     }
@@ -44,7 +49,7 @@ fn text(body: &Value, member: &str) -> String {
 }
 
 impl Rest {
-    /// `base` is `http://host:port`.
+    /// Returns a client of the server at `base`, `http://host:port`.
     #[must_use]
     pub fn new(base: &str) -> Self {
         guildhall::oci::provide_tls();
@@ -52,12 +57,12 @@ impl Rest {
         Self { base: base.trim_end_matches('/').to_owned(), http: http.expect("the options are right") }
     }
 
-    /// A request for what this client has no word for.
+    /// Returns a request for operations that have no method here.
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
-    /// `host:port`.
+    /// Returns `host:port`.
     #[must_use]
     pub fn authority(&self) -> &str {
         self.base.trim_start_matches("http://")
@@ -91,26 +96,25 @@ impl Rest {
         self.send(self.http.delete(format!("{}{path}", self.base))).await
     }
 
-    /// Makes a category and gives its id.
+    /// Creates a category and returns its id.
     pub async fn category(&self) -> String {
         let body = json!({"name": "Testing", "description": "What tests make"});
         self.post("/catalog/categories/", &body).await.created()
     }
 
-    /// Makes a blueprint of a spec and gives its id.
+    /// Creates a blueprint with a spec and returns its id.
     pub async fn blueprint(&self, spec: &Value) -> String {
         let category = self.category().await;
         self.post("/catalog/blueprints/", &blueprint::of(spec, &category)).await.created()
     }
 
-    /// Launches a guild of a blueprint for `testuser123`, who is of the
-    /// organisation that owns it, and gives its id.
+    /// Launches a guild of a blueprint for `testuser123`, a user of the owning organisation, and returns its id.
     pub async fn launch(&self, blueprint: &str) -> String {
         let body = json!({"guild_name": "A guild", "user_id": "testuser123", "org_id": "testorg456"});
         self.post(&format!("/catalog/blueprints/{blueprint}/guilds"), &body).await.created()
     }
 
-    /// Makes a blueprint of this spec and launches a guild of it.
+    /// Creates a blueprint with a spec, launches a guild of it and returns the guild's id.
     pub async fn launch_spec(&self, spec: &Value) -> String {
         let blueprint = self.blueprint(spec).await;
         self.launch(&blueprint).await
@@ -120,19 +124,18 @@ impl Rest {
         self.send(self.http.put(format!("{}{path}", self.base)).json(body)).await
     }
 
-    /// Uploads a component; what the host answers at once.
+    /// Uploads a component and returns the first answer, before it is compiled.
     pub async fn upload_only(&self, query: &str, component: Vec<u8>) -> Answer {
         let request = self.http.post(format!("{}/catalog/components{query}", self.base));
         self.send(request.header("content-type", "application/wasm").body(component)).await
     }
 
-    /// How a component is that was uploaded, once it is compiled or refused, or so many
-    /// seconds have passed.
+    /// Returns the status of an uploaded component when it is compiled or refused, or after this many seconds.
     pub async fn component(&self, digest: &str, wait_s: u8) -> Value {
         self.get(&format!("/catalog/components/{digest}?wait={wait_s}")).await.expect(&[200])
     }
 
-    /// What became of a component that was uploaded, when it is compiled or refused.
+    /// Returns the status of an uploaded component when it is compiled or refused.
     pub async fn compiled(&self, digest: &str) -> Value {
         eventually(COMPILED_WITHIN, "the component to be compiled or refused", async || {
             let component = self.component(digest, 5).await;
@@ -141,7 +144,7 @@ impl Rest {
         .await
     }
 
-    /// Uploads a component, waits until the host has compiled it, gives its digest.
+    /// Uploads a component, waits until it is compiled, and returns its digest.
     pub async fn upload(&self, component: Vec<u8>) -> String {
         let digest = text(&self.upload_only("", component).await.expect(&[200, 202]), "digest");
         let component = self.compiled(&digest).await;
@@ -162,7 +165,7 @@ impl Rest {
         .await;
     }
 
-    /// Waits until the guild's agents run, or cannot.
+    /// Waits until the guild's agents run or have failed to start.
     pub async fn guild_is_past_its_start(&self, guild: &str) {
         eventually(Duration::from_secs(30), &format!("guild {guild} to be past its start"), async || {
             let status = self.guild(guild).await["status"].clone();
@@ -172,7 +175,7 @@ impl Rest {
         .await;
     }
 
-    /// What this user has said and been told in the guild, in order.
+    /// Returns the messages of a user in a guild, sent and received, in order.
     pub async fn history(&self, guild: &str, user: &str) -> Vec<Value> {
         let body = self.get(&format!("/api/guilds/{guild}/{user}/messages")).await.expect(&[200]);
         serde_json::from_value(body).expect("a history is a list")

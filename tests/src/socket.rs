@@ -1,6 +1,5 @@
-//! One WebSocket of a client. A task of its own reads it at all times, because
-//! a client that does not read does not answer pings either, and the host waits
-//! for those before it says `ok`.
+//! One WebSocket of a client. A task reads it all the time, because a client that does not read does not answer pings, and
+//! the server waits for the pong before it reports `ok`.
 
 use std::time::Duration;
 
@@ -15,12 +14,12 @@ use crate::{DEADLINE, within};
 
 type Stream = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// The code that stands for a connection which ended without a close frame.
+/// The code of a connection that ended without a close frame.
 pub const ABNORMAL: u16 = 1006;
-/// The code that stands for a close frame without a code.
+/// The code of a close frame without a code.
 pub const NO_STATUS: u16 = 1005;
 
-/// How much of what came instead is shown when a wait fails.
+/// The number of other frames that are shown when a wait fails.
 const SHOWN: usize = 20;
 
 enum Event {
@@ -34,14 +33,17 @@ enum Event {
 pub struct Socket {
     name: String,
     outgoing: mpsc::UnboundedSender<Message>,
-    /// Bounded by what the host sends in one test.
+    /// The frames that were read and not yet returned. A test bounds their number.
     events: mpsc::UnboundedReceiver<Event>,
     seen: Vec<String>,
     closed: Option<u16>,
 }
 
 impl Socket {
-    /// Connects; panics when the host refuses.
+    /// Connects.
+    ///
+    /// # Panics
+    /// If the server refuses the handshake.
     pub async fn connect(url: &str) -> Self {
         match Self::try_connect(url).await {
             Ok(socket) => socket,
@@ -49,10 +51,10 @@ impl Socket {
         }
     }
 
-    /// Connects, or gives the status with which the host refuses the handshake.
+    /// Connects.
     ///
     /// # Errors
-    /// The HTTP status.
+    /// The HTTP status with which the server refuses the handshake.
     pub async fn try_connect(url: &str) -> Result<Self, u16> {
         let stream = match within(DEADLINE, url, tokio_tungstenite::connect_async(url)).await {
             Ok((stream, _)) => stream,
@@ -79,22 +81,22 @@ impl Socket {
         self.send_message(Message::binary(bytes.into()));
     }
 
-    /// What is sent on a closed socket is lost, as for every client.
+    /// Sends a frame. On a closed socket it is lost, as it is for every client.
     fn send_message(&self, message: Message) {
         let _ = self.outgoing.send(message);
     }
 
-    /// The next frame as JSON.
+    /// Returns the next frame as JSON.
     pub async fn next(&mut self) -> Value {
         self.wait_for("any frame", |_| true).await
     }
 
-    /// The next frame that satisfies `wanted`; those before it are passed over.
+    /// Returns the next frame that satisfies `wanted`. Frames before it are dropped.
     pub async fn wait_for(&mut self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
         self.wait_within(DEADLINE, what, wanted).await
     }
 
-    /// [`Socket::wait_for`] with a deadline of its own.
+    /// Does the same as [`Socket::wait_for`], with another deadline.
     pub async fn wait_within(
         &mut self,
         deadline: Duration,
@@ -112,7 +114,7 @@ impl Socket {
         }
     }
 
-    /// All frames up to and including the first that satisfies `wanted`.
+    /// Returns all frames up to and including the first that satisfies `wanted`.
     pub async fn collect_until(&mut self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let mut frames = Vec::new();
         let last = self.wait_for(what, |frame| {
@@ -127,7 +129,7 @@ impl Socket {
         frames
     }
 
-    /// What arrives until nothing has arrived for `idle`, or the socket closes.
+    /// Returns the frames that arrive until none has arrived for `idle` or the socket is closed.
     pub async fn collect_until_idle(&mut self, idle: Duration) -> Vec<Value> {
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = tokio::time::timeout(idle, self.frame()).await {
@@ -136,8 +138,7 @@ impl Socket {
         frames
     }
 
-    /// The next frame, with no deadline; `None` when the socket is closed.
-    /// Cancel-safe.
+    /// Returns the next frame, without a deadline; `None` if the socket is closed. Cancel safe.
     pub async fn frame(&mut self) -> Option<Value> {
         loop {
             match self.event().await? {
@@ -159,7 +160,7 @@ impl Socket {
         Some(event)
     }
 
-    /// Sends a ping and waits for the pong to it.
+    /// Sends a ping and waits for its pong.
     pub async fn ping(&mut self) {
         self.send_message(Message::Ping(b"are you there".as_slice().into()));
         let pong = async {
@@ -175,27 +176,26 @@ impl Socket {
         assert!(within(DEADLINE, "a pong", pong).await, "{}: closed with {:?} before a pong", self.name, self.closed);
     }
 
-    /// Waits until the host closes the socket; gives the code, [`NO_STATUS`] or
-    /// [`ABNORMAL`].
+    /// Waits until the server closes the socket. Returns its code, [`NO_STATUS`] or [`ABNORMAL`].
     pub async fn close_code(&mut self) -> u16 {
         let code = self.close_code_within(DEADLINE).await;
         code.unwrap_or_else(|| panic!("{}: waited {DEADLINE:?} for the close{}", self.name, self.instead()))
     }
 
-    /// The code, or `None` when the host has not closed the socket in that time.
+    /// Returns the code, or `None` if the server has not closed the socket in that time.
     pub async fn close_code_within(&mut self, deadline: Duration) -> Option<u16> {
         let closed = async { while self.frame().await.is_some() {} };
         let _ = tokio::time::timeout(deadline, closed).await;
         self.closed
     }
 
-    /// Closes the socket from this side and waits until it is closed.
+    /// Closes the socket and waits until it is closed.
     pub async fn close(mut self) {
         self.send_message(Message::Close(None));
         self.close_code().await;
     }
 
-    /// Whether a frame that was read and not waited for had this in it.
+    /// Returns whether a frame that was read and not returned contains a text.
     #[must_use]
     pub fn has_seen(&self, part: &str) -> bool {
         self.seen.iter().any(|text| text.contains(part))
@@ -211,8 +211,8 @@ impl Socket {
     }
 }
 
-/// Carries frames both ways until either side is done. When sending fails it
-/// still reads: the reason may be in a close frame that has already arrived.
+/// Passes frames in both directions until one side ends. When sending fails it still reads, because a close frame with the
+/// reason may have arrived.
 async fn serve(
     mut stream: Stream,
     mut to_send: mpsc::UnboundedReceiver<Message>,
@@ -235,6 +235,6 @@ async fn serve(
         }
     };
     drop(events.send(Event::Closed(code)));
-    // Answers the close frame, and waits until the host hangs up.
+    // Answers the close frame and waits until the server disconnects.
     while let Some(Ok(_)) = stream.next().await {}
 }

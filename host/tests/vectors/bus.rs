@@ -1,21 +1,21 @@
 //! Publishes messages to a journal, and compares who receives them in which order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use guildhall::agent::turn_io;
+use guildhall::agent::turn;
 use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
-use guildhall_model::message::{Message, raw_json};
-use guildhall_model::priority::Priority;
 use guildhall_model::tag::AgentTag;
+use guildhall_model::priority::Priority;
 use guildhall_model::topic::Topics;
+use guildhall_model::message::{Message, raw_json};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::shared::block;
 use super::vectors::compare::{Outcome, check, does_not_apply};
-use super::vectors::inputs::text;
+use super::vectors::inputs::{read, text};
 
 async fn log() -> Result<(TempDir, Journal, GuildLog), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -44,12 +44,20 @@ async fn publish(log: &GuildLog, message: Message) -> Result<(), String> {
     log.publish(vec![message]).await.map_err(|error| error.to_string())
 }
 
+/// One delivery, with what the cases compare of it.
+struct Delivered {
+    label: String,
+    topic: String,
+    id: MessageId,
+}
+
 /// Receives and consumes all messages that wait.
-async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<String>) -> Result<(), String> {
-    while consumer.lag().messages() > 0 {
+async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<Delivered>) -> Result<(), String> {
+    while consumer.waiting() > 0 {
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
-        delivered.push(label(&delivery.message));
-        consumer.commit(&delivery.message, Commit::default()).await.map_err(|error| error.to_string())?;
+        let message = &delivery.message;
+        delivered.push(Delivered { label: label(message), topic: delivery.topic.clone(), id: message.id });
+        consumer.commit(message, Commit::default()).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -91,26 +99,46 @@ pub fn bus_delivery(input: &Value, expected: &Value) -> Outcome {
         steps.push(json!({"do": "subscribe"}));
     }
     steps.extend(publications(&input["published_after_subscribe"]));
-    let delivered = block(async {
-        let (_dir, _journal, log) = log().await?;
-        let mut consumer = None;
-        let mut delivered = Vec::new();
-        for step in &steps {
-            match step["do"].as_str() {
-                Some("subscribe") => {
-                    let new = log.consume(&"c".into(), vec!["t".into()]).await;
-                    consumer = Some(new.map_err(|error| error.to_string())?);
-                }
-                Some("unsubscribe") => consumer = None,
-                _ => publish(&log, labelled(Some("s"), "t", &text(&step["n"]), &step["priority"])).await?,
+    let delivered = block(run_steps(&steps))?;
+    let labels: Vec<&str> = delivered.iter().map(|delivery| delivery.label.as_str()).collect();
+    check(&json!(labels), &expected["delivered_in_order"])?;
+    if expected["topics"].is_array() {
+        let topics: Vec<&str> = delivered.iter().map(|delivery| delivery.topic.as_str()).collect();
+        check(&json!(topics), &expected["topics"])?;
+    }
+    if expected["ids_are_equal"].is_boolean() {
+        let are_equal = delivered.windows(2).all(|pair| pair[0].id == pair[1].id);
+        check(&json!(are_equal), &expected["ids_are_equal"])?;
+    }
+    Ok(())
+}
+
+/// Runs steps and returns the deliveries. A step may name `topics` (else `t`) and a `client` (else `c`); after each step the
+/// clients receive in the order of their names.
+async fn run_steps(steps: &[Value]) -> Result<Vec<Delivered>, String> {
+    let (_dir, _journal, log) = log().await?;
+    let mut consumers: BTreeMap<String, Consumer> = BTreeMap::new();
+    let mut delivered = Vec::new();
+    for step in steps {
+        let client = step["client"].as_str().unwrap_or("c");
+        let topics: Topics = if step["topics"].is_null() { Topics::One("t".into()) } else { read(&step["topics"])? };
+        match step["do"].as_str() {
+            Some("subscribe") => {
+                let new = log.consume(&client.into(), topics.as_slice().to_vec()).await;
+                consumers.insert(client.to_owned(), new.map_err(|error| error.to_string())?);
             }
-            if let Some(consumer) = &mut consumer {
-                take_waiting(consumer, &mut delivered).await?;
+            Some("unsubscribe") => drop(consumers.remove(client)),
+            _ => {
+                let mut message = labelled(Some("s"), "t", &text(&step["n"]), &step["priority"]);
+                message.topics = topics;
+                publish(&log, message).await?;
             }
         }
-        Ok::<_, String>(delivered)
-    })?;
-    check(&json!(delivered), &expected["delivered_in_order"])
+        for consumer in consumers.values_mut() {
+            take_waiting(consumer, &mut delivered).await?;
+        }
+    }
+    Ok(delivered)
 }
 
 pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
@@ -131,7 +159,7 @@ pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
         let wanted = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
         let asked: Vec<MessageId> = wanted.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
         let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(turn_io::history_texts(&asked, &found))
+        Ok::<_, String>(turn::in_order(&asked, &found))
     })?;
     let labels = found.iter().map(|message| {
         let message: Value = serde_json::from_str(message).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The attributes of `guildhall-sdk`, which re-exports and explains them. They only add derives that find serde and
-//! schemars inside the SDK, so that an author depends on the SDK alone.
+//! The attributes of `guildhall-sdk`, which re-exports them. They add derives that use the SDK's serde and schemars, so that
+//! an agent depends on the SDK alone.
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -10,7 +10,7 @@ use syn::{DeriveInput, LitStr, Token, parse_macro_input};
 /// Makes a type the payload of a message format.
 ///
 /// `#[message("text")]` derives `Serialize`, `Deserialize` and `JsonSchema` and implements `Format`. Further names are
-/// aliases: received like the first, never sent. All `#[serde(..)]` and `#[schemars(..)]` attributes work inside.
+/// aliases: they are received like the first name and never sent. All `#[serde(..)]` and `#[schemars(..)]` attributes work inside.
 #[proc_macro_attribute]
 pub fn message(names: TokenStream, item: TokenStream) -> TokenStream {
     let names = match Punctuated::<LitStr, Token![,]>::parse_terminated.parse(names) {

@@ -1,14 +1,20 @@
-//! What the blueprint configures: texts under names, neither properties nor secrets. The blueprint's `sandbox.config`.
+//! Reads the configuration of the blueprint: the texts in `sandbox.config`, each under a name.
 
 use super::Refused;
 use super::bindings::wasi::config::store;
 
-/// The text under a name, if the blueprint has it.
+/// Returns the text under a name, if the blueprint has it.
+///
+/// # Errors
+/// The grant is missing.
 pub fn get(name: &str) -> Result<Option<String>, Refused> {
     store::get(name).map_err(refused)
 }
 
-/// All names and texts, in the order of the names.
+/// Returns all names and texts, ordered by name.
+///
+/// # Errors
+/// The grant is missing.
 pub fn all() -> Result<Vec<(String, String)>, Refused> {
     store::get_all().map_err(refused)
 }

@@ -1,5 +1,5 @@
-//! Requests over HTTP, one at a time, read to their end: `sandbox.http` of the blueprint names the origins. Redirects
-//! are not followed. What needs more (streams, several at once) takes the crate `wasip2` or `wstd` instead.
+//! Sends HTTP requests, one at a time, and reads each answer to its end. The blueprint lists the allowed origins in
+//! `sandbox.http`. Redirects are not followed. For streams and parallel requests use the crates `wasip2` or `wstd`.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use wasip2::io::streams::StreamError;
 
 use super::Refused;
 
-/// What a stream takes at once.
+/// The most bytes that are written to a stream at once.
 const PIECE_BYTES: usize = 4 << 10;
 const READ_BYTES: u64 = 64 << 10;
 
-/// A request that is being written.
+/// A request. Its methods add to it until `send`.
 pub struct Request {
     method: Method,
     url: String,
@@ -26,7 +26,7 @@ pub struct Request {
     answer_within: Option<Duration>,
 }
 
-/// A response, read to its end.
+/// A response with its whole body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
@@ -35,7 +35,7 @@ pub struct Response {
 }
 
 impl Request {
-    /// A request with any method, such as `PATCH`.
+    /// Creates a request with any method, such as `PATCH`.
     pub fn new(method: &str, url: impl Into<String>) -> Self {
         let method = match method {
             "GET" => Method::Get,
@@ -58,7 +58,7 @@ impl Request {
         Self::new("POST", url)
     }
 
-    /// Adds a header; its value may hold the placeholder of a secret.
+    /// Adds a header. Its value may contain the placeholder of a secret.
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -69,22 +69,28 @@ impl Request {
         self
     }
 
-    /// Sends a value as JSON, with its content type.
+    /// Sets a JSON body and its content type.
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
     pub fn json(self, value: &impl Serialize) -> Result<Self, Refused> {
-        let body = serde_json::to_vec(value).map_err(|error| Refused(format!("the body is no JSON: {error}")))?;
+        let body = serde_json::to_vec(value)
+            .map_err(|error| Refused(format!("the body cannot be written as JSON: {error}")))?;
         Ok(self.header("content-type", "application/json").body(body))
     }
 
-    /// How long the beginning of the answer may take; at most the rest of the turn.
+    /// Sets how long the first byte of the answer may take. The turn's own deadline still holds.
     pub fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = Some(time);
         self
     }
 
-    /// Sends it and reads the answer, whatever its status; errors are those of WASI by name, such as
-    /// `HttpRequestDenied`, and the agent's log says which grant or setting it was.
+    /// Sends the request and reads the answer, whatever its status is.
+    ///
+    /// # Errors
+    /// The name of a WASI error, such as `HttpRequestDenied`. The agent's log says which grant or setting caused it.
     pub fn send(self) -> Result<Response, Refused> {
-        let wrong = |part: &str| Refused(format!("the request's {part} will not do"));
+        let wrong = |part: &str| Refused(format!("the request's {part} is not valid"));
         let (scheme, authority, path) = parts(&self.url).ok_or_else(|| wrong("address"))?;
         let fields = Fields::from_list(&self.headers).map_err(|error| Refused(format!("{error:?}")))?;
         let request = OutgoingRequest::new(fields);
@@ -112,24 +118,26 @@ impl Request {
 }
 
 impl Response {
-    /// Whether the status is one of success (200 to 299).
+    /// Returns whether the status is from 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body read as JSON.
+    /// Parses the body as JSON.
+    ///
+    /// # Errors
+    /// The body does not fit `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Refused(format!("the answer is not what it should be: {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| Refused(format!("the answer does not fit: {error}")))
     }
 }
 
-/// Scheme, authority, and path with query.
+/// Splits a URL into scheme, authority, and path with query.
 fn parts(url: &str) -> Option<(Scheme, &str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = match scheme {

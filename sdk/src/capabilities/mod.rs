@@ -1,9 +1,9 @@
-//! What an agent may be granted beside its messages: values that last, configuration, secrets, requests over HTTP. Its
-//! blueprint asks for each in `sandbox`, the operator's policy allows it; a component imports what its agent uses of
-//! these and nothing else, and does not start without the grant. `docs/capabilities.md` of the host has both sides.
+//! The capabilities that an agent may be granted: stored values, configuration, secrets, HTTP requests. Its blueprint asks
+//! for each in `sandbox`, and the operator's policy allows it. A component imports only the capabilities that its agent
+//! uses, and it does not start without their grants. `docs/capabilities.md` of the server has the details.
 //!
-//! They need the feature `capabilities`. Outside of a component there is no host, and calls panic: keep what is worth
-//! testing in functions that are given what was read.
+//! They need the feature `capabilities`. Outside of a component there is no server, and calls panic. So put code that is
+//! worth testing into functions that receive the values which were read.
 
 pub mod config;
 pub mod http;
@@ -38,8 +38,8 @@ mod bindings {
     });
 }
 
-/// Why a capability did not do what it was asked, in words: a grant that is missing, a limit, a failure of the other
-/// side. As the failure of a turn it is [`Failure::Other`](crate::Failure::Other).
+/// The reason why a call of a capability failed, as text: a missing grant, a limit, or an error of the other side. As the
+/// failure of a turn it is [`Failure::Other`](crate::Failure::Other).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused(pub String);
 

@@ -1,4 +1,4 @@
-//! The host's program, built with the tests so that they find it.
+//! The server's program, built with the tests so that they find it.
 
 use std::process::ExitCode;
 

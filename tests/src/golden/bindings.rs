@@ -1,12 +1,12 @@
-//! Which generated id of a recording is which of this host's.
+//! Maps the generated ids of recordings to those of this server.
 
 use std::collections::HashMap;
 
-/// The letters of ids that servers of this API generate.
+/// The letters of generated ids.
 const ALPHABET: &str = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const LENGTH: usize = 22;
 
-/// Recorded ids, and ours in their place: bound on first sight.
+/// Pairs of a recorded id and this server's id. A pair is bound when it is first compared.
 #[derive(Debug, Default)]
 pub struct Bindings {
     ours: HashMap<String, String>,
@@ -14,7 +14,7 @@ pub struct Bindings {
 }
 
 impl Bindings {
-    /// Whether `ours` can be what `recorded` was; binds them when both are new.
+    /// Returns whether `ours` stands for `recorded`. Binds the two if both are new.
     pub fn agree(&mut self, recorded: &str, ours: &str) -> bool {
         match (self.ours.get(recorded), self.theirs.get(ours)) {
             (Some(bound), _) => bound == ours,
@@ -30,13 +30,13 @@ impl Bindings {
         }
     }
 
-    /// The recorded id of one of ours.
+    /// Returns the recorded id that is bound to one of this server's ids.
     #[must_use]
     pub fn recorded(&self, ours: &str) -> Option<&str> {
         self.theirs.get(ours).map(String::as_str)
     }
 
-    /// A recorded text with our ids in it.
+    /// Returns a recorded text with this server's ids in the places of the recorded ones.
     #[must_use]
     pub fn translate(&self, text: &str) -> String {
         self.ours
@@ -46,12 +46,12 @@ impl Bindings {
     }
 }
 
-/// Whether a recorded text is a generated id.
+/// Returns whether a recorded text is a generated id.
 pub fn is_generated(text: &str) -> bool {
     text.len() == LENGTH && text.chars().all(|c| ALPHABET.contains(c))
 }
 
-/// Ours may begin with a name: `echoagent-…`.
+/// Returns whether a text is an id of this server. It may begin with a name: `echoagent-…`.
 fn is_ours(text: &str) -> bool {
     is_generated(text.rsplit('-').next().unwrap_or(text))
 }

@@ -1,16 +1,16 @@
-//! What of an answer must be as it was recorded: the status, the content type where there is a body, the body.
+//! Compares an answer with the recorded one: the status, the body, and the content type if there is a body.
 //!
-//! In JSON bodies these may differ:
-//! - generated ids: an id is bound to ours on first sight and must be that one ever after;
-//! - times: any time of the same spelling;
-//! - the order of members in objects; `4` and `4.0`;
-//! - members that recorded servers do not have: `code`, `hint`, `trace_id` of errors, `warnings` of something made;
-//! - members that this host does not have: the `database_url` of a manager, the `url` of a mistake, which leads to the
-//!   pages of a validator;
-//! - what stands after `Invalid GuildSpec:` (the words of a validator);
+//! In JSON bodies the following may differ:
+//! - generated ids: a recorded id is bound to one of this server at first and has to be the same one afterwards;
+//! - times: any time of the same format;
+//! - the order of members in objects, and `4` and `4.0`;
+//! - members that the recorded server does not have: `code`, `hint` and `trace_id` of errors, `warnings` of new objects;
+//! - members that this server does not have: the `database_url` of a manager, and the `url` of an error, which is a page of
+//!   a validator;
+//! - the text after `Invalid GuildSpec:`, which a validator wrote;
 //! - the order of a list that was recorded in the order of its generated ids and not in that of its times;
-//! - the content type of a file of a kind that the recorded server did not know: it had none, here it is bytes;
-//! - a failure of the recorded server (500) may be any mistake of the client (4xx) here, with any body.
+//! - the content type of a file that was unknown to the recorded server: it sent none, this server sends that of bytes;
+//! - an error of the recorded server (500), which may be any client error (4xx) here, with any body.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use super::recording::{Content, Response};
 
 const PREFIX_ONLY: &str = "Invalid GuildSpec:";
 
-/// Members that only this host has, in an answer of this status.
+/// Returns the members that only this server has, in an answer of this status.
 const fn ours_alone(status: u16) -> &'static [&'static str] {
     match status {
         201 => &["warnings"],
@@ -29,13 +29,13 @@ const fn ours_alone(status: u16) -> &'static [&'static str] {
     }
 }
 
-/// Members that only recorded servers have.
+/// The members that only recorded servers have.
 const THEIRS_ALONE: [(&str, &str); 2] = [("database_url", "sqlite:"), ("url", "https://errors.pydantic.dev/")];
 
-/// Compares our answer with the recorded one.
+/// Compares this server's answer with the recorded one.
 ///
 /// # Errors
-/// With what differs, where, in words.
+/// Describes the first difference and its place.
 pub fn difference(recorded: &Response, ours: &Response, bindings: &mut Bindings) -> Result<(), String> {
     if recorded.status == 500 && (400..500).contains(&ours.status) {
         return Ok(());
@@ -87,7 +87,7 @@ impl Comparison<'_> {
     fn object(&mut self, at: &str, recorded: &Map<String, Value>, ours: &Map<String, Value>) -> Result<(), String> {
         for (key, recorded) in recorded {
             let at = format!("{at}.{key}");
-            // The keys of some objects are texts with ids in them.
+            // The keys of some objects contain ids.
             let value = ours.get(key).or_else(|| ours.get(&self.bindings.translate(key)));
             let Some(value) = value else {
                 let begins = |begin| recorded.as_str().is_some_and(|text| text.starts_with(begin));
@@ -113,7 +113,7 @@ impl Comparison<'_> {
         pairs.try_for_each(|(index, (recorded, ours))| self.value(&format!("{at}.{index}"), recorded, ours))
     }
 
-    /// Our items in the order in which they were recorded, when that was the order of the ids.
+    /// Returns this server's items in the recorded order, if that is the order of the ids.
     fn in_recorded_order<'v>(&self, recorded: &[Value], ours: &'v [Value]) -> Vec<&'v Value> {
         let in_order: Vec<&Value> = ours.iter().collect();
         if !is_by_id(recorded) || !(is_by_id(ours) || is_out_of_time(recorded)) {
@@ -140,7 +140,7 @@ fn is_by_id(items: &[Value]) -> bool {
     ids.is_some_and(|ids| ids.is_sorted())
 }
 
-/// Whether items with times of their making are in another order than that.
+/// Returns whether items with a creation time are in another order than that of the times.
 fn is_out_of_time(items: &[Value]) -> bool {
     let times: Option<Vec<&str>> = items.iter().map(|item| item["created_at"].as_str()).collect();
     times.is_some_and(|times| !times.is_sorted())
@@ -151,7 +151,7 @@ fn instead(at: &str, recorded: &Value, ours: &Value) -> String {
     format!("{at} is {} instead of {}", short(ours), short(recorded))
 }
 
-/// How a text spells a time: its zone, which may be none; nothing when it is no time.
+/// Returns the format of a time: its zone, which may be empty. Returns `None` if the text is not a time.
 fn spelling_of_time(text: &str) -> Option<&str> {
     let (date, time) = text.split_once('T')?;
     let is_like = |text: &str, pattern: &str| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_differ_may_differ_and_nothing_else() {
+    fn only_allowed_differences_are_accepted() {
         let id = ("33weUMe8yVAQ7MY4jYLNd8", "6Z9dHvf3qWEqnFqUioFS7H");
         for (recorded, ours, status, is_same) in [
             (json!({"a": 1, "b": 2}), json!({"b": 2.0, "a": 1}), 200, true),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_may_be_a_mistake_of_the_client_and_nothing_else() {
+    fn a_recorded_server_error_may_only_be_a_client_error() {
         let failure = Response { status: 500, content_type: None, body: Content::Bytes(b"x".to_vec()) };
         let answer = |status| Response { status, content_type: None, body: Content::Json(json!({})) };
         for (status, is_same) in [(404, true), (422, true), (201, false), (503, false)] {

@@ -1,13 +1,11 @@
-//! Replays recorded exchanges with another server of this API and says where this host
-//! answers differently.
+//! Replays recorded exchanges with another server of this API and reports the answers that differ.
 //!
-//! A folder of recordings has `rest/*.json`: one exchange each, played in the order of `seq`.
-//! Exchanges that were made and not recorded stand in a setup (`setup.json`), each with the
-//! name of the recording `before` which it is made.
+//! A folder of recordings has the files `rest/*.json`, one exchange each, which are replayed in the order of `seq`. The file
+//! `setup.json` lists requests that were not recorded, each with the name of the recording `before` which it is sent.
 //!
-//! A recorded server answers a launch when the guild runs, this host before: the replayer waits for that.
+//! The recorded server answers a launch when the guild runs. This server answers earlier, so the replayer waits.
 //!
-//! What is compared, and what is not, stands in [`compare`].
+//! [`compare`] says what is compared.
 
 mod bindings;
 pub mod compare;
@@ -21,20 +19,20 @@ pub use recording::{Exchange, Recording, Response, read_folder};
 
 use crate::Host;
 
-/// How a recording and this host differ, in words; none when they do not.
+/// The difference between a recording and this server's answer; `None` if there is none.
 pub type Outcome = Option<String>;
 
-/// Plays all recordings of a folder against a host that has nothing in it yet. `setup` serves when the folder has none.
+/// Replays all recordings of a folder against an empty server. `setup` is used if the folder has no setup of its own.
 ///
 /// # Panics
-/// When the folder cannot be read or the host does not answer.
+/// If the folder cannot be read or the server does not answer.
 pub async fn replay(folder: &Path, setup: &Path, host: &Host) -> BTreeMap<String, Outcome> {
     let mut bindings = Bindings::default();
     let mut outcomes = BTreeMap::new();
     for recording in read_folder(folder, setup) {
         for exchange in &recording.setup {
             if let Some(difference) = play(exchange, host, &mut bindings).await {
-                panic!("what {} needs cannot be made: {difference}", recording.name);
+                panic!("the setup of {} cannot be sent: {difference}", recording.name);
             }
         }
         let outcome = play(&recording.exchange, host, &mut bindings).await;
@@ -43,8 +41,8 @@ pub async fn replay(folder: &Path, setup: &Path, host: &Host) -> BTreeMap<String
     outcomes
 }
 
-/// Plays one exchange. What would be written and was answered with the other form of its path is not sent: this host
-/// would write it, and everything after it would differ.
+/// Replays one exchange. A write that was answered with a redirect to another form of its path is not sent: this server
+/// would carry it out, and all later answers would differ.
 async fn play(exchange: &Exchange, host: &Host, bindings: &mut Bindings) -> Outcome {
     if exchange.is_redirected_write() {
         return Some("not sent: a redirect was recorded".to_owned());

@@ -1,4 +1,4 @@
-//! Recordings: how they are read, and how what was sent is sent again.
+//! Reads recordings and sends their requests again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Bindings;
 use crate::{DEADLINE, Rest, within};
 
-/// A recorded exchange by its name, and what has to be made before it.
+/// A recorded exchange with its name and the requests that have to be sent before it.
 #[derive(Debug)]
 pub struct Recording {
     pub name: String,
@@ -32,7 +32,7 @@ impl Exchange {
         self.response.status == 307 && self.request.method != Method::GET
     }
 
-    /// The guild that our answer says was launched.
+    /// Returns the guild that this server launched, from its answer.
     pub(super) fn launched<'a>(&self, ours: &'a Response) -> Option<&'a str> {
         let is_launch =
             self.request.method == Method::POST && self.request.path.trim_end_matches('/').ends_with("/guilds");
@@ -56,7 +56,7 @@ enum Body {
     None,
     Json(Value),
     Text(String),
-    /// Was too long to be recorded: a form with one file of this name, type and size.
+    /// A body that was too long to be recorded: a form with one file of this name, type and size.
     File {
         name: String,
         media_type: String,
@@ -64,7 +64,7 @@ enum Body {
     },
 }
 
-/// An answer, recorded or ours.
+/// An answer: a recorded one or one of this server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
     pub status: u16,
@@ -79,11 +79,11 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
-/// The recordings of a folder in their order, with what has to be made before them: the folder's own `setup.json`, or
-/// what of `otherwise` is about them.
+/// Reads the recordings of a folder in their order, with the requests that have to be sent before them: those of the
+/// folder's `setup.json`, or else those of `otherwise` that belong to a recording.
 ///
 /// # Panics
-/// When one cannot be read.
+/// If a file cannot be read.
 #[must_use]
 pub fn read_folder(folder: &Path, otherwise: &Path) -> Vec<Recording> {
     let rest = folder.join("rest");
@@ -108,9 +108,9 @@ pub fn read_folder(folder: &Path, otherwise: &Path) -> Vec<Recording> {
     recordings
 }
 
-/// A step of a setup with what was recorded in the places of its references. `@name/response/body/0/id` is a value of the
-/// recording of that name; a text is split at its slashes, so `@name/request/path/3` is the fourth part of a path.
-/// Nothing when there is no such value.
+/// Returns a step of a setup with its references replaced by recorded values. `@name/response/body/0/id` is a value of the
+/// recording `name`. A text is split at its slashes, so `@name/request/path/3` is the fourth part of a path. Returns `None`
+/// if a value does not exist.
 fn filled(step: &Value, recorded: &HashMap<String, Value>) -> Option<Value> {
     Some(match step {
         Value::String(text) => match text.strip_prefix('@') {
@@ -140,10 +140,10 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&without_broken(&text)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Numbers that recordings hold and JSON cannot; the longest of those that begin alike comes first.
+/// Numbers in recordings that JSON does not allow. Where one is the beginning of another, the longer one comes first.
 const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// JSON with something that can be read in place of numbers that are none and of halves of surrogate pairs.
+/// Returns JSON text in which invalid numbers and unpaired surrogates are replaced by values that can be read.
 fn without_broken(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -173,13 +173,13 @@ fn without_broken(text: &str) -> String {
     out
 }
 
-/// The half of a pair that an escape at the beginning of the text stands for.
+/// Returns the unpaired surrogate of an escape at the beginning of a text.
 fn surrogate(text: &str) -> Option<u16> {
     let code = u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
     (0xd800..=0xdfff).contains(&code).then_some(code)
 }
 
-/// The reverse.
+/// Restores the values that the reader replaced.
 fn with_broken(text: &str) -> String {
     let numbers = |text: String, word: &&str| text.replace(&format!("\"\u{27ea}{word}\u{27eb}\""), word);
     let text = NO_NUMBERS.iter().fold(text.to_owned(), numbers);
@@ -228,7 +228,7 @@ impl Request {
         }
     }
 
-    /// Sends what was recorded, with our ids in the places of the recorded ones.
+    /// Sends the recorded request, with this server's ids in the places of the recorded ones.
     pub async fn send(&self, rest: &Rest, bindings: &Bindings) -> Response {
         let path = bindings.translate(&self.path);
         let mut request = rest.request(self.method.clone(), &path);
@@ -282,8 +282,8 @@ impl Request {
     }
 }
 
-/// A JSON body in the spelling that has the recorded length: compact or with blanks, with a byte order mark or
-/// in UTF-16; compact when none has.
+/// Returns a JSON body in the form that has the recorded length: compact or with blanks, with a byte order mark or in
+/// UTF-16. If no form has it, the body is compact.
 fn spelled(value: &Value, length: Option<usize>, bindings: &Bindings) -> Vec<u8> {
     let compact = value.to_string();
     let blanks = with_blanks(value);
@@ -296,7 +296,7 @@ fn spelled(value: &Value, length: Option<usize>, bindings: &Bindings) -> Vec<u8>
     bindings.translate(&with_broken(same_length.unwrap_or(&compact))).into_bytes()
 }
 
-/// With a blank after each comma and colon.
+/// Returns JSON text with a blank after each comma and colon.
 fn with_blanks(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(with_blanks).collect::<Vec<_>>().join(", ")),
@@ -309,7 +309,8 @@ fn with_blanks(value: &Value) -> String {
     }
 }
 
-/// Bytes that were no text were recorded as U+FFFD, each: they were 0x80 and those that follow it.
+/// Returns the bytes of a recorded text. Bytes that were not UTF-8 were recorded as U+FFFD each; they were 0x80, 0x81 and so
+/// on.
 fn with_lost_bytes(text: &str) -> Vec<u8> {
     let mut lost = (0x80..=0xff).cycle();
     let mut bytes = Vec::with_capacity(text.len());
@@ -347,7 +348,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_body_is_spelled_as_it_was_recorded() {
+    fn a_body_is_written_as_it_was_recorded() {
         let bindings = Bindings::default();
         let value = json!({"name": "bom", "description": "x"});
         let spelled = |length| spelled(&value, length, &bindings);
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setup_refers_to_what_was_recorded() {
+    fn a_setup_refers_to_recorded_values() {
         let recorded = json!({"request": {"path": "/x/ID/y"}, "response": {"body": [{"a.b": "z"}]}});
         let recorded = HashMap::from([("r".to_owned(), recorded)]);
         let filled = |step| filled(&step, &recorded);
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_sent_again() {
+    fn a_body_that_is_not_json_is_sent_again() {
         for broken in [
             r#"{"name":NaN}"#,
             r#"{"name":"\ud800"}"#,

@@ -1,4 +1,4 @@
-//! The document's own client, its JavaScript unchanged, against the host.
+//! Runs the JavaScript client of the guide, unchanged, against the server.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use tokio::process::Command;
 const RUNNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/document/run.mjs");
 /// The first major version that has `WebSocket` without a flag.
 const WEBSOCKET_IS_GLOBAL: u32 = 22;
-/// The first that has it at all.
+/// The first major version that has `WebSocket`.
 const WEBSOCKET_IS_THERE: u32 = 20;
 
-/// The major version of `node`, if there is one.
+/// Returns the major version of `node`, if it is installed.
 async fn node() -> Option<u32> {
     let output = Command::new("node").arg("--version").output().await.ok()?;
     let version = String::from_utf8(output.stdout).ok()?;
     version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-/// Runs the client `times` times with its user socket slower by `delay_ms`.
+/// Runs the client `times` times with a user socket that is delayed by `delay_ms`.
 async fn run(times: usize, delay_ms: u32) {
     let version = match node().await {
         Some(version) if version >= WEBSOCKET_IS_THERE => version,
@@ -45,11 +45,11 @@ async fn run(times: usize, delay_ms: u32) {
 }
 
 #[tokio::test]
-async fn the_documents_client_never_loses_its_first_message() {
+async fn the_client_of_the_guide_never_loses_its_first_message() {
     run(super::times("CHATS", 5), 0).await;
 }
 
 #[tokio::test]
-async fn nor_when_its_user_socket_is_slower_than_its_system_socket() {
+async fn the_first_message_is_not_lost_when_the_user_socket_is_slower_than_the_system_socket() {
     run(super::times("CHATS", 5), 30).await;
 }

@@ -1,4 +1,4 @@
-//! `guildhall component inspect|check|call`: what an author sees without a server.
+//! `guildhall component inspect|check|call`: the tools for authors, which need no server.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ pub fn component(arguments: &[&str], input: &str) -> Said {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A program that wants no input may have closed it.
+    // A program that reads no input may have closed it.
     let _ = child.stdin.take().expect("it was piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -47,7 +47,7 @@ fn path(file: &NamedTempFile) -> &str {
 const HOSTILE: &str = env!("HOSTILE_WASM");
 
 #[test]
-fn inspect_shows_what_a_component_is_and_check_whether_it_fits() {
+fn inspect_describes_a_component_and_check_says_whether_it_fits() {
     let shown = component(&["inspect", HOSTILE], "");
     assert_eq!(shown.code, Some(0), "{}", shown.errors);
     for part in ["guildhall.tests.HostileAgent", "guildhall:agent/messaging@0.1.0", "grants     none", "fits       yes"]
@@ -78,7 +78,7 @@ fn inspect_shows_what_a_component_is_and_check_whether_it_fits() {
 }
 
 #[test]
-fn call_runs_one_message_and_says_what_came_of_it() {
+fn call_runs_one_message_and_prints_its_outcome() {
     let called = component(&["call", HOSTILE, "--payload", r#"{"text": "hello"}"#], "");
     assert_eq!(called.code, Some(0), "{}{}", called.out, called.errors);
     assert!(called.out.contains("emit ") && called.out.contains("fuel "), "{}", called.out);
@@ -99,12 +99,12 @@ fn call_runs_one_message_and_says_what_came_of_it() {
 }
 
 #[test]
-fn call_grants_what_the_sandbox_asks_for() {
+fn call_gives_the_grants_of_the_sandbox() {
     let secrets = tempfile::tempdir().expect("a directory");
     std::fs::write(secrets.path().join("KEY"), "hush").expect("a secret");
     let dir = secrets.path().to_str().expect("UTF-8");
     let reaching = env!("REACHING_WASM");
-    // It imports all that can be granted, so it starts only when it has something of each.
+    // The component imports every capability, so it starts only if all are granted.
     let sandbox = r#"{"http": ["http://127.0.0.1:9"], "config": {"greeting": "good day"}, "secrets": ["KEY"],
         "reveal": ["KEY"], "env": ["PATH"]}"#;
     let ask = |order: &str| {

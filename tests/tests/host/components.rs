@@ -1,5 +1,5 @@
-//! Components from strangers: each is ready or refused by name, the compiler keeps
-//! to its limits, and names and digests stay what they were.
+//! Untrusted components: each becomes ready or is refused with a named reason, the compiler stays within its limits, and
+//! names and digests do not change.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn refused(answer: &Answer) -> (u16, &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_agent_is_refused_before_it_is_compiled() {
+async fn a_file_that_is_no_agent_is_refused_before_it_is_compiled() {
     let host = super::host().await;
     let native = b"\x7fELF\x02\x01\x01".to_vec();
     let module = wat::parse_str("(module)").expect("a module");
@@ -71,7 +71,7 @@ async fn what_is_no_agent_is_refused_before_it_is_compiled() {
     assert!(answer.body["hint"].as_str().is_some_and(|hint| hint.contains("host.component_mib")), "{}", answer.body);
 }
 
-/// The most memory that a process has held, in MiB.
+/// Returns the peak memory of a process in MiB.
 fn peak_mib(host: &Host) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).expect("the host runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
@@ -79,8 +79,8 @@ fn peak_mib(host: &Host) -> u64 {
 }
 
 #[tokio::test]
-async fn a_compiler_that_takes_too_much_is_ended_and_the_host_does_not_grow() {
-    // Time, memory and output each run out where the others do not.
+async fn a_compiler_above_its_limits_is_ended_and_the_server_does_not_grow() {
+    // Each component reaches one limit only: time, memory or output.
     for (setting, value, bytes) in [
         ("host.compile_cpu_s", 1, bomb(2_000, 300)),
         ("host.compile_timeout_s", 1, bomb(2_000, 299)),
@@ -114,7 +114,7 @@ async fn a_compiler_that_takes_too_much_is_ended_and_the_host_does_not_grow() {
     }
 }
 
-/// The process that compiles for a host, when there is one.
+/// Returns the compiler process of a server, if one runs.
 async fn compiler_of(host: &Host) -> String {
     eventually(DEADLINE, "a compiler", async || {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).expect("the host runs");
@@ -127,12 +127,12 @@ async fn compiler_of(host: &Host) -> String {
 
 fn is_running(process: &str) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // One that nobody has waited for yet is a zombie.
+    // A process that has ended and was not waited for is a zombie.
     state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
 }
 
 #[tokio::test]
-async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_start() {
+async fn a_compilation_that_a_kill_interrupted_is_repeated_after_the_next_start() {
     let mut host = super::host().await;
     let slow = host.rest().upload_only("", bomb(400, 300)).await.expect(&[202]);
     let digest = slow["digest"].as_str().expect("a digest").to_owned();
@@ -151,11 +151,11 @@ async fn what_was_compiled_when_the_host_was_killed_is_compiled_after_the_next_s
 }
 
 #[tokio::test]
-async fn a_host_that_is_asked_to_stop_ends_its_compiler_and_compiles_after_the_next_start() {
+async fn a_stopping_server_ends_its_compiler_and_compiles_after_the_next_start() {
     let mut host = super::host().await;
     let made = host.rest().upload_only("", bomb(400, 301)).await.expect(&[202]);
     let compiler = compiler_of(&host).await;
-    // What a terminal sends to the host's group does not reach it, as soon as it has begun.
+    // A signal that a terminal sends to the server's process group does not reach the compiler.
     eventually(DEADLINE, "the compiler to have a group of its own", async || {
         let state = std::fs::read_to_string(format!("/proc/{compiler}/stat")).expect("it runs");
         let group = state.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)).unwrap_or_default();
@@ -184,9 +184,9 @@ async fn uploads_that_wait_for_a_compiler_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_blueprint_may_name_what_was_just_uploaded() {
+async fn a_blueprint_can_name_a_component_that_was_just_uploaded() {
     let host = super::host().await;
-    // Most often nobody has compiled these yet.
+    // These are usually not compiled yet.
     let mark = |name: &str| format!("{name} {}", std::process::id() % 64);
     let class = json!({"name": "Hostile", "description": "By its class", "class_name": blueprint::HOSTILE_CLASS});
     let spec = json!({"name": "Hostile", "description": "A guild of the tests", "agents": [class]});
@@ -200,7 +200,7 @@ async fn a_blueprint_may_name_what_was_just_uploaded() {
 }
 
 #[tokio::test]
-async fn a_name_and_a_version_are_one_component_for_ever() {
+async fn a_name_and_a_version_always_mean_the_same_component() {
     let host = super::host().await;
     let rest = host.rest();
     let (one, two) = (variant(&hostile_component(), "one"), variant(&hostile_component(), "two"));
@@ -215,7 +215,7 @@ async fn a_name_and_a_version_are_one_component_for_ever() {
     let second = rest.upload_only("?name=hostile&version=2", two).await.expect(&[202]);
     let other = second["digest"].as_str().expect("a digest").to_owned();
 
-    // Both say the same name and version of themselves: the first has it.
+    // Both have the same name and version: it belongs to the first.
     let later = rest.compiled(&other).await;
     let described = format!("{}@{}", ready["name"].as_str().unwrap_or(""), ready["version"].as_str().unwrap_or(""));
     assert_eq!(ready["names"], json!([described, "hostile@1"]));
@@ -229,7 +229,7 @@ async fn a_name_and_a_version_are_one_component_for_ever() {
     let unknown = rest.post("/catalog/blueprints/", &unknown).await;
     assert_eq!(refused(&unknown), (400, "unknown_component"));
 
-    // The name outlives its component.
+    // The name stays reserved after the component is removed.
     rest.delete(&format!("/catalog/components/{other}")).await.expect(&[409]);
     let third = rest.upload_only("?name=free&version=1", variant(&hostile_component(), "three")).await.expect(&[202]);
     let third = third["digest"].as_str().expect("a digest").to_owned();
@@ -272,7 +272,7 @@ async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
         bound,
         [format!("class {}", blueprint::HOSTILE_CLASS), format!("blueprint {new}"), format!("guild {newer}")]
     );
-    // Clients see the spec as it was written.
+    // Clients receive the spec as it was written.
     assert_eq!(host.rest().guild(&guild).await["agents"][0]["component"], Value::Null);
 
     host.kill().await;
@@ -281,7 +281,7 @@ async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
     host.rest().guild_is(&guild, "running").await;
 }
 
-/// Does something at each place where compiled code of a component is or would be kept.
+/// Calls a function for each path where compiled code of a component is or would be stored.
 pub(super) fn in_the_cache(component: &[u8], what: impl Fn(&Path)) {
     let file = guildhall_sandbox::digest_of(component).as_str().replace("sha256:", "") + ".cwasm";
     let folders = |dir: &Path| {
@@ -294,10 +294,10 @@ pub(super) fn in_the_cache(component: &[u8], what: impl Fn(&Path)) {
 }
 
 #[tokio::test]
-async fn a_component_that_the_host_cannot_compile_has_failed_and_may_be_uploaded_again() {
+async fn a_component_that_cannot_be_compiled_fails_and_can_be_uploaded_again() {
     let host = super::host().await;
     let agent = variant(&hostile_component(), &format!("failing {}", std::process::id() % 8));
-    // Code cannot be put where a directory is.
+    // A directory at the path prevents the code from being stored.
     in_the_cache(&agent, |path| {
         let _ = std::fs::remove_file(path);
         std::fs::create_dir_all(path.join("in the way")).expect("a directory");
@@ -315,7 +315,7 @@ async fn a_component_that_the_host_cannot_compile_has_failed_and_may_be_uploaded
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_in_an_upload_leaves_no_component_that_is_compiled_for_ever() {
+async fn a_client_that_disconnects_during_an_upload_leaves_no_component_that_compiles_forever() {
     const UPLOADS: usize = 20;
     let host = super::host().await;
     for number in 0..UPLOADS {
@@ -329,7 +329,7 @@ async fn whoever_hangs_up_in_an_upload_leaves_no_component_that_is_compiled_for_
         socket.flush().await.expect("it is sent");
         tokio::time::sleep(Duration::from_micros(200 * number as u64)).await;
     }
-    // What is sent after them is served after them.
+    // Later requests are handled after them.
     host.rest().upload_only("", variant(&agent(""), "the last")).await.expect(&[202]);
     let rows = eventually(DEADLINE, "all to be compiled", async || {
         let rows = host.rest().get("/catalog/components").await.expect(&[200]);
@@ -341,7 +341,7 @@ async fn whoever_hangs_up_in_an_upload_leaves_no_component_that_is_compiled_for_
 }
 
 #[tokio::test]
-async fn what_the_host_brings_along_has_names_and_a_name_will_do_wherever_a_digest_does() {
+async fn built_in_components_have_names_and_a_name_works_wherever_a_digest_does() {
     let host = super::host().await;
     let rest = host.rest();
     let rows = rest.get("/catalog/components").await.expect(&[200]);
@@ -375,7 +375,7 @@ async fn what_the_host_brings_along_has_names_and_a_name_will_do_wherever_a_dige
 }
 
 #[tokio::test]
-async fn an_agent_with_less_memory_than_its_component_begins_with_is_refused_with_both_numbers() {
+async fn a_memory_limit_below_the_components_initial_memory_is_refused_with_both_numbers() {
     let host = super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let category = host.rest().category().await;
@@ -390,7 +390,7 @@ async fn an_agent_with_less_memory_than_its_component_begins_with_is_refused_wit
     made(2).await.created();
 }
 
-/// A generator of numbers that says the same in each run (xorshift).
+/// A random number generator with the same numbers in each run (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -403,7 +403,7 @@ impl Numbers {
 }
 
 #[tokio::test]
-async fn components_with_changed_bytes_are_ready_or_refused_and_nothing_else() {
+async fn components_with_changed_bytes_are_either_ready_or_refused() {
     let host = Host::spawn(super::options()).await;
     let whole = hostile_component();
     let mut numbers = Numbers(0x5eed);

@@ -1,4 +1,4 @@
-//! `kill -9` at any instant loses no acknowledged message and doubles no reply.
+//! `kill -9` at any time loses no acknowledged message and repeats no reply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use guildhall_tests::{Chat, blueprint, chat, eventually, frame};
 use serde_json::{Value, json};
 
-/// Messages without an answer at any time.
+/// The number of messages that wait for an answer at any time.
 const IN_FLIGHT: usize = 32;
-/// Acknowledged messages in each round, before the host is killed.
+/// The number of acknowledged messages in each round before the server is killed.
 const BEFORE_KILL: usize = 200;
 
-/// What a client knows of its own messages.
+/// What a client knows about its own messages.
 #[derive(Default)]
 struct Said {
     next: usize,
-    /// Number of a message to the id that the host acknowledged.
+    /// The acknowledged ids by the numbers of the messages.
     acked: BTreeMap<usize, u64>,
     unacked: BTreeSet<usize>,
 }
@@ -28,7 +28,7 @@ impl Said {
         chat.say_as(&format!("c{number}"), &format!("m{number}"));
     }
 
-    /// Notes an ack; whether the frame was one.
+    /// Records an acknowledgement. Returns whether the frame is one.
     fn note(&mut self, frame: &Value) -> bool {
         if frame["format"] != "Ack" {
             return false;
@@ -44,7 +44,7 @@ impl Said {
 }
 
 #[tokio::test]
-async fn a_killed_host_loses_no_acknowledged_message_and_doubles_no_reply() {
+async fn a_killed_server_loses_no_acknowledged_message_and_repeats_no_reply() {
     let mut host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut said = Said::default();
@@ -64,7 +64,7 @@ async fn a_killed_host_loses_no_acknowledged_message_and_doubles_no_reply() {
             }
         }
         host.kill().await;
-        // What the dead host has still got out counts as said.
+        // Frames that the killed server had already sent count too.
         for frame in chat.socket.collect_until_idle(Duration::from_secs(2)).await {
             said.note(&frame);
         }
@@ -81,9 +81,9 @@ async fn a_killed_host_loses_no_acknowledged_message_and_doubles_no_reply() {
     chat.echo("all well").await;
 }
 
-/// What a turn says is more than goes into one transaction.
+/// The turn emits more than fits into one transaction.
 #[tokio::test]
-async fn a_killed_host_keeps_a_turn_that_says_much_whole_or_not_at_all() {
+async fn a_kill_keeps_a_turn_with_many_messages_completely_or_not_at_all() {
     const EACH: usize = 200;
     let mut host = super::host().await;
     let digest = host.rest().upload(super::faults::hostile_component()).await;
@@ -118,7 +118,7 @@ async fn a_killed_host_keeps_a_turn_that_says_much_whole_or_not_at_all() {
     }
 }
 
-/// Says what was not acknowledged once more, under the same names.
+/// Sends the messages that were not acknowledged again, with the same client ids.
 async fn say_again(chat: &mut Chat, said: &mut Said) {
     for number in &said.unacked {
         chat.say_as(&format!("c{number}"), &format!("m{number}"));
@@ -129,8 +129,7 @@ async fn say_again(chat: &mut Chat, said: &mut Said) {
     }
 }
 
-/// Every acknowledged message is in the history under its id and has one reply;
-/// no message at all has two.
+/// Checks that every acknowledged message is in the history with its id and has one reply, and that no message has two.
 async fn check(host: &guildhall_tests::Host, guild: &str, said: &Said) {
     eventually(Duration::from_secs(30), "every acknowledged message to be answered", async || {
         let history = host.rest().history(guild, "ann").await;

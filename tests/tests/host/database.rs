@@ -1,4 +1,4 @@
-//! The catalog and the guilds in PostgreSQL: the whole flow, and what a second start finds.
+//! The catalog and the guilds in PostgreSQL: the whole flow, and a restart.
 
 use guildhall_tests::postgres::Postgres;
 use guildhall_tests::{Host, blueprint, chat};

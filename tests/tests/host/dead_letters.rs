@@ -1,4 +1,4 @@
-//! What is given up is kept: listed, shown, replayed, discarded; and how often it was tried is known after `kill -9`.
+//! Dead letters can be listed, shown, replayed and discarded, and attempt counts survive `kill -9`.
 
 use guildhall_tests::{Chat, Host, blueprint, chat, eventually, frame};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn letters(host: &Host, guild: &str) -> Vec<Value> {
     page["dead_letters"].as_array().expect("a list").clone()
 }
 
-/// Says something that is given up, and waits until the user is told so.
+/// Sends a message that becomes a dead letter, and waits until the user is notified.
 async fn give_up(chat: &mut Chat, text: &str) -> Value {
     chat.say(text);
     let is_last = |frame: &Value| frame::is_error(frame) && frame["payload"]["dead_lettered"] == true;
@@ -26,7 +26,7 @@ async fn give_up(chat: &mut Chat, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_in_pages_shown_and_discarded() {
+async fn dead_letters_can_be_listed_in_pages_shown_and_discarded() {
     let (host, mut chat) = joined().await;
     for number in 0..3 {
         give_up(&mut chat, &format!("reject {number}")).await;
@@ -55,7 +55,7 @@ async fn dead_letters_are_listed_in_pages_shown_and_discarded() {
 }
 
 #[tokio::test]
-async fn a_replayed_message_is_served_once_more_in_its_thread_and_its_letter_is_gone() {
+async fn a_replayed_message_is_handled_again_in_its_thread_and_its_dead_letter_is_removed() {
     let (host, mut chat) = joined().await;
     give_up(&mut chat, "reject once").await;
     let letter = letters(&host, &chat.guild).await.remove(0);
@@ -71,7 +71,7 @@ async fn a_replayed_message_is_served_once_more_in_its_thread_and_its_letter_is_
 }
 
 #[tokio::test]
-async fn how_often_a_message_broke_its_agent_is_known_after_a_kill() {
+async fn the_attempt_count_of_a_message_survives_a_kill() {
     let (mut host, mut chat) = joined().await;
     chat.say("trap");
     let tried = |frame: &Value| frame::is_error(frame) && frame["payload"]["attempt"] == 2;
@@ -92,7 +92,7 @@ async fn how_often_a_message_broke_its_agent_is_known_after_a_kill() {
 }
 
 #[tokio::test]
-async fn a_fault_names_the_functions_and_shows_what_was_printed() {
+async fn a_fault_has_a_backtrace_and_the_agents_output() {
     let (_host, mut chat) = joined().await;
     chat.say("trap");
     let error = chat.socket.wait_for("the fault", frame::is_error).await;

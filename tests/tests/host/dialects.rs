@@ -1,4 +1,4 @@
-//! What a socket says depends on its dialect; what it understands does not.
+//! A socket's dialect changes what it sends, not what it accepts.
 
 use guildhall_tests::{Chat, Host, Socket, blueprint, chat, frame};
 use serde_json::json;
@@ -14,7 +14,7 @@ async fn joined(query: &str) -> (Host, Chat) {
 }
 
 #[tokio::test]
-async fn rustic_mirrors_the_own_message_and_writes_full_names() {
+async fn the_rustic_dialect_mirrors_own_messages_and_writes_full_names() {
     let (_host, mut chat) = joined("?dialect=rustic").await;
     assert_eq!(chat.participants["format"], PARTICIPANT_LIST);
     chat.socket.send(&json!({"format": TEXT_FORMAT, "payload": {"text": "hello"}, "topics": "default_topic"}));
@@ -30,7 +30,7 @@ async fn rustic_mirrors_the_own_message_and_writes_full_names() {
 }
 
 #[tokio::test]
-async fn guide_is_the_default_and_does_not_mirror() {
+async fn the_guide_dialect_is_the_default_and_does_not_mirror() {
     for query in ["", "?dialect=guide"] {
         let (_host, mut chat) = joined(query).await;
         assert_eq!(chat.participants["format"], "Participants");
@@ -43,7 +43,7 @@ async fn guide_is_the_default_and_does_not_mirror() {
 }
 
 #[tokio::test]
-async fn ui_writes_data_short_names_and_ids_as_texts() {
+async fn the_ui_dialect_writes_data_short_names_and_ids_as_text() {
     let (host, mut chat) = joined("?dialect=guide").await;
     let url = chat::user_url(&host, &chat.guild, "ann", "?dialect=ui");
     let mut ui = Socket::connect(&url).await;
@@ -72,7 +72,7 @@ async fn every_dialect_is_understood_on_every_socket() {
 }
 
 #[tokio::test]
-async fn the_own_message_reaches_the_users_other_sockets() {
+async fn a_users_message_reaches_the_users_other_sockets() {
     let (host, mut chat) = joined("").await;
     let mut other = chat::join(&host, &chat.guild, "ann").await;
     chat.echo("hello").await;

@@ -1,4 +1,4 @@
-//! The document's flow, with its own bodies.
+//! The flow of the client guide, with the guide's requests and messages.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use guildhall_tests::document::{self, USER, USER_NAME, fill};
 use guildhall_tests::{Chat, Host, Socket, chat, frame};
 use serde_json::{Value, json};
 
-/// Phases 1 and 2; gives the guild's id.
+/// Runs phases 1 and 2 and returns the guild's id.
 async fn launch(host: &Host) -> String {
     let rest = host.rest();
     rest.post("/catalog/agents", &fill(document::AGENT, &[])).await.expect(&[201, 409]);
@@ -29,14 +29,14 @@ fn text_of(chat: &Chat) -> Value {
     fill(document::TEXT, &places)
 }
 
-/// The ids of the agents that a report lists.
+/// Returns the ids of the agents in a health report.
 fn reported(report: &Value) -> Vec<&str> {
     let agents = report["payload"]["agents"].as_object().expect("a report lists agents");
     agents.keys().map(String::as_str).collect()
 }
 
 #[tokio::test]
-async fn an_agent_is_registered_once() {
+async fn an_agent_class_can_be_registered_once() {
     let host = super::host().await;
     let agent = fill(document::AGENT, &[]);
     host.rest().post("/catalog/agents", &agent).await.expect(&[201, 409]);
@@ -46,14 +46,14 @@ async fn an_agent_is_registered_once() {
 }
 
 #[tokio::test]
-async fn the_first_report_says_starting_and_lists_the_manager_alone() {
+async fn the_first_health_report_is_starting_and_lists_only_the_manager() {
     let (_host, chat) = joined().await;
     assert_eq!(chat.first_report["payload"]["guild_health"], "starting");
     assert_eq!(reported(&chat.first_report), [format!("{}#manager_agent", chat.guild)]);
 }
 
 #[tokio::test]
-async fn the_report_that_says_ok_lists_every_agent_and_the_user() {
+async fn the_health_report_that_is_ok_lists_all_agents_and_the_user() {
     let (host, chat) = joined().await;
     let agents = reported(&chat.ok_report);
     assert!(agents.iter().any(|id| id.starts_with("echoagent-")), "{agents:?}");
@@ -70,7 +70,7 @@ async fn the_report_that_says_ok_lists_every_agent_and_the_user() {
 }
 
 #[tokio::test]
-async fn the_echo_is_as_the_document_shows_it() {
+async fn the_echo_has_the_form_of_the_client_guide() {
     let (_host, mut chat) = joined().await;
     chat.socket.send(&text_of(&chat));
     let echo = chat.socket.next().await;
@@ -104,7 +104,7 @@ async fn the_participants_are_the_agents_and_the_user() {
 }
 
 #[tokio::test]
-async fn a_stopped_guild_says_so_and_takes_no_sockets() {
+async fn a_stopped_guild_reports_it_and_refuses_sockets() {
     let (host, mut chat) = joined().await;
     let places = [("guild_id", chat.guild.as_str()), ("user_id", USER)];
     chat.system.send(&fill(document::STOP_REQUEST, &places));
@@ -122,7 +122,7 @@ async fn a_stopped_guild_says_so_and_takes_no_sockets() {
 }
 
 #[tokio::test]
-async fn a_stop_that_names_another_guild_stops_nothing() {
+async fn a_stop_request_for_another_guild_stops_nothing() {
     let (host, mut chat) = joined().await;
     chat.system.send(&fill(document::STOP_REQUEST, &[("guild_id", "another"), ("user_id", USER)]));
     chat.echo("still there").await;

@@ -1,5 +1,5 @@
-//! A guest may do what it likes: whoever wrote to it is told what happened, it
-//! serves the next message, and nobody else notices.
+//! Faults of agents: the sender of the message is notified, the agent handles the next message, and other agents are not
+//! affected.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use futures_util::future::join_all;
 use guildhall_tests::{Chat, Host, blueprint, chat, frame};
 use serde_json::{Value, json};
 
-/// Three attempts, with pauses of 1 s and 2 s between them and 25 % more by chance.
+/// The time of three attempts: pauses of 1 s and 2 s, and up to 25 % of jitter.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
 pub fn hostile_component() -> Vec<u8> {
-    // Built by this crate's build script.
+    // The build script of this crate builds it.
     let path = env!("HOSTILE_WASM");
     std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A host that has the hostile class, and its digest.
+/// Starts a server with the hostile class. Returns both the server and the digest.
 async fn host() -> (Host, String) {
     let host = super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
@@ -28,12 +28,12 @@ async fn joined(host: &Host, digest: &str, sandbox: &Value) -> Chat {
     chat::join(host, &guild, "ann").await
 }
 
-/// A small sandbox, so that the tests are short.
+/// Returns a small sandbox, which keeps the tests short.
 fn small() -> Value {
     json!({"fuel": 100_000_000, "memory_mib": 16, "timeout_ms": 5_000})
 }
 
-/// Says a text and gives what the first error that it leads to says.
+/// Sends a text and returns the first error that it causes.
 async fn fault(chat: &mut Chat, text: &str) -> Value {
     chat.say(text);
     let what = format!("an ErrorMessage for `{text}`");
@@ -41,15 +41,14 @@ async fn fault(chat: &mut Chat, text: &str) -> Value {
     error["payload"].clone()
 }
 
-/// Waits until the agent serves a text again.
+/// Waits until the agent answers a text again.
 async fn serves(chat: &mut Chat, text: &str) {
     chat.say(text);
     let wanted = format!("ok: {text}");
     chat.socket.wait_within(PATIENCE, &wanted, |frame| frame::says(frame, &wanted)).await;
 }
 
-/// What a text does to the agent: the kinds it may be called, and the setting
-/// that the error names.
+/// The effect of a text on the agent: the allowed kinds of the fault, and the setting that the error names.
 const FAULTS: &[(&str, &[&str], Option<&str>)] = &[
     ("loop", &["FUEL"], Some("sandbox.fuel")),
     ("eat", &["MEMORY"], Some("sandbox.memory_mib")),
@@ -80,7 +79,7 @@ async fn check_fault(host: &Host, digest: &str, text: &str, kinds: &[&str], sett
 }
 
 #[tokio::test]
-async fn every_fault_is_told_and_survived_and_harms_nobody_else() {
+async fn every_fault_is_reported_and_survived_and_harms_no_other_agent() {
     let (host, digest) = host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut neighbour = chat::join(&host, &guild, "bob").await;
@@ -117,7 +116,7 @@ async fn the_blueprint_sets_the_limits_that_an_error_names() {
 }
 
 #[tokio::test]
-async fn a_message_that_fails_once_is_served_at_the_second_attempt() {
+async fn a_message_that_fails_once_is_handled_at_the_second_attempt() {
     let (host, digest) = host().await;
     let mut chat = joined(&host, &digest, &small()).await;
     chat.say("crash-once");
@@ -127,7 +126,7 @@ async fn a_message_that_fails_once_is_served_at_the_second_attempt() {
 }
 
 #[tokio::test]
-async fn a_turn_that_traps_leaves_no_trace() {
+async fn a_trapped_turn_changes_nothing() {
     let (host, digest) = host().await;
     let mut chat = joined(&host, &digest, &small()).await;
     assert_eq!(count(&mut chat).await, 1);
@@ -136,7 +135,7 @@ async fn a_turn_that_traps_leaves_no_trace() {
     assert_eq!(count(&mut chat).await, 3, "what the turn that trapped had counted is discarded");
 }
 
-/// The number at the end of the answer to `count`.
+/// Returns the number at the end of the answer to `count`.
 async fn count(chat: &mut Chat) -> u64 {
     let number = |frame: &Value| {
         let digits = frame::text(frame).rsplit(|c: char| !c.is_ascii_digit()).next();

@@ -1,18 +1,18 @@
-//! Files of guilds and agents, as clients keep and fetch them.
+//! Files of guilds and agents.
 #![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
 
 use guildhall_tests::{Bucket, DEADLINE, Host, Options, Rest, blueprint, eventually};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-/// Runs a test on a host that keeps files in a folder, and on one that keeps them in a bucket.
+/// Runs a test on a server that stores files in a folder, and on one that stores them in a bucket.
 async fn in_folder_and_bucket(options: Options, test: impl AsyncFn(&mut Host)) {
     test(&mut Host::spawn(options.clone()).await).await;
     let bucket = Bucket::start().await;
     test(&mut Host::spawn(bucket.options(options, None)).await).await;
 }
 
-/// A guild that has files.
+/// A guild with a file system.
 async fn guild(rest: &Rest) -> String {
     let mut spec = blueprint::echo();
     spec["dependency_map"] = json!({"filesystem": {"class_name": "any.FileSystem"}});
@@ -93,7 +93,7 @@ async fn a_file_is_kept_listed_fetched_and_removed() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_file_is_given_to_who_asks_for_it() {
+async fn a_range_request_returns_a_part_of_a_file() {
     in_folder_and_bucket(super::options(), async |host| {
         let rest = host.rest();
         let folder = format!("/api/guilds/{}/files/", guild(rest).await);
@@ -128,7 +128,7 @@ async fn a_part_of_a_file_is_given_to_who_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_file_outlives_its_host() {
+async fn a_file_survives_a_restart_of_the_server() {
     in_folder_and_bucket(super::options(), async |host| {
         let guild = guild(host.rest()).await;
         let folder = format!("/api/guilds/{guild}/files/");
@@ -155,7 +155,7 @@ async fn agents_have_files_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_no_name_is_refused_and_nothing_is_left() {
+async fn an_invalid_file_name_is_refused_and_nothing_is_stored() {
     in_folder_and_bucket(super::options(), async |host| {
         let rest = host.rest();
         let guild = guild(rest).await;
@@ -175,7 +175,7 @@ async fn a_name_that_is_no_name_is_refused_and_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_file_over_the_limit_is_told_the_limit_and_its_setting() {
+async fn a_file_above_the_limit_is_refused_with_the_limit_and_its_setting() {
     in_folder_and_bucket(super::options().argument("--set").argument("limits.file_bytes=300000"), async |host| {
         let rest = host.rest();
         let guild = guild(rest).await;
@@ -203,7 +203,7 @@ async fn a_guild_without_a_filesystem_has_no_files() {
 }
 
 #[tokio::test]
-async fn a_broken_form_is_told_what_is_wrong() {
+async fn a_broken_form_is_refused_with_a_reason() {
     in_folder_and_bucket(super::options(), async |host| {
         let rest = host.rest();
         let guild = guild(rest).await;
@@ -228,12 +228,12 @@ async fn a_broken_form_is_told_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_bucket_keeps_a_file_once_and_nothing_of_what_is_gone() {
+async fn a_bucket_stores_a_file_once_and_keeps_no_removed_files() {
     let bucket = Bucket::start().await;
     let host = Host::spawn(bucket.options(super::options(), None)).await;
     let rest = host.rest();
     let folder = format!("/api/guilds/{}/files/", guild(rest).await);
-    // More than one part of an upload in parts.
+    // Long enough for a multipart upload.
     let content: Vec<u8> = (0..12_000_000_u32).map(|n| (n % 251) as u8).collect();
     let path = format!("{folder}big");
     let keeps: Vec<_> = (0..4).map(|_| keep(rest, &folder, "big", &content)).collect();
@@ -252,14 +252,14 @@ async fn a_bucket_keeps_a_file_once_and_nothing_of_what_is_gone() {
 }
 
 #[tokio::test]
-async fn a_host_whose_bucket_refuses_does_not_start() {
+async fn a_server_does_not_start_when_its_bucket_refuses_it() {
     let bucket = Bucket::start().await;
     let said = Host::refused(&bucket.options(super::options(), Some("another secret"))).await;
     assert!(said.contains("--files-url cannot be used") && said.contains("SignatureDoesNotMatch"), "{said}");
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_gone_is_an_error_of_the_host() {
+async fn a_missing_bucket_is_a_server_error() {
     let bucket = Bucket::start().await;
     let host = Host::spawn(bucket.options(super::options(), None)).await;
     let folder = format!("/api/guilds/{}/files/", guild(host.rest()).await);

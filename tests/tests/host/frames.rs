@@ -1,4 +1,4 @@
-//! No frame kills a socket, and none vanishes without a word.
+//! No frame closes a socket, and each frame is answered.
 
 use guildhall_tests::{Chat, Host, Socket, blueprint, chat, frame};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ async fn joined(query: &str) -> (Host, Chat) {
     (host, chat)
 }
 
-/// What must come back for a frame.
+/// The answer that a frame must have.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
     Error,
@@ -62,7 +62,7 @@ const FRAMES: &[(&str, Answer, &str)] = &[
     ("a number beyond every float", Either, r#"{"format":"text","payload":{"text":"x","n":1e999}}"#),
 ];
 
-/// Checks what came for a frame: something, and of the kind that is due.
+/// Checks that a frame was answered with the right kind of message.
 fn check(name: &str, due: Answer, answers: &[Value]) {
     assert!(!answers.is_empty(), "{name}: no answer");
     for answer in answers {
@@ -75,7 +75,7 @@ fn check(name: &str, due: Answer, answers: &[Value]) {
     }
 }
 
-/// What comes before the echo of a text that is sent afterwards.
+/// Returns the frames that come before the echo of a text that is sent afterwards.
 async fn answers(chat: &mut Chat, number: usize) -> Vec<Value> {
     let after = format!("after {number}");
     chat.say(&after);
@@ -137,7 +137,7 @@ async fn a_payload_over_the_limit_is_answered() {
 }
 
 #[tokio::test]
-async fn the_same_name_twice_is_one_message() {
+async fn the_same_client_id_twice_is_one_message() {
     let (host, mut chat) = joined("").await;
     chat.say_as("once", "hello");
     let echo = chat.hear("Echo: hello").await;
@@ -180,7 +180,7 @@ async fn an_unknown_guild_is_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_carried_through() {
+async fn a_conversation_id_is_kept_in_answers() {
     let (_host, mut chat) = joined("").await;
     for (member, conversation) in
         [("conversationId", json!("conv_789")), ("conversation_id", json!("conv_790")), ("conversationId", json!(7))]
@@ -204,7 +204,7 @@ async fn the_sender_comes_from_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_socket_refuses_has_the_shape_of_errors() {
+async fn a_refused_handshake_has_an_error_body() {
     let host = super::host().await;
     let key = [("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
     let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];

@@ -1,5 +1,5 @@
-//! Whatever is sent: an answer in JSON, never a 5xx, and the host goes on. A seed that failed is tried again with
-//! `FUZZ_SEED`, more are tried with `FUZZ_REQUESTS`.
+//! Sends random requests. Each is answered with JSON and never with a 5xx, and the server keeps running. `FUZZ_SEED` repeats a
+//! failed run, `FUZZ_REQUESTS` sets the number of requests.
 #![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
 
 use guildhall_tests::blueprint;
@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A request that may be anything.
+/// Any request.
 #[derive(Debug)]
 struct Request {
     method: Method,
@@ -19,7 +19,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// Any JSON, with the names of members that bodies of this API have.
+/// Any JSON, with the member names of this API's bodies.
 fn json_value(names: Vec<String>) -> impl Strategy<Value = Value> {
     let leaf = proptest::prop_oneof![
         proptest::strategy::Just(Value::Null),
@@ -69,7 +69,7 @@ fn names_in(document: &Value) -> Vec<String> {
     names.chain(["".to_owned(), "x/~y".to_owned()]).collect()
 }
 
-/// The paths that are described, once for each method there is.
+/// The described paths, each with every method.
 fn paths_in(document: &Value) -> Vec<(Method, String)> {
     let described = document["paths"].as_object().unwrap().keys();
     let methods = [Method::GET, Method::POST, Method::POST, Method::DELETE, Method::PUT, Method::PATCH, Method::HEAD];
@@ -135,7 +135,7 @@ fn request(document: &Value) -> impl Strategy<Value = Request> {
 }
 
 #[tokio::test]
-async fn whatever_is_sent_is_answered_in_json_and_never_with_a_5xx() {
+async fn every_request_is_answered_with_json_and_never_with_a_5xx() {
     let host = super::host().await;
     let rest = host.rest();
     let mut spec = blueprint::echo();

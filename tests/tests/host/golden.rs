@@ -1,5 +1,5 @@
-//! The host against recorded exchanges with another server of this API. `GOLDEN_DIR` names another folder of
-//! recordings. Where the two differ on purpose stands in `data/golden-differences.json`, with the reason.
+//! Replays recorded exchanges with another server of this API. `GOLDEN_DIR` names another folder of recordings. The intended
+//! differences are in `data/golden-differences.json`, with their reasons.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ fn data() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_exchanges_are_answered_as_they_were() {
+async fn recorded_exchanges_have_the_recorded_answers() {
     let elsewhere = std::env::var_os("GOLDEN_DIR").map(PathBuf::from);
     let known = Known::read(&data().join("golden-differences.json"));
     let host = super::host().await;

@@ -1,4 +1,4 @@
-//! What agents reach, and what they do not: grants are asked for in the blueprint and given by the operator.
+//! Grants: a blueprint asks for them, the operator's policy allows them, and agents reach nothing else.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// A server that answers everybody with 200 and `hello`, and keeps what it heard.
+/// A server that answers every request with 200 and `hello`, and keeps the requests.
 struct Server {
     origin: String,
     heard: Arc<Mutex<Vec<String>>>,
@@ -40,7 +40,7 @@ async fn server() -> Server {
     Server { origin, heard }
 }
 
-/// An agent that reaches, with what its blueprint asks for.
+/// Returns an agent that uses capabilities, with this sandbox.
 fn reaching(digest: &str, name: &str, sandbox: &Value) -> Value {
     json!({
         "id": name.to_lowercase(), "name": name, "description": "Reaches for what it is told",
@@ -48,7 +48,7 @@ fn reaching(digest: &str, name: &str, sandbox: &Value) -> Value {
     })
 }
 
-/// Asks for everything.
+/// Returns a sandbox that asks for every capability.
 fn everything(server: &Server) -> Value {
     json!({
         "http": [server.origin], "http_calls": 3, "keyvalue": true, "keyvalue_keys": 10, "keyvalue_kib": 64,
@@ -63,7 +63,7 @@ struct Granted {
     _secrets: tempfile::TempDir,
 }
 
-/// A host that grants what [`everything`] asks for but the variable `HOME`.
+/// Starts a server that grants everything in [`everything`] except the variable `HOME`.
 async fn granted() -> Granted {
     let server = server().await;
     let secrets = tempfile::tempdir().expect("a directory");
@@ -91,7 +91,7 @@ impl Granted {
     }
 }
 
-/// What the agent replies.
+/// Returns the agent's reply.
 async fn ask(chat: &mut Chat, order: &str) -> String {
     chat.say(order);
     let what = format!("an answer to `{order}`");
@@ -103,7 +103,7 @@ async fn ask(chat: &mut Chat, order: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_agent_gets_what_is_asked_for_and_granted() {
+async fn an_agent_gets_the_grants_that_it_asks_for() {
     let granted = granted().await;
     let (_, mut chat) = granted.chat().await;
     let origin = granted.server.origin.clone();
@@ -123,7 +123,7 @@ async fn an_agent_gets_what_is_asked_for_and_granted() {
 }
 
 #[tokio::test]
-async fn what_is_not_granted_is_refused_by_name_and_told_once() {
+async fn a_missing_grant_is_named_and_reported_once() {
     let granted = granted().await;
     let (_, mut chat) = granted.chat().await;
     let chat = &mut chat;
@@ -143,7 +143,7 @@ async fn what_is_not_granted_is_refused_by_name_and_told_once() {
         assert!(answer.starts_with("refused: "), "{path}: {answer}");
     }
     assert!(ask(chat, "open others").await.contains("NoSuchStore"));
-    // It has no way to say no but to end the agent.
+    // The function can only refuse by ending the instance.
     let denied = ask(chat, "reveal KEY").await;
     assert!(denied.contains(r#""kind":"denied""#) && denied.contains("sandbox.reveal"), "{denied}");
     let log = granted.host.stderr_tail();
@@ -152,13 +152,13 @@ async fn what_is_not_granted_is_refused_by_name_and_told_once() {
 }
 
 #[tokio::test]
-async fn floods_end_in_the_name_of_their_limit() {
+async fn a_flood_ends_with_the_name_of_its_limit() {
     let granted = granted().await;
     let (_, mut chat) = granted.chat().await;
     let (chat, origin) = (&mut chat, granted.server.origin.clone());
     assert_eq!(ask(chat, &format!("gets 10 {origin}/")).await, "answered 3");
     assert!(ask(chat, "fill own 100 1").await.contains("sandbox.keyvalue_keys"));
-    // What a turn keeps is paid for as what it says is.
+    // Stored values cost the turn as emitted messages do.
     let metrics = async || granted.host.rest().get("/metrics").await.body.to_string();
     let paid = "setting=\\\"host.emit_rate\\\"} 1";
     assert!(!metrics().await.contains(paid));
@@ -166,7 +166,7 @@ async fn floods_end_in_the_name_of_their_limit() {
     assert!(metrics().await.contains(paid), "{}", metrics().await);
     assert!(ask(chat, "fill own 10 10000").await.contains("sandbox.keyvalue_kib"));
     assert!(ask(chat, "fill own 1 300000").await.contains("host.payload_bytes"));
-    // The server answers before it has read it all.
+    // The server answers before it has read the whole body.
     ask(chat, &format!("upload 2000000 {origin}/")).await;
     let handles = ask(chat, "buckets").await;
     assert!(handles.contains("host.handles"), "{handles}");
@@ -177,13 +177,13 @@ async fn floods_end_in_the_name_of_their_limit() {
     chat.socket.wait_within(Duration::from_secs(60), "the next message to be served", still_here).await;
 }
 
-/// How many files and sockets the host has open.
+/// Returns the number of files and sockets that the server has open.
 fn descriptors(host: &Host) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", host.pid())).expect("Linux has it").count()
 }
 
 #[tokio::test]
-async fn what_wasi_offers_leads_nowhere_and_costs_the_host_nothing() {
+async fn wasi_functions_without_a_grant_reach_nothing_and_cost_the_server_nothing() {
     let granted = granted().await;
     let (_, mut chat) = granted.chat().await;
     let chat = &mut chat;
@@ -203,7 +203,7 @@ async fn what_wasi_offers_leads_nowhere_and_costs_the_host_nothing() {
 }
 
 #[tokio::test]
-async fn an_agent_that_waits_for_ever_or_asks_for_too_much_ends_in_a_name() {
+async fn an_agent_that_waits_forever_or_asks_for_too_much_ends_with_a_named_fault() {
     let granted = granted().await;
     let sandbox = json!({"http": [granted.server.origin], "keyvalue": true, "config": {}, "secrets": ["KEY"],
         "reveal": ["OTHER"], "timeout_ms": 300});
@@ -229,7 +229,7 @@ async fn an_agent_that_waits_for_ever_or_asks_for_too_much_ends_in_a_name() {
 }
 
 #[tokio::test]
-async fn what_a_turn_keeps_is_there_after_a_crash_and_what_it_lost_is_not() {
+async fn committed_values_survive_a_crash_and_those_of_a_failed_turn_do_not_exist() {
     let mut granted = granted().await;
     let (guild, mut chat) = granted.chat().await;
     assert_eq!(ask(&mut chat, "keep own a 1").await, "1");
@@ -246,7 +246,7 @@ async fn what_a_turn_keeps_is_there_after_a_crash_and_what_it_lost_is_not() {
     assert_eq!(ask(&mut chat, "keys own").await, "2");
 }
 
-/// What the report says of an agent that does not start.
+/// Returns the detail in the health report of an agent that does not start.
 async fn detail(host: &Host, agent: &Value) -> String {
     let spec = json!({"name": "Lacking", "description": "Lacks a grant", "agents": [agent]});
     let guild = host.rest().launch_spec(&spec).await;
@@ -261,7 +261,7 @@ async fn detail(host: &Host, agent: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_agent_that_lacks_a_grant_does_not_start_and_says_which() {
+async fn an_agent_without_a_grant_does_not_start_and_names_it() {
     let server = server().await;
     let host = Host::spawn(super::options()).await;
     let digest = host.rest().upload(component::reaching()).await;
@@ -274,7 +274,7 @@ async fn an_agent_that_lacks_a_grant_does_not_start_and_says_which() {
 }
 
 #[tokio::test]
-async fn a_blueprint_beyond_a_ceiling_is_refused_with_both_numbers() {
+async fn a_blueprint_above_a_ceiling_is_refused_with_both_numbers() {
     let host = Host::spawn(Options::clone(&super::options()).set("sandbox.http_calls", 5)).await;
     let category = host.rest().category().await;
     for (asked, words) in [

@@ -1,5 +1,5 @@
-//! Agents that mean harm, side by side: each is told what it did, nothing leaves its sandbox, and the host has its
-//! memory back when they are done.
+//! Hostile agents at the same time: each fault is reported, nothing leaves its sandbox, and the server gets its memory back
+//! afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::faults::hostile_component;
 
-/// Three attempts, with pauses of 1 s and 2 s between them and 25 % more by chance.
+/// The time of three attempts: pauses of 1 s and 2 s, and up to 25 % of jitter.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn joined(host: &Host, digest: &str) -> Chat {
@@ -26,7 +26,7 @@ async fn ask(chat: &mut Chat, order: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_an_agent_may_not_say_is_refused_in_the_call() {
+async fn a_forbidden_emit_is_refused_in_the_call() {
     let host = super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let mut chat = joined(&host, &digest).await;
@@ -49,7 +49,7 @@ async fn what_an_agent_may_not_say_is_refused_in_the_call() {
     assert_eq!(large["sender"]["name"], "Hostile", "the host says who speaks");
 }
 
-/// The host's resident memory, in bytes.
+/// Returns the server's resident memory in bytes.
 fn resident(host: &Host) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).expect("Linux has it");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
@@ -87,7 +87,7 @@ async fn round(host: &Host, digest: &str) {
     join_all(harm).await;
 }
 
-/// Rounds of harm, while a neighbour chats.
+/// The number of hostile rounds while a user of another guild chats.
 async fn beside(neighbour: &mut Chat, host: &Host, digest: &str, rounds: usize) {
     let harm = async {
         for _ in 0..rounds {
@@ -106,7 +106,7 @@ async fn beside(neighbour: &mut Chat, host: &Host, digest: &str, rounds: usize) 
 }
 
 #[tokio::test]
-async fn a_neighbour_goes_on_and_the_host_has_its_memory_back() {
+async fn other_agents_continue_and_the_server_gets_its_memory_back() {
     let host = super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;

@@ -1,4 +1,4 @@
-//! What the host knows of its agents can be read: metrics, logs.
+//! Metrics and logs of agents.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn joined() -> (Host, Chat) {
     (host, chat)
 }
 
-/// The value of a metric with these labels, as the text format writes them.
+/// Returns the value of a metric with these labels, which are written as in the text format.
 fn value(text: &str, metric: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(metric));
     line.and_then(|value| value.trim().parse().ok())
@@ -47,7 +47,7 @@ async fn turns_and_faults_are_counted() {
 }
 
 #[tokio::test]
-async fn what_a_turn_took_stands_in_its_span() {
+async fn the_span_of_a_turn_has_its_costs() {
     let host = Host::spawn(super::options().variable("GUILDHALL_LOG", "guildhall=debug")).await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     chat::join(&host, &guild, "ann").await.echo("hello").await;
@@ -62,7 +62,7 @@ async fn what_a_turn_took_stands_in_its_span() {
 }
 
 #[tokio::test]
-async fn what_an_agent_prints_is_read_by_level_and_followed() {
+async fn an_agents_log_can_be_filtered_by_level_and_followed() {
     let (host, chat) = joined().await;
     let path = format!("/api/guilds/{}/agents/hostile/logs", chat.guild);
     chat.say("log 3");
@@ -102,7 +102,7 @@ async fn what_an_agent_prints_is_read_by_level_and_followed() {
 }
 
 #[tokio::test]
-async fn a_wrong_question_about_logs_is_told_what_is_wrong() {
+async fn a_wrong_query_of_logs_is_refused_with_a_reason() {
     let (host, chat) = joined().await;
     let path = format!("/api/guilds/{}/agents", chat.guild);
     for query in ["level=loud", "limit=501", "limit=x", "follow=maybe"] {

@@ -1,4 +1,4 @@
-//! Agents come and go and nobody notices: unloaded when idle, back with the next message, swapped, cancelled, drained.
+//! The life of instances: unloaded when idle, restored by the next message, swapped, cancelled, drained.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::components::{bomb, in_the_cache, variant};
 use super::faults::{PATIENCE, hostile_component};
 
-/// A guild of one hostile agent with these properties and this sandbox.
+/// Returns a guild with one hostile agent, with these properties and this sandbox.
 fn spec(digest: &str, properties: &Value, sandbox: &Value) -> Value {
     let mut spec = blueprint::hostile(digest, sandbox);
     spec["agents"][0]["id"] = json!("hostile");
@@ -24,7 +24,7 @@ struct Stage {
     events: Socket,
 }
 
-/// A guild with its user, and a monitor of its events.
+/// A guild with a user, and a socket that receives its events.
 async fn stage(properties: &Value, sandbox: &Value) -> Stage {
     stage_on(super::host().await, properties, sandbox).await
 }
@@ -38,7 +38,7 @@ async fn stage_on(host: Host, properties: &Value, sandbox: &Value) -> Stage {
 }
 
 impl Stage {
-    /// The next event of this name.
+    /// Waits for the next event of this name.
     async fn event(&mut self, name: &str) -> Value {
         let is_it = |frame: &Value| frame["format"] == "guildhall.Event" && frame["payload"]["event"] == name;
         self.events.wait_within(PATIENCE, name, is_it).await["payload"].clone()
@@ -60,14 +60,14 @@ impl Stage {
     }
 }
 
-/// The same component with other bytes: a section that means nothing is added.
+/// Returns the same component with other bytes: a custom section without a meaning is added.
 fn another(mut component: Vec<u8>, mark: u8) -> Vec<u8> {
     component.extend([0, 3, 1, b'x', mark]);
     component
 }
 
 #[tokio::test]
-async fn an_idle_agent_is_unloaded_and_the_next_message_brings_it_back_with_what_it_remembers() {
+async fn an_idle_agent_is_unloaded_and_restored_from_its_snapshot_by_the_next_message() {
     let mut stage = stage(&json!({}), &json!({"idle_unload_s": 1})).await;
     stage.ask("remember tea", "ok: remembered").await;
     let unloaded = stage.event("agent.unloaded").await;
@@ -79,7 +79,7 @@ async fn an_idle_agent_is_unloaded_and_the_next_message_brings_it_back_with_what
 }
 
 #[tokio::test]
-async fn an_agent_stays_when_it_cannot_be_saved_and_a_save_that_never_ends_is_a_fault() {
+async fn an_agent_that_cannot_be_saved_stays_loaded_and_a_save_that_never_ends_is_a_fault() {
     let mut kept = stage(&json!({"save": "fail"}), &json!({"idle_unload_s": 1})).await;
     kept.ask("remember tea", "ok: remembered").await;
     let logs = kept.path("logs?level=warn");
@@ -104,7 +104,7 @@ async fn an_agent_stays_when_it_cannot_be_saved_and_a_save_that_never_ends_is_a_
 }
 
 #[tokio::test]
-async fn a_restart_of_the_host_restores_and_what_cannot_be_restored_is_forgotten() {
+async fn a_restart_of_the_server_restores_snapshots_and_discards_unusable_ones() {
     let mut stage = stage(&json!({}), &json!({})).await;
     stage.ask("remember tea", "ok: remembered").await;
     stage.host.ask_to_stop().await;
@@ -122,7 +122,7 @@ async fn a_restart_of_the_host_restores_and_what_cannot_be_restored_is_forgotten
 }
 
 #[tokio::test]
-async fn what_was_saved_outlives_a_limit_that_was_met_when_it_was_restored() {
+async fn a_snapshot_survives_a_limit_that_is_reached_when_it_is_restored() {
     let sandbox = json!({"idle_unload_s": 1});
     let mut stage = stage(&json!({"restore": "loop"}), &sandbox).await;
     stage.ask("remember tea", "ok: remembered").await;
@@ -134,7 +134,7 @@ async fn what_was_saved_outlives_a_limit_that_was_met_when_it_was_restored() {
 }
 
 #[tokio::test]
-async fn a_hot_swap_keeps_inbox_and_memory_loses_and_doubles_nothing_and_lasts() {
+async fn a_hot_swap_keeps_inbox_and_memory_and_loses_or_repeats_no_message() {
     const SAID: usize = 300;
     let mut stage = stage(&json!({}), &json!({})).await;
     stage.ask("remember tea", "ok: remembered").await;
@@ -169,7 +169,7 @@ async fn a_hot_swap_keeps_inbox_and_memory_loses_and_doubles_nothing_and_lasts()
 }
 
 #[tokio::test]
-async fn a_swap_that_fails_leaves_the_old_one_at_work() {
+async fn a_failed_swap_keeps_the_old_component() {
     let mut stage = stage(&json!({"restore": "fail"}), &json!({})).await;
     stage.ask("remember tea", "ok: remembered").await;
     let second = stage.host.rest().upload(another(hostile_component(), 2)).await;
@@ -189,11 +189,11 @@ async fn a_swap_that_fails_leaves_the_old_one_at_work() {
 }
 
 #[tokio::test]
-async fn an_agent_that_gave_up_is_mended_by_a_swap_and_serves_its_inbox() {
+async fn a_swap_repairs_an_agent_that_gave_up_and_it_serves_its_inbox() {
     let host = super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let mut broken = spec(&digest, &json!({}), &json!({}));
-    // The echo agent takes any properties; the hostile one is told to fail.
+    // The echo agent accepts any properties; these make the hostile agent fail.
     broken["agents"][0]["properties"] = json!({"fail_start": true});
     let guild = host.rest().launch_spec(&broken).await;
     host.rest().guild_is(&guild, "error").await;
@@ -235,13 +235,13 @@ async fn a_running_turn_is_cancelled_and_its_message_can_be_replayed() {
 }
 
 #[tokio::test]
-async fn a_host_that_stops_lets_the_turn_end_and_its_answer_is_said_once() {
+async fn a_stopping_server_completes_the_turn_and_its_answer_is_sent_once() {
     let mut stage = stage(&json!({}), &json!({"fuel": 1_000_000_000_000_u64})).await;
     stage.ask("hello", "ok: hello").await;
     stage.chat.say("burn 300");
     let pulse = format!("/api/guilds/{}/agents/hostile/logs", stage.chat.guild);
     stage.host.rest().get(&pulse).await.expect(&[200]);
-    // The message is in the log when its sender sees what follows it.
+    // The message is in the log when its sender receives the next one.
     stage.chat.socket.ping().await;
     stage.host.ask_to_stop().await;
     assert!(stage.host.ended().await.success());
@@ -269,7 +269,7 @@ async fn progress_is_seen_before_the_answer_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_full_host_takes_the_room_of_an_idle_agent() {
+async fn a_full_server_unloads_an_idle_agent_to_make_room() {
     let options = super::options().set("host.max_agents", 1);
     let mut first = stage_on(Host::spawn(options).await, &json!({}), &json!({"idle_unload_s": 3_600})).await;
     first.ask("remember tea", "ok: remembered").await;
@@ -281,7 +281,7 @@ async fn a_full_host_takes_the_room_of_an_idle_agent() {
 }
 
 #[tokio::test]
-async fn events_are_told_to_the_sockets_that_ask_and_to_no_other() {
+async fn events_are_sent_only_to_the_sockets_that_ask_for_them() {
     let mut stage = stage(&json!({}), &json!({"fuel": 100_000_000})).await;
     stage.chat.say("loop");
     let reached = stage.event("agent.limit_reached").await;
@@ -363,7 +363,7 @@ async fn a_running_guild_follows_the_components_of_a_new_version_of_its_blueprin
 }
 
 #[tokio::test]
-async fn a_relaunch_helps_an_agent_whose_component_was_gone() {
+async fn a_relaunch_starts_an_agent_whose_component_was_missing() {
     let mut stage = stage(&json!({}), &json!({})).await;
     let guild = stage.chat.guild.clone();
     stage.ask("hello", "ok: hello").await;
@@ -389,7 +389,7 @@ async fn a_guild_whose_component_waits_for_a_compiler_answers_and_can_be_stopped
     let digest = host.rest().upload(agent.clone()).await;
     let guild = host.rest().launch_spec(&spec(&digest, &json!({}), &json!({}))).await;
     host.rest().guild_is(&guild, "running").await;
-    // As many as compile at once: they are begun again before the guild is.
+    // As many components as compile at the same time: their compilation restarts before the guild does.
     let compilers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
     let mut bombs = Vec::new();
     for number in 0..compilers {

@@ -1,4 +1,4 @@
-//! Limits hold, and whoever meets one is told.
+//! Limits hold, and reaching one is reported.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ async fn host_with(key: &str, value: u64) -> Host {
 }
 
 #[tokio::test]
-async fn a_user_who_writes_faster_than_an_agent_reads_is_told_busy() {
+async fn a_user_who_writes_faster_than_an_agent_reads_gets_a_busy_error() {
     let host = host_with("limits.agent_lag", 5).await;
     let digest = host.rest().upload(super::faults::hostile_component()).await;
     let guild = host.rest().launch_spec(&blueprint::hostile(&digest, &json!({}))).await;
@@ -28,14 +28,14 @@ async fn a_user_who_writes_faster_than_an_agent_reads_is_told_busy() {
 }
 
 #[tokio::test]
-async fn an_agent_that_says_much_at_once_pauses_and_its_log_says_why() {
+async fn an_agent_that_emits_many_messages_at_once_pauses_and_its_log_says_why() {
     let host = host_with("host.emit_rate", 200).await;
     let digest = host.rest().upload(super::faults::hostile_component()).await;
     let mut spec = blueprint::hostile(&digest, &json!({}));
     spec["agents"][0]["id"] = "hostile".into();
     let guild = host.rest().launch_spec(&spec).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
-    // At two hundred a second; of the second flood the limit of one turn is staged.
+    // The rate is 200 a second. Of the second flood only the limit of one turn is staged.
     for (order, pause_ms) in [("flood 116", 500), ("flood 300", 1_200)] {
         let began = Instant::now();
         chat.say(order);
@@ -58,7 +58,7 @@ async fn a_reader_that_is_too_slow_is_closed_with_1013_and_misses_nothing() {
     let mut chat = chat::join(&host, &guild, "ann").await;
     let first = frame::id(&chat.echo("first").await);
 
-    // This socket is not read, so what it should get fills every buffer on the way.
+    // This socket is not read, so its messages fill every buffer on the way.
     let (mut slow, _) = connect_async(chat::user_url(&host, &guild, "ann", "")).await.expect("a socket");
     let filler = "x".repeat(200_000);
     for number in 0..MESSAGES {
@@ -97,7 +97,7 @@ async fn a_reader_that_is_too_slow_is_closed_with_1013_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn agents_that_answer_each_other_for_ever_are_stopped_and_the_user_is_told() {
+async fn agents_that_answer_each_other_endlessly_are_stopped_and_the_user_is_notified() {
     let host = host_with("limits.hops", 20).await;
     let echo = |name: &str, topic: &str| {
         json!({"name": name, "description": "Echoes", "class_name": blueprint::ECHO_CLASS,

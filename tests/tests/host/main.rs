@@ -1,4 +1,4 @@
-//! The host from outside: its own process, real components, REST and sockets.
+//! Tests of the server from outside: a process of its own, real components, REST and sockets.
 
 use guildhall_tests::{Host, Options};
 
@@ -27,18 +27,18 @@ mod restart;
 mod resume;
 mod semantics;
 
-/// The host of these tests. All share the compiled components.
+/// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {
     let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/components");
     Options::new(env!("CARGO_BIN_EXE_host")).component_cache(cache)
 }
 
-/// A fresh host with nothing in it.
+/// Starts a new, empty server.
 async fn host() -> Host {
     Host::spawn(options()).await
 }
 
-/// How often a test repeats what it does: the variable when it is set.
+/// Returns how often a test repeats its steps: the value of the variable if it is set.
 fn times(variable: &str, default: usize) -> usize {
     match std::env::var(variable) {
         Ok(times) => times.parse().unwrap_or_else(|_| panic!("{variable} is no number: {times}")),

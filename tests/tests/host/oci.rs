@@ -51,7 +51,7 @@ async fn a_component_is_pushed_pulled_and_named_by_a_blueprint() {
     let digest = shown["spec"]["agents"][0]["component"].as_str().expect("a digest").to_owned();
     let known = host.rest().get(&format!("/catalog/components/{digest}")).await.expect(&[200]);
     assert!(known["names"].as_array().is_some_and(|names| names.contains(&Value::from(reference))), "{known}");
-    // What was pulled once is here for ever.
+    // A pulled component stays stored.
     drop(registry);
     make(&host, reference).await.created();
     let guild = host.rest().launch(&blueprint).await;

@@ -1,5 +1,5 @@
-//! The description of the API: what is described is served, and it is the API that clients are generated from. Where
-//! it differs from that on purpose stands in `data/openapi-differences.json`, with the reason.
+//! The OpenAPI document: every described operation is served, and the document matches that of the reference. The intended
+//! differences are in `data/openapi-differences.json`, with their reasons.
 #![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,14 +13,14 @@ fn data(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data")).join(name)
 }
 
-/// An operation where it is.
+/// An operation with its method and path.
 struct Operation<'d> {
     method: &'d str,
     path: &'d str,
     value: &'d Value,
 }
 
-/// Operations by their ids.
+/// Returns the operations by their ids.
 fn operations(document: &Value) -> BTreeMap<&str, Operation<'_>> {
     let paths = document["paths"].as_object().unwrap().iter();
     let all = paths.flat_map(|(path, item)| {
@@ -49,7 +49,7 @@ async fn every_operation_that_is_described_is_served() {
 }
 
 #[tokio::test]
-async fn the_page_asks_nobody_but_this_host() {
+async fn the_documentation_page_loads_nothing_from_other_hosts() {
     let host = super::host().await;
     let page = host.rest().request(Method::GET, "/docs").send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
@@ -62,7 +62,7 @@ async fn the_page_asks_nobody_but_this_host() {
 }
 
 #[tokio::test]
-async fn the_description_is_that_of_which_clients_are_generated() {
+async fn the_openapi_document_matches_that_of_the_reference() {
     let host = super::host().await;
     let document = ours(&host).await;
     let reference = std::fs::read_to_string(data("openapi-reference.json")).unwrap();
@@ -74,7 +74,7 @@ async fn the_description_is_that_of_which_clients_are_generated() {
     assert!(wrong.is_empty(), "{} unexpected:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Where the descriptions differ; each difference is its own name.
+/// Returns the differences of two documents. The text of a difference is also its name.
 fn differences(reference: &Value, ours: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeSet::new();
     let (theirs_by_id, ours_by_id) = (operations(reference), operations(ours));
@@ -93,7 +93,7 @@ fn differences(reference: &Value, ours: &Value) -> BTreeMap<String, String> {
     found.into_iter().map(|difference| (difference, String::new())).collect()
 }
 
-/// What is compared of an operation: its place, parameters, statuses, and the members of bodies and answers.
+/// Returns the compared parts of an operation: its place, parameters, statuses, and the members of bodies and answers.
 fn facts(operation: &Operation<'_>, document: &Value) -> BTreeSet<String> {
     let Operation { method, path, value } = operation;
     let mut facts = BTreeSet::from([format!("{method} {path}")]);
@@ -121,7 +121,7 @@ fn facts(operation: &Operation<'_>, document: &Value) -> BTreeSet<String> {
     facts
 }
 
-/// Every member of a schema with its path, and whether it is required.
+/// Returns every member of a schema with its path, and whether it is required.
 fn members(schema: &Value, document: &Value) -> BTreeSet<String> {
     let mut found = BTreeMap::new();
     walk(schema, document, "", &[], &mut found);

@@ -1,10 +1,10 @@
-//! A host that is asked to go goes politely, and comes back with everything.
+//! A server that is asked to stop closes its sockets in order, and a restart keeps all data.
 
 use guildhall_tests::{blueprint, chat, frame};
 use serde_json::json;
 
 #[tokio::test]
-async fn sigterm_closes_sockets_with_1001_and_ends_with_0() {
+async fn sigterm_closes_sockets_with_1001_and_the_exit_code_is_0() {
     let mut host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
@@ -17,7 +17,7 @@ async fn sigterm_closes_sockets_with_1001_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn a_second_start_finds_everything_and_runs_the_guilds() {
+async fn a_restart_keeps_all_data_and_runs_the_guilds() {
     let mut host = super::host().await;
     let agent = json!({"qualified_class_name": "app.agents.Mine", "description": "Mine", "properties_schema": {}, "dependencies": []});
     host.rest().post("/catalog/agents", &agent).await.expect(&[201]);
@@ -58,7 +58,7 @@ async fn a_second_start_finds_everything_and_runs_the_guilds() {
 }
 
 #[tokio::test]
-async fn sockets_that_were_open_resume_on_the_second_start() {
+async fn sockets_resume_after_a_restart() {
     let mut host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;

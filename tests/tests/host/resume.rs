@@ -1,15 +1,15 @@
-//! A client that comes back hears what it missed: every message once, in order.
+//! A client that reconnects receives the messages that it missed, each once and in order.
 
 use guildhall_tests::{Chat, Socket, blueprint, chat, frame};
 use serde_json::Value;
 
-/// The echoes among frames or messages, as (id, text).
+/// Returns the echoes among frames or messages, as (id, text).
 fn echoes(messages: &[Value]) -> Vec<(u64, String)> {
     let echoes = messages.iter().filter(|message| frame::text(message).starts_with("Echo: "));
     echoes.map(|message| (frame::id(message), frame::text(message).to_owned())).collect()
 }
 
-/// Says `text n` for each number and waits for the echo of the last.
+/// Sends `text n` for each number and waits for the echo of the last.
 async fn say_all(chat: &mut Chat, numbers: std::ops::Range<usize>) -> Vec<Value> {
     for number in numbers.clone() {
         chat.say(&format!("text {number}"));
@@ -19,7 +19,7 @@ async fn say_all(chat: &mut Chat, numbers: std::ops::Range<usize>) -> Vec<Value>
 }
 
 #[tokio::test]
-async fn after_a_reconnect_every_message_comes_once_and_in_order() {
+async fn after_a_reconnect_each_message_arrives_once_and_in_order() {
     let host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
@@ -44,7 +44,7 @@ async fn after_a_reconnect_every_message_comes_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_answered_while_nobody_listens_is_kept() {
+async fn answers_are_kept_while_no_socket_is_connected() {
     let host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
@@ -62,7 +62,7 @@ async fn what_is_answered_while_nobody_listens_is_kept() {
 }
 
 #[tokio::test]
-async fn what_a_user_says_and_hears_is_in_the_history_in_order() {
+async fn the_history_has_a_users_messages_and_answers_in_order() {
     let host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
@@ -75,7 +75,7 @@ async fn what_a_user_says_and_hears_is_in_the_history_in_order() {
 }
 
 #[tokio::test]
-async fn with_routes_everybody_hears_the_question_before_the_answer() {
+async fn with_routes_all_users_receive_the_question_before_the_answer() {
     let host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo_to_everybody()).await;
     let mut ann = chat::join(&host, &guild, "ann").await;
@@ -92,7 +92,7 @@ async fn with_routes_everybody_hears_the_question_before_the_answer() {
 }
 
 #[tokio::test]
-async fn without_routes_only_the_asker_hears_the_answer() {
+async fn without_routes_only_the_sender_receives_the_answer() {
     let host = super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut ann = chat::join(&host, &guild, "ann").await;

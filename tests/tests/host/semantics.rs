@@ -20,7 +20,7 @@ fn agent(id: &str, class: &str, topic: &str) -> Value {
            "listen_to_default_topic": false})
 }
 
-/// From the user to `to`, with more members.
+/// Returns a rule from the user to `to`, with more members.
 fn from_user(to: &str, more: &Value) -> Value {
     let mut rule = json!({"agent_type": PROXY, "destination": {"topics": to}, "route_times": -1});
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -35,7 +35,7 @@ async fn guild(host: &Host, agents: &[Value], rules: &[Value]) -> Chat {
     chat::join(host, &guild, "ann").await
 }
 
-/// Asks the manager and gives its answer.
+/// Sends a request to the manager and returns its answer.
 async fn ask(chat: &mut Chat, topic: &str, format: &str, payload: &Value) -> Value {
     chat.socket.send(&json!({"format": format, "topics": topic, "payload": payload}));
     chat.socket

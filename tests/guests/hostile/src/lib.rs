@@ -1,55 +1,55 @@
-//! An agent that misbehaves as it is told: the first word of a text says how, the rest is the argument.
+//! An agent that misbehaves on request. The first word of a text is the order, the rest is its argument.
 //!
 //! | text | what it does |
 //! |---|---|
 //! | `loop` | never returns |
-//! | `eat` | allocates until it dies |
-//! | `trap`, `unreachable` | panics with the message `told to trap`; traps without a word |
+//! | `eat` | allocates memory until the instance ends |
+//! | `trap`, `unreachable` | panics with the message `told to trap`; traps without a message |
 //! | `exit N` | ends the process; WASI tells the host 0 or 1 only |
-//! | `recurse` | calls itself until the stack ends |
-//! | `burn MS` | is busy for about so long on a usual machine |
+//! | `recurse` | calls itself until the stack is full |
+//! | `burn MS` | computes for about MS milliseconds on a usual machine |
 //! | `flood N`, `big N` | emits N messages; one with a payload of N bytes |
-//! | `badjson`, `array` | emits a payload that is no JSON; one that is no object |
+//! | `badjson`, `array` | emits a payload that is not JSON; one that is not an object |
 //! | `topic T` | emits to the topic T |
-//! | `progress N` | shows N times progress, then replies |
+//! | `progress N` | sends N progress messages, then replies |
 //! | `log N` | prints N lines to stdout |
-//! | `reject WHY`, `retry WHY`, `other WHY` | fails so |
+//! | `reject WHY`, `retry WHY`, `other WHY` | fails in this way |
 //! | `crash-once` | panics at the first attempt, replies at the next |
 //! | `count`, `count-trap` | adds one to its state and replies with the sum; the same, then panics |
-//! | `remember X`, `recall` | keeps X in its memory alone; replies with it |
+//! | `remember X`, `recall` | keeps X only in its memory; replies with it |
 //! | `spin-until-cancelled` | returns when it is cancelled |
 //! | anything else | replies `ok: ` and the text |
 //!
-//! What the host refuses to emit fails the turn (`other`), but for `flood`, `big`, `badjson`, `array` and `topic` with
-//! a `?` behind the word (`flood? 300`): those reply `refused: ` and why.
+//! A refused emit fails the turn (`other`). The orders `flood`, `big`, `badjson`, `array` and `topic` with a `?` after the
+//! word (`flood? 300`) reply with `refused: ` and the reason instead.
 
 use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{Value, json};
 use std::hint::black_box;
 
-/// An order, or an answer.
+/// A text: an order, or an answer to one.
 #[message("text", "rustic_ai.core.ui_protocol.types.TextFormat")]
 pub struct Text {
     text: String,
 }
 
-/// What a blueprint may set.
+/// The members that a blueprint may set.
 #[properties]
 pub struct Props {
-    /// Fails to start.
+    /// Whether the start fails.
     #[serde(default)]
     fail_start: bool,
-    /// Panics when it starts.
+    /// Whether the start panics.
     #[serde(default)]
     trap_start: bool,
-    /// Never ends to start.
+    /// Whether the start never ends.
     #[serde(default)]
     loop_start: bool,
-    /// What a heartbeat answers: `warning` or `error`.
+    /// The answer to a heartbeat: `warning` or `error`.
     sick: Option<String>,
-    /// What it does when it is to be saved: `loop`, `fail` or `big`.
+    /// What happens when a snapshot is made: `loop`, `fail` or `big`.
     save: Option<String>,
-    /// What it does when it is to be restored: `trap`, `loop` or `fail`.
+    /// What happens when a snapshot is restored: `trap`, `loop` or `fail`.
     restore: Option<String>,
 }
 
@@ -174,15 +174,15 @@ fn unreachable_instruction() -> ! {
     std::process::abort()
 }
 
-/// Each call has work left after the inner one, so that no optimiser makes a loop of it, and keeps next to nothing in
-/// linear memory, so that the host's stack ends before the guest's own.
+/// Recurses. Each call has work left after the inner one, so that the optimiser cannot turn it into a loop. It needs almost
+/// no linear memory, so that the stack of the server's thread is full before the guest's own.
 #[expect(unconditional_recursion, reason = "what it is for")]
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     recurse(black_box(depth + 1)) ^ black_box(depth)
 }
 
-/// Divides for about `ms` milliseconds: an agent has no clock, and division takes long for the fuel it costs.
+/// Computes for about `ms` milliseconds. An agent has no clock; a division takes long for the fuel that it uses.
 fn burn(ms: u64) -> u64 {
     let mut rest = 0_u64;
     for step in 0..ms * 400_000 {
@@ -195,7 +195,7 @@ fn flood(ctx: &mut Ctx, count: u64) -> Result<(), EmitError> {
     (0..count).try_for_each(|n| ctx.reply(&Text { text: format!("flood {n}") }))
 }
 
-/// A payload of exactly `bytes`, but no fewer than an empty text takes.
+/// Returns a payload of exactly `bytes` bytes, or of an empty text if that is longer.
 fn big(ctx: &mut Ctx, bytes: u64) -> Result<(), EmitError> {
     let empty = r#"{"text":""}"#.len();
     let text = "x".repeat((bytes as usize).saturating_sub(empty));

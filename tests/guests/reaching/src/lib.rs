@@ -1,22 +1,22 @@
-//! An agent that reaches for whatever it can be granted: the first word of a text says what, the rest is the argument.
-//! It replies what it got, or `refused: ` and why.
+//! An agent that uses every capability. The first word of a text is the order, the rest is its argument. It replies with the
+//! result, or with `refused: ` and the reason.
 //!
 //! | text | what it does |
 //! |---|---|
 //! | `get URL`, `auth URL VALUE` | sends a request; with VALUE as its `authorization` |
-//! | `gets N URL` | sends N requests and replies how many were answered |
+//! | `gets N URL` | sends N requests and replies with the number of answers |
 //! | `upload N URL` | sends a body of N bytes |
-//! | `keep B K V`, `read B K`, `add B K N`, `keys B` | keeps V under the key K of the bucket B; reads it; adds N; counts keys |
-//! | `keep-trap B K V` | keeps it, then panics |
-//! | `fill B N SIZE` | keeps N values of SIZE bytes |
-//! | `open B` | opens the bucket with this very name |
-//! | `buckets` | opens buckets until it dies |
-//! | `config K`, `log TEXT`, `env K`, `file PATH` | what it says |
+//! | `keep B K V`, `read B K`, `add B K N`, `keys B` | stores V under the key K of the bucket B; reads it; adds N; counts the keys |
+//! | `keep-trap B K V` | stores V, then panics |
+//! | `fill B N SIZE` | stores N values of SIZE bytes |
+//! | `open B` | opens the bucket B, without a prefix |
+//! | `buckets` | opens buckets until the instance ends |
+//! | `config K`, `log TEXT`, `env K`, `file PATH` | reads a configuration; logs; reads a variable or a file |
 //! | `secret NAME`, `reveal NAME` | the placeholder of a secret; the secret |
-//! | `sockets N` | makes N sockets and replies how many it got |
-//! | `lookup NAME` | looks a name up |
-//! | `probe` | replies what it finds of arguments, directories and standard input |
-//! | `sleep MS`, `sleeps N` | sleeps; waits for N clocks at once, each an hour |
+//! | `sockets N` | opens N sockets and replies with the number that it got |
+//! | `lookup NAME` | resolves a host name |
+//! | `probe` | replies with its arguments, directories and standard input |
+//! | `sleep MS`, `sleeps N` | sleeps; waits for N timers of an hour at the same time |
 //! | `random N`, `zeroes N` | asks for N random bytes; prints N zeroes in one call |
 //! | `drop N URL` | sends N requests and drops their answers unread |
 
@@ -42,7 +42,7 @@ mod bindings {
 use bindings::wasi::keyvalue::store;
 use bindings::wasi::logging::logging;
 
-/// An order, or an answer.
+/// A text: an order, or an answer to one.
 #[message("text", "rustic_ai.core.ui_protocol.types.TextFormat")]
 pub struct Text {
     text: String,
@@ -167,13 +167,13 @@ fn in_words(error: impl std::fmt::Display) -> Refused {
     Refused(error.to_string())
 }
 
-/// Sends a request; gives the status and the body.
+/// Sends a request. Returns the status and the body.
 fn get(request: Request) -> Result<String, Refused> {
     let answer = request.send()?;
     Ok(format!("{} {}", answer.status, answer.text()))
 }
 
-/// Sends a request and waits for nothing.
+/// Sends a request and does not wait for its answer.
 fn begin(url: &str) -> Result<(), String> {
     let authority = url.strip_prefix("http://").ok_or("no scheme")?.trim_end_matches('/');
     let request = OutgoingRequest::new(Fields::new());

@@ -1,4 +1,4 @@
-//! Users who chat with echo guilds, for one round or several.
+//! Lets users chat with echo guilds, in one round or several.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::session::{self, Session};
 use crate::user::{self, Outcome, Plan};
 use crate::{Arguments, micros};
 
-/// Users with their guilds.
+/// The users of a measurement and their guilds.
 pub struct Crowd {
     pub guilds: Vec<String>,
     sessions: Vec<Session>,
     in_flight: usize,
 }
 
-/// What they saw in one round.
+/// The results of one round.
 pub struct Round {
     pub outcome: Outcome,
-    /// What the host used while it was measured.
+    /// The CPU time that the server used during the measurement.
     pub cpu: Option<Duration>,
 }
 
 impl Crowd {
-    /// Launches guilds of a blueprint, and has users join them.
+    /// Launches guilds of a blueprint and joins users to them.
     pub async fn gather(
         rest: &Rest,
         blueprint: &str,
@@ -46,7 +46,7 @@ impl Crowd {
         Ok(Self { guilds, sessions, in_flight })
     }
 
-    /// Has all of them chat for a while.
+    /// Lets all users chat for a while.
     pub async fn round(&mut self, arguments: &Arguments, server: Option<Server>) -> anyhow::Result<Round> {
         let start = Instant::now();
         let measure_from = start + Duration::from_secs_f64(arguments.warm_up);
@@ -69,7 +69,7 @@ impl Crowd {
     }
 }
 
-/// One round of echoes.
+/// Measures one round of echoes.
 pub async fn echo(
     arguments: &Arguments,
     rest: &Rest,
@@ -112,7 +112,7 @@ impl Round {
     }
 }
 
-/// Joins users, a few at a time.
+/// Joins users, a few at the same time.
 pub async fn join_all(
     authority: &Arc<str>,
     users: impl IntoIterator<Item = (String, usize)>,

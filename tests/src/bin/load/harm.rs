@@ -1,6 +1,5 @@
-//! Bad neighbours: guilds of the hostile guest and uploads that are costly to
-//! compile, beside users who chat. Quiet and hostile rounds take turns in one run,
-//! so that what else the machine does falls on both.
+//! Measures users who chat while other guilds misbehave: guilds of the hostile guest, and uploads that are costly to compile.
+//! Quiet and hostile rounds alternate in one run, so that other load of the machine affects both.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,16 +20,16 @@ use crate::report::Report;
 use crate::session::{self, Session};
 use crate::user;
 
-/// What a bad neighbour does, again and again.
+/// What a hostile guild does repeatedly.
 #[derive(Clone, Debug)]
 pub enum Harm {
-    /// What the hostile guest is told.
+    /// Sends this order to the hostile guest.
     Order(String),
-    /// What the guest that reaches is told. The host has to be started with `--set` of
+    /// Sends this order to the guest that uses capabilities. The server has to be started with `--set` of
     /// `policy.http=http://127.0.0.1:9`, `policy.secrets=KEY`, `policy.reveal=KEY` and
     /// `policy.secrets_dir`, a directory with a file `KEY`.
     Reach(String),
-    /// Uploads a component that is like others.
+    /// Uploads an ordinary component.
     Upload,
     /// Uploads a component that takes long to compile.
     Bomb,
@@ -51,12 +50,12 @@ impl FromStr for Harm {
     }
 }
 
-/// Chats by turns alone and beside bad neighbours.
+/// Measures chats in alternating quiet and hostile rounds.
 pub async fn alternate(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow::Result<Report> {
     let echo = rest.blueprint(&blueprint::echo()).await;
     let mut crowd = Crowd::gather(rest, &echo, arguments.guilds, arguments.users, arguments.in_flight).await?;
     let mut hogs = Hogs::gather(arguments, rest).await?;
-    // What is paid once: code, pools, buffers of the database.
+    // Warms up code, pools and buffers of the database.
     crowd.round(arguments, Some(server)).await?;
     let (mut quiet, mut hostile, mut ratios) = (Side::new(), Side::new(), Vec::new());
     let mut weights = Vec::new();
@@ -112,7 +111,7 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// All rounds of one kind.
+/// The results of all rounds of one kind.
 struct Side {
     latencies: Histogram<u64>,
     echoes: u64,
@@ -131,7 +130,7 @@ impl Side {
     }
 }
 
-/// The bad neighbours.
+/// The hostile guilds.
 struct Hogs {
     hogs: Vec<Hog>,
     rest: Rest,
@@ -139,7 +138,7 @@ struct Hogs {
     go: watch::Sender<bool>,
 }
 
-/// One of them.
+/// One hostile guild.
 struct Hog {
     kind: Kind,
     done: u64,
@@ -150,7 +149,7 @@ enum Kind {
     Uploader { component: Arc<Vec<u8>>, name: String },
 }
 
-/// Nobody is there.
+/// No hostile guild has joined.
 const SERVER: &str = "http://127.0.0.1:9";
 
 impl Kind {
@@ -175,7 +174,7 @@ impl Hogs {
                 Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
                 Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
                 Harm::Order(order) => {
-                    // What loops is ended by hand; everybody else meets the usual limits.
+                    // A loop is cancelled here; other orders end by the usual limits.
                     let sandbox = match order.as_str() {
                         "loop" => json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 600_000}),
                         _ => json!({}),
@@ -195,7 +194,7 @@ impl Hogs {
         Ok(Self { hogs, rest: rest.clone(), running: JoinSet::new(), go: watch::Sender::new(false) })
     }
 
-    /// They do harm from now on.
+    /// Starts the hostile orders.
     fn begin(&mut self) {
         self.go.send_replace(true);
         for hog in self.hogs.drain(..) {
@@ -203,7 +202,7 @@ impl Hogs {
         }
     }
 
-    /// Returns when the last harm is done.
+    /// Stops, and returns when the last hostile order has ended.
     async fn end(&mut self) -> anyhow::Result<()> {
         self.go.send_replace(false);
         while let Some(ended) = self.running.join_next().await {
@@ -228,7 +227,7 @@ impl Hog {
                         go.clone().wait_for(|go| !go).await?;
                         rest.post(&format!("/api/guilds/{guild}/agents/{AGENT}/cancel"), &json!({})).await;
                     }
-                    // Served when all that the order leads to is over.
+                    // Answered when everything that the order caused is over.
                     let mark = format!("done {}", self.done);
                     say(session, &mark).await?;
                     hear(session, &mark).await?;
@@ -251,7 +250,7 @@ async fn say(session: &mut Session, text: &str) -> anyhow::Result<()> {
     Ok(session.socket.send(Message::text(frame.to_string())).await?)
 }
 
-/// Reads until the hostile guest has answered this.
+/// Reads until the hostile guest has sent this answer.
 async fn hear(session: &mut Session, text: &str) -> anyhow::Result<()> {
     let answer = format!("ok: {text}\"");
     while let Some(frame) = session.socket.next().await {

@@ -1,4 +1,4 @@
-//! Agents that nobody talks to: what they weigh, and how fast one is there again.
+//! Measures the memory of idle agents, and how fast an unloaded agent answers again.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::process::Server;
 use crate::report::Report;
 use crate::{Arguments, micros, session, user};
 
-/// Launches that the host is asked for at once.
+/// The number of launches at the same time.
 const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Launches agents, has each of them serve one message, and weighs the host before,
-/// with all of them alive, and once they are unloaded.
+/// Launches agents and sends each a message. Measures the server's memory before, with all instances alive, and after they
+/// are unloaded.
 pub async fn weigh(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow::Result<Report> {
     let blueprint = rest.blueprint(&guild_of(arguments.agents, arguments.idle_unload_s)).await;
     let (before, live_before) = (server.rss(), live(rest).await?);
@@ -53,8 +53,7 @@ pub async fn weigh(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow
     Ok(report)
 }
 
-/// Round by round, waits until all agents are unloaded, and sends each one message
-/// and then another.
+/// In each round waits until all agents are unloaded, then sends each of them a message and another one.
 pub async fn wake(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Report> {
     if arguments.idle_unload_s == 0 {
         bail!("agents that are never unloaded do not wake: --idle-unload-s");
@@ -82,7 +81,7 @@ pub async fn wake(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Report> 
     Ok(report)
 }
 
-/// A guild of so many echo agents, which all hear what a user says.
+/// Returns a guild with this many echo agents, which all receive a user's messages.
 fn guild_of(agents: usize, idle_unload_s: u64) -> Value {
     let mut spec = blueprint::echo();
     let mut agent = spec["agents"][0].take();
@@ -97,7 +96,7 @@ fn guild_of(agents: usize, idle_unload_s: u64) -> Value {
     spec
 }
 
-/// Guilds of a blueprint, each once it is running.
+/// Launches guilds of a blueprint and returns each when it runs.
 fn launched(
     arguments: &Arguments,
     rest: &Rest,
@@ -116,13 +115,13 @@ fn launched(
     stream::iter(0..arguments.guilds).map(launch).buffer_unordered(AT_ONCE)
 }
 
-/// Says one thing to all agents of a guild; gives how many did not answer.
+/// Sends one message to all agents of a guild. Returns how many did not answer.
 async fn greet(rest: &Rest, guild: &str, agents: usize) -> anyhow::Result<u64> {
     let session = session::join(rest.authority(), guild, "user").await?;
     user::echoes_of_one(session, agents).await
 }
 
-/// How many agents have an instance.
+/// Returns how many agents have an instance.
 async fn live(rest: &Rest) -> anyhow::Result<f64> {
     let metrics = rest.get("/metrics").await.expect(&[200]);
     let metrics = metrics.as_str().context("the metrics are no text")?;
@@ -130,7 +129,7 @@ async fn live(rest: &Rest) -> anyhow::Result<f64> {
     live.context("the metrics do not say how many agents live")
 }
 
-/// Waits until no more agents live than before.
+/// Waits until the number of instances is back at this number.
 async fn unloaded(rest: &Rest, before: f64) -> anyhow::Result<()> {
     let unloading = async {
         while live(rest).await? > before {

@@ -1,4 +1,4 @@
-//! How long a launch takes, and what a guild weighs.
+//! Measures how long a launch takes and how much memory a guild uses.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{Arguments, micros, session, user};
 /// Launches guilds one after another.
 pub async fn one_by_one(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Report> {
     let blueprint = rest.blueprint(&blueprint::echo()).await;
-    // With a system socket alone, the report that says `ok` also waits for a user who never comes.
+    // With a system socket alone, the report that is `ok` also waits for a user who does not join.
     let names = ["answer", "running", "first_report", "ok_report"];
     let mut histograms = names.map(|name| (name, user::latencies()));
     for _ in 0..arguments.guilds {
@@ -41,7 +41,7 @@ pub async fn one_by_one(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Re
     Ok(report)
 }
 
-/// Launches guilds with one user each and weighs the server.
+/// Launches guilds with one user each and measures the server's memory.
 pub async fn weigh(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow::Result<Report> {
     let blueprint = rest.blueprint(&blueprint::echo()).await;
     let before = server.rss();

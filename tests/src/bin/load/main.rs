@@ -1,7 +1,6 @@
-//! The load generator: real sockets against a running host, from a process of
-//! its own. Each message carries a number, so loss, duplication and order are
-//! exact. It shares the machine with the host and therefore does little itself:
-//! one thread, one task a user, no JSON tree on the hot path.
+//! The load generator: it uses real sockets of a running server, from a process of its own. Each message has a number, so
+//! that lost, repeated and reordered messages are counted exactly. It shares the machine with the server and therefore does
+//! little work itself: one thread, one task for each user, no JSON tree on the hot path.
 
 mod chat;
 mod harm;
@@ -23,57 +22,56 @@ use harm::Harm;
 use process::Server;
 use report::Report;
 
-/// Measures a running host. Give it one that runs nothing else: some modes read its
-/// memory and its metrics.
+/// Measures a running server. The server should have no other work, because some modes read its memory and its metrics.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the host listens.
+    /// The URL of the server.
     #[arg(long, default_value = "http://127.0.0.1:8880")]
     url: String,
     #[arg(long, value_enum, default_value_t = Mode::Echo)]
     mode: Mode,
-    /// Guilds to launch.
+    /// The number of guilds to launch.
     #[arg(long, default_value_t = 1)]
     guilds: usize,
-    /// Agents of each guild, in `idle`.
+    /// The number of agents of each guild, in `idle`.
     #[arg(long, default_value_t = 1)]
     agents: usize,
-    /// Users, spread over the guilds.
+    /// The number of users, spread over the guilds.
     #[arg(long, default_value_t = 32)]
     users: usize,
-    /// Messages of one user that may be without an answer.
+    /// The number of messages of one user that may wait for an answer.
     #[arg(long, default_value_t = 8)]
     in_flight: usize,
-    /// How long a user waits between messages, in milliseconds.
+    /// The pause of a user between messages, in milliseconds.
     #[arg(long, default_value_t = 0)]
     pause_ms: u64,
-    /// How long to measure, each round.
+    /// The duration of each measured round.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// How long to chat before measuring.
+    /// The duration of the warm-up.
     #[arg(long, default_value_t = 1.0)]
     warm_up: f64,
-    /// The length of a frame that a user sends.
+    /// The length of a user's frame.
     #[arg(long, default_value_t = 300)]
     bytes: usize,
-    /// Bad neighbours in `harm`, each a guild of its own.
+    /// The number of hostile guilds in `harm`.
     #[arg(long, default_value_t = 4)]
     hogs: usize,
-    /// What they do, one after the other: orders of the hostile guest (`loop`, `eat`,
-    /// `trap`, `flood 10000`, …), of the one that reaches (`reach fill own 900 1000`, …),
-    /// `upload` (components to compile), `bomb` (those that take long).
+    /// The hostile guilds' orders, one after the other: those of the hostile guest (`loop`, `eat`, `trap`, `flood 10000`, …),
+    /// those of the guest that uses capabilities (`reach fill own 900 1000`, …), `upload` (components to compile), `bomb`
+    /// (components that take long to compile).
     #[arg(long, value_delimiter = ',', default_value = "loop")]
     harm: Vec<Harm>,
-    /// Rounds, in `harm` a quiet one and a hostile one each.
+    /// The number of rounds. A round of `harm` has a quiet and a hostile part.
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// Seconds after which the agents of `idle` and `wake` are unloaded; 0: never.
+    /// The seconds after which the agents of `idle` and `wake` are unloaded; 0 means never.
     #[arg(long, default_value_t = 1)]
     idle_unload_s: u64,
-    /// The process of the host; without it, who listens on the port of the URL.
+    /// The process id of the server. The default is the process that listens on the port of the URL.
     #[arg(long)]
     pid: Option<u32>,
-    /// Threads of the load generator.
+    /// The number of threads of the load generator.
     #[arg(long, default_value_t = 1)]
     threads: usize,
     /// Prints JSON instead of a table.
@@ -87,19 +85,19 @@ enum Mode {
     Echo,
     /// One user, one message at a time.
     Sequential,
-    /// Users chat with echo guilds, by turns alone and beside bad neighbours.
+    /// Users chat with echo guilds, in alternating quiet and hostile rounds.
     Harm,
-    /// Users chat with echo guilds whose agents get another component ten times a second.
+    /// Users chat with echo guilds while their agents get another component ten times a second.
     Swap,
     /// Launches guilds one after another.
     Launch,
-    /// Launches guilds with one user each and weighs the server.
+    /// Launches guilds with one user each and measures the server's memory.
     Rss,
-    /// Launches agents that nobody talks to and weighs the server.
+    /// Launches idle agents and measures the server's memory.
     Idle,
-    /// One message to each agent that was unloaded: how long its answer takes.
+    /// Sends a message to each unloaded agent and measures the time until its answer.
     Wake,
-    /// One trap of each guild's agent: how long until the message is served, besides the pause.
+    /// Traps each guild's agent once and measures the time until its message is handled, without the pause.
     Trap,
 }
 

@@ -1,11 +1,11 @@
-//! What `/proc` says of the host's process.
+//! Reads the server's CPU time and memory from `/proc`.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::report::Report;
 
-/// Clock ticks a second, as `/proc` counts on every Linux that we know.
+/// The clock ticks in a second, in the unit of `/proc`. It is 100 on all common Linux systems.
 const TICKS: f64 = 100.0;
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
@@ -22,7 +22,7 @@ impl Server {
         Self { pid }
     }
 
-    /// The process that listens on the port of `host:port`, if it can be found.
+    /// Returns the process that listens on the port of `host:port`, if it can be found.
     pub fn listening_on(authority: &str) -> Option<Self> {
         let port: u16 = authority.rsplit(':').next()?.parse().ok()?;
         let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -34,18 +34,18 @@ impl Server {
         pids.find(|pid| has_open(*pid, &link)).map(Self::of)
     }
 
-    /// CPU time that it has used so far, in all its threads.
+    /// Returns the CPU time of all threads so far.
     pub fn cpu(self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         Duration::from_secs_f64(cpu_ticks(&stat).unwrap_or(0) as f64 / TICKS)
     }
 
-    /// Resident memory in bytes.
+    /// Returns the resident memory in bytes.
     pub fn rss(self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// Resident memory once it has stopped to shrink; waits half a minute at most.
+    /// Returns the resident memory when it no longer shrinks. Waits half a minute at most.
     pub async fn settled(self) -> u64 {
         let mut least = self.rss();
         for _ in 0..10 {
@@ -77,8 +77,7 @@ fn has_open(pid: u32, link: &str) -> bool {
     files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target.as_os_str() == link)
 }
 
-/// The inode of the socket that listens on this port, of a table like
-/// `/proc/net/tcp`.
+/// Returns the inode of the socket that listens on a port, from a table like `/proc/net/tcp`.
 fn listening_inode(table: &str, port: u16) -> Option<&str> {
     table.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
@@ -88,8 +87,7 @@ fn listening_inode(table: &str, port: u16) -> Option<&str> {
     })
 }
 
-/// User and system time of a line of `/proc/{pid}/stat`. The name, in
-/// parentheses, may hold anything.
+/// Returns the user and system time of a line of `/proc/{pid}/stat`. The name in parentheses may contain any character.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
@@ -102,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_with_a_strange_name_is_read() {
+    fn a_process_with_an_unusual_name_is_read() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 1 0 1 1 1";
         assert_eq!(cpu_ticks(stat), Some(300));
     }

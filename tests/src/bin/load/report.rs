@@ -1,4 +1,4 @@
-//! What was measured, as a table for people or JSON for programs.
+//! Prints the results, as a table for people or as JSON for programs.
 
 use std::fmt::Write;
 
@@ -22,13 +22,13 @@ impl Report {
         self.rows.push(Row { name: name.to_owned(), value: json!(value), unit: "" });
     }
 
-    /// A number, rounded to a thousandth.
+    /// Adds a number, rounded to a thousandth.
     pub fn number(&mut self, name: &str, value: f64, unit: &'static str) {
         let value = json!((value * 1e3).round() / 1e3);
         self.rows.push(Row { name: name.to_owned(), value, unit });
     }
 
-    /// Percentiles of a histogram of microseconds, in milliseconds.
+    /// Adds the percentiles of a histogram of microseconds, in milliseconds.
     pub fn percentiles(&mut self, name: &str, histogram: &Histogram<u64>) {
         let values = [
             ("p50", histogram.value_at_quantile(0.5)),
@@ -41,7 +41,7 @@ impl Report {
         }
     }
 
-    /// One line a value, names and numbers aligned.
+    /// Returns a table with one line for each value, with names and numbers aligned.
     pub fn table(&self) -> String {
         let width = |of: fn(&Row) -> usize| self.rows.iter().map(of).max().unwrap_or(0);
         let names = width(|row| row.name.len());
@@ -54,7 +54,7 @@ impl Report {
         table
     }
 
-    /// One object; the units are those of the table.
+    /// Returns a JSON object with the units of the table.
     pub fn json(&self) -> Value {
         let members: Map<_, _> = self.rows.iter().map(|row| (row.name.clone(), row.value.clone())).collect();
         Value::Object(members)

@@ -1,4 +1,4 @@
-//! Joining a guild as the document's client does, with raw sockets.
+//! Joins a guild as the client of the guide does, with raw sockets.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A user who may chat.
+/// A user who has joined.
 pub struct Session {
     pub socket: Socket,
-    /// From the first handshake to the report that says `ok`.
+    /// The time from the first handshake to the report that is `ok`.
     pub joined_after: Duration,
     system: JoinHandle<()>,
 }
@@ -28,7 +28,7 @@ impl Drop for Session {
     }
 }
 
-/// System socket, first report, user socket, the report that says `ok`.
+/// Joins: system socket, first report, user socket, a report that is `ok`.
 pub async fn join(authority: &str, guild: &str, user: &str) -> anyhow::Result<Session> {
     timeout(DEADLINE, join_unbounded(authority, guild, user))
         .await
@@ -45,20 +45,19 @@ async fn join_unbounded(authority: &str, guild: &str, user: &str) -> anyhow::Res
     };
     let mut socket = connect(&format!("ws://{authority}/ws/guilds/{guild}/usercomms/{user}/{user}")).await?;
     while !ready {
-        // The user's socket must be read meanwhile: the host waits for its pong.
+        // The user socket has to be read at the same time, because the server waits for its pong.
         tokio::select! {
             frame = next(&mut system) => ready = Report::read(&frame?).is_some_and(|report| report.is_ok),
             frame = next(&mut socket) => drop(frame?),
         }
     }
     let joined_after = start.elapsed();
-    // Ends when the socket closes or the session is dropped.
+    // The task ends when the socket closes or the session is dropped.
     let system = tokio::spawn(async move { while let Some(Ok(_)) = system.next().await {} });
     Ok(Session { socket, joined_after, system })
 }
 
-/// How long after `start` a system socket alone gets its first report, and the
-/// one that says `ok`.
+/// Returns how long after `start` a lone system socket receives its first report, and the first that is `ok`.
 pub async fn watch(authority: &str, guild: &str, start: Instant) -> anyhow::Result<(Duration, Duration)> {
     let watching = async {
         let mut system = connect(&system_url(authority, guild, "monitor")).await?;
@@ -78,7 +77,7 @@ fn system_url(authority: &str, guild: &str, user: &str) -> String {
     format!("ws://{authority}/ws/guilds/{guild}/syscomms/{user}")
 }
 
-/// A system socket that also gets what happens.
+/// Opens a system socket that also receives events.
 pub async fn events(authority: &str, guild: &str) -> anyhow::Result<Socket> {
     connect(&format!("{}?events=1", system_url(authority, guild, "monitor"))).await
 }
@@ -89,7 +88,7 @@ async fn connect(url: &str) -> anyhow::Result<Socket> {
     Ok(socket)
 }
 
-/// The next frame. Cancel-safe.
+/// Returns the next frame. Cancel safe.
 async fn next(socket: &mut Socket) -> anyhow::Result<Message> {
     match socket.next().await {
         Some(message) => Ok(message?),

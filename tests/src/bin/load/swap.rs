@@ -1,5 +1,4 @@
-//! Users chat while the agents of their guilds get another component and their own
-//! again, over REST.
+//! Lets users chat while the agents of their guilds alternate between two components, over REST.
 
 use std::time::Duration;
 
@@ -15,11 +14,11 @@ use crate::process::Server;
 use crate::report::Report;
 use crate::{Arguments, micros, user};
 
-/// How often each agent gets another component.
+/// The time between two swaps of an agent's component.
 const EACH: Duration = Duration::from_millis(100);
 
-/// One round of chat beside swaps. What is answered comes from the hostile guest,
-/// which is kind to who gives no orders.
+/// Measures one round of chat with swaps. The answers come from the hostile guest, which repeats any text that is not an
+/// order.
 pub async fn under_load(arguments: &Arguments, rest: &Rest, server: Option<Server>) -> anyhow::Result<Report> {
     let hostile = component::hostile();
     let digests = [rest.upload(component::variant(&hostile, "swapped")).await, rest.upload(hostile).await];
@@ -49,7 +48,7 @@ pub async fn under_load(arguments: &Arguments, rest: &Rest, server: Option<Serve
     Ok(report)
 }
 
-/// Swaps an agent's component to and fro; gives how long each swap took.
+/// Swaps an agent's component repeatedly. Returns how long each swap took.
 async fn swap(rest: Rest, path: String, digests: [String; 2], mut stop: watch::Receiver<()>) -> Histogram<u64> {
     let mut times = user::latencies();
     let mut clock = interval(EACH);

@@ -1,5 +1,4 @@
-//! An agent that traps: how long until its message is served, besides the pause
-//! that the host makes before it starts the next instance.
+//! Measures how long a trapped agent needs until its message is handled, without the pause before the next instance.
 
 use std::time::Duration;
 
@@ -15,10 +14,10 @@ use crate::session::{self, Socket};
 use crate::{Arguments, micros, user};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Guilds whose pause passes at the same time.
+/// The number of guilds that pause at the same time.
 const AT_ONCE: usize = 8;
 
-/// Each guild's agent traps once.
+/// Traps each guild's agent once.
 pub async fn and_return(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Report> {
     let digest = rest.upload(component::hostile()).await;
     let blueprint = rest.blueprint(&blueprint::hostile(&digest, &json!({}))).await;
@@ -41,16 +40,16 @@ pub async fn and_return(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Re
 }
 
 struct Crash {
-    /// From the message to the event that names the pause.
+    /// The time from the message to the event that names the pause.
     trapped: Duration,
-    /// From there to the answer, without the pause.
+    /// The time from that event to the answer, without the pause.
     returned: Duration,
 }
 
 async fn crash(authority: &str, guild: &str) -> anyhow::Result<Crash> {
     let mut session = session::join(authority, guild, "user").await?;
     let mut events = session::events(authority, guild).await?;
-    // Served once, so that the sockets and the agent are warm.
+    // Warms up the sockets and the agent.
     say(&mut session.socket, "hello").await?;
     find(&mut session.socket, "ok: hello").await?;
     let start = Instant::now();
@@ -68,7 +67,7 @@ async fn say(socket: &mut Socket, text: &str) -> anyhow::Result<()> {
     Ok(socket.send(Message::text(frame.to_string())).await?)
 }
 
-/// The next frame that holds this.
+/// Returns the next frame that contains a text.
 async fn find(socket: &mut Socket, part: &str) -> anyhow::Result<String> {
     let found = async {
         while let Some(frame) = socket.next().await {

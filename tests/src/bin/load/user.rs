@@ -1,5 +1,4 @@
-//! One user who chats: the hot path. A frame is searched for its number and
-//! nothing else of it is read.
+//! One user who chats: the hot path. Of a frame only the number of its message is read.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,16 +12,15 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::report::Report;
 use crate::session::Session;
 
-/// What stands before the number of a message, and before that of its echo, which is
-/// `Echo: ~~…` or `ok: ~~…`.
+/// The texts before the number of a message and before that of its echo, which is `Echo: ~~…` or `ok: ~~…`.
 const HEAD: &str = r#"{"format":"text","payload":{"text":"~~"#;
 const MARK: &str = ": ~~";
 const DIGITS: usize = 10;
 const TAIL: &str = r#""}}"#;
-/// How long to wait for the last echoes.
+/// How long the last echoes are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// When and how much to chat.
+/// When and how much a user chats.
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub start: Instant,
@@ -30,27 +28,27 @@ pub struct Plan {
     pub until: Instant,
     pub in_flight: usize,
     pub bytes: usize,
-    /// How long to wait between messages.
+    /// The pause between messages.
     pub pause: Duration,
 }
 
-/// An empty histogram of microseconds, up to ten minutes, of three digits.
+/// Returns an empty histogram of microseconds, up to ten minutes, with three digits.
 pub fn latencies() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are allowed")
 }
 
-/// What one user, or all together, saw.
+/// The results of one user, or of all users together.
 pub struct Outcome {
-    /// Microseconds, of messages sent while measuring.
+    /// The latencies in microseconds, of messages sent during the measurement.
     pub latencies: Histogram<u64>,
-    /// Echoes that came while measuring.
+    /// The number of echoes that came during the measurement.
     pub echoes: u64,
     pub sent: u64,
-    /// Different messages whose echo came.
+    /// The number of messages whose echo came.
     pub received: u64,
     pub duplicated: u64,
     pub out_of_order: u64,
-    /// `ErrorMessage` frames.
+    /// The number of `ErrorMessage` frames.
     pub errors: u64,
 }
 
@@ -81,13 +79,13 @@ impl Outcome {
     }
 }
 
-/// A message that is on its way since so many nanoseconds after the start.
+/// The time at which a message was sent, in nanoseconds after the start.
 const ANSWERED: u64 = u64::MAX;
 
 struct Book {
     plan: Plan,
     padding: String,
-    /// By number: when it was sent, or [`ANSWERED`].
+    /// For each number the time at which the message was sent, or [`ANSWERED`].
     sent: Vec<u64>,
     last: Option<usize>,
     outcome: Outcome,
@@ -150,7 +148,7 @@ fn number(text: &str) -> Option<usize> {
     text.get(digits..digits + DIGITS)?.parse().ok()
 }
 
-/// Chats by the plan, then waits for the last echoes.
+/// Chats as planned, then waits for the last echoes.
 pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<(Session, Outcome)> {
     let mut book = Book::new(plan);
     let socket = &mut session.socket;
@@ -187,14 +185,14 @@ pub async fn chat(mut session: Session, plan: Plan) -> anyhow::Result<(Session, 
     if let Ok(ended) = timeout(PATIENCE, rest).await {
         ended?;
     }
-    // An echo too many would come now.
+    // A repeated echo would arrive now.
     while let Ok(Some(message)) = timeout(Duration::from_millis(200), socket.next()).await {
         book.take(&message?);
     }
     Ok((session, book.outcome))
 }
 
-/// Says one thing and waits for its echo; gives how long it took.
+/// Sends one message and waits for its echo. Returns how long it took.
 pub async fn echo_once(mut session: Session) -> anyhow::Result<(Session, Duration)> {
     let now = Instant::now();
     let plan = Plan { start: now, measure_from: now, until: now, in_flight: 1, bytes: 300, pause: Duration::ZERO };
@@ -214,7 +212,7 @@ pub async fn echo_once(mut session: Session) -> anyhow::Result<(Session, Duratio
     Ok((session, now.elapsed()))
 }
 
-/// Says one thing to so many agents; gives how many of them did not echo it in time.
+/// Sends one message to this many agents. Returns how many did not echo it in time.
 pub async fn echoes_of_one(mut session: Session, agents: usize) -> anyhow::Result<u64> {
     let frame = format!("{HEAD}{:0DIGITS$} {TAIL}", 0);
     session.socket.send(Message::text(frame)).await?;

@@ -1,4 +1,4 @@
-//! The built-in agents at work in guilds that need them.
+//! The built-in agents in guilds.
 
 use guildhall_tests::frame;
 use serde_json::json;
@@ -9,7 +9,7 @@ const SPLITTER: &str = "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent";
 const AGGREGATOR: &str = "rustic_ai.core.agents.eip.aggregating_agent.AggregatingAgent";
 
 #[tokio::test]
-async fn a_message_is_split_and_put_together_again_by_expressions() {
+async fn a_message_is_split_and_aggregated_by_expressions() {
     let host = super::super::host().await;
     let mut splitter = agent("split", SPLITTER, "whole");
     splitter["properties"] = json!({

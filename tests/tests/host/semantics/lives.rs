@@ -1,5 +1,4 @@
-//! How long messages live, how agents are, how large states may be, and who hears
-//! what in a guild of several.
+//! The lifetime of messages, the health of agents, the size of states, and delivery in a guild with several users.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::super::faults::hostile_component;
 use super::{MODELS, STATES, WIRING, agent, ask, from_user, guild};
 
 #[tokio::test]
-async fn a_message_that_waits_longer_than_it_lives_is_given_up_and_its_user_told() {
+async fn a_message_that_outlives_its_ttl_becomes_a_dead_letter_and_its_user_is_notified() {
     let host = super::super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let id = host.rest().launch_spec(&blueprint::hostile(&digest, &json!({}))).await;
@@ -25,7 +24,7 @@ async fn a_message_that_waits_longer_than_it_lives_is_given_up_and_its_user_told
 }
 
 #[tokio::test]
-async fn a_check_is_answered_with_the_heartbeat_of_each_agent() {
+async fn a_health_check_is_answered_with_the_heartbeat_of_each_agent() {
     let host = super::super::host().await;
     let mut slow = agent("w", WIRING, "in");
     slow["qos"] = json!({"latency": 60_000});
@@ -42,7 +41,7 @@ async fn a_check_is_answered_with_the_heartbeat_of_each_agent() {
 }
 
 #[tokio::test]
-async fn a_state_that_would_be_too_large_is_refused_with_its_size() {
+async fn a_state_that_is_too_large_is_refused_with_its_size() {
     let host = super::super::host().await;
     let mut chat = guild(&host, &[], &[]).await;
     let format = format!("{STATES}.StateUpdateRequest");
@@ -60,7 +59,7 @@ async fn a_state_that_would_be_too_large_is_refused_with_its_size() {
 }
 
 #[tokio::test]
-async fn what_one_user_says_is_seen_by_the_others_and_changes_are_announced() {
+async fn users_see_each_others_messages_and_changes_are_announced() {
     let host = super::super::host().await;
     let mut ann = guild(&host, &[agent("w", WIRING, "in")], &[from_user("in", &json!({}))]).await;
     let mut bob = chat::join_with(&host, &ann.guild, "bob", "?dialect=rustic").await;
@@ -77,7 +76,7 @@ async fn what_one_user_says_is_seen_by_the_others_and_changes_are_announced() {
 }
 
 #[tokio::test]
-async fn an_agent_that_lets_messages_wait_longer_than_its_latency_is_backlogged() {
+async fn an_agent_whose_messages_wait_longer_than_its_latency_is_backlogged() {
     let host = super::super::host().await;
     let digest = host.rest().upload(hostile_component()).await;
     let mut spec = blueprint::hostile(&digest, &json!({"timeout_ms": 5_000, "fuel": 2_000_000_000_u64}));

@@ -1,5 +1,4 @@
-//! What the manager of a guild is asked over a user's socket: each request with its
-//! answer, where that is shown, and what is announced besides.
+//! Requests to the manager of a guild over a user's socket: the answer of each, and the announcements.
 
 use guildhall_tests::{chat, frame};
 use serde_json::{Value, json};
@@ -22,7 +21,7 @@ fn ids(answer: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn agents_and_users_are_listed_and_told_one_by_one() {
+async fn agents_and_users_are_listed_and_returned_one_by_one() {
     let host = super::super::host().await;
     let mut chat = guild(&host, &[agent("w", WIRING, "in"), agent("p", PROBE, "in")], &[]).await;
     let id = chat.guild.clone();
@@ -73,7 +72,7 @@ async fn agents_and_users_are_listed_and_told_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_answer_names_its_request_and_goes_where_that_went() {
+async fn an_answer_names_its_request_and_has_its_topics() {
     let host = super::super::host().await;
     let guild = host.rest().launch_spec(&json!({"name": "G", "description": "d", "agents": []})).await;
     let mut chat = chat::join_with(&host, &guild, "ann", "?dialect=rustic").await;
@@ -127,7 +126,7 @@ async fn states_are_read_and_patched_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_user_may_stop_the_guild_by_a_message_and_no_other_guild() {
+async fn a_user_can_stop_the_guild_by_a_message_and_no_other_guild() {
     let host = super::super::host().await;
     let mut chat = guild(&host, &[], &[]).await;
     let format = models("StopGuildRequest");
@@ -142,7 +141,7 @@ async fn a_user_may_stop_the_guild_by_a_message_and_no_other_guild() {
 }
 
 #[tokio::test]
-async fn who_listens_to_the_guild_hears_of_every_change_with_the_state() {
+async fn every_change_is_announced_with_the_state_on_the_guild_status_topic() {
     let host = super::super::host().await;
     let spec = json!({"name": "G", "description": "d", "agents": [agent("w", WIRING, "in")]});
     let guild = host.rest().launch_spec(&spec).await;

@@ -1,4 +1,4 @@
-//! What travels with a conversation, and who sees what of it.
+//! The members that a conversation carries, and who receives its messages.
 
 use guildhall_tests::{blueprint, chat, frame};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PROXY, WIRING, agent, from_user, guild};
 
 #[tokio::test]
-async fn an_answer_inherits_what_belongs_to_the_conversation() {
+async fn an_answer_inherits_the_members_of_the_conversation() {
     let host = super::super::host().await;
     let told = json!({"agent": {"name": "w"}, "destination": {"topics": "user_message_broadcast"}, "route_times": -1,
                       "reason": "asked for", "mark_forwarded": true});
@@ -33,7 +33,7 @@ async fn an_answer_inherits_what_belongs_to_the_conversation() {
 }
 
 #[tokio::test]
-async fn an_outbox_is_one_users_and_a_broadcast_everybodys() {
+async fn an_outbox_reaches_one_user_and_a_broadcast_reaches_all() {
     let host = super::super::host().await;
     let to = |format: &str, topic: &str| json!({"agent": {"name": "w"}, "message_format": format, "destination": {"topics": topic}, "route_times": -1});
     let rules =
@@ -51,7 +51,7 @@ async fn an_outbox_is_one_users_and_a_broadcast_everybodys() {
 }
 
 #[tokio::test]
-async fn mentions_by_name_and_by_id_are_told_in_any_script() {
+async fn mentions_by_name_and_by_id_are_found_in_any_script() {
     let host = super::super::host().await;
     let named = |id: &str, name: &str| {
         let mut agent = agent(id, blueprint::ECHO_CLASS, id);
@@ -75,7 +75,7 @@ async fn mentions_by_name_and_by_id_are_told_in_any_script() {
 }
 
 #[tokio::test]
-async fn a_slip_of_the_users_own_is_used_up_after_the_guilds_rules() {
+async fn a_users_routing_slip_is_applied_after_the_guilds_rules() {
     let host = super::super::host().await;
     let mut chat = guild(&host, &[agent("w", WIRING, "in")], &[from_user("in", &json!({}))]).await;
     let slip = json!({"steps": [
@@ -95,7 +95,7 @@ async fn a_slip_of_the_users_own_is_used_up_after_the_guilds_rules() {
 }
 
 #[tokio::test]
-async fn yaml_and_what_it_includes_are_for_files_alone() {
+async fn yaml_includes_are_allowed_only_in_files() {
     let host = super::super::host().await;
     let text = "name: B\nspec: !include /etc/passwd.yaml\nagents: !code secret.txt\n";
     let post = host.rest().request(reqwest::Method::POST, "/catalog/blueprints/");

@@ -1,5 +1,4 @@
-//! Guilds as people describe them who begin with core agents alone: each is a blueprint
-//! that somebody could have written, launched and talked to.
+//! Example guilds that use only built-in agents. Each test writes a blueprint, launches it and chats with the guild.
 
 use guildhall_tests::{blueprint, chat, frame};
 use serde_json::{Value, json};
@@ -17,15 +16,14 @@ fn with(mut spec: Value, more: Value) -> Value {
     spec
 }
 
-/// From an agent to a topic, for ever, with more members.
+/// Returns a rule without a limit from an agent to a topic, with more members.
 fn from(agent: &str, to: &str, more: Value) -> Value {
     with(json!({"agent": {"name": agent}, "destination": {"topics": to}, "route_times": -1}), more)
 }
 
-/// The getting-started guild: the user's words go to the echo agent, and what it says to
-/// everybody.
+/// The guild of the introduction: a user's messages go to the echo agent, and its answers to all users.
 #[tokio::test]
-async fn an_echo_guild_with_routes_answers_everybody_once() {
+async fn an_echo_guild_with_routes_answers_all_users_once() {
     let host = super::super::host().await;
     let guild = host.rest().launch_spec(&blueprint::echo_to_everybody()).await;
     let mut ann = chat::join_with(&host, &guild, "ann", "?dialect=rustic").await;
@@ -42,9 +40,9 @@ async fn an_echo_guild_with_routes_answers_everybody_once() {
     }
 }
 
-/// A pipeline: each stage translates for the next.
+/// A pipeline: each stage transforms the message for the next.
 #[tokio::test]
-async fn a_pipeline_of_translators_hands_a_document_on() {
+async fn a_pipeline_of_translators_passes_a_document_on() {
     let host = super::super::host().await;
     let agents = [agent("clean", WIRING, "raw"), agent("count", WIRING, "clean"), agent("report", WIRING, "counted")];
     let expression = |text: &str, format: &str| json!({"transformer": {"expression": text, "output_format": format}});
@@ -67,9 +65,9 @@ async fn a_pipeline_of_translators_hands_a_document_on() {
     assert_eq!(report["message_history"].as_array().map(Vec::len), Some(4), "{report}");
 }
 
-/// A router: what a message holds decides where it goes.
+/// A router: the content of a message decides its topic.
 #[tokio::test]
-async fn a_content_based_router_sends_orders_where_they_belong() {
+async fn a_content_based_router_chooses_the_topic_of_each_order() {
     let host = super::super::host().await;
     let agents = [agent("router", WIRING, "orders"), agent("express", WIRING, "fast"), agent("parcel", WIRING, "slow")];
     let rules = [
@@ -89,9 +87,9 @@ async fn a_content_based_router_sends_orders_where_they_belong() {
     }
 }
 
-/// A filter with two languages, and one that looks at the state of the guild.
+/// Filters in both expression languages, and one that reads the guild's state.
 #[tokio::test]
-async fn filters_let_through_what_their_predicates_hold_for() {
+async fn filters_pass_messages_whose_predicate_holds() {
     let host = super::super::host().await;
     let filter =
         |id: &str, predicate: Value| with(agent(id, WIRING, "all"), json!({"predicates": {"wire_message": predicate}}));
@@ -118,10 +116,10 @@ async fn filters_let_through_what_their_predicates_hold_for() {
     }
 }
 
-/// Scatter and gather: one order is split, each part priced by one of two agents, and the
-/// parts are put together when all are there.
+/// Scatter and gather: an order is split, one of two agents prices each part, and the parts are aggregated when all have
+/// arrived.
 #[tokio::test]
-async fn an_order_is_split_priced_and_gathered() {
+async fn an_order_is_split_priced_and_aggregated() {
     let host = super::super::host().await;
     let splitter = with(
         agent("split", SPLITTER, "orders"),
@@ -168,9 +166,9 @@ async fn an_order_is_split_priced_and_gathered() {
     assert_eq!(bill["payload"], json!({"order": "o-1", "total": 18}), "{bill}");
 }
 
-/// A counter: rules keep a tally in the states of the guild and of the agent.
+/// A counter: rules count in the states of the guild and of the agent.
 #[tokio::test]
-async fn rules_keep_a_tally_that_later_rules_read() {
+async fn rules_count_in_a_state_that_later_rules_read() {
     let host = super::super::host().await;
     let rules = [
         from_user("votes", &json!({"message_format": "app.Vote"})),
@@ -197,10 +195,10 @@ async fn rules_keep_a_tally_that_later_rules_read() {
     assert_eq!(state["payload"]["state"]["votes"], json!({"x": 2, "y": 1}), "{state}");
 }
 
-/// Who listens to the topic of states hears of changes that nobody asked the manager
-/// for: here of a user's rule and of an agent's.
+/// Subscribers of the state topic receive changes that no request asked for: those by a rule for the user and by a rule for
+/// an agent.
 #[tokio::test]
-async fn changes_of_states_are_told_to_agents_that_listen() {
+async fn changes_of_states_are_delivered_to_subscribed_agents() {
     let host = super::super::host().await;
     let update = |text: &str| json!({"update_format": "json-merge-patch", "state_update": text});
     let mut entering = from_user("votes", &json!({}));
@@ -253,9 +251,9 @@ async fn a_blueprint_with_variables_is_launched_with_other_values() {
     assert_eq!((frame::text(&greeting), &greeting["sender"]["name"]), ("Grüezi, Ann", &json!("Rezeption \"Süd\"")));
 }
 
-/// A probe listens along, and errors of one agent go to a topic of the guild's own.
+/// A probe agent receives the messages too, and the errors of one agent go to a topic of the guild.
 #[tokio::test]
-async fn errors_follow_the_rules_and_a_probe_counts_them() {
+async fn errors_follow_the_rules_and_a_probe_agent_counts_them() {
     let host = super::super::host().await;
     let splitter = with(
         agent("split", SPLITTER, "work"),

@@ -3,7 +3,6 @@
 //! however many ask for it at the same time.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +22,7 @@ use super::memory::MemoryBudget;
 use super::refusal::Refusal;
 use super::{Identity, Inner, Setup, instance};
 use guildhall_model::fault::{Fault, FaultKind};
-use guildhall_model::ids::Digest;
+use guildhall_model::ids::{Digest, hex};
 use guildhall_model::spec::SandboxSpec;
 use guildhall_model::values::Values;
 
@@ -131,11 +130,7 @@ impl Slots {
 /// The name of a component's bytes.
 #[must_use]
 pub fn digest_of(bytes: &[u8]) -> Digest {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-    }
-    Digest::from(text)
+    Digest::from(format!("sha256:{}", hex(&Sha256::digest(bytes))))
 }
 
 impl Registry {

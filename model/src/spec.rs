@@ -63,6 +63,7 @@ pub struct AgentSpec {
     pub act_only_when_tagged: bool,
     /// By the name of a handler: whether it is to run.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::Predicate>))]
     pub predicates: BTreeMap<String, Predicate>,
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DependencySpec>))]
@@ -355,7 +356,6 @@ pub enum UpdateFormat {
 /// Whether a handler is to run for a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "predicate_type")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Predicate {
     #[serde(rename = "jsonata_fn")]
     Jsonata { expression: String },

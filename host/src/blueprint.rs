@@ -1,5 +1,5 @@
-//! `guildhall blueprint`: blueprints and guild specs on disk, in JSON or YAML, checked
-//! as a host would and written as the JSON that its API takes.
+//! `guildhall blueprint`: checks blueprints and guild specs on disk, in JSON or YAML, as a host does, and writes them as JSON
+//! for the API.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,14 +15,15 @@ use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, duplicate_agent, guild, unsupported};
 use guildhall_sandbox as sandbox;
 
+/// The commands of `guildhall blueprint`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Tell every mistake of a blueprint or a guild's spec.
+    /// Report every error of a blueprint or a guild's spec.
     Check {
         /// A .json file, or YAML with `!include FILE` and `!code FILE`.
         file: PathBuf,
     },
-    /// Check it and write it as JSON, everything included, for `POST /catalog/blueprints/`.
+    /// Check a blueprint and write it as JSON, with all included files, for `POST /catalog/blueprints/`.
     Print {
         /// A .json file, or YAML with `!include FILE` and `!code FILE`.
         file: PathBuf,
@@ -33,10 +34,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads the file, and writes what is asked for to standard output.
+    /// Reads the file, checks it, and writes the result to standard output.
     ///
     /// # Errors
-    /// With every mistake of the file, a line each.
+    /// All errors of the file, one on each line.
     pub fn run(self) -> anyhow::Result<()> {
         let evaluator = sandbox::evaluator()?;
         let (file, text) = match self {
@@ -56,12 +57,12 @@ impl Command {
             }
         };
         writeln!(std::io::stdout(), "{text}")
-            .with_context(|| format!("what {} holds cannot be written", file.display()))
+            .with_context(|| format!("the content of {} cannot be written", file.display()))
     }
 }
 
-/// Checks a guild's spec, or that of a blueprint. Classes and components are a host's
-/// to judge, and so are ceilings that its operator has set.
+/// Checks a guild's spec, or the spec of a blueprint. Classes, components and the ceilings of an operator are only known to
+/// a host, and are not checked here.
 fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     let (spec, root) = match whole.get("spec") {
         Some(spec) => (spec, &["spec"][..]),
@@ -72,7 +73,7 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     let expressions = Expressions::unshared(evaluator);
     let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
     let read = document(&configured, root, guild(context)).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+        let lines: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.path(), error.msg)).collect();
         anyhow::Error::msg(lines.join("\n"))
     })?;
     if let Some(id) = duplicate_agent(&read) {
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_has_a_line_with_its_path() {
+    fn every_error_has_a_line_with_its_path() {
         let error = check_without(&json!({"name": "", "agents": [{"name": "A", "class_name": "a.B"}]}))
             .unwrap_err()
             .to_string();

@@ -1,5 +1,4 @@
-//! `guildhall guild chat`: a terminal on a guild, over the same sockets as any
-//! other client.
+//! `guildhall guild chat`: talks to a guild in a terminal, over the same sockets as any other client.
 
 use std::io::Write;
 use std::time::Duration;
@@ -14,9 +13,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 use guildhall_model::format;
 
-/// How long what was asked last may be without an answer when the input has ended.
+/// The time to wait for an answer after the input has ended.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
+/// The options of `guildhall guild chat`.
 #[derive(Debug, clap::Args)]
 pub struct Chat {
     /// The guild's id.
@@ -35,7 +35,9 @@ pub struct Chat {
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 impl Chat {
-    /// Chats until the input ends; waits for the answers to what was said.
+    /// Sends each line of the input and prints the answers, until the input ends and all messages are answered.
+    ///
+    /// Dropping the future drops the connections.
     ///
     /// # Errors
     /// When the host cannot be reached or closes a socket.
@@ -46,7 +48,7 @@ impl Chat {
         let mut system = open(&format!("{guild}/syscomms/{}", encode(&self.user))).await?;
         report(&mut system, |_| true).await?;
         let mut user = open(&format!("{guild}/usercomms/{}/{}?ack=1", encode(&self.user), encode(&self.name))).await?;
-        // The user socket's pings are answered while it is read.
+        // The user socket answers pings only while it is read.
         tokio::select! {
             ready = report(&mut system, |health| health != "starting") => {
                 let health = ready?;
@@ -81,7 +83,7 @@ impl Chat {
                 frame = next(socket) => {
                     let frame = frame?;
                     if frame["format"] != format::ACK {
-                        show(&spoken(&frame));
+                        show(&to_line(&frame));
                         unanswered = unanswered.saturating_sub(1);
                     }
                 }
@@ -99,7 +101,7 @@ async fn open(url: &str) -> anyhow::Result<Socket> {
     Ok(connect_async(url).await.with_context(|| format!("cannot open {url}"))?.0)
 }
 
-/// The next text frame as JSON.
+/// Waits for the next text frame, as JSON.
 async fn next(socket: &mut Socket) -> anyhow::Result<Value> {
     loop {
         match socket.next().await {
@@ -117,13 +119,14 @@ async fn next(socket: &mut Socket) -> anyhow::Result<Value> {
     }
 }
 
+/// Prints frames until the socket ends.
 async fn drain(socket: &mut Socket) -> anyhow::Result<()> {
     loop {
-        show(&spoken(&next(socket).await?));
+        show(&to_line(&next(socket).await?));
     }
 }
 
-/// Waits for a health report whose guild health is wanted, and gives it.
+/// Waits for a health report with a wanted health of the guild, and returns that health.
 async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
     loop {
         let frame = next(socket).await?;
@@ -134,7 +137,8 @@ async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::R
     }
 }
 
-fn spoken(frame: &Value) -> String {
+/// A frame as a line: the sender, and the text or the payload.
+fn to_line(frame: &Value) -> String {
     let who = frame["sender"]["name"].as_str().unwrap_or("?");
     let payload = &frame["payload"];
     let what = payload["text"].as_str().or_else(|| payload["error_message"].as_str());
@@ -143,6 +147,6 @@ fn spoken(frame: &Value) -> String {
 
 fn show(line: &str) {
     let mut out = std::io::stdout();
-    // A closed terminal is noticed at the next line of input.
+    // When the terminal is closed, the next line of input fails.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -1,6 +1,5 @@
-//! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks
-//! to a guild of one, `guildhall component` tries a component without one, `guildhall
-//! blueprint` reads files.
+//! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks to a guild of a running host, `guildhall
+//! component` tries a component without a host, `guildhall blueprint` checks files.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -20,7 +19,7 @@ use guildhall_model::dialect::Dialect;
 use guildhall_sandbox::CompileBudget;
 use guildhall_sandbox::allocator;
 
-/// Hosts agents that were compiled to WebAssembly components.
+/// Hosts agents that are compiled to WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "guildhall", version)]
 struct Cli {
@@ -38,7 +37,7 @@ enum Command {
     /// Work with blueprints and guild specs on disk, in JSON or YAML.
     #[command(subcommand)]
     Blueprint(blueprint::Command),
-    /// Look at a component's file and try it.
+    /// Inspect and try a component's file, or exchange it with a registry.
     #[command(subcommand)]
     Component(component::Command),
     /// Compile a component from standard input to standard output; the host starts this.
@@ -48,43 +47,43 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, env = "GUILDHALL_LISTEN", default_value = "127.0.0.1:8880")]
     listen: SocketAddr,
-    /// Where everything that lasts is kept.
+    /// The directory of all data that lasts.
     #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
-    /// The database of catalog and guilds, `sqlite://path` or `postgres://user:password@host/name`
+    /// The database of the catalog and the guilds, `sqlite://path` or `postgres://user:password@host/name`
     /// [default: DATA_DIR/guildhall.db].
     #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Where the files of guilds are kept, `s3://bucket` [default: DATA_DIR/files].
+    /// The storage of the guilds' files, `s3://bucket` [default: DATA_DIR/files].
     #[arg(long, env = "GUILDHALL_FILES_URL")]
     files_url: Option<String>,
     /// Register the built-in agents and launch a guild that echoes.
     #[arg(long)]
     demo: bool,
-    /// Listen beyond loopback although nobody is authenticated.
+    /// Listen on other addresses than loopback, although clients are not authenticated.
     #[arg(long)]
     insecure: bool,
-    /// What a message in the log survives: the end of the process, of the machine
-    /// (disk), or nothing for sure (none).
+    /// What a message in the log survives: a crash of the process (process), a crash of the machine (disk), or no crash
+    /// for sure (none).
     #[arg(long, env = "GUILDHALL_DURABILITY", default_value = "process")]
     durability: Durability,
     /// The dialect of sockets that do not ask for one.
     #[arg(long, env = "GUILDHALL_DIALECT", default_value = "guide")]
     dialect: Dialect,
-    /// Where compiled components are kept [default: DATA_DIR/cache].
+    /// The directory of compiled components [default: DATA_DIR/cache].
     #[arg(long, env = "GUILDHALL_COMPONENT_CACHE")]
     component_cache: Option<PathBuf>,
-    /// Change a setting by its name, as errors tell it; may be given often.
+    /// Change a setting by the name that errors use; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Guild {
-    /// Chat with a guild: a line is a message.
+    /// Chat with a guild: each line of the input is a message.
     Chat(chat::Chat),
 }
 
@@ -119,7 +118,7 @@ pub fn main() -> ExitCode {
             Command::Compile(_) => unreachable!("compiled above, without a runtime"),
         }
     });
-    // A turn that cannot be stopped must not keep the process.
+    // A turn that cannot be stopped must not keep the process running.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match done {
         Ok(code) => code,
@@ -149,9 +148,9 @@ impl Serve {
         let mut stopped = StopSignal::new()?;
         let server = Server::start(config).await?;
         let demo = if self.demo { Some(server.demo().await?) } else { None };
-        say(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
+        print(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
         stopped.recv().await;
-        tracing::info!("going down; a second signal ends at once");
+        tracing::info!("shutting down; a second signal ends the process at once");
         tokio::select! {
             done = server.stop() => done,
             () = stopped.recv() => anyhow::bail!("ended by a second signal"),
@@ -172,13 +171,13 @@ fn welcome(addr: SocketAddr, demo: Option<&str>) -> String {
     text
 }
 
-fn say(text: &str) {
+fn print(text: &str) {
     let mut out = std::io::stdout();
-    // Whoever started the host may have closed its output; it serves all the same.
+    // The host serves even when its output is closed.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// SIGTERM and SIGINT, caught from its making on.
+/// Catches SIGTERM and SIGINT from its creation on.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
@@ -189,7 +188,7 @@ impl StopSignal {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal. Cancel safe.
     async fn recv(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -1,15 +1,18 @@
-//! `guildhall component`: what an author does with a component's file, without a
-//! server. The sandbox is the one that a host has, with its usual limits.
+//! `guildhall component`: inspects, checks, calls, pushes and pulls a component's file without a host. The sandbox is that of a
+//! host, with its default limits.
+
+mod output;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::oci::{self, Place};
@@ -17,33 +20,33 @@ use guildhall_model::clock::Clock;
 use guildhall_model::payload;
 use guildhall_model::read::document;
 use guildhall_model::read::spec::sandbox as sandbox_spec;
-use guildhall_model::routing::Outgoing;
 use guildhall_model::spec::SandboxSpec;
 use guildhall_model::values::Values;
 use guildhall_sandbox::{
-    Component, Description, Failure, Format, GuestMessage, GuestTag, Identity, Limit, Limits, MemoryBudget, Outline,
-    Policy, Progress, Refusal, Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, TurnEnd, TurnInput, TurnOutcome,
-    digest_of, grants,
+    Component, GuestMessage, GuestTag, Identity, Limit, Limits, MemoryBudget, Outline, Policy, Progress, Refusal,
+    Sandbox, SandboxConfig, SecretGrant, Setup, StartFault, TurnEnd, TurnInput, digest_of, grants,
 };
+use output::{inspected, json_of, or_none, pretty, refused, shown};
 
-/// Look at a component's file and try it.
+/// Inspect and try a component's file, or exchange it with a registry.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what a component imports and exports, which grants it needs, and what it says it is.
+    /// Show what a component imports and exports, which grants it needs, and how it describes itself.
     Inspect(Inspect),
-    /// Say whether a host would take a component, and if not, why: exits with 0 or 1.
+    /// Check whether a host accepts a component, and report why not. The exit code is 0 or 1.
     Check(Inspect),
-    /// Run one message through a component and show what it says: exits with 0 when it was served, else with 1.
+    /// Send one message to a component and show the outcome. The exit code is 0 when the message was served, else 1.
     Call(Call),
-    /// Push a component to an OCI registry; prints the reference by which blueprints name it.
+    /// Push a component to an OCI registry, and print the reference by which blueprints name it.
     Push(Exchange),
     /// Pull a component from an OCI registry into a file.
     Pull(Exchange),
 }
 
+/// The options of `push` and `pull`.
 #[derive(Debug, Args)]
 pub struct Exchange {
-    /// Where it is in a registry, such as ghcr.io/acme/greeter:1.0.
+    /// The place in a registry, such as ghcr.io/acme/greeter:1.0.
     reference: String,
     /// A component's file.
     file: PathBuf,
@@ -52,6 +55,7 @@ pub struct Exchange {
     user: Option<String>,
 }
 
+/// The options of `inspect` and `check`.
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// A component's file.
@@ -61,6 +65,7 @@ pub struct Inspect {
     json: bool,
 }
 
+/// The options of `call`.
 #[derive(Debug, Args)]
 pub struct Call {
     /// A component's file.
@@ -71,7 +76,7 @@ pub struct Call {
     /// The message's format.
     #[arg(long, default_value = "text", value_parser = format_name)]
     format: String,
-    /// The topic on which the agent gets it.
+    /// The topic on which the agent receives the message.
     #[arg(long, default_value = "default_topic")]
     topic: String,
     /// The agent's properties, a JSON object, as a blueprint has them.
@@ -86,11 +91,11 @@ pub struct Call {
     /// Wall time of the turn in milliseconds (`sandbox.timeout_ms`).
     #[arg(long)]
     timeout_ms: Option<u64>,
-    /// What the agent asks for, as a blueprint's `sandbox` has it, such as {"http": ["https://api.example.com"]};
-    /// all of it is granted here. The three options above come first where both say something.
+    /// What the agent asks for, as in `sandbox` of a blueprint, such as {"http": ["https://api.example.com"]}; all of it is
+    /// granted here. The three options above replace its members.
     #[arg(long, default_value = "{}")]
     sandbox: String,
-    /// The directory of its secrets, a file each (`policy.secrets_dir`).
+    /// The directory of its secrets, one file for each (`policy.secrets_dir`).
     #[arg(long)]
     secrets_dir: Option<PathBuf>,
     /// Print JSON.
@@ -102,12 +107,14 @@ fn format_name(text: &str) -> Result<String, String> {
     if text.chars().count() < 3 { Err("a format has at least 3 characters".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// The exit code when the component will not do; that of wrong usage is 2.
+/// The exit code for a component that is refused or does not serve the message, and for wrong usage.
 const NO: u8 = 1;
 const MISUSED: u8 = 2;
 
 impl Command {
-    /// Does it; the exit code says how it went.
+    /// Runs the command and returns its exit code.
+    ///
+    /// Dropping the future ends the command.
     pub async fn run(self) -> ExitCode {
         let done = match self {
             Self::Inspect(inspect) => inspect.inspect().await,
@@ -205,72 +212,19 @@ async fn prepare(sandbox: &Sandbox, bytes: Bytes) -> Result<Arc<Component>, Refu
     sandbox.prepare(&digest_of(&bytes), async { Ok(bytes) }).await
 }
 
-fn refused(refusal: &Refusal) -> Value {
-    json!({"code": refusal.code(), "reason": refusal.to_string(), "context": refusal.context()})
-}
-
-fn inspected(bytes: &[u8], outline: &Outline, fits: Result<&Description, &Refusal>) -> Value {
-    let formats = |formats: &[Format]| -> Value {
-        formats.iter().map(|format| json!({"name": format.name, "json_schema": format.json_schema})).collect()
-    };
-    let description = fits.ok().map(|said| {
-        json!({
-            "class_name": said.class_name, "name": said.name, "version": said.version, "summary": said.summary,
-            "receives": formats(&said.receives), "emits": formats(&said.emits),
-            "properties_schema": said.properties_schema,
-        })
-    });
-    json!({
-        "digest": digest_of(bytes), "size": bytes.len(), "imports": outline.imports, "exports": outline.exports,
-        "grants": grants(&outline.imports), "functions": outline.functions,
-        "longest_function": outline.longest_function, "parts": outline.parts, "items": outline.items,
-        "fits": fits.is_ok(), "description": description, "refusal": fits.err().map(refused),
-    })
-}
-
-fn shown(bytes: &[u8], outline: &Outline, fits: Result<&Description, &Refusal>) -> String {
-    let names = |formats: &[Format]| or_none(formats.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "));
-    let mut rows = vec![
-        ("digest", digest_of(bytes).into_string()),
-        ("size", format!("{} bytes", bytes.len())),
-        ("functions", format!("{}, the longest {} bytes", outline.functions, outline.longest_function)),
-        ("exports", or_none(outline.exports.join("\n"))),
-        ("imports", or_none(outline.imports.join("\n"))),
-        ("grants", or_none(grants(&outline.imports).join(", "))),
-    ];
-    match fits {
-        Ok(said) => rows.extend([
-            ("class", said.class_name.clone()),
-            ("name", format!("{} {}", said.name, said.version)),
-            ("summary", said.summary.clone()),
-            ("receives", if said.receives.is_empty() { "every format".to_owned() } else { names(&said.receives) }),
-            ("emits", names(&said.emits)),
-            ("properties", said.properties_schema.to_string()),
-            ("fits", "yes".to_owned()),
-        ]),
-        Err(refusal) => rows.push(("fits", format!("no: {refusal} [{}]", refusal.code()))),
-    }
-    let line = |(name, value): (&str, String)| format!("{name:<10} {}\n", value.replace('\n', "\n           "));
-    rows.into_iter().map(line).collect()
-}
-
-fn or_none(text: String) -> String {
-    if text.is_empty() { "none".to_owned() } else { text }
-}
-
-/// What a component said past the turn's end: its log, and its progress.
+/// The log and the progress messages of a turn.
 #[derive(Default)]
-struct Heard {
+struct Received {
     log: Mutex<Vec<Value>>,
     progress: Mutex<Vec<Value>>,
 }
 
 fn take(list: &Mutex<Vec<Value>>) -> Vec<Value> {
-    std::mem::take(&mut list.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut list.lock())
 }
 
 fn put(list: &Mutex<Vec<Value>>, value: Value) {
-    list.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    list.lock().push(value);
 }
 
 impl Call {
@@ -279,43 +233,45 @@ impl Call {
         let asked = self.asked()?;
         let limits = Limits::allowed().for_agent(&asked, None)?;
         let payload = self.payload()?;
-        payload::check_object(&self.properties).map_err(|words| anyhow::anyhow!("--properties: {words}"))?;
+        payload::check_object(&self.properties).map_err(|error| anyhow::anyhow!("--properties: {error}"))?;
         let sandbox = sandbox(self.policy(&asked)?)?;
         let component = match prepare(&sandbox, bytes).await {
             Ok(component) => component,
-            Err(refusal) => return Ok(self.say("refused", refused(&refusal), &refusal.to_string())),
+            Err(refusal) => return Ok(self.not_called("refused", refused(&refusal), &refusal.to_string())),
         };
-        let heard = Arc::new(Heard::default());
+        let received = Arc::new(Received::default());
         let budget_ms = u32::try_from(limits.get(Limit::Timeout)).unwrap_or(u32::MAX);
-        let setup = self.setup(&component, asked, limits, &heard);
-        let body = match sandbox.start(&component, setup).await {
-            Ok(body) => body,
-            Err(StartFault::Refused(reason)) => return Ok(self.say("not_started", json!(reason), &reason)),
+        let setup = self.setup(&component, asked, limits, &received);
+        let instance = match sandbox.start(&component, setup).await {
+            Ok(instance) => instance,
+            Err(StartFault::Refused(reason)) => return Ok(self.not_called("not_started", json!(reason), &reason)),
             Err(StartFault::Missing(refusal)) => {
-                return Ok(self.say("not_started", refused(&refusal), &refusal.to_string()));
+                return Ok(self.not_called("not_started", refused(&refusal), &refusal.to_string()));
             }
-            Err(StartFault::Broken(fault)) => return Ok(self.say("not_started", json!(fault), &fault.to_string())),
+            Err(StartFault::Broken(fault)) => {
+                return Ok(self.not_called("not_started", json!(fault), &fault.to_string()));
+            }
         };
-        let (_, turn) = body.receive(self.delivery(payload, budget_ms)).await;
+        let (_, turn) = instance.receive(self.turn_input(payload, budget_ms)).await;
         let is_served = matches!(turn.end, TurnEnd::Done { .. });
-        let told = told(turn, &heard);
-        print(&if self.json { pretty(&told) } else { in_lines(&told) });
+        let outcome = output::turn(turn, take(&received.progress), take(&received.log));
+        print(&if self.json { pretty(&outcome) } else { output::turn_in_lines(&outcome) });
         Ok(ExitCode::from(if is_served { 0 } else { NO }))
     }
 
-    /// The component did not come as far as to get the message.
-    fn say(&self, end: &str, about: Value, words: &str) -> ExitCode {
-        print(&if self.json { pretty(&json!({"end": end, "reason": about})) } else { format!("{end}: {words}\n") });
+    /// Prints why the component did not receive the message.
+    fn not_called(&self, end: &str, about: Value, reason: &str) -> ExitCode {
+        print(&if self.json { pretty(&json!({"end": end, "reason": about})) } else { format!("{end}: {reason}\n") });
         ExitCode::from(NO)
     }
 
-    /// What the agent asks for: beside what it is given here, what a host grants by itself.
+    /// What the agent asks for: the options, and what a host grants without a policy.
     fn asked(&self) -> anyhow::Result<SandboxSpec> {
-        let text: Value = serde_json::from_str(&self.sandbox).context("--sandbox is no JSON")?;
+        let text: Value = serde_json::from_str(&self.sandbox).context("--sandbox is not JSON")?;
         let ceilings = Limits::allowed().ceilings();
         let asked = document(&text, &["sandbox"], |value, errors| sandbox_spec(value, errors, &ceilings));
         let asked = asked.map_err(|errors| {
-            let lines: Vec<_> = errors.iter().map(|mistake| format!("{}: {}", mistake.path(), mistake.msg)).collect();
+            let lines: Vec<_> = errors.iter().map(|error| format!("{}: {}", error.path(), error.msg)).collect();
             anyhow::Error::msg(lines.join("\n"))
         })?;
         Ok(SandboxSpec {
@@ -328,7 +284,7 @@ impl Call {
         })
     }
 
-    /// Grants what is asked for, to an agent of the caller's own.
+    /// A policy that grants everything the agent asks for.
     fn policy(&self, asked: &SandboxSpec) -> anyhow::Result<Policy> {
         let secret = |name: &String| SecretGrant { name: name.clone(), to: None };
         let secrets_dir = self.secrets_dir.clone();
@@ -350,14 +306,14 @@ impl Call {
             Some(payload) => payload.clone(),
             None => {
                 if std::io::stdin().is_terminal() {
-                    let _ = writeln!(std::io::stderr(), "the payload is read from here: a JSON object, then Ctrl-D");
+                    let _ = writeln!(std::io::stderr(), "enter the payload: a JSON object, then Ctrl-D");
                 }
                 let mut text = String::new();
                 std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
                 text
             }
         };
-        payload::check_object(&payload).map_err(|words| anyhow::anyhow!("the payload: {words}"))?;
+        payload::check_object(&payload).map_err(|error| anyhow::anyhow!("the payload: {error}"))?;
         let most = Limit::PayloadBytes.row().default;
         anyhow::ensure!(
             payload.len() as u64 <= most,
@@ -368,8 +324,8 @@ impl Call {
         Ok(payload)
     }
 
-    fn setup(&self, component: &Component, asked: SandboxSpec, limits: Limits, heard: &Arc<Heard>) -> Setup {
-        let (log, progress) = (heard.clone(), heard.clone());
+    fn setup(&self, component: &Component, asked: SandboxSpec, limits: Limits, received: &Arc<Received>) -> Setup {
+        let (log, progress) = (received.clone(), received.clone());
         let empty: Arc<str> = Arc::from("{}");
         Setup {
             identity: Identity {
@@ -384,8 +340,8 @@ impl Call {
             limits,
             asked,
             values: Values::default(),
-            progress: Some(Arc::new(move |said: Progress| {
-                put(&progress.progress, json!({"format": said.format, "payload": json_of(&said.payload)}));
+            progress: Some(Arc::new(move |sent: Progress| {
+                put(&progress.progress, json!({"format": sent.format, "payload": json_of(&sent.payload)}));
             })),
             log: Arc::new(move |line| put(&log.log, json!(line.text))),
             agent_state: empty.clone(),
@@ -393,7 +349,7 @@ impl Call {
         }
     }
 
-    fn delivery(&self, payload: String, budget_ms: u32) -> TurnInput {
+    fn turn_input(&self, payload: String, budget_ms: u32) -> TurnInput {
         let now_ms = Clock::system().now_ms();
         let message = GuestMessage {
             id: 1,
@@ -417,103 +373,7 @@ impl Call {
     }
 }
 
-fn json_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-fn emitted(emit: &Outgoing) -> Value {
-    let mut shown = json!({"format": emit.format, "payload": json_of(emit.payload.get())});
-    let state = emit.session_state.as_ref().map(|state| json_of(state.get()));
-    for (key, value) in [
-        ("topics", json!(emit.topics)),
-        ("recipients", json!(emit.recipients)),
-        ("priority", json!(emit.priority)),
-        ("new_thread", json!(emit.new_thread)),
-        ("session_state", json!(state)),
-        ("reason", json!(emit.reason)),
-    ] {
-        if !(value.is_null() || value == json!([]) || value == json!(false)) {
-            shown[key] = value;
-        }
-    }
-    shown
-}
-
-/// All that came of a turn.
-fn told(turn: TurnOutcome, heard: &Heard) -> Value {
-    let usage = json!({
-        "fuel": turn.usage.fuel_used, "peak_memory_bytes": turn.usage.peak_memory_bytes,
-        "wall_us": u64::try_from(turn.usage.wall.as_micros()).unwrap_or(u64::MAX),
-    });
-    let patches = |patches: &[String]| -> Value { patches.iter().map(|patch| json_of(patch)).collect() };
-    let mut told = match turn.end {
-        TurnEnd::Done { emits, agent_patches, guild_patches, values } => json!({
-            "end": "done", "emits": emits.iter().map(emitted).collect::<Vec<_>>(),
-            "agent_state": patches(&agent_patches), "guild_state": patches(&guild_patches),
-            "values": values.iter().map(|write| write.key.as_str()).collect::<Vec<_>>(),
-        }),
-        TurnEnd::Declined(Failure::Reject(reason)) => json!({"end": "rejected", "reason": reason}),
-        TurnEnd::Declined(Failure::Retry { reason, after_ms }) => {
-            json!({"end": "retry", "reason": reason, "after_ms": after_ms})
-        }
-        TurnEnd::Declined(Failure::Other(reason)) => json!({"end": "failed", "reason": reason}),
-        TurnEnd::Cancelled => json!({"end": "cancelled"}),
-        TurnEnd::Broken(fault) => json!({"end": "broken", "fault": fault}),
-    };
-    told["usage"] = usage;
-    told["progress"] = take(&heard.progress).into();
-    told["log"] = take(&heard.log).into();
-    told
-}
-
-/// The same for people.
-fn in_lines(told: &Value) -> String {
-    let mut text = String::new();
-    let items = |key: &str| told[key].as_array().into_iter().flatten();
-    for (key, what) in [
-        ("log", "log"),
-        ("progress", "progress"),
-        ("agent_state", "agent state"),
-        ("guild_state", "guild state"),
-        ("values", "keys written"),
-    ] {
-        for item in items(key) {
-            let item = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-            text += &format!("{what}: {item}\n");
-        }
-    }
-    for emit in items("emits") {
-        text += &format!("emit {}: {}\n", emit["format"].as_str().unwrap_or_default(), emit["payload"]);
-        for (key, value) in
-            emit.as_object().into_iter().flatten().filter(|(key, _)| *key != "format" && *key != "payload")
-        {
-            text += &format!("     {key}: {value}\n");
-        }
-    }
-    let end = told["end"].as_str().unwrap_or_default();
-    match (&told["reason"], &told["fault"]["message"]) {
-        (Value::String(reason), _) => text += &format!("{end}: {reason}\n"),
-        (_, Value::String(message)) => {
-            let kind = told["fault"]["kind"].as_str().unwrap_or_default();
-            text += &format!("{end}: {kind}: {message}\n");
-        }
-        _ => text += &format!("{end}\n"),
-    }
-    for frame in told["fault"]["backtrace"].as_array().into_iter().flatten() {
-        text += &format!("  at {}\n", frame.as_str().unwrap_or_default());
-    }
-    let usage = &told["usage"];
-    text + &format!(
-        "fuel {}, peak memory {} bytes, {} µs\n",
-        usage["fuel"], usage["peak_memory_bytes"], usage["wall_us"]
-    )
-}
-
-fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
-}
-
 fn print(text: &str) {
-    // Whoever reads may have had enough.
+    // The reader may have closed the pipe.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

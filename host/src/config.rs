@@ -1,5 +1,4 @@
-//! What an operator can set, with the defaults. Every setting has one name, the
-//! one that errors tell.
+//! The settings of a host, with their defaults. Each setting has one name, which errors use.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,41 +13,43 @@ use guildhall_sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
 /// The configuration of one host.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The address to listen on.
     pub listen: SocketAddr,
+    /// The directory of all data that lasts.
     pub data_dir: PathBuf,
     /// `sqlite://path` or `postgres://…`; a file in `data_dir` unless given.
     pub database_url: Option<String>,
     /// `s3://bucket`; `data_dir/files` unless given.
     pub files_url: Option<String>,
-    /// Where compiled components are kept; `data_dir/cache` unless given.
+    /// The directory of compiled components; `data_dir/cache` unless given.
     pub component_cache: Option<PathBuf>,
-    /// Whether to listen beyond loopback although nobody is authenticated.
+    /// Whether the host may listen on other addresses than loopback, although clients are not authenticated.
     pub insecure: bool,
     pub durability: Durability,
     pub retention: Retention,
     pub journal: JournalLimits,
     pub dialect: Dialect,
+    /// The one other origin whose pages may use this host.
     pub cors_origin: String,
-    /// Names by which a host on loopback may be asked besides its own; `*`: by every name.
+    /// The host names that requests to a host on loopback may use besides its own; `*` means every name.
     pub hosts: Vec<String>,
-    /// The registries from which blueprints may have components pulled.
+    /// The registries that components may be pulled from.
     pub registries: Registries,
-    /// The largest frame a client may send, in bytes.
+    /// The largest frame of a client, in bytes.
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
     pub body_bytes: usize,
-    /// All bodies of requests that are in memory at once, in bytes.
+    /// The memory for all bodies of requests together, in bytes.
     pub bodies_bytes: usize,
     /// The largest file of a guild, in bytes.
     pub file_bytes: u64,
-    /// How many agents may live at once.
+    /// The number of instances that may exist at the same time.
     pub max_agents: u32,
-    /// Seconds after which an idle agent is unloaded unless its blueprint says; 0:
-    /// never.
+    /// Seconds after which the instance of an idle agent is dropped, unless its blueprint sets them; 0 means never.
     pub idle_unload_s: u64,
-    /// The most a blueprint may ask for, and what holds for every agent.
+    /// The ceilings of what a blueprint may ask for, and the limits of every agent.
     pub ceilings: SandboxLimits,
-    /// What agents may reach.
+    /// The grants that agents may have.
     pub policy: Policy,
 }
 
@@ -80,10 +81,10 @@ impl Default for Config {
     }
 }
 
-/// What a socket reads at all.
+/// The largest value of `limits.frame_bytes`, in bytes.
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
-/// The settings that `--set NAME=VALUE` takes besides those of the sandbox.
+/// The settings of `--set NAME=VALUE`, without those of the sandbox.
 const NAMES: [&str; 13] = [
     "limits.socket_lag",
     "limits.window",
@@ -104,8 +105,7 @@ impl Config {
     /// Sets one setting by its name.
     ///
     /// # Errors
-    /// Words that name what would be right: an unknown name, a value that is no
-    /// number.
+    /// A sentence with the valid names or values, for an unknown name or an invalid value.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
         if name == "cors.origin" {
@@ -158,7 +158,7 @@ impl Config {
         Ok(())
     }
 
-    /// The bounds of the journal's memory.
+    /// Returns the bounds of the journal's memory.
     #[must_use]
     pub fn journal_limits(&self) -> JournalLimits {
         let agent_lag = usize::try_from(self.ceilings.get(Limit::AgentLag)).unwrap_or(usize::MAX);
@@ -166,15 +166,15 @@ impl Config {
     }
 }
 
-/// An origin as browsers spell it: in lower case, without the port that its scheme has anyway.
+/// Reads an origin and returns it as browsers write it: in lower case, without the default port of its scheme.
 fn origin(value: &str) -> Result<String, String> {
     if value.contains('*') {
-        return Err(format!("`{value}` is not an origin: write one origin without `*`"));
+        return Err(format!("`{value}` is no origin: the value is one origin, without `*`"));
     }
     value.parse().map(|origin: Origin| origin.to_string())
 }
 
-/// Names of hosts with commas between them, in lower case.
+/// Reads names of hosts that are separated by commas, and returns them in lower case.
 fn host_names(value: &str) -> Result<Vec<String>, String> {
     let wrong =
         |name: &str| format!("`{name}` is no host: write names with commas between them, without ports, or `*`");
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_set_by_the_name_that_errors_tell() {
+    fn a_setting_is_set_by_its_name() {
         let mut config = Config::default();
         config.set("limits.agent_lag=5").unwrap();
         config.set("sandbox.fuel=1000000").unwrap();
@@ -201,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_told_with_what_would_be_right() {
+    fn an_invalid_setting_is_reported_with_the_valid_values() {
         let mut config = Config::default();
         assert!(config.set("limits.nothing=5").unwrap_err().contains("limits.agent_lag"));
         assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
-            assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
+            assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is no origin"), "{value}");
         }
         for value in ["", ",", "http://a.example", "a.example:80", "a b"] {
             assert!(config.set(&format!("http.hosts={value}")).unwrap_err().contains("is no host"), "{value}");

@@ -1,6 +1,5 @@
-//! `--demo`: what the wire document's phases 1 and 2 do, with our own API: the
-//! built-in agents in the catalog, a blueprint, a guild that echoes. A second
-//! start finds the guild again.
+//! `--demo`: registers the built-in agents, creates a blueprint and launches a guild that echoes, through the host's own API
+//! (phases 1 and 2 of the wire document). A second start finds the guild again.
 
 use anyhow::{Context, bail};
 use axum::Router;
@@ -19,10 +18,12 @@ const USER: &str = "demo_user";
 const ORG: &str = "demo_org";
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
-/// Registers and launches what is not there yet; gives the guild's id.
+/// Registers and launches what does not exist yet. Returns the guild's id.
+///
+/// Dropping the future may leave a blueprint without a guild.
 ///
 /// # Errors
-/// With what the API answered.
+/// An error of the API, with its answer.
 pub async fn set_up(api: &Router, store: &Store, guilds: &Guilds) -> anyhow::Result<GuildId> {
     for component in guilds.built_in() {
         guilds.register_class(&component).await?;

@@ -1,6 +1,5 @@
-//! Components in OCI registries: pushed as artifacts of one layer, pulled by the
-//! digest of their manifest. The only place that names oci_client. A registry on
-//! this machine is spoken to over plain HTTP, every other one over TLS.
+//! Pushes components to OCI registries, as artifacts of one layer, and pulls them by the digest of their manifest. The only
+//! place that names oci_client. A registry on this machine is reached over plain HTTP, every other one over TLS.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,28 +14,28 @@ use tokio::io::AsyncWrite;
 
 use guildhall_model::clock::rfc3339_ms;
 
-/// Who asks: nobody in particular, or a user with a password.
+/// The credentials for a registry: none, or a user with a password.
 pub use oci_client::secrets::RegistryAuth as Auth;
 
-/// The layer that is a component, and the artifact's config: as the Wasm OCI
-/// artifact layout of the CNCF has them.
+/// The media types of the layer with the component and of the config, by the Wasm OCI artifact layout of the CNCF.
 const WASM: &str = "application/wasm";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
+/// The time to connect to a registry.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a registry may be silent.
+/// The time that a registry may send nothing.
 const SILENT: Duration = Duration::from_secs(30);
-/// How long a push or a pull may take in all.
+/// The time for a whole push or pull.
 const WHOLE: Duration = Duration::from_secs(300);
 
 /// Why a component was not pushed or pulled.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {
-    #[error("{reference} is no reference: {why}")]
+    #[error("{reference} is not a reference: {why}")]
     Reference { reference: String, why: String },
     #[error("the registry {registry} is not one that this host may reach: the operator allows it with `{SETTING}`")]
     Denied { registry: String },
-    #[error("{0} is no component: it has no layer of the type {WASM}")]
+    #[error("{0} is not a component: it has no layer of the type {WASM}")]
     NoComponent(String),
     #[error("the component {reference} has {size} bytes and may have {limit} (`host.component_mib`)")]
     TooLarge { reference: String, size: u64, limit: u64 },
@@ -47,16 +46,15 @@ pub enum OciError {
 /// The setting that names the registries.
 pub const SETTING: &str = "oci.registries";
 
-/// The registries that a host may pull from, `host[:port]` or `host[:port]/path`;
-/// none unless the operator says so.
+/// The registries that a host may pull from: `host[:port]` or `host[:port]/path`. None unless the operator allows them.
 #[derive(Clone, Debug, Default)]
 pub struct Registries(Vec<String>);
 
 impl Registries {
-    /// Reads a list with commas.
+    /// Reads a list that is separated by commas.
     ///
     /// # Errors
-    /// One of them is no registry, in words.
+    /// A sentence about the first entry that is not a registry.
     pub fn read(list: &str) -> Result<Self, String> {
         let read = |entry: &str| {
             let entry = entry.trim().trim_end_matches('/');
@@ -80,34 +78,35 @@ impl Registries {
         })
     }
 
+    /// Checks that a place is in an allowed registry.
+    ///
     /// # Errors
     /// The registry is not allowed.
     pub fn check(&self, place: &Place) -> Result<(), OciError> {
         if self.allows(place) { Ok(()) } else { Err(OciError::Denied { registry: place.0.registry().to_owned() }) }
     }
 
-    /// Pulls a component of at most `limit` bytes from a registry that is allowed.
+    /// Pulls a component of at most `limit` bytes from an allowed registry. Cancel safe.
     ///
     /// # Errors
-    /// The registry is not allowed, or fails, or has no component there.
+    /// The registry is not allowed or fails, or there is no component at the place.
     pub async fn pull(&self, place: &Place, limit: u64) -> Result<Vec<u8>, OciError> {
         self.check(place)?;
         pull(place, &Auth::Anonymous, limit).await
     }
 }
 
-/// Chooses what TLS encrypts with, once for the process: an HTTP client cannot be made
-/// before, since none is built in.
+/// Installs the cryptography for TLS, once for the process. HTTP clients cannot be created before.
 pub fn provide_tls() {
-    // It may be chosen already.
+    // It may be installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Where a component is: a registry, a repository, and a tag or a digest.
+/// The place of a component: a registry, a repository, and a tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(Reference);
 
-/// Otherwise it would be the first part of a name in a registry that nobody named.
+/// Whether the first part of a reference is a registry, and not the first part of a repository in a default registry.
 fn is_registry(host: &str) -> bool {
     host.contains(['.', ':']) || host == "localhost"
 }
@@ -116,7 +115,7 @@ impl Place {
     /// Reads `[oci://]registry/repository[:tag][@sha256:…]`.
     ///
     /// # Errors
-    /// It is not of that form, or names no registry.
+    /// The text does not have this form, or names no registry.
     pub fn read(text: &str) -> Result<Self, OciError> {
         let wrong = |why: &str| OciError::Reference { reference: text.to_owned(), why: why.to_owned() };
         let bare = text.strip_prefix("oci://").unwrap_or(text);
@@ -154,10 +153,12 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Pushes a component; gives the place with the digest by which it is pulled.
+/// Pushes a component. Returns its place, with the digest of its manifest.
+///
+/// Dropping the future may leave parts of the component in the registry.
 ///
 /// # Errors
-/// The registry fails, or does not take it.
+/// The registry fails or refuses the component.
 pub async fn push(
     place: &Place,
     auth: &Auth,
@@ -182,10 +183,10 @@ pub async fn push(
     Ok(Place(reference))
 }
 
-/// Pulls a component of at most `limit` bytes.
+/// Pulls a component of at most `limit` bytes. Cancel safe.
 ///
 /// # Errors
-/// The registry fails, what is there is no component, or it is too large.
+/// The registry fails, the artifact is not a component, or the component is too large.
 pub async fn pull(place: &Place, auth: &Auth, limit: u64) -> Result<Vec<u8>, OciError> {
     let client = place.client();
     let (manifest, _) = within(place, client.pull_image_manifest(&place.0, auth)).await?;
@@ -213,7 +214,7 @@ async fn within<T>(
     }
 }
 
-/// Bytes up to a number of them: a registry may send more than it said.
+/// A buffer with a bound: a registry may send more bytes than its manifest names.
 struct Bounded {
     bytes: Vec<u8>,
     most: u64,
@@ -222,7 +223,7 @@ struct Bounded {
 impl AsyncWrite for Bounded {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, part: &[u8]) -> Poll<std::io::Result<usize>> {
         if (self.bytes.len() + part.len()) as u64 > self.most {
-            return Poll::Ready(Err(std::io::Error::other("there is more than its manifest says")));
+            return Poll::Ready(Err(std::io::Error::other("there are more bytes than its manifest names")));
         }
         self.bytes.extend_from_slice(part);
         Poll::Ready(Ok(part.len()))
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_registry_that_nobody_allowed_is_not_asked() {
+    async fn a_registry_that_is_not_allowed_gets_no_request() {
         let place = Place::read("localhost:1/acme/greeter:1").unwrap();
         let denied = Registries::default().pull(&place, 1).await.unwrap_err();
         assert!(

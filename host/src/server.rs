@@ -1,4 +1,4 @@
-//! All wiring: what is opened in which order, and closed in the other.
+//! Starts and stops a host: opens its parts in order, connects them, and closes them in the reverse order.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,17 +24,17 @@ use crate::ws::{self, WsState};
 use guildhall_model::clock::Clock;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
-/// The components that are part of this program: name and bytes.
+/// The built-in components: names and bytes.
 pub(crate) mod built_in {
     include!(concat!(env!("OUT_DIR"), "/components.rs"));
 }
 
-/// How long a host that goes down waits for its guilds and its disk.
+/// The time that a host which shuts down waits for its guilds and its disk.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-/// A host that runs.
+/// A running host.
 pub struct Server {
-    /// Where it listens.
+    /// The address that it listens on.
     pub addr: SocketAddr,
     pub guilds: Guilds,
     pub store: Store,
@@ -47,21 +47,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything, resumes the guilds and listens. The guilds that were
-    /// running take sockets when this returns.
+    /// Opens the data, resumes the guilds and listens. When this returns, the guilds that ran before accept sockets.
+    ///
+    /// Dropping the future leaves resumed guilds running until the process ends.
     ///
     /// # Errors
-    /// With what could not be opened, and where.
+    /// What could not be opened, and where it is.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         ensure!(
             config.listen.ip().is_loopback() || config.insecure,
-            "{} is reachable from other machines and nobody is authenticated here: listen on 127.0.0.1, or say --insecure",
+            "{} is reachable from other machines and clients are not authenticated: listen on 127.0.0.1, or add --insecure",
             config.listen
         );
         let clock = Clock::system();
         let dir = &config.data_dir;
-        std::fs::create_dir_all(dir).with_context(|| format!("the data directory {} cannot be made", dir.display()))?;
-        // First of all: another host on the same data or port is told at once.
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("the data directory {} cannot be created", dir.display()))?;
+        // Before anything else, so that a second host on the same port or data fails at once.
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
         let addr = listener.local_addr()?;
@@ -79,7 +81,7 @@ impl Server {
         let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let store = Store::open(&store_url).await.context("the store (--database-url) cannot be opened")?;
-        let files = open_files(&config).await.context("the files of guilds cannot be kept")?;
+        let files = open_files(&config).await.context("the storage of files cannot be opened")?;
         files.begin_sweep(std::time::SystemTime::now());
         let journal = Journal::open(
             &dir.join("journal.db"),
@@ -154,16 +156,20 @@ impl Server {
         Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
     }
 
-    /// Launches the guild that shows what a fresh host can do; gives its id.
+    /// Launches the demonstration guild. Returns its id.
+    ///
+    /// Dropping the future may leave a blueprint without a guild.
     ///
     /// # Errors
-    /// With what the API answered.
+    /// An error of the API, with its answer.
     pub async fn demo(&self) -> anyhow::Result<guildhall_model::ids::GuildId> {
         demo::set_up(&self.api, &self.store, &self.guilds).await
     }
 
-    /// Stops accepting, closes the sockets with 1001, lets the turns that run
-    /// finish within their grace, writes what waits.
+    /// Stops accepting connections, closes the sockets with 1001, gives running turns time to finish, and writes what is not
+    /// written yet.
+    ///
+    /// Dropping the future leaves some of the parts open.
     ///
     /// # Errors
     /// When the server had failed before.
@@ -181,8 +187,7 @@ impl Server {
             self.files.close().await;
             self.store.close().await;
         };
-        // A full disk or a hung agent must not keep the process for ever; what is
-        // not written was not confirmed.
+        // A full disk or an agent that does not end must not keep the process. What is not written was not confirmed.
         if tokio::time::timeout(STOP_WITHIN, closing).await.is_err() {
             tracing::error!("not everything could be closed in time");
         }
@@ -195,7 +200,7 @@ impl Server {
     }
 }
 
-/// A host that other machines reach is asked by names that it cannot know.
+/// The host names that requests may use. A host that other machines reach cannot know its names, so it allows all.
 fn hosts(config: &Config) -> Hosts {
     let is_local = config.listen.ip().is_loopback() && !config.hosts.iter().any(|name| name == "*");
     if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
@@ -214,22 +219,22 @@ async fn open_files(config: &Config) -> anyhow::Result<Files> {
     }
 }
 
-/// What starts this program once more, also when its file has been replaced since.
+/// The path that starts this program again, even when its file was replaced in the meantime.
 fn this_program() -> std::io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// Prepares the components that are part of this program.
+/// Prepares the built-in components. Cancel safe.
 ///
 /// # Errors
-/// One of them is broken.
+/// One of them is not valid.
 pub async fn prepare_built_in(
     components: &Components,
 ) -> anyhow::Result<Vec<(&'static str, Arc<guildhall_sandbox::Component>)>> {
     let mut prepared = Vec::new();
     for (name, bytes) in built_in::BUILT_IN {
         let component = components.add((*bytes).into()).await;
-        prepared.push((*name, component.with_context(|| format!("the built-in component {name} is broken"))?));
+        prepared.push((*name, component.with_context(|| format!("the built-in component {name} is not valid"))?));
     }
     Ok(prepared)
 }
@@ -240,7 +245,7 @@ struct DataLock(#[expect(dead_code, reason = "holds the lock until it is dropped
 impl DataLock {
     fn take(dir: &std::path::Path) -> anyhow::Result<Self> {
         let path = dir.join("lock");
-        let file = std::fs::File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        let file = std::fs::File::create(&path).with_context(|| format!("{} cannot be created", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => {

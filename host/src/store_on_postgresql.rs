@@ -1,4 +1,4 @@
-//! The conformance suite of the store once more, on a PostgreSQL of its own.
+//! Runs the conformance suite of the store on a PostgreSQL server of its own.
 
 use std::process::Command;
 

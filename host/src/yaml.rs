@@ -1,9 +1,9 @@
-//! Documents on disk: JSON, or YAML 1.2 with `!include FILE` (another YAML file) and
-//! `!code FILE` (a file's text). For the command line alone: nothing that comes over
-//! HTTP is read here. Whatever a document names lies below the folder of the file
-//! that was asked for, and how much a document can become is bounded.
+//! Reads documents on disk: JSON, or YAML 1.2 with `!include FILE` (another YAML file) and `!code FILE` (the text of a file).
+//! Only the command line uses it; documents of requests are not read here. All files of a document are below the folder of
+//! the first one, and the size of a document is bounded.
 
 mod build;
+mod error;
 #[cfg(test)]
 mod tests;
 
@@ -13,62 +13,39 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-/// Bytes of all files of a document, each as often as it is named.
-const MAX_BYTES: usize = 4 << 20;
-/// How deep files may include one another.
-const MAX_INCLUDES: usize = 16;
+use build::{Growth, Source};
+pub use error::YamlError;
+use error::{MAX_BYTES, MAX_INCLUDES};
 
-/// Why a document cannot be read. Each names the file.
-#[derive(Debug, thiserror::Error)]
-pub enum YamlError {
-    #[error("{0}: there is no such file")]
-    FileNotFound(PathBuf),
-    #[error("{file}: {named} lies outside of {root}, the folder of the document")]
-    OutsideRoot { file: PathBuf, named: String, root: PathBuf },
-    #[error("{0}: includes itself")]
-    Circular(PathBuf),
-    #[error("{file}: !include takes a .yaml or .yml file, not {named}")]
-    IncludeNeedsYaml { file: PathBuf, named: String },
-    #[error("{0}: files include one another more than {MAX_INCLUDES} deep")]
-    TooDeep(PathBuf),
-    #[error("{0}: the files of the document have more than {MAX_BYTES} bytes")]
-    TooLarge(PathBuf),
-    #[error("{file}: cannot be read: {error}")]
-    Unreadable { file: PathBuf, error: std::io::Error },
-    /// The text is no YAML, or YAML that has no meaning here.
-    #[error("{file}:{line}:{column}: {words}")]
-    Syntax { file: PathBuf, line: usize, column: usize, words: String },
-}
-
-/// Reads a document and all that it includes. A file that ends in `.json` is read
-/// as JSON, any other as YAML.
+/// Reads a document with all files that it includes. A file whose name ends in `.json` is read as JSON, any other as YAML.
 ///
 /// # Errors
-/// [`YamlError`], for the first thing that is wrong.
+/// The first error of the document.
 pub fn load(path: &Path) -> Result<Value, YamlError> {
     let path = path.canonicalize().map_err(|error| not_there(path, error))?;
     let root = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut loader = Loader { root, open: Vec::new(), bytes: 0, size: 0 };
+    let mut loader = Loader { root, open: Vec::new(), bytes: 0, size: Growth::default() };
     if has_extension(&path, &["json"]) {
         let text = loader.text(&path)?;
         return serde_json::from_str(&text).map_err(|error| YamlError::Syntax {
             file: path,
             line: error.line(),
             column: error.column(),
-            words: error.to_string(),
+            problem: error.to_string(),
         });
     }
     loader.document(path)
 }
 
-/// What is read for one document.
+/// The state of reading one document.
 struct Loader {
     root: PathBuf,
     /// The files that are being read, each included by the one before it.
     open: Vec<PathBuf>,
+    /// The bytes of all files so far.
     bytes: usize,
-    /// How large the document is so far, with what aliases repeat.
-    size: usize,
+    /// The size of the document so far, with everything that aliases repeat.
+    size: Growth,
 }
 
 impl Loader {
@@ -86,7 +63,39 @@ impl Loader {
         Ok(value)
     }
 
-    /// The file that is being read.
+    /// The path of a file that the current file names, with all links resolved.
+    fn find(&self, named: &str) -> Result<PathBuf, YamlError> {
+        let file = self.file();
+        let path = file.parent().unwrap_or(&self.root).join(named);
+        let outside = || YamlError::OutsideRoot { file, named: named.to_owned(), root: self.root.clone() };
+        match path.canonicalize() {
+            Ok(path) if path.starts_with(&self.root) => Ok(path),
+            Ok(_) => Err(outside()),
+            Err(_) if !without_dots(&path).starts_with(&self.root) => Err(outside()),
+            Err(error) => Err(not_there(&path, error)),
+        }
+    }
+
+    fn text(&mut self, path: &Path) -> Result<String, YamlError> {
+        let unreadable = |error| YamlError::Unreadable { file: path.to_owned(), error };
+        // Reading a pipe might never end.
+        if !fs::metadata(path).map_err(|error| not_there(path, error))?.is_file() {
+            return Err(unreadable(std::io::Error::other("it is not a file")));
+        }
+        let room = MAX_BYTES - self.bytes;
+        let mut text = String::new();
+        let file = fs::File::open(path).map_err(|error| not_there(path, error))?;
+        let read = file.take(room as u64 + 1).read_to_string(&mut text);
+        if text.len() > room {
+            return Err(YamlError::TooLarge(path.to_owned()));
+        }
+        read.map_err(unreadable)?;
+        self.bytes += text.len();
+        Ok(text)
+    }
+}
+
+impl Source for Loader {
     fn file(&self) -> PathBuf {
         self.open.last().cloned().unwrap_or_default()
     }
@@ -104,35 +113,8 @@ impl Loader {
         self.text(&path)
     }
 
-    /// The file that the file which is being read names, without any link on the way.
-    fn find(&self, named: &str) -> Result<PathBuf, YamlError> {
-        let file = self.file();
-        let path = file.parent().unwrap_or(&self.root).join(named);
-        let outside = || YamlError::OutsideRoot { file, named: named.to_owned(), root: self.root.clone() };
-        match path.canonicalize() {
-            Ok(path) if path.starts_with(&self.root) => Ok(path),
-            Ok(_) => Err(outside()),
-            Err(_) if !without_dots(&path).starts_with(&self.root) => Err(outside()),
-            Err(error) => Err(not_there(&path, error)),
-        }
-    }
-
-    fn text(&mut self, path: &Path) -> Result<String, YamlError> {
-        let unreadable = |error| YamlError::Unreadable { file: path.to_owned(), error };
-        // A pipe would keep us waiting.
-        if !fs::metadata(path).map_err(|error| not_there(path, error))?.is_file() {
-            return Err(unreadable(std::io::Error::other("it is no file")));
-        }
-        let room = MAX_BYTES - self.bytes;
-        let mut text = String::new();
-        let file = fs::File::open(path).map_err(|error| not_there(path, error))?;
-        let read = file.take(room as u64 + 1).read_to_string(&mut text);
-        if text.len() > room {
-            return Err(YamlError::TooLarge(path.to_owned()));
-        }
-        read.map_err(unreadable)?;
-        self.bytes += text.len();
-        Ok(text)
+    fn size(&mut self) -> &mut Growth {
+        &mut self.size
     }
 }
 
@@ -148,7 +130,7 @@ fn has_extension(path: &Path, wanted: &[&str]) -> bool {
     wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(extension))
 }
 
-/// A path without `.` and `..`, as it is written: what is not there has no other.
+/// A path without `.` and `..`, by its text: a file that does not exist has no canonical path.
 fn without_dots(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

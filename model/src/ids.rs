@@ -2,7 +2,7 @@
 //! are JavaScript; every other id is a text, short, random and URL-safe when the
 //! host makes it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -106,6 +106,15 @@ pub fn short_id(mut number: u128) -> String {
         number /= 57;
     }
     String::from_utf8_lossy(&digits).into_owned()
+}
+
+/// Writes bytes in hexadecimal, in lower case.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 /// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host

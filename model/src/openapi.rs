@@ -59,3 +59,39 @@ pub struct SendMessageCall {
     call_type: String,
     message_type: Option<String>,
 }
+
+/// A condition under which a handler runs.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Predicate {
+    Expression(ExpressionPredicate),
+    TypeEquals(TypeEqualsPredicate),
+}
+
+/// An expression that gives true or false; JSONata unless `predicate_type` is another one.
+#[derive(Serialize, ToSchema)]
+pub struct ExpressionPredicate {
+    #[schema(nullable = false)]
+    predicate_type: Option<ExpressionKind>,
+    expression: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum ExpressionKind {
+    JsonataFn,
+    CelFn,
+}
+
+/// The format that a message must have.
+#[derive(Serialize, ToSchema)]
+pub struct TypeEqualsPredicate {
+    predicate_type: TypeEquals,
+    expected_type: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum TypeEquals {
+    TypeEquals,
+}

@@ -81,6 +81,7 @@ pub struct AgentSpec {
     pub act_only_when_tagged: bool,
     /// The conditions under which a handler runs, by the name of the handler.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::Predicate>))]
     pub predicates: BTreeMap<String, Predicate>,
     /// The dependencies of the agent, by key.
     #[serde(default)]
@@ -409,7 +410,6 @@ pub enum UpdateFormat {
 /// A condition under which a handler runs for a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "predicate_type")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Predicate {
     /// A JSONata expression.
     #[serde(rename = "jsonata_fn")]

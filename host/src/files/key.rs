@@ -1,24 +1,24 @@
-//! Where objects are. Ids that are plain words stand in keys as they are, so that people
-//! find their way; all others (any text may be an id) as their digest.
-
-use std::fmt::Write;
+//! The keys of objects. An id that is a plain word is part of a key as it is, so that people find a file; any other id, since
+//! every text may be one, is part of a key as its digest.
 
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
-use super::FileName;
-use guildhall_model::ids::{AgentId, GuildId};
+use super::name::FileName;
+use guildhall_model::ids::{AgentId, GuildId, hex};
 
 /// The files of one guild, or of one agent in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(Vec<String>);
 
 impl Folder {
+    /// The folder of a guild.
     #[must_use]
     pub fn of_guild(guild: &GuildId) -> Self {
         Self(vec![part(guild.as_str()), "guild".to_owned()])
     }
 
+    /// The folder of an agent.
     #[must_use]
     pub fn of_agent(guild: &GuildId, agent: &AgentId) -> Self {
         Self(vec![part(guild.as_str()), "agents".to_owned(), part(agent.as_str())])
@@ -41,7 +41,7 @@ impl Folder {
     }
 }
 
-/// A part of a key. No plain word begins with `=`, so a digest is nobody's word.
+/// A part of a key. A digest begins with `=`, and no plain word does.
 fn part(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if (1..=100).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(is_plain) {
@@ -50,19 +50,12 @@ fn part(text: &str) -> String {
     format!("={}", hex(&Sha256::digest(text)))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn no_id_leaves_its_place() {
+    fn no_id_leads_out_of_its_folder() {
         for id in ["..", ".", "", "../x", "a/b", "a\\b", "a\0b", "%2e%2e", ".hidden", "Ünï", &"x".repeat(101)] {
             let part = part(id);
             assert_eq!((part.len(), part.starts_with('=')), (65, true), "{id}");

@@ -1,12 +1,12 @@
-//! What a file may be called: any text of one line that names a file and no place.
+//! The names of files: any text of one line that is not a path.
 
 use serde::{Deserialize, Serialize};
 
-/// A name that names a file.
+/// The name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FileName(String);
 
-/// Why a text is no name of a file, in words.
+/// Why a text is not a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
     #[error("a file needs a name")]
@@ -19,15 +19,16 @@ pub enum BadName {
     Control,
     #[error("a file cannot be called . or ..")]
     Dots,
-    /// Other servers of this API keep what is said of a file there.
+    /// Other servers of this API store metadata under such names.
     #[error("names like .x.meta are reserved")]
     Reserved,
 }
 
+/// The longest name.
 const MAX_BYTES: usize = 255;
 
 impl FileName {
-    /// Takes the name as it is, or says what is wrong with it.
+    /// Checks a name.
     ///
     /// # Errors
     /// See [`BadName`].
@@ -43,12 +44,13 @@ impl FileName {
         }
     }
 
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether lists leave it out.
+    /// Whether lists omit the file.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.0.starts_with('.')
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_names_a_file_and_no_place() {
+    fn a_name_is_not_a_path() {
         for name in ["test.txt", "a b+c%d.txt", "Ünï cödé 日本.txt", ".hidden", "...", "a..b", "x.meta", "~", "-rf"]
         {
             assert_eq!(FileName::parse(name).map(|name| name.0), Ok(name.to_owned()));

@@ -1,4 +1,4 @@
-//! The bytes of an upload, on their way into the storage.
+//! Writes the bytes of an upload to the storage.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,14 +12,15 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio_util::task::TaskTracker;
 
-use super::key::hex;
-use super::{Files, FilesError, Folder};
+use super::error::FilesError;
+use super::key::Folder;
 use crate::random::random_id;
+use guildhall_model::ids::hex;
 
-/// What of an upload is in memory at most; the least that S3 takes as a part.
+/// The most bytes of an upload that are in memory: the smallest part that S3 accepts.
 const BUFFER_BYTES: usize = 5 << 20;
 
-/// Bytes that are stored and have no name yet. Dropping it removes them.
+/// Bytes that are stored and have no name yet. They are removed when this is dropped.
 #[derive(Debug)]
 pub struct Received {
     id: String,
@@ -41,6 +42,7 @@ impl Received {
         &self.sha256
     }
 
+    /// Keeps the bytes: a file has them now.
     pub(super) fn keep(mut self) {
         if let Some(mut remover) = self.unless_kept.take() {
             remover.location = None;
@@ -65,25 +67,26 @@ impl Drop for Remover {
         let remove = async move {
             match objects.delete(&location).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(%error, %location, "what is left of an upload cannot be removed"),
+                Err(error) => tracing::warn!(%error, %location, "the bytes of an unfinished upload cannot be removed"),
             }
         };
         self.tracker.spawn_on(remove, &runtime);
     }
 }
 
-/// See [`Files::receive`].
+/// See [`Files::receive`](super::Files::receive).
 pub(super) async fn receive<E>(
-    files: &Files,
+    objects: &Arc<dyn ObjectStore>,
+    tracker: &TaskTracker,
+    limit: u64,
     folder: &Folder,
     chunks: impl Stream<Item = Result<Bytes, E>>,
 ) -> Result<Received, FilesError> {
     let id = random_id();
     let location = folder.content(&id);
-    let remover =
-        Remover { objects: files.objects.clone(), location: Some(location.clone()), tracker: files.tracker.clone() };
-    let mut writer = BufWriter::with_capacity(files.objects.clone(), location, BUFFER_BYTES).with_max_concurrency(1);
-    match write(&mut writer, files.limit, chunks).await {
+    let remover = Remover { objects: objects.clone(), location: Some(location.clone()), tracker: tracker.clone() };
+    let mut writer = BufWriter::with_capacity(objects.clone(), location, BUFFER_BYTES).with_max_concurrency(1);
+    match write(&mut writer, limit, chunks).await {
         Ok((bytes, digest)) => Ok(Received { id, bytes, sha256: digest, unless_kept: Some(remover) }),
         Err(error) => {
             if let Err(error) = writer.abort().await {

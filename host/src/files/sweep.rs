@@ -1,5 +1,5 @@
-//! Removes bytes that no entry names: what an upload left whose host ended before the entry was written, and what could
-//! not be removed with its file.
+//! Removes bytes that no entry names: those of uploads that were interrupted by the end of the host, and those that could not
+//! be removed with their file.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path as FsPath;
@@ -9,28 +9,30 @@ use futures_util::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::{Files, FilesError};
+use super::error::FilesError;
+use super::storage::Files;
 
-/// Younger bytes may belong to an upload that goes on, at this host or at another one of the same bucket.
+/// Younger bytes may belong to an upload that still runs, on this host or on another host of the same bucket.
 const LEAST_AGE: Duration = Duration::from_secs(3600);
 
 impl Files {
-    /// Looks once for bytes without an entry, in the background. Only what is older than an hour now is removed;
-    /// [`close`](Self::close) ends it early.
+    /// Removes bytes without an entry that are older than an hour, once, in the background. [`close`](Self::close) ends it.
     pub fn begin_sweep(&self, now: SystemTime) {
         let files = self.clone();
         let before = now.checked_sub(LEAST_AGE).unwrap_or(SystemTime::UNIX_EPOCH);
         self.tracker.spawn(async move {
             match files.closing.run_until_cancelled(sweep(&files, before)).await {
                 Some(Ok(0)) | None => {}
-                Some(Ok(removed)) => tracing::info!(removed, "bytes of files that nobody names were removed"),
-                Some(Err(error)) => tracing::warn!(%error, "bytes of files that nobody names were not all removed"),
+                Some(Ok(removed)) => tracing::info!(removed, "bytes without an entry were removed"),
+                Some(Err(error)) => tracing::warn!(%error, "bytes without an entry were not all removed"),
             }
         });
     }
 }
 
-/// Removes what is older than `before`; gives how many objects that were.
+/// Removes bytes without an entry that are older than `before`. Returns the number of removed objects.
+///
+/// Dropping the future leaves the rest to a later sweep.
 pub(super) async fn sweep(files: &Files, before: SystemTime) -> Result<usize, FilesError> {
     let mut removed = 0;
     if let Some(folder) = files.folder.clone() {
@@ -51,7 +53,8 @@ pub(super) async fn sweep(files: &Files, before: SystemTime) -> Result<usize, Fi
     Ok(removed)
 }
 
-/// The folders that have more contents than entries: no entry is written before its content, or removed after it.
+/// The folders with more contents than entries. Other folders have no bytes without an entry, since an entry is written after
+/// its content and removed before it.
 async fn with_more_contents(files: &Files) -> Result<Vec<Path>, FilesError> {
     let mut more: HashMap<String, i64> = HashMap::new();
     let mut objects = files.objects.list(None);
@@ -82,7 +85,7 @@ async fn named(files: &Files, entries: &Path) -> Result<HashSet<String>, FilesEr
     Ok(named)
 }
 
-/// Removes what the store of a folder writes before it gives an object its name, `<object>#<number>`, and never lists.
+/// Removes the temporary files of the object store, `<object>#<number>`, which its lists do not contain.
 fn remove_parts(folder: &FsPath, before: SystemTime) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let removed = entries.flatten().map(|entry| {

@@ -1,9 +1,14 @@
-//! Files in a folder: whole or not at all, one of a name, nothing left behind.
+//! Files in a folder: complete or absent, one for each name, no bytes left behind.
 
 use std::convert::Infallible;
+use std::path::Path as FsPath;
 
 use futures_util::stream;
 use serde_json::json;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
 
 use super::*;
 use guildhall_model::ids::GuildId;
@@ -60,7 +65,7 @@ async fn a_file_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_taken_name_stays_with_the_first() {
+async fn a_second_upload_with_the_same_name_is_refused() {
     let (files, dir) = files();
     keep(&files, "a", b"first").await.unwrap();
     assert!(matches!(keep(&files, "a", b"second").await, Err(FilesError::Exists)));
@@ -71,7 +76,7 @@ async fn a_taken_name_stays_with_the_first() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_gets_the_name() {
+async fn one_of_many_simultaneous_uploads_gets_the_name() {
     let (files, dir) = files();
     let all = futures_util::future::join_all((0..20_u8).map(|byte| {
         let files = files.clone();
@@ -95,7 +100,7 @@ async fn a_file_over_the_limit_or_cut_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_removed_file_is_gone_and_its_name_is_free() {
+async fn the_name_of_a_removed_file_is_free() {
     let (files, dir) = files();
     let first = keep(&files, "a", b"1").await.unwrap();
     files.remove(&folder(), &first.name).await.unwrap();
@@ -124,7 +129,7 @@ async fn a_part_of_a_file_is_read() {
 }
 
 #[tokio::test]
-async fn bytes_that_nobody_names_are_swept_once_they_are_old() {
+async fn bytes_without_an_entry_are_removed_when_they_are_old() {
     let (files, dir) = files();
     let kept = keep(&files, "a", b"kept").await.unwrap();
     let whole = keep(&files, "b", b"in a folder of its own").await.unwrap();
@@ -135,7 +140,7 @@ async fn bytes_that_nobody_names_are_swept_once_they_are_old() {
     assert_eq!(on_disk(dir.path()), 7);
 
     let long_ago = std::time::SystemTime::UNIX_EPOCH;
-    assert_eq!(sweep::sweep(&files, long_ago).await.unwrap(), 0, "an upload may go on");
+    assert_eq!(sweep::sweep(&files, long_ago).await.unwrap(), 0, "an upload may still run");
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
     assert_eq!(sweep::sweep(&files, later).await.unwrap(), 3);
     assert_eq!(on_disk(dir.path()), 4);

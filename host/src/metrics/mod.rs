@@ -1,10 +1,10 @@
-//! What the host measures, in the text format of Prometheus. Labels are bounded: a
-//! fault's kind, an outcome, a reason, and the first [`MAX_CLASSES`] agent classes
-//! that run here. The only place that names prometheus.
+//! The metrics of the host, in the text format of Prometheus. The values of labels are bounded: a fault's kind, an outcome, a
+//! reason, and the first [`MAX_CLASSES`] agent classes that run here. The only place that names prometheus.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus::{
     CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -12,22 +12,27 @@ use prometheus::{
 use guildhall_model::fault::FaultKind;
 use guildhall_sandbox::{TABLE, Usage};
 
-/// So many agent classes have numbers of their own; all others share `other`.
+/// This many agent classes have metrics of their own; all others share the label `other`.
 pub const MAX_CLASSES: usize = 64;
 const OTHER: &str = "other";
 
 /// How a turn ended, for the label `outcome`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// The agent served the message.
     Done,
+    /// The agent returned an error.
     Declined,
+    /// The turn ended with a fault.
     Broken,
+    /// The turn was cancelled.
     Cancelled,
 }
 
 impl Outcome {
     const ALL: [Self; 4] = [Self::Done, Self::Declined, Self::Broken, Self::Cancelled];
 
+    /// The value of the label.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// All metrics of one host; a cheap handle.
+/// All metrics of one host. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -60,11 +65,11 @@ struct Inner {
     capacity: IntGauge,
     guilds: IntGauge,
     by_class: Mutex<HashMap<String, Arc<ClassMetrics>>>,
-    /// Held while somebody reads: what is counted elsewhere is taken over once.
+    /// Held while the metrics are read, so that counts of other modules are added once.
     reading: Mutex<()>,
 }
 
-/// The counters of one agent class, at hand for each turn.
+/// The metrics of one agent class, looked up once for many turns.
 pub struct ClassMetrics {
     turns: [IntCounter; Outcome::ALL.len()],
     seconds: prometheus::Histogram,
@@ -74,19 +79,24 @@ pub struct ClassMetrics {
     peak_memory: prometheus::Histogram,
 }
 
-/// What is set when somebody looks.
+/// The gauges that are set when the metrics are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Present {
+    /// Instances that exist.
     pub live_agents: usize,
+    /// Instances that may exist at the same time.
     pub agent_capacity: u32,
+    /// Guilds that run here.
     pub guilds: usize,
 }
 
 const CLASS: &[&str] = &["class"];
 
 impl Metrics {
+    /// Registers all metrics.
+    ///
     /// # Errors
-    /// Never but for a mistake in a name.
+    /// A name is not valid or used twice, which would be an error in this file.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<IntCounterVec> {
@@ -111,29 +121,30 @@ impl Metrics {
         };
         let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
         let bytes = (0..8).map(|power| f64::from(1 << (2 * power)) * 65_536.0).collect();
-        let turn_cpu = CounterVec::new(
-            Opts::new("guildhall_turn_cpu_seconds_total", "Time that turns were on a processor"),
-            CLASS,
-        )?;
+        let turn_cpu =
+            CounterVec::new(Opts::new("guildhall_turn_cpu_seconds_total", "Processor time of turns"), CLASS)?;
         registry.register(Box::new(turn_cpu.clone()))?;
         Ok(Self(Arc::new(Inner {
-            turns: counters("guildhall_turns_total", "Turns of agents by how they ended", &["class", "outcome"])?,
+            turns: counters("guildhall_turns_total", "Turns of agents by outcome", &["class", "outcome"])?,
             turn_seconds: histogram("guildhall_turn_seconds", "Wall time of turns", seconds)?,
             turn_cpu,
             turn_fuel: counters("guildhall_turn_fuel_total", "Fuel that turns used", CLASS)?,
             turn_host_calls: counters("guildhall_turn_host_calls_total", "Calls of turns into the host", CLASS)?,
             turn_peak_memory: histogram(
                 "guildhall_turn_peak_memory_bytes",
-                "The most linear memory that the instance of a turn has held",
+                "The most linear memory that the instance of a turn has used",
                 bytes,
             )?,
             faults: counters("guildhall_faults_total", "Faults of agents by kind", &["kind"])?,
             limits_met: counters("guildhall_limits_met_total", "How often each limit was met", &["setting"])?,
-            starts: counters("guildhall_agent_starts_total", "Instances that were started, and why", &["reason"])?,
+            starts: counters("guildhall_agent_starts_total", "Instances that were started, by reason", &["reason"])?,
             unloads: counter("guildhall_agent_unloads_total", "Idle agents whose instance was dropped")?,
             dead_letters: counter("guildhall_dead_letters_total", "Messages that were given up")?,
-            live: gauge("guildhall_agents_live", "Instances of agents that live")?,
-            capacity: gauge("guildhall_agents_capacity", "Instances that may live at once (host.max_agents)")?,
+            live: gauge("guildhall_agents_live", "Instances of agents that exist")?,
+            capacity: gauge(
+                "guildhall_agents_capacity",
+                "Instances that may exist at the same time (host.max_agents)",
+            )?,
             guilds: gauge("guildhall_guilds_running", "Guilds that run here")?,
             by_class: Mutex::default(),
             reading: Mutex::default(),
@@ -141,38 +152,41 @@ impl Metrics {
         })))
     }
 
-    /// The counters of an agent class.
+    /// Returns the metrics of an agent class.
     #[must_use]
     pub fn class(&self, class: &str) -> Arc<ClassMetrics> {
-        let mut by_class = self.0.by_class.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_class = self.0.by_class.lock();
         let is_known = by_class.contains_key(class) || by_class.len() < MAX_CLASSES;
         let label = if is_known { class } else { OTHER };
         by_class.entry(label.to_owned()).or_insert_with(|| Arc::new(self.0.class(label))).clone()
     }
 
+    /// Counts a fault.
     pub fn fault(&self, kind: FaultKind) {
         self.0.faults.with_label_values(&[kind.name()]).inc();
     }
 
-    /// Counts an instance that was started; `reason` is one of a few.
+    /// Counts an instance that was started. `reason` is a label, so there are only a few of them.
     pub fn started(&self, reason: &'static str) {
         self.0.starts.with_label_values(&[reason]).inc();
     }
 
+    /// Counts an instance that was dropped because its agent was idle.
     pub fn unloaded(&self) {
         self.0.unloads.inc();
     }
 
+    /// Counts a dead letter.
     pub fn dead_lettered(&self) {
         self.0.dead_letters.inc();
     }
 
-    /// Everything, as Prometheus reads it (version 0.0.4 of the text format).
+    /// Returns all metrics in version 0.0.4 of the text format.
     ///
     /// # Errors
-    /// Never but for a mistake in a name.
+    /// A metric cannot be written, which would be an error in this file.
     pub fn text(&self, present: Present) -> prometheus::Result<String> {
-        let _reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _reading = self.0.reading.lock();
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.0.live.set(whole(present.live_agents));
         self.0.capacity.set(present.agent_capacity.into());
@@ -242,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_classes_do_not_make_metrics_without_bound() {
+    fn the_number_of_classes_with_metrics_is_bounded() {
         let metrics = Metrics::new().unwrap();
         for number in 0..1_000 {
             metrics.class(&format!("a.C{number}")).turn(Outcome::Done, &Usage::default());

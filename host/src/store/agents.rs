@@ -1,8 +1,8 @@
-//! Agent classes of the catalog, and which component serves each.
+//! Agent classes, and the component that serves each of them.
 
 use serde_json::{Map, Value};
 
-use super::{Store, StoreError, from_json, to_json};
+use super::database::{Store, StoreError, from_json, to_json};
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::ids::Digest;
 
@@ -55,7 +55,7 @@ impl Store {
         Ok(())
     }
 
-    /// Says which component serves a class; the class is added when it is new.
+    /// Binds a class to a component; the class is added when it is new.
     ///
     /// # Errors
     /// When the database fails.
@@ -75,7 +75,7 @@ impl Store {
         Ok(())
     }
 
-    /// The entry of a class, if it is registered.
+    /// Returns the entry of a class, if it is registered.
     ///
     /// # Errors
     /// When the database fails.
@@ -90,7 +90,7 @@ impl Store {
         row.map(EntryRow::read).transpose()
     }
 
-    /// All classes, in the order of registration.
+    /// Returns all classes, in the order of registration.
     ///
     /// # Errors
     /// When the database fails.
@@ -104,7 +104,7 @@ impl Store {
         rows.into_iter().map(EntryRow::read).collect()
     }
 
-    /// The handlers of all classes, in the order of registration.
+    /// Returns the handlers of all classes, in the order of registration.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,17 +1,17 @@
-//! Blueprints. What is launched of them never changes once made, so what a reader
-//! wants to see of one is kept in one row; tags and icons have tables of their own.
+//! Blueprints. A blueprint does not change after its creation, so it is one row; tags and icons also have tables of their own.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::database::{Store, StoreError, from_json, raw, to_i64, to_json, word};
+use super::icons;
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
-use super::{Store, StoreError, from_json, icons, raw, to_i64, to_json, word};
 use guildhall_model::catalog::{Access, Blueprint, Exposure};
 use guildhall_model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
 
-/// A blueprint as it is shown.
+/// A blueprint with its spec.
 #[derive(Debug)]
 pub struct BlueprintRow {
     pub info: BlueprintInfo,
@@ -22,15 +22,15 @@ pub struct BlueprintRow {
     pub starter_prompts: Box<RawValue>,
 }
 
-/// Agent class to the digest of the component that serves it.
+/// The digests of the components that serve agent classes, by class.
 pub type Pins = BTreeMap<String, Digest>;
 
-/// What a launch needs to know of a blueprint.
+/// The parts of a blueprint that a launch needs.
 #[derive(Debug)]
 pub struct LaunchableBlueprint {
     pub access: Access,
     pub spec: Value,
-    /// The components that served its classes when it was made.
+    /// The components that served its classes at its creation.
     pub pins: Pins,
 }
 
@@ -87,7 +87,7 @@ impl LaunchColumns {
 }
 
 impl Store {
-    /// Adds a blueprint, its tags and its icons, and what serves its classes.
+    /// Adds a blueprint with its tags, its icons and the components of its classes.
     ///
     /// # Errors
     /// `Conflict` when the id is taken.
@@ -133,7 +133,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// A blueprint as it is shown.
+    /// Returns a blueprint.
     ///
     /// # Errors
     /// `NotFound` when there is none with this id.
@@ -148,6 +148,8 @@ impl Store {
         row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?.read()
     }
 
+    /// Checks that a blueprint exists.
+    ///
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn blueprint_exists(&self, id: &BlueprintId) -> Result<(), StoreError> {
@@ -158,7 +160,7 @@ impl Store {
         row.map(|_| ()).ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))
     }
 
-    /// The spec of a blueprint alone.
+    /// Returns the spec of a blueprint.
     ///
     /// # Errors
     /// `NotFound` when there is none with this id.
@@ -171,8 +173,7 @@ impl Store {
         from_json(&spec)
     }
 
-    /// The blueprint that a guild was launched from; `None` when it was made from a
-    /// spec.
+    /// Returns the blueprint that a guild was launched from; `None` when it was launched from a spec.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
@@ -187,7 +188,7 @@ impl Store {
         }
     }
 
-    /// What a launch by a member of this organisation needs.
+    /// Returns the parts of a blueprint that a launch by a member of this organisation needs.
     ///
     /// # Errors
     /// `NotFound` when there is none with this id.

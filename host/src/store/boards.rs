@@ -1,6 +1,6 @@
-//! Boards: what a guild's users pin up.
+//! The boards of guilds, and the messages that are pinned to them.
 
-use super::{Store, StoreError, to_i64, to_u64};
+use super::database::{Store, StoreError, to_i64, to_u64};
 use guildhall_model::catalog::Board;
 use guildhall_model::ids::{BoardId, GuildId};
 
@@ -56,7 +56,7 @@ impl Store {
         }
     }
 
-    /// The boards of a guild, in the order of creation.
+    /// Returns the boards of a guild, in the order of creation.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
@@ -80,7 +80,7 @@ impl Store {
         row.map(|_| ()).ok_or_else(|| StoreError::not_found("board", board.as_str()))
     }
 
-    /// Pins a message up, whether it exists or not; says whether that changed anything.
+    /// Pins a message to a board, whether the message exists or not. Returns whether it was not pinned before.
     ///
     /// # Errors
     /// `NotFound` when there is no such board.
@@ -97,7 +97,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Takes a message down; says whether it was there.
+    /// Removes a message from a board. Returns whether it was pinned.
     ///
     /// # Errors
     /// `NotFound` when there is no such board.
@@ -111,7 +111,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// What is pinned up, in alphabetical order.
+    /// Returns the messages of a board, in alphabetical order.
     ///
     /// # Errors
     /// `NotFound` when there is no such board.
@@ -122,7 +122,7 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         let mut messages: Vec<String> = rows.into_iter().map(|(message,)| message).collect();
-        // Databases differ in what is alphabetical.
+        // Databases have different alphabetical orders.
         messages.sort_unstable();
         Ok(messages)
     }

@@ -1,11 +1,11 @@
-//! Categories: the shelves of the catalog.
+//! The categories of blueprints.
 
-use super::{Store, StoreError};
+use super::database::{Store, StoreError};
 use guildhall_model::catalog::Category;
 use guildhall_model::ids::CategoryId;
 
 impl Store {
-    /// Adds a category under its own, new id.
+    /// Adds a category.
     ///
     /// # Errors
     /// `Conflict` when the id is taken.
@@ -23,6 +23,8 @@ impl Store {
         Ok(())
     }
 
+    /// Returns a category.
+    ///
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn category(&self, id: &CategoryId) -> Result<Category, StoreError> {
@@ -34,7 +36,7 @@ impl Store {
         row.map(category).ok_or_else(|| StoreError::not_found("category", id.as_str()))
     }
 
-    /// The first category of this name.
+    /// Returns the oldest category of this name.
     ///
     /// # Errors
     /// `NotFound` when there is none.
@@ -48,7 +50,7 @@ impl Store {
         row.map(category).ok_or_else(|| StoreError::not_found("category", name))
     }
 
-    /// All of them, in the order of creation.
+    /// Returns all categories, in the order of creation.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,25 +1,28 @@
-//! Components: what is known of them. Their bytes are files, not rows.
+//! Components and their names. The bytes of components are in files, not in the database.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
 use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
 
-/// How far a component is on its way to being run.
+/// Whether a component can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentState {
+    /// It is being compiled, or waits for that.
     Compiling,
+    /// It can run.
     Ready,
-    /// It cannot be run; the row says why.
+    /// It is not valid here; the row has the reason.
     Refused,
-    /// The host could not compile it, which is not the component's fault; the row says why.
+    /// The host could not compile it, for a reason that is not in the component; the row has the reason.
     Failed,
 }
 
 impl ComponentState {
+    /// The name of the state, as it is stored and sent.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl ComponentState {
         }
     }
 
+    /// Reads the name of a state.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Compiling, Self::Ready, Self::Refused, Self::Failed].into_iter().find(|state| state.name() == text)
@@ -43,18 +47,18 @@ pub struct ComponentRow {
     /// Bytes.
     pub size: u64,
     pub state: ComponentState,
-    /// The agent class it says it is.
+    /// The agent class of its description.
     pub class_name: Option<String>,
     pub name: Option<String>,
     pub version: Option<String>,
     pub summary: Option<String>,
-    /// All that it said of itself.
+    /// Its description of itself; null when it has none.
     pub description: Value,
-    /// The interfaces it wants from the host.
+    /// The interfaces that it imports from the host.
     pub imports: Vec<String>,
-    /// Why it was refused, or why compiling it failed.
+    /// Why it was refused, or why it could not be compiled.
     pub reason: Option<String>,
-    /// The same for programs: `{"code", "context"}`.
+    /// The reason for programs: `{"code", "context"}`.
     pub refusal: Option<Value>,
     pub created_ms: u64,
 }
@@ -95,7 +99,7 @@ impl Columns {
 }
 
 impl Store {
-    /// Keeps what is known of a component; what was known of it before is replaced.
+    /// Adds a component, or replaces its row.
     ///
     /// # Errors
     /// When the database fails.
@@ -127,7 +131,7 @@ impl Store {
         Ok(())
     }
 
-    /// One component, if it is known.
+    /// Returns a component, if there is one with this digest.
     ///
     /// # Errors
     /// When the database fails.
@@ -143,7 +147,7 @@ impl Store {
         row.map(Columns::read).transpose()
     }
 
-    /// All components, in the order of upload.
+    /// Returns all components, in the order of upload.
     ///
     /// # Errors
     /// When the database fails.
@@ -158,8 +162,7 @@ impl Store {
         rows.into_iter().map(Columns::read).collect()
     }
 
-    /// The digests of the components that are still to be compiled, and of those that the
-    /// host could not compile.
+    /// Returns the digests of the components that are to be compiled, including those that the host could not compile before.
     ///
     /// # Errors
     /// When the database fails.
@@ -172,8 +175,7 @@ impl Store {
         Ok(rows.into_iter().map(|(digest,)| digest.into()).collect())
     }
 
-    /// Gives a component a name, unless it belongs to another one; returns the
-    /// digest that the name now stands for.
+    /// Gives a component a name, unless the name belongs to another one. Returns the digest that has the name.
     ///
     /// # Errors
     /// When the database fails.
@@ -191,7 +193,7 @@ impl Store {
         Ok(holder.into())
     }
 
-    /// Takes the names of a component away: it was never one that could be run.
+    /// Removes the names of a component, which never could run.
     ///
     /// # Errors
     /// When the database fails.
@@ -203,7 +205,7 @@ impl Store {
         Ok(())
     }
 
-    /// What a name and version stand for.
+    /// Returns the digest that has a name and version.
     ///
     /// # Errors
     /// When the database fails.
@@ -217,8 +219,7 @@ impl Store {
         Ok(row.map(|(digest,)| digest.into()))
     }
 
-    /// Every name, as `name@version`, with the digest that it stands for, in
-    /// alphabetical order; those of one digest when one is given.
+    /// Returns every `name@version` with its digest, in alphabetical order; with `of`, those of this digest.
     ///
     /// # Errors
     /// When the database fails.
@@ -233,8 +234,8 @@ impl Store {
         Ok(rows.into_iter().map(|(digest, name, version)| (digest.into(), format!("{name}@{version}"))).collect())
     }
 
-    /// Who needs a component, in words: the classes bound to it, the blueprints that
-    /// name it, the guilds that run it and were not stopped.
+    /// Returns what uses a component, as texts such as `blueprint ID`: classes that are bound to it, blueprints that name it,
+    /// guilds that run it and were not stopped. At most 20.
     ///
     /// # Errors
     /// When the database fails.
@@ -254,7 +255,7 @@ impl Store {
         Ok(rows.into_iter().map(|(kind, id)| format!("{kind} {id}")).collect())
     }
 
-    /// Forgets a component; its names stay taken. Says whether it was known.
+    /// Removes a component. Its names stay taken. Returns whether there was one with this digest.
     ///
     /// # Errors
     /// When the database fails.

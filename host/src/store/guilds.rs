@@ -1,27 +1,27 @@
-//! Guilds: their specs and how far they are in their lives.
+//! Guilds: their specs and their statuses.
 
 use serde_json::Value;
 
+use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
 use super::members::{self, AgentKind, AgentRow};
-use super::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
 use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
-/// A guild that is asked for.
+/// A guild to add.
 #[derive(Clone, Copy, Debug)]
 pub struct NewGuild<'a> {
     pub spec: &'a GuildSpec,
-    /// The spec as its author wrote it, whole.
+    /// The whole spec as its author wrote it.
     pub document: &'a Value,
     pub org: &'a OrgId,
-    /// Who launched it; becomes one of its users.
+    /// The user who launched it; becomes one of its users.
     pub user: Option<&'a UserId>,
     pub blueprint: Option<&'a BlueprintId>,
     pub now_ms: u64,
 }
 
-/// A guild as it is kept.
+/// A guild.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GuildRow {
     pub id: GuildId,
@@ -30,6 +30,7 @@ pub struct GuildRow {
     pub blueprint: Option<BlueprintId>,
     pub status: GuildStatus,
     pub spec: GuildSpec,
+    /// The whole spec as its author wrote it.
     pub document: Value,
     pub created_ms: u64,
     pub updated_ms: u64,
@@ -89,8 +90,7 @@ fn summary((id, name, org, blueprint, status, created_ms): SummaryColumns) -> Re
 }
 
 impl Store {
-    /// Adds a guild (`requested`) with its agents, its manager and its first user:
-    /// all of it or nothing.
+    /// Adds a guild with the status `requested`, its agents, its manager and its first user, in one transaction.
     ///
     /// # Errors
     /// `Conflict` when the id is taken, or two agents share one.
@@ -128,7 +128,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Replaces the spec of a guild: its agents or routes are others now.
+    /// Replaces the spec of a guild.
     ///
     /// # Errors
     /// When the database fails.
@@ -142,7 +142,7 @@ impl Store {
         Ok(())
     }
 
-    /// The guild is one of another blueprint now.
+    /// Replaces the blueprint of a guild.
     ///
     /// # Errors
     /// When the database fails.
@@ -161,6 +161,8 @@ impl Store {
         Ok(())
     }
 
+    /// Returns a guild.
+    ///
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn guild(&self, id: &GuildId) -> Result<GuildRow, StoreError> {
@@ -174,7 +176,7 @@ impl Store {
         row.ok_or_else(|| StoreError::not_found("guild", id.as_str()))?.read()
     }
 
-    /// All guilds, in the order of creation.
+    /// Returns all guilds, in the order of creation.
     ///
     /// # Errors
     /// When the database fails.
@@ -187,7 +189,7 @@ impl Store {
         rows.into_iter().map(summary).collect()
     }
 
-    /// The guilds that nobody told to stop, in the order of creation.
+    /// Returns the guilds that are neither stopping nor stopped, in the order of creation.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,7 +201,7 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| id.into()).collect())
     }
 
-    /// How a guild is, or nothing when there is none with this id.
+    /// Returns the status of a guild; `None` when there is none with this id.
     ///
     /// # Errors
     /// When the database fails.
@@ -211,8 +213,8 @@ impl Store {
         row.map(|(status,)| word(GuildStatus::parse, &status)).transpose()
     }
 
-    /// Moves a guild on and says whether that changed anything. A stopped guild
-    /// stays stopped; a stopping one can only become stopped.
+    /// Sets the status of a guild, and returns whether it changed. A stopped guild stays stopped; a stopping one can only
+    /// become stopped.
     ///
     /// # Errors
     /// When the database fails.

@@ -2,15 +2,15 @@
 
 use sqlx::{Any, Transaction};
 
-use super::{Store, StoreError};
+use super::database::{Store, StoreError};
 use guildhall_model::catalog::AgentIcon;
 use guildhall_model::ids::BlueprintId;
 
 impl Store {
-    /// Adds icons, or replaces those that are there; their places stay.
+    /// Adds icons. An icon of an agent that has one replaces it in its place.
     ///
     /// # Errors
-    /// When the database fails, also because there is no such blueprint.
+    /// When the database fails, or there is no such blueprint.
     pub async fn put_icons(&self, id: &BlueprintId, icons: &[AgentIcon]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         for icon in icons {
@@ -19,7 +19,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// The icons of a blueprint's agents, in the order in which they came.
+    /// Returns the icons of a blueprint's agents, in the order in which they were added.
     ///
     /// # Errors
     /// When the database fails.
@@ -34,7 +34,7 @@ impl Store {
     }
 }
 
-/// Puts one icon within a transaction.
+/// Adds or replaces one icon within a transaction.
 pub(super) async fn put(
     transaction: &mut Transaction<'static, Any>,
     id: &BlueprintId,

@@ -1,7 +1,6 @@
-//! Blueprints in lists: by owner, by access, by category, by tag. Lists are in the
-//! order of creation.
+//! Lists of blueprints: by owner, by access, by category, by tag. Lists are in the order of creation.
 
-use super::{Store, StoreError, to_u64};
+use super::database::{Store, StoreError, to_u64};
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
 /// A blueprint in a list, with the name of its category.
@@ -16,7 +15,7 @@ pub struct BlueprintInfo {
     pub created_ms: u64,
     pub icon: Option<String>,
     pub organization: Option<OrgId>,
-    /// Null when no such category exists.
+    /// `None` when there is no such category.
     pub category: Option<CategoryId>,
     pub category_name: Option<String>,
 }
@@ -61,7 +60,7 @@ struct AccessibleColumns {
     is_through_organization: i64,
 }
 
-/// A query for blueprints: more columns, and what comes after `FROM`.
+/// A query for blueprints, with these further columns and this text after the joined tables.
 macro_rules! select_infos {
     ($columns:literal, $rest:literal) => {
         concat!(
@@ -76,6 +75,8 @@ macro_rules! select_infos {
 pub(super) use select_infos;
 
 impl Store {
+    /// Returns the blueprints of an author.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_by_author(&self, author: &UserId) -> Result<Vec<BlueprintInfo>, StoreError> {
@@ -83,6 +84,8 @@ impl Store {
         self.infos(QUERY, author.as_str()).await
     }
 
+    /// Returns the blueprints that belong to an organisation.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_of_organization(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
@@ -90,6 +93,8 @@ impl Store {
         self.infos(QUERY, org.as_str()).await
     }
 
+    /// Returns the blueprints that are shared with an organisation.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_shared_with(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
@@ -101,6 +106,8 @@ impl Store {
         self.infos(QUERY, org.as_str()).await
     }
 
+    /// Returns the blueprints with a tag.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_with_tag(&self, tag: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
@@ -111,6 +118,8 @@ impl Store {
         self.infos(QUERY, tag).await
     }
 
+    /// Returns the blueprints of a category.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_in_category(&self, category: &CategoryId) -> Result<Vec<BlueprintInfo>, StoreError> {
@@ -123,8 +132,8 @@ impl Store {
         Ok(rows.into_iter().map(InfoColumns::read).collect())
     }
 
-    /// What a user may see: the public blueprints, then his own, then those that his
-    /// organisation's members have through it (`true`).
+    /// Returns the blueprints that a user may launch: public ones, then the user's own, then those that the members of the
+    /// organisation may launch. The flag says whether the user may launch it through the organisation.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,7 +158,7 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.info.read(), row.is_through_organization != 0)).collect())
     }
 
-    /// All tags, each once, in alphabetical order.
+    /// Returns all tags, in alphabetical order.
     ///
     /// # Errors
     /// When the database fails.
@@ -157,7 +166,7 @@ impl Store {
         let rows: Vec<(String,)> =
             sqlx::query_as("SELECT DISTINCT tag FROM blueprint_tags").fetch_all(&self.readers).await?;
         let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).collect();
-        // Databases differ in what is alphabetical.
+        // Databases have different alphabetical orders.
         tags.sort_unstable();
         Ok(tags)
     }

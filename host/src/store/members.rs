@@ -1,22 +1,23 @@
-//! The agents of guilds: those of the spec, the manager, the proxies of users.
+//! The agents of guilds: those of the spec, the manager, the user proxies.
 
 use sqlx::{Any, Transaction};
 
-use super::{Store, StoreError, from_json, to_json, word};
+use super::database::{Store, StoreError, from_json, to_json, word};
 use guildhall_model::ids::{AgentId, GuildId, UserId};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::status::AgentStatus;
 
-/// Why an agent is in a guild.
+/// The role of an agent in its guild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentKind {
-    /// The spec names it, or somebody added it.
+    /// An agent of the spec, or one that was added later.
     Member,
     Manager,
     UserProxy,
 }
 
 impl AgentKind {
+    /// The name of the role, as it is stored.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,6 +27,7 @@ impl AgentKind {
         }
     }
 
+    /// Reads the name of a role.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Member, Self::Manager, Self::UserProxy].into_iter().find(|kind| kind.name() == text)
@@ -39,19 +41,19 @@ pub struct AgentRow {
     pub spec: AgentSpec,
     pub kind: AgentKind,
     pub status: AgentStatus,
-    /// Whose proxy it is.
+    /// The user of a user proxy.
     pub user: Option<UserId>,
 }
 
 impl AgentRow {
-    /// The row of an agent that is nobody's proxy.
+    /// The row of an agent that is not a user proxy.
     #[must_use]
     pub fn new(kind: AgentKind, spec: AgentSpec, status: AgentStatus) -> Self {
         Self { id: spec.id.clone(), spec, kind, status, user: None }
     }
 }
 
-/// Adds an agent within the transaction that makes its guild.
+/// Adds an agent within the transaction that adds its guild.
 pub(super) async fn insert(
     transaction: &mut Transaction<'static, Any>,
     guild: &GuildId,
@@ -75,10 +77,10 @@ pub(super) async fn insert(
 }
 
 impl Store {
-    /// Adds an agent to a guild, or replaces what is known of it; its place stays.
+    /// Adds an agent to a guild, or replaces its row in its place.
     ///
     /// # Errors
-    /// When the database fails, also because there is no such guild.
+    /// When the database fails, or there is no such guild.
     pub async fn upsert_agent(&self, guild: &GuildId, row: &AgentRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO guild_agents (guild_id, id, kind, status, spec, user_id, position)
@@ -98,7 +100,7 @@ impl Store {
         Ok(())
     }
 
-    /// Says how agents of a guild are, all at once; unknown agents are passed over.
+    /// Sets the statuses of agents of a guild, in one transaction. Unknown agents are skipped.
     ///
     /// # Errors
     /// When the database fails.
@@ -122,7 +124,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// The agents of a guild: those of the spec, the manager, then whoever came later.
+    /// Returns the agents of a guild: those of the spec, the manager, then those that were added later.
     ///
     /// # Errors
     /// When the database fails.

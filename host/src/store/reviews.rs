@@ -1,6 +1,6 @@
-//! What users think of blueprints.
+//! The reviews of blueprints.
 
-use super::{Store, StoreError};
+use super::database::{Store, StoreError};
 use guildhall_model::catalog::Review;
 use guildhall_model::ids::{BlueprintId, ReviewId};
 
@@ -11,7 +11,7 @@ fn review((user, rating, review, blueprint): Columns) -> Review {
 }
 
 impl Store {
-    /// Adds a review under a new id.
+    /// Adds a review.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
@@ -35,7 +35,7 @@ impl Store {
         }
     }
 
-    /// All reviews of a blueprint, in the order of creation.
+    /// Returns all reviews of a blueprint, in the order of creation.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
@@ -51,10 +51,10 @@ impl Store {
         Ok(rows.into_iter().map(review).collect())
     }
 
-    /// One review of this blueprint.
+    /// Returns one review of this blueprint.
     ///
     /// # Errors
-    /// `NotFound` when there is none with this id, or it is of another blueprint.
+    /// `NotFound` when this blueprint has no review with this id.
     pub async fn review(&self, blueprint: &BlueprintId, id: &ReviewId) -> Result<Review, StoreError> {
         let row: Option<Columns> = sqlx::query_as(
             "SELECT user_id, rating, review, blueprint_id FROM blueprint_reviews WHERE id = $1 AND blueprint_id = $2",

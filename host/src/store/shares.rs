@@ -1,15 +1,14 @@
-//! With whom blueprints are shared.
+//! The organisations that blueprints are shared with.
 
 use sqlx::{Any, Transaction};
 
-use super::{Store, StoreError, word};
+use super::database::{Store, StoreError, word};
 use guildhall_model::catalog::Exposure;
 use guildhall_model::ids::{BlueprintId, OrgId};
 
 impl Store {
-    /// Shares a blueprint with an organisation; once more changes nothing. A public
-    /// blueprint stays public, any other becomes `shared`. One that is open to its
-    /// own organisation is shared with that one, too.
+    /// Shares a blueprint with an organisation. Sharing it again changes nothing. A public blueprint stays public, any other
+    /// becomes `shared`. A blueprint with the exposure `organization` is also shared with its own organisation.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
@@ -35,7 +34,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Takes a share back; says whether there was one.
+    /// Stops sharing a blueprint with an organisation. Returns whether it was shared with it.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
@@ -49,7 +48,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// The organisations that a blueprint is shared with, in the order of sharing.
+    /// Returns the organisations that a blueprint is shared with, in the order of sharing.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
@@ -82,7 +81,7 @@ async fn share(
     Ok(())
 }
 
-/// What it was before stays known; that it was shared before leaves that alone.
+/// Sets the exposure to `shared` and stores the one before. A blueprint that is shared already does not change.
 async fn expose_as_shared(transaction: &mut Transaction<'static, Any>, id: &BlueprintId) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE blueprints SET shared_from = exposure, exposure = 'shared' WHERE id = $1 AND exposure <> 'shared'",

@@ -1,5 +1,5 @@
-//! The conformance suite: what every database must do. It runs on SQLite files; a
-//! `postgres://` URL in `GUILDHALL_TEST_DATABASE` (an empty database) makes it run there.
+//! The conformance suite of the store. It runs on SQLite files, or on the empty database of the `postgres://` URL in
+//! `GUILDHALL_TEST_DATABASE`.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use guildhall_model::status::{AgentStatus, GuildStatus};
 
 const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
 
-/// A store of its own for a test; the directory lives as long as the test.
+/// A store for one test; the directory lives as long as the test.
 async fn store() -> (Store, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let file = format!("sqlite://{}/store.db", dir.path().display());
@@ -60,7 +60,7 @@ async fn launched(store: &Store) -> GuildId {
 }
 
 #[tokio::test]
-async fn a_guild_is_kept_whole() {
+async fn a_guild_is_stored_and_read_back() {
     let (store, _dir) = store().await;
     let id = launched(&store).await;
     let row = store.guild(&id).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_guild_is_kept_whole() {
 }
 
 #[tokio::test]
-async fn a_taken_id_is_a_conflict_and_leaves_nothing() {
+async fn a_taken_id_is_a_conflict_and_stores_nothing() {
     let (store, _dir) = store().await;
     let id = launched(&store).await;
     let mut again = spec(id.as_str());
@@ -98,7 +98,7 @@ async fn a_taken_id_is_a_conflict_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_guild_that_cannot_be_finished_is_not_begun() {
+async fn a_guild_with_two_agents_of_one_id_is_not_stored() {
     let (store, _dir) = store().await;
     let mut twins = spec(&random_id());
     twins.agents[1].id = twins.agents[0].id.clone();
@@ -130,7 +130,7 @@ async fn a_stopped_guild_stays_stopped() {
 }
 
 #[tokio::test]
-async fn only_guilds_that_nobody_stopped_are_resumed() {
+async fn only_guilds_that_were_not_stopped_are_resumed() {
     let (store, _dir) = store().await;
     let (lives, stopping, stopped) = (launched(&store).await, launched(&store).await, launched(&store).await);
     store.set_guild_status(&stopping, GuildStatus::Stopping, 1).await.unwrap();
@@ -140,7 +140,7 @@ async fn only_guilds_that_nobody_stopped_are_resumed() {
 }
 
 #[tokio::test]
-async fn agents_come_later_and_change() {
+async fn an_agent_is_added_to_a_guild_and_changed() {
     let (store, _dir) = store().await;
     let id = launched(&store).await;
     let user = UserId::from("ada");
@@ -159,7 +159,7 @@ async fn agents_come_later_and_change() {
 }
 
 #[tokio::test]
-async fn a_class_is_registered_once_and_bound_at_will() {
+async fn a_class_is_registered_once_and_bound_again_and_again() {
     let (store, _dir) = store().await;
     let class = format!("acme.{}", random_id());
     let entry = AgentEntry { doc: "doc".to_owned(), ..AgentEntry::bare(&class) };
@@ -178,7 +178,7 @@ async fn a_class_is_registered_once_and_bound_at_will() {
 }
 
 #[tokio::test]
-async fn a_component_is_known_and_its_state_moves_on() {
+async fn a_component_is_stored_and_its_state_changes() {
     let (store, _dir) = store().await;
     let mut row = ComponentRow {
         digest: Digest::from(format!("sha256:{}", random_id())),
@@ -231,7 +231,7 @@ async fn a_name_belongs_to_the_first_component_that_has_it() {
 }
 
 #[tokio::test]
-async fn who_needs_a_component_is_known() {
+async fn the_users_of_a_component_are_listed() {
     let (store, _dir) = store().await;
     let digest = Digest::from(format!("sha256:{}", random_id()));
     assert_eq!(store.component_users(&digest).await.unwrap(), [""; 0]);
@@ -250,7 +250,7 @@ async fn who_needs_a_component_is_known() {
 }
 
 #[tokio::test]
-async fn a_blueprint_is_read_as_it_was_made() {
+async fn a_blueprint_is_stored_and_read_back() {
     let (store, _dir) = store().await;
     let category = Category { name: "Testing".into(), description: "d".into(), id: CategoryId::from(random_id()) };
     store.insert_category(&category).await.unwrap();
@@ -282,7 +282,7 @@ async fn many_writers_all_succeed() {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_after_a_restart() {
+async fn a_guild_is_still_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/store.db", dir.path().display());
     let before = Store::open(&url).await.unwrap();
@@ -302,7 +302,7 @@ async fn a_database_in_memory_is_one_database() {
 mod catalog;
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_named() {
+async fn an_unreachable_database_is_named_without_its_password() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     drop(listener);

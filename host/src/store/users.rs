@@ -1,6 +1,6 @@
-//! Who belongs to a guild, and whose guilds there are.
+//! The users of guilds, and the guilds of users and organisations.
 
-use super::{Store, StoreError, word};
+use super::database::{Store, StoreError, word};
 use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::status::GuildStatus;
 
@@ -22,13 +22,15 @@ fn guild((id, name, blueprint, icon, status): Columns) -> Result<GuildOf, StoreE
     Ok(GuildOf { id: id.into(), name, blueprint: blueprint.map(BlueprintId::from), icon, status })
 }
 
-/// The names of statuses as a text that is looked into with LIKE, since a list
-/// cannot be bound on both databases; empty: every status.
+/// The names of statuses as one text, which queries search with LIKE: a list cannot be bound in both databases. An empty
+/// text means every status.
 fn among(statuses: &[GuildStatus]) -> String {
     statuses.iter().map(|status| format!(",{},", status.name())).collect()
 }
 
 impl Store {
+    /// Checks that a guild exists.
+    ///
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn guild_exists(&self, id: &GuildId) -> Result<(), StoreError> {
@@ -38,7 +40,7 @@ impl Store {
         }
     }
 
-    /// Adds a user to a guild; says whether that changed anything.
+    /// Adds a user to a guild. Returns whether the user did not belong to it before.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
@@ -54,7 +56,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Removes a user from a guild; says whether that changed anything.
+    /// Removes a user from a guild. Returns whether the user belonged to it.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
@@ -68,7 +70,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// The users of a guild, in alphabetical order.
+    /// Returns the users of a guild, in alphabetical order.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
@@ -79,13 +81,13 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         let mut users: Vec<UserId> = rows.into_iter().map(|(user,)| user.into()).collect();
-        // Databases differ in what is alphabetical.
+        // Databases have different alphabetical orders.
         users.sort_unstable();
         Ok(users)
     }
 
-    /// The guilds of a user, in the order of creation; those of one organisation,
-    /// when it is given, and with one of these statuses, when there are any.
+    /// Returns the guilds of a user, in the order of creation. `org` limits them to one organisation, `statuses` to guilds
+    /// with one of these statuses; an empty list means every status.
     ///
     /// # Errors
     /// When the database fails.
@@ -110,8 +112,8 @@ impl Store {
         rows.into_iter().map(guild).collect()
     }
 
-    /// The guilds of an organisation, in the order of creation; with one of these
-    /// statuses, when there are any.
+    /// Returns the guilds of an organisation, in the order of creation, with one of these statuses; an empty list means every
+    /// status.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,14 +1,12 @@
-//! The sockets. They reach a guild over its log alone, so a guild may run on
-//! another host: what a user says is published, what a monitor asks is signalled,
-//! and what comes back is read from a tail.
+//! The WebSockets of users and monitors. They reach a guild only through its log, so the guild may run on another host:
+//! messages of users are published, requests of monitors are signalled, and answers are read from a tail.
 
 mod origin;
 mod presence;
 mod session;
+mod state;
 mod system;
 mod user;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -16,107 +14,22 @@ use axum::extract::{Path, Query, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::journal::{GuildLog, Journal};
-use crate::store::Store;
-use guildhall_model::clock::Clock;
-use guildhall_model::dialect::Dialect;
+use crate::journal::GuildLog;
 use guildhall_model::error_body::ErrorBody;
-use guildhall_model::expression::Evaluate;
-use guildhall_model::ids::{GuildId, MessageId, UserId};
+use guildhall_model::ids::{GuildId, UserId};
 
-use presence::Presences;
 use session::MAX_MESSAGE_BYTES;
+pub use state::WsState;
+use state::{SocketOptions, SocketQuery};
 
-/// What a socket buffers each way between two system calls.
+/// The buffer of a socket in each direction, in bytes.
 const SOCKET_BUFFER_BYTES: usize = 4 << 10;
 
-/// What the sockets act on. Cheap to clone.
-#[derive(Clone)]
-pub struct WsState {
-    pub store: Store,
-    pub journal: Journal,
-    pub clock: Clock,
-    pub dialect: Dialect,
-    /// The largest frame a client may send, in bytes.
-    pub frame_bytes: usize,
-    /// The one foreign origin whose pages may open sockets.
-    pub cors_origin: String,
-    /// Checks the expressions of routing slips in frames.
-    pub evaluator: Arc<dyn Evaluate>,
-    pub tracker: TaskTracker,
-    pub shutdown: CancellationToken,
-    presences: Presences,
-}
-
-impl WsState {
-    #[must_use]
-    pub fn new(
-        store: Store,
-        journal: Journal,
-        clock: Clock,
-        dialect: Dialect,
-        frame_bytes: usize,
-        cors_origin: String,
-        evaluator: Arc<dyn Evaluate>,
-    ) -> Self {
-        Self {
-            store,
-            journal,
-            clock,
-            dialect,
-            frame_bytes,
-            cors_origin,
-            evaluator,
-            tracker: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
-            presences: Presences::default(),
-        }
-    }
-}
-
-/// What a client may ask for in the query of a socket's URL.
-#[derive(Debug, Default, Deserialize)]
-struct SocketQuery {
-    dialect: Option<String>,
-    /// Resume after this message.
-    after: Option<String>,
-    /// `1`: an `Ack` frame for each message, after it is in the log.
-    ack: Option<String>,
-    /// `1`, on a system socket: events besides.
-    events: Option<String>,
-}
-
-/// What a request says of an upgrade.
+/// The upgrade that a request asks for, or why it is none.
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// SocketQuery that can be options.
-#[derive(Clone, Copy, Debug)]
-struct SocketOptions {
-    dialect: Dialect,
-    after: Option<MessageId>,
-    ack: bool,
-    events: bool,
-}
-
-impl SocketQuery {
-    fn read(self, default: Dialect) -> Result<SocketOptions, String> {
-        let dialect = self.dialect.map_or(Ok(default), |dialect| dialect.parse())?;
-        let after = match self.after {
-            Some(text) => {
-                Some(text.parse().map(MessageId::new).map_err(|_| format!("`after` is a message id, not `{text}`"))?)
-            }
-            None => None,
-        };
-        let is_on = |wish: Option<String>| matches!(wish.as_deref(), Some("1" | "true"));
-        Ok(SocketOptions { dialect, after, ack: is_on(self.ack), events: is_on(self.events) })
-    }
-}
-
-/// The routes of both sockets.
+/// Returns the routes of both sockets.
 pub fn router(state: WsState) -> Router {
     Router::new()
         .route("/ws/guilds/{guild}/syscomms/{user}", get(system_socket))
@@ -165,7 +78,7 @@ async fn user_socket(
     })
 }
 
-/// An upgrade whose buffers are small, because there may be thousands of sockets.
+/// Sets small buffers, because there may be thousands of sockets.
 fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
@@ -174,8 +87,11 @@ fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_frame_size(MAX_MESSAGE_BYTES)
 }
 
-/// Decides before the upgrade whether there is anything to connect to, and opens it: who
-/// has an upgrade hears what happens from there on.
+/// Checks before the upgrade whether the client may connect to the guild, and opens the guild's log. Nothing is published to
+/// the client before this, so a client that is upgraded misses nothing after it. Cancel safe.
+///
+/// # Errors
+/// The answer that refuses the upgrade.
 async fn admit(
     state: &WsState,
     guild: &GuildId,
@@ -185,7 +101,7 @@ async fn admit(
     upgrade: Upgrade,
 ) -> Result<(WebSocketUpgrade, SocketOptions, GuildLog), Response> {
     let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
-    if !origin::is_welcome(headers, &state.cors_origin) {
+    if !origin::is_allowed(headers, &state.cors_origin) {
         return Err(refuse(
             StatusCode::FORBIDDEN,
             "foreign_origin",
@@ -196,10 +112,10 @@ async fn admit(
         return Err(refuse(StatusCode::BAD_REQUEST, "invalid_user_id", "a user id has at most 256 bytes of text"));
     }
     let options =
-        query.read(state.dialect).map_err(|words| refuse(StatusCode::BAD_REQUEST, "invalid_query", &words))?;
+        query.read(state.dialect).map_err(|detail| refuse(StatusCode::BAD_REQUEST, "invalid_query", &detail))?;
     let internal = |detail| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
     let status = state.store.guild_status(guild).await.map_err(|error| {
-        tracing::error!(%error, "the store cannot tell a guild's status");
+        tracing::error!(%error, "the status of a guild cannot be read");
         internal("the guild's status cannot be read")
     })?;
     match status {
@@ -219,25 +135,25 @@ async fn admit(
     Ok((upgrade, options, log))
 }
 
-/// A request for a socket that asks for no upgrade finds nothing; one that asks for it wrongly is told what is wrong.
+/// A request without an upgrade is answered with 404, one with an invalid upgrade with what is wrong.
 fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
     use WebSocketUpgradeRejection::{InvalidConnectionHeader, InvalidUpgradeHeader};
     match rejection {
         InvalidConnectionHeader(_) | InvalidUpgradeHeader(_) => {
-            let refusal = ErrorBody::new("Not Found", "no_such_path").hint("this is a socket: connect with WebSocket");
-            told(StatusCode::NOT_FOUND, refusal)
+            let error = ErrorBody::new("Not Found", "no_such_path").hint("this is a socket: connect with WebSocket");
+            error_response(StatusCode::NOT_FOUND, error)
         }
         other => refuse(other.status(), "invalid_upgrade", &other.body_text()),
     }
 }
 
 fn refuse(status: StatusCode, code: &'static str, detail: &str) -> Response {
-    told(status, ErrorBody::new(detail, code))
+    error_response(status, ErrorBody::new(detail, code))
 }
 
-/// The API writes the body.
-fn told(status: StatusCode, refusal: ErrorBody) -> Response {
+/// An answer whose body the API writes (`api::error::finish`).
+fn error_response(status: StatusCode, error: ErrorBody) -> Response {
     let mut response = status.into_response();
-    response.extensions_mut().insert(refusal);
+    response.extensions_mut().insert(error);
     response
 }

@@ -1,34 +1,37 @@
-//! Which users have a user socket here, and whether one of them answers: what the
-//! readiness barrier of a system socket waits for.
+//! Counts the user sockets of each user on this host, and how many of them have answered a ping. The readiness barrier of
+//! a system socket waits for these counts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use guildhall_model::ids::{GuildId, UserId};
 
 type Key = (GuildId, UserId);
 
-/// The users present, by guild. Cheap to clone.
+/// The users with a user socket, by guild. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Presences(Arc<Mutex<HashMap<Key, Entry>>>);
 
 #[derive(Debug)]
 struct Entry {
     counts: watch::Sender<Counts>,
-    /// Guards and watchers of the entry; it goes with the last.
+    /// The number of guards and watchers of the entry; it is removed with the last one.
     holders: usize,
 }
 
 /// The user sockets of one user in one guild.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Sockets that have not answered a ping yet.
     pub connecting: usize,
+    /// Sockets that have answered a ping.
     pub ready: usize,
 }
 
-/// One user socket; its presence ends when this is dropped.
+/// Counts one user socket until it is dropped.
 #[derive(Debug)]
 pub struct Present {
     presences: Presences,
@@ -36,7 +39,7 @@ pub struct Present {
     is_ready: bool,
 }
 
-/// Sees a user's sockets come and go.
+/// Watches the counts of one user.
 #[derive(Debug)]
 pub struct Watched {
     presences: Presences,
@@ -45,19 +48,15 @@ pub struct Watched {
 }
 
 impl Presences {
-    fn held(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn hold<T>(&self, key: &Key, act: impl FnOnce(&watch::Sender<Counts>) -> T) -> T {
-        let mut held = self.held();
+        let mut held = self.0.lock();
         let entry = held.entry(key.clone()).or_insert_with(|| Entry { counts: watch::Sender::default(), holders: 0 });
         entry.holders += 1;
         act(&entry.counts)
     }
 
     fn release(&self, key: &Key, act: impl FnOnce(&mut Counts)) {
-        let mut held = self.held();
+        let mut held = self.0.lock();
         if let Some(entry) = held.get_mut(key) {
             entry.counts.send_modify(act);
             entry.holders -= 1;
@@ -67,14 +66,14 @@ impl Presences {
         }
     }
 
-    /// Notes that a user socket is being opened.
+    /// Counts a user socket that is being opened.
     pub fn connecting(&self, guild: &GuildId, user: &UserId) -> Present {
         let key = (guild.clone(), user.clone());
         self.hold(&key, |counts| counts.send_modify(|counts| counts.connecting += 1));
         Present { presences: self.clone(), key, is_ready: false }
     }
 
-    /// Watches the user sockets of a user.
+    /// Starts to watch the user sockets of a user.
     pub fn watch(&self, guild: &GuildId, user: &UserId) -> Watched {
         let key = (guild.clone(), user.clone());
         let counts = self.hold(&key, watch::Sender::subscribe);
@@ -83,10 +82,10 @@ impl Presences {
 }
 
 impl Present {
-    /// Notes that the socket has answered a ping.
+    /// Counts the socket as ready: it has answered a ping.
     pub fn ready(&mut self) {
         if !std::mem::replace(&mut self.is_ready, true)
-            && let Some(entry) = self.presences.held().get(&self.key)
+            && let Some(entry) = self.presences.0.lock().get(&self.key)
         {
             entry.counts.send_modify(|counts| {
                 counts.connecting -= 1;
@@ -110,11 +109,12 @@ impl Drop for Present {
 }
 
 impl Watched {
+    /// Returns the current counts.
     pub fn now(&self) -> Counts {
         *self.counts.borrow()
     }
 
-    /// Waits until the counts change.
+    /// Waits until the counts change. Cancel safe.
     pub async fn changed(&mut self) {
         if self.counts.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_presence_counts_while_it_is_held_and_leaves_nothing() {
+    fn a_socket_counts_while_its_guard_is_held_and_leaves_nothing() {
         let presences = Presences::default();
         let (guild, user) = (GuildId::from("g"), UserId::from("u"));
         let watched = presences.watch(&guild, &user);
@@ -146,6 +146,6 @@ mod tests {
         drop((one, two));
         assert_eq!(watched.now(), Counts::default());
         drop(watched);
-        assert!(presences.held().is_empty());
+        assert!(presences.0.lock().is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! What both kinds of socket share: writing with a deadline, pings, endings, and
-//! the frames that the socket itself makes.
+//! The parts that both kinds of socket share: writing with a deadline, pings, endings, and the frames that the socket
+//! itself creates.
 
 use std::time::Duration;
 
@@ -14,25 +14,29 @@ use guildhall_model::ids::MessageId;
 
 use guildhall_model::frame::FrameError;
 
-/// What is read at all, so that a frame over the limit can be answered with a
-/// close frame instead of a broken connection.
+/// The largest message that is read, in bytes. It is larger than the limit for frames, so that a frame over the limit is
+/// answered with a close frame and not with a broken connection.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
-/// A peer that takes longer to accept a frame is gone.
+/// A client that needs longer to accept a frame is disconnected.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
-/// How often a peer is pinged, and how long it may take to answer.
+/// The time between two pings, and the time that a client has to answer one.
 pub const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// Why a socket ends.
+/// Why a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The peer left, or does not answer: nothing more can be said.
+    /// The client disconnected or does not answer: no close frame is sent.
     Gone,
+    /// The guild was stopped.
     GuildEnded,
     HostShutdown,
+    /// The client sent a frame of more than `limit` bytes.
     FrameTooLarge {
         limit: usize,
     },
+    /// Too many messages wait for the client.
     Lagged,
+    /// The log cannot be read.
     HostError,
 }
 
@@ -41,7 +45,7 @@ impl Ending {
         let (code, reason) = match self {
             Self::Gone => return None,
             Self::GuildEnded => (1000, "the guild was stopped".to_owned()),
-            Self::HostShutdown => (1001, "the host is going down".to_owned()),
+            Self::HostShutdown => (1001, "the host is shutting down".to_owned()),
             Self::FrameTooLarge { limit } => (1009, format!("a frame has at most {limit} bytes (limits.frame_bytes)")),
             Self::Lagged => (1013, "too many messages wait; resume with ?after=<last id>".to_owned()),
             Self::HostError => (1011, "the log cannot be read".to_owned()),
@@ -50,7 +54,7 @@ impl Ending {
     }
 }
 
-/// One socket with its deadlines.
+/// A socket with its deadlines.
 pub struct Session {
     pub socket: WebSocket,
     pub clock: Clock,
@@ -59,11 +63,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session that pings its client at intervals.
     pub fn new(socket: WebSocket, clock: Clock) -> Self {
         Self { socket, clock, next_ping: Instant::now() + PING_EVERY, awaits_pong: false }
     }
 
-    /// Sends frames, flushed once.
+    /// Sends frames and flushes them once.
+    ///
+    /// Dropping the future may leave some of the frames unsent.
+    ///
+    /// # Errors
+    /// `Gone` when the connection is broken, `Lagged` when the client does not accept them in time.
     pub async fn send(&mut self, frames: impl IntoIterator<Item = String>) -> Result<(), Ending> {
         let sending = async {
             for frame in frames {
@@ -78,7 +88,12 @@ impl Session {
         }
     }
 
-    /// Pings now, whatever the clock says.
+    /// Sends a ping now.
+    ///
+    /// Dropping the future may leave the ping unsent.
+    ///
+    /// # Errors
+    /// `Gone` when the connection is broken or slow.
     pub async fn ping(&mut self) -> Result<(), Ending> {
         self.awaits_pong = true;
         self.next_ping = Instant::now() + PING_EVERY;
@@ -88,12 +103,17 @@ impl Session {
         }
     }
 
-    /// When the next ping is due.
+    /// The time of the next ping.
     pub const fn ping_due(&self) -> Instant {
         self.next_ping
     }
 
-    /// Pings, or ends a peer that did not answer the last one.
+    /// Sends a ping.
+    ///
+    /// Dropping the future may leave the ping unsent.
+    ///
+    /// # Errors
+    /// `Gone` when the client did not answer the ping before, or the connection is broken.
     pub async fn keep_alive(&mut self) -> Result<(), Ending> {
         if self.awaits_pong {
             return Err(Ending::Gone);
@@ -101,15 +121,17 @@ impl Session {
         self.ping().await
     }
 
-    /// Notes any sign of life.
+    /// Notes that the client has sent something.
     pub const fn is_alive(&mut self) {
         self.awaits_pong = false;
     }
 
-    /// Closes with a code and gives the peer a moment to read it.
+    /// Closes the socket with a code, and waits up to two seconds for the client to close it too.
+    ///
+    /// Dropping the future drops the connection.
     pub async fn close(mut self, ending: Ending) {
         let Some(frame) = ending.frame() else {
-            // The answer to the peer's close frame, if it sent one.
+            // Sends the answer to the client's close frame, if it sent one.
             let _ = tokio::time::timeout(Duration::from_secs(1), self.socket.flush()).await;
             return;
         };
@@ -122,12 +144,12 @@ impl Session {
             }
             Ok::<(), axum::Error>(())
         };
-        // A peer that does not close is left.
+        // A client that does not close the socket is disconnected.
         let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
     }
 
-    /// The answer to a frame that cannot be used.
-    pub fn refusal(id: MessageId, error: &FrameError) -> String {
+    /// Returns the frame that answers a frame which cannot be used.
+    pub fn error_frame(id: MessageId, error: &FrameError) -> String {
         let payload = json!({
             "agent_type": "gateway",
             "error_type": error.error_type,
@@ -137,7 +159,7 @@ impl Session {
         own_frame(format::ERROR_MESSAGE, &payload, id, error.client_id.as_ref(), true)
     }
 
-    /// The `Ack` of a message that is in the log.
+    /// Returns the `Ack` frame of a message that is in the log; `is_repeat` when it was there before.
     pub fn ack(id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
         let mut payload = json!({"client_id": client_id, "id": id});
         if is_repeat {
@@ -147,7 +169,7 @@ impl Session {
     }
 }
 
-/// A frame of the socket's own: it is in no log.
+/// A frame that the socket creates. It is not in the log.
 fn own_frame(format: &str, payload: &Value, id: MessageId, client_id: Option<&Value>, is_error: bool) -> String {
     json!({
         "id": id,
@@ -164,13 +186,16 @@ fn own_frame(format: &str, payload: &Value, id: MessageId, client_id: Option<&Va
     .to_string()
 }
 
-/// What a peer sent, as far as both kinds of socket treat it alike.
+/// What a client sent, as far as both kinds of socket treat it in the same way.
 pub enum Incoming {
+    /// A text frame within the limit.
     Text(axum::extract::ws::Utf8Bytes),
     Pong,
-    /// Nothing to act on.
+    /// A frame that needs no answer.
     Control,
+    /// A frame that is answered with an error.
     FrameError(FrameError),
+    /// The socket is to be closed.
     End(Ending),
 }
 
@@ -182,7 +207,7 @@ fn is_too_large(error: &axum::Error) -> bool {
     matches!(cause, Some(Error::Capacity(CapacityError::MessageTooLong { .. })))
 }
 
-/// Sorts what came out of a socket.
+/// Sorts what was received; `limit` is the largest frame in bytes.
 pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
     match received {
         None | Some(Ok(WsMessage::Close(_))) => Incoming::End(Ending::Gone),

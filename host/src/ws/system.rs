@@ -1,9 +1,8 @@
-//! The system socket: how the guild is, who is there, and stopping it.
+//! The system socket of a monitor: health reports, the participants of the guild, and stopping it.
 //!
-//! The readiness barrier: the first report lists the manager alone and says
-//! `starting`, so that the client opens its user socket; the full report, which
-//! may say `ok`, is held back until that socket has answered a ping. A monitor
-//! without a user socket gets it after [`ALONE_AFTER`].
+//! The readiness barrier: the first report lists only the manager, with the health `starting`, so that the client opens its
+//! user socket. The full report, which may be `ok`, is held back until that socket has answered a ping. A monitor without a
+//! user socket gets it after [`ALONE_AFTER`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,16 +25,16 @@ use guildhall_model::topic::Topics;
 
 use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};
-use super::{SocketOptions, WsState};
+use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
 use guildhall_model::frame::{self, ClientId, Frame, FrameError};
 
-/// When a monitor without a user socket gets the full report.
+/// The time after which a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
-/// When the full report goes out although a user socket has not answered.
+/// The time after which the full report is sent although no user socket has answered.
 const SLOW_AFTER: Duration = Duration::from_secs(8);
 
-/// How many frames of one system socket are read in a second.
+/// At most this many frames of one system socket are read in a second.
 const FRAMES_A_SECOND: u32 = 200;
 
 struct SystemSocket {
@@ -44,9 +43,9 @@ struct SystemSocket {
     user: UserId,
     viewer: Viewer,
     watched: Watched,
-    /// The report that waits for the barrier.
+    /// The report that the barrier holds back.
     held: Option<Arc<Message>>,
-    /// When the barrier falls by itself; `None`: it has fallen.
+    /// When the barrier is lifted without a user socket, and with one that does not answer; `None`: it is lifted.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
     evaluator: Arc<dyn Evaluate>,
@@ -54,7 +53,7 @@ struct SystemSocket {
     frames_in_second: u32,
 }
 
-/// What a system socket hears, from now on.
+/// Subscribes a system socket to its topics, from now on.
 pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
     let mut topics =
         vec![topic::GUILD_STATUS.to_owned(), topic::user_system_notification(user), topic::ENDING.to_owned()];
@@ -64,7 +63,9 @@ pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
     log.tail(topics, None)
 }
 
-/// Serves one system socket until it ends.
+/// Serves one system socket until it ends, and closes it.
+///
+/// Dropping the future drops the connection without a close frame.
 pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, socket: WebSocket) {
     let session = Session::new(socket, state.clock.clone());
     let now = Instant::now();
@@ -87,7 +88,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
 
 impl SystemSocket {
     async fn run(&mut self, mut tail: Tail, state: &WsState) -> Ending {
-        let begun = async {
+        let started = async {
             let first = self.first_report();
             self.session.send([first]).await?;
             self.ask(
@@ -97,7 +98,7 @@ impl SystemSocket {
             );
             Ok::<(), Ending>(())
         };
-        if let Err(ending) = begun.await {
+        if let Err(ending) = started.await {
             return ending;
         }
         loop {
@@ -110,11 +111,11 @@ impl SystemSocket {
             let ping_due = self.session.ping_due();
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
-                heard = tail.next() => self.show(heard).await,
+                event = tail.next() => self.show(event).await,
                 received = self.session.socket.recv() => self.received(received).await,
-                () = self.watched.changed(), if is_held => self.lower_if_ready().await,
-                () = tokio::time::sleep_until(alone), if is_held && is_alone => self.lower().await,
-                () = tokio::time::sleep_until(slow), if is_held => self.lower().await,
+                () = self.watched.changed(), if is_held => self.lift_if_ready().await,
+                () = tokio::time::sleep_until(alone), if is_held && is_alone => self.lift().await,
+                () = tokio::time::sleep_until(slow), if is_held => self.lift().await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
             if let Err(ending) = done {
@@ -123,8 +124,8 @@ impl SystemSocket {
         }
     }
 
-    async fn show(&mut self, heard: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
-        let (message, heard_on) = match heard {
+    async fn show(&mut self, event: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
+        let (message, received_on) = match event {
             Ok(TailEvent::Message { message, topic }) => (message, topic),
             Ok(TailEvent::Lagged) => return Err(Ending::Lagged),
             Err(error) => {
@@ -132,34 +133,34 @@ impl SystemSocket {
                 return Err(Ending::HostError);
             }
         };
-        if heard_on == topic::ENDING {
+        if received_on == topic::ENDING {
             return Err(Ending::GuildEnded);
         }
         if !dialect::is_shown_on_system(&message, self.viewer.dialect) {
             return Ok(());
         }
         if message.format == format::HEARTBEAT && self.barrier.is_some() && self.viewer.dialect != Dialect::Rustic {
-            // A client that joins waits for the report.
+            // A client that joins waits for the report, so heartbeats are not sent before it.
             return Ok(());
         }
         if message.format == format::HEALTH_REPORT && self.barrier.is_some() {
             self.held = Some(message);
-            return self.lower_if_ready().await;
+            return self.lift_if_ready().await;
         }
-        let text = dialect::write(&message, &heard_on, &self.viewer);
+        let text = dialect::write(&message, &received_on, &self.viewer);
         self.session.send([text]).await
     }
 
-    /// Lowers the barrier when a user socket answers and the report knows the
-    /// user; the manager reports again when the user has joined.
-    async fn lower_if_ready(&mut self) -> Result<(), Ending> {
+    /// Lifts the barrier when a user socket has answered and the report lists the user. The manager reports again when the
+    /// user has joined.
+    async fn lift_if_ready(&mut self) -> Result<(), Ending> {
         let proxy = serde_json::to_string(&AgentId::proxy_of(&self.user)).unwrap_or_default();
         let knows_user = self.held.as_ref().is_some_and(|report| report.payload.get().contains(&proxy));
-        if self.watched.now().ready > 0 && knows_user { self.lower().await } else { Ok(()) }
+        if self.watched.now().ready > 0 && knows_user { self.lift().await } else { Ok(()) }
     }
 
-    /// Lets the held report out, and everything that follows.
-    async fn lower(&mut self) -> Result<(), Ending> {
+    /// Sends the report that was held back; later ones are sent at once.
+    async fn lift(&mut self) -> Result<(), Ending> {
         self.barrier = None;
         match self.held.take() {
             Some(report) => {
@@ -181,18 +182,18 @@ impl SystemSocket {
             Incoming::Pong | Incoming::Control => return Ok(()),
             Incoming::FrameError(error) => error,
             Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
-                .and_then(|frame| self.obey(frame))
+                .and_then(|frame| self.forward(frame))
             {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             },
         };
-        let refusal = Session::refusal(self.log.new_id(), &error);
-        self.session.send([refusal]).await
+        let answer = Session::error_frame(self.log.new_id(), &error);
+        self.session.send([answer]).await
     }
 
-    /// Reads no more than so many frames a second: each may make the manager ask
-    /// every agent and tell every socket.
+    /// Waits when more than [`FRAMES_A_SECOND`] frames were read in this second: each may make the manager check every agent
+    /// and report to every socket.
     async fn slow_down(&mut self) {
         let now = Instant::now();
         if now.duration_since(self.second_began) >= Duration::from_secs(1) {
@@ -204,9 +205,8 @@ impl SystemSocket {
         }
     }
 
-    /// Passes a request on to the manager. The guild and the user are those of
-    /// the connection.
-    fn obey(&self, frame: Frame) -> Result<(), FrameError> {
+    /// Forwards a request to the manager. The guild and the user are those of the connection, whatever the payload says.
+    fn forward(&self, frame: Frame) -> Result<(), FrameError> {
         let given: Value =
             frame.payload.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| json!({}));
         match frame.format.as_str() {
@@ -252,7 +252,7 @@ impl SystemSocket {
         self.log.signal(message);
     }
 
-    /// The report that lets a client open its user socket: the manager alone.
+    /// The first report, which makes a client open its user socket: it lists only the manager.
     fn first_report(&self) -> String {
         let guild = self.log.guild();
         let time = rfc3339_ms(self.session.clock.now_ms());

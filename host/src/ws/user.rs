@@ -1,5 +1,5 @@
-//! The user socket: what a user says goes into the log, what concerns the user
-//! comes out of it.
+//! The socket of a user: it publishes the user's messages to the guild's log, and sends the messages that the log has for
+//! the user.
 
 use std::sync::Arc;
 
@@ -22,23 +22,24 @@ use guildhall_model::topic::Topics;
 
 use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
-use super::{SocketOptions, WsState};
+use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
 use guildhall_model::frame::{self, ClientId, Frame, FrameError};
 
-/// Messages of one socket that may wait for the log at once; then it is not read.
+/// At most this many messages of one socket wait to be written to the log; after that the socket is not read.
 const UNWRITTEN: usize = 64;
-/// Frames that are written before they are flushed.
+/// At most this many frames are sent before they are flushed.
 const BURST: usize = 64;
-/// How long a socket of a guild that has ended waits for the next of its messages.
-const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
-/// How long a message waits for a guild that is just starting here.
+/// The time that a socket of a guild that was stopped waits for the next message.
+const LAST_MESSAGE_WITHIN: Duration = Duration::from_millis(200);
+/// The time that a message waits for a guild that is being started.
 const GUILD_WITHIN: Duration = Duration::from_secs(10);
 
 struct UserSocket {
     session: Session,
     log: GuildLog,
     user: UserId,
+    /// Marks the messages of this socket, so that they are not sent back to it.
     number: u64,
     viewer: Viewer,
     present: Present,
@@ -48,21 +49,23 @@ struct UserSocket {
     unwritten: VecDeque<Unwritten>,
 }
 
-/// A message that waits for the log.
+/// A message that is not written to the log yet.
 struct Unwritten {
     receipt: Receipt,
     id: MessageId,
     client_id: Option<Value>,
 }
 
-/// What a user's socket hears, from now on or after the message that it has seen last.
+/// Subscribes a user's socket to its topics, from now on or after the message of `options.after`.
 pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
     let mut topics = topic::of_conversation(user);
     topics.push(topic::ENDING.to_owned());
     log.tail(topics, options.after)
 }
 
-/// Serves one user socket until it ends.
+/// Serves one user socket until it ends, and closes it.
+///
+/// Dropping the future drops the connection without a close frame; published messages stay in the log.
 pub async fn serve(
     state: WsState,
     (log, tail): (GuildLog, Tail),
@@ -91,7 +94,7 @@ pub async fn serve(
 impl UserSocket {
     async fn run(&mut self, mut tail: Tail, after: Option<MessageId>, state: &WsState) -> Ending {
         self.join();
-        let begun = async {
+        let started = async {
             self.session.ping().await?;
             match after {
                 Some(after) if self.log.has_gap_after(after) => {
@@ -101,7 +104,7 @@ impl UserSocket {
                 _ => Ok(()),
             }
         };
-        if let Err(ending) = begun.await {
+        if let Err(ending) = started.await {
             return ending;
         }
         loop {
@@ -110,7 +113,7 @@ impl UserSocket {
             let waits = !self.unwritten.is_empty();
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
-                heard = tail.next() => self.show(heard, &mut tail).await,
+                event = tail.next() => self.show(event, &mut tail).await,
                 written = first_written(&mut self.unwritten), if waits => self.written(written).await,
                 received = self.session.socket.recv(), if may_read => self.received(received).await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
@@ -121,7 +124,7 @@ impl UserSocket {
         }
     }
 
-    /// Tells the guild's manager that the user is here.
+    /// Reports to the guild's manager that the user has joined.
     fn join(&self) {
         let payload = json!({"user_id": self.user, "user_name": self.viewer.user_name});
         let sender = AgentTag::new(format!("user_socket:{}", self.user), self.viewer.user_name.as_str());
@@ -131,8 +134,9 @@ impl UserSocket {
         self.log.signal(message);
     }
 
+    /// The frame about messages that retention has removed.
     fn gap(&self, after: MessageId) -> String {
-        Session::refusal(
+        Session::error_frame(
             self.log.new_id(),
             &FrameError {
                 error_type: "GAP",
@@ -142,11 +146,12 @@ impl UserSocket {
         )
     }
 
-    async fn show(&mut self, heard: Result<TailEvent, JournalError>, tail: &mut Tail) -> Result<(), Ending> {
+    /// Sends an event and those that wait behind it, in bursts.
+    async fn show(&mut self, first: Result<TailEvent, JournalError>, tail: &mut Tail) -> Result<(), Ending> {
         let mut frames = Vec::new();
-        let mut heard = heard.map(Some);
+        let mut next = first.map(Some);
         let mut ending = Ok(());
-        while let Some(event) = heard.unwrap_or_else(|error| {
+        while let Some(event) = next.unwrap_or_else(|error| {
             tracing::error!(%error, "a user socket cannot read the log");
             ending = Err(Ending::HostError);
             None
@@ -167,7 +172,7 @@ impl UserSocket {
             if frames.len() >= BURST {
                 break;
             }
-            heard = Ok(tail.try_next());
+            next = Ok(tail.try_next());
         }
         if !frames.is_empty() {
             self.session.send(frames).await?;
@@ -178,16 +183,15 @@ impl UserSocket {
         ending
     }
 
-    /// Whether a message is shown here: it is for this socket, and still lives.
+    /// Whether a message is sent to this socket: it is for this socket and has not expired.
     fn shows(&self, message: &Message) -> bool {
         dialect::is_shown(message, self.number, &self.viewer) && !message.is_expired(self.session.clock.now_ms())
     }
 
-    /// The guild has ended: what the log still has for the user is shown before
-    /// the socket is closed.
+    /// Sends what the log still has for the user, after the guild was stopped and before the socket is closed.
     async fn show_the_rest(&mut self, tail: &mut Tail) -> Result<(), Ending> {
         while let Ok(Ok(TailEvent::Message { message, topic })) =
-            tokio::time::timeout(LAST_WORDS_WITHIN, tail.next()).await
+            tokio::time::timeout(LAST_MESSAGE_WITHIN, tail.next()).await
         {
             if self.shows(&message) {
                 let text = dialect::write(&message, &topic, &self.viewer);
@@ -219,14 +223,13 @@ impl UserSocket {
             Ok(None) => Ok(()),
             Ok(Some(answer)) => self.session.send([answer]).await,
             Err(error) => {
-                let refusal = Session::refusal(self.log.new_id(), &error);
-                self.session.send([refusal]).await
+                let answer = Session::error_frame(self.log.new_id(), &error);
+                self.session.send([answer]).await
             }
         }
     }
 
-    /// Publishes a message; an answer comes back at once only when it was said
-    /// before.
+    /// Publishes a message. Returns an `Ack` frame when the log already has a message with this client id.
     async fn publish(&mut self, frame: Frame) -> Result<Option<String>, FrameError> {
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
         let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
@@ -241,6 +244,7 @@ impl UserSocket {
         }
     }
 
+    /// Acknowledges a message that was written, or reports that it could not be written.
     async fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>)) -> Result<(), Ending> {
         match outcome {
             Ok(()) if self.ack => {
@@ -249,14 +253,19 @@ impl UserSocket {
             }
             Ok(()) => Ok(()),
             Err(error) => {
-                let refusal =
-                    Session::refusal(self.log.new_id(), &frame_error(IngressError::Journal(error), written.client_id));
-                self.session.send([refusal]).await
+                let answer = Session::error_frame(
+                    self.log.new_id(),
+                    &frame_error(IngressError::Journal(error), written.client_id),
+                );
+                self.session.send([answer]).await
             }
         }
     }
 }
 
+/// Publishes a message as soon as the guild runs here, or is refused after [`GUILD_WITHIN`].
+///
+/// Dropping the future before the message is published loses it.
 async fn publish_when_it_runs(log: &GuildLog, draft: UserDraft) -> Result<Published, IngressError> {
     let deadline = tokio::time::Instant::now() + GUILD_WITHIN;
     while !log.is_open() && tokio::time::Instant::now() < deadline {
@@ -265,8 +274,7 @@ async fn publish_when_it_runs(log: &GuildLog, draft: UserDraft) -> Result<Publis
     log.publish_from_user(draft).await
 }
 
-/// Waits for the oldest message that is not written yet. Cancel-safe: it leaves
-/// the queue only with its outcome.
+/// Waits until the oldest message is written. Cancel safe: the message leaves the queue only with its outcome.
 async fn first_written(unwritten: &mut VecDeque<Unwritten>) -> (Unwritten, Result<(), JournalError>) {
     let Some(first) = unwritten.front_mut() else { return std::future::pending().await };
     let outcome = (&mut first.receipt).await;

@@ -1,50 +1,78 @@
-//! Makes values of the events of a YAML text.
+//! Builds JSON values from the events of a YAML text. Files that the text names come from a [`Source`].
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
-use super::{Loader, YamlError};
+use super::error::YamlError;
 
-/// How deep a document may be nested; a spec's payloads have the same limit.
+/// The deepest nesting of a document; payloads have the same limit.
 const MAX_DEPTH: usize = guildhall_model::payload::MAX_DEPTH;
-/// How large a document can become with all its files and what aliases repeat: bytes of
-/// texts, and for each value some more.
+/// The largest size of a document with all its files and everything that aliases repeat: the bytes of texts, and
+/// [`VALUE_SIZE`] for each value.
 const MAX_SIZE: usize = 16 << 20;
 const VALUE_SIZE: usize = 64;
 
-/// Reads the one document of a text.
-pub fn document(text: &str, loader: &mut Loader) -> Result<Value, YamlError> {
+/// The size that a document has so far.
+pub type Growth = usize;
+
+/// The files of a document.
+pub trait Source {
+    /// The file that is being read, for errors.
+    fn file(&self) -> PathBuf;
+
+    /// Reads the YAML file that `!include` names.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its document has an error.
+    fn include(&mut self, named: &str) -> Result<Value, YamlError>;
+
+    /// Reads the text of the file that `!code` names.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn code(&mut self, named: &str) -> Result<String, YamlError>;
+
+    /// The size of the whole document so far, over all its files.
+    fn size(&mut self) -> &mut Growth;
+}
+
+/// Reads the one document of a text; null for an empty one.
+///
+/// # Errors
+/// The first error of the text or of a file that it names.
+pub fn document(text: &str, source: &mut dyn Source) -> Result<Value, YamlError> {
     let parser = Parser::new_from_str(text);
-    let mut builder = Builder { parser, loader, anchors: HashMap::new(), depth: 0, at: Span::default() };
+    let mut builder = Builder { parser, source, anchors: HashMap::new(), depth: 0, at: Span::default() };
     let value = builder.stream()?;
     Ok(value.unwrap_or_default())
 }
 
 struct Builder<'t, 'l> {
     parser: Parser<'t, StrInput<'t>>,
-    loader: &'l mut Loader,
-    /// What stands behind an anchor, and its size. Those of other files are not seen.
+    source: &'l mut dyn Source,
+    /// The values of anchors, and their sizes. Each file has its own anchors.
     anchors: HashMap<usize, (Value, usize)>,
     depth: usize,
-    /// Where the last event was.
+    /// The position of the last event.
     at: Span,
 }
 
 impl<'t> Builder<'t, '_> {
-    fn wrong<T>(&self, words: impl Into<String>) -> Result<T, YamlError> {
+    fn wrong<T>(&self, problem: impl Into<String>) -> Result<T, YamlError> {
         let (line, column) = (self.at.start.line(), self.at.start.col() + 1);
-        Err(YamlError::Syntax { file: self.loader.file(), line, column, words: words.into() })
+        Err(YamlError::Syntax { file: self.source.file(), line, column, problem: problem.into() })
     }
 
     fn broken(&self, error: &ScanError) -> YamlError {
         let marker = error.marker();
         YamlError::Syntax {
-            file: self.loader.file(),
+            file: self.source.file(),
             line: marker.line(),
             column: marker.col() + 1,
-            words: error.info().to_owned(),
+            problem: error.info().to_owned(),
         }
     }
 
@@ -59,7 +87,7 @@ impl<'t> Builder<'t, '_> {
         }
     }
 
-    /// `None` for a text with nothing in it.
+    /// `None` for a text without a document.
     fn stream(&mut self) -> Result<Option<Value>, YamlError> {
         let mut value = None;
         loop {
@@ -78,7 +106,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn value(&mut self, event: Event<'t>) -> Result<Value, YamlError> {
-        let before = self.loader.size;
+        let before = *self.source.size();
         self.grow(VALUE_SIZE)?;
         let (value, anchor) = match event {
             Event::Alias(anchor) => {
@@ -109,17 +137,17 @@ impl<'t> Builder<'t, '_> {
             | Event::MappingEnd => return self.wrong("a value is missing"),
         };
         if anchor != 0 {
-            let size = self.loader.size - before;
+            let size = *self.source.size() - before;
             self.grow(size)?;
             self.anchors.insert(anchor, (value.clone(), size));
         }
         Ok(value)
     }
 
-    /// Counts what is made, so that aliases of aliases come to an end.
+    /// Adds to the size of the document, which bounds aliases of aliases.
     fn grow(&mut self, bytes: usize) -> Result<(), YamlError> {
-        self.loader.size += bytes;
-        if self.loader.size > MAX_SIZE {
+        *self.source.size() += bytes;
+        if *self.source.size() > MAX_SIZE {
             return self.wrong(format!("the document becomes larger than {MAX_SIZE} bytes"));
         }
         Ok(())
@@ -145,7 +173,7 @@ impl<'t> Builder<'t, '_> {
         }
     }
 
-    /// Of equal keys the last one wins; what `<<` brings in never replaces.
+    /// Of equal keys the last one wins. Keys that `<<` merges do not replace others.
     fn mapping(&mut self) -> Result<Value, YamlError> {
         let (mut fields, mut merged) = (Map::new(), Vec::new());
         loop {
@@ -185,7 +213,7 @@ impl<'t> Builder<'t, '_> {
         Ok(())
     }
 
-    /// A key as JSON has it: numbers and booleans by their text.
+    /// A key as text; numbers and booleans become their text.
     fn key(&self, key: Value) -> Result<String, YamlError> {
         match key {
             Value::String(text) => Ok(text),
@@ -200,9 +228,9 @@ impl<'t> Builder<'t, '_> {
         };
         let core = tag.is_yaml_core_schema().then_some(tag.suffix.as_str());
         let value = match (tag.handle.as_str(), tag.suffix.as_str()) {
-            ("!", "include") => return self.loader.include(text.trim()),
+            ("!", "include") => return self.source.include(text.trim()),
             ("!", "code") => {
-                let code = self.loader.code(text.trim())?;
+                let code = self.source.code(text.trim())?;
                 self.grow(code.len())?;
                 return Ok(code.into());
             }
@@ -219,7 +247,7 @@ impl<'t> Builder<'t, '_> {
         value.map_or_else(|| self.wrong(format!("`{text}` is no {}", tag.suffix)), Ok)
     }
 
-    /// Lists and mappings have their own tag or none.
+    /// Refuses a tag on a list or a mapping other than its own.
     fn untagged(&self, tag: Option<&Tag>, own: &str) -> Result<(), YamlError> {
         match tag {
             Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => {
@@ -230,8 +258,8 @@ impl<'t> Builder<'t, '_> {
     }
 }
 
-/// What a text without quotes means: YAML 1.2, and `yes`, `no`, `on` and `off`, which
-/// the documents of this API have always used as booleans.
+/// The value of a text without quotes, by YAML 1.2, with `yes`, `no`, `on` and `off` as booleans: documents of this API use
+/// them.
 fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -242,8 +270,7 @@ fn plain(text: &str) -> Value {
     number(text).map_or_else(|| text.into(), Value::Number)
 }
 
-/// Numbers of the core schema; infinities and what is none have no place in JSON and
-/// stay texts.
+/// A number of the core schema. Infinities and NaN are not JSON and stay texts.
 fn number(text: &str) -> Option<Number> {
     if let Some(digits) = text.strip_prefix("0x") {
         return u64::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')).map(Number::from);

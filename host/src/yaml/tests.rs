@@ -1,3 +1,5 @@
+//! Documents in YAML: values, anchors, includes, and their bounds.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -41,7 +43,7 @@ fn anchors_repeat_and_merge() {
 }
 
 #[test]
-fn what_has_no_meaning_is_refused_with_its_place() {
+fn a_text_without_meaning_is_refused_with_its_position() {
     for (text, words) in [
         ("a: *nowhere\n", "anchor"),
         ("a: &a [*a]\n", "alias"),
@@ -84,7 +86,7 @@ fn documents_cannot_grow_without_bound() {
 }
 
 #[test]
-fn files_below_the_document_are_included_and_no_others() {
+fn only_files_below_the_document_are_included() {
     let outer = folder(&[
         ("in/main.yaml", "x: !include sub/a.yaml\nc: !code sub/p.py\n"),
         ("in/sub/a.yaml", "up: !code ../top.txt\n"),

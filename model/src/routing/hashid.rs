@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::ids::hex;
 use crate::spec::RoutingRule;
 
 /// Members that do not belong to a rule's identity.
@@ -12,14 +13,14 @@ const LEFT_OUT: [&str; 3] = ["route_times", "process_status", "reason"];
 /// Returns the hash of a rule in lower-case hex, as the reference computes it.
 #[must_use]
 pub fn hashid(rule: &RoutingRule) -> String {
-    hex(&canonical_text(rule))
+    hex(&Sha256::digest(canonical_text(rule)))
 }
 
 /// Returns whether a hash identifies this rule. It accepts the hash of the reference, and that of its second
 /// implementation, which hashes compact JSON without empty lists.
 #[must_use]
 pub fn is_meant(rule: &RoutingRule, hash: &str) -> bool {
-    hash.eq_ignore_ascii_case(&hashid(rule)) || hash.eq_ignore_ascii_case(&hex(&compact_text(rule)))
+    hash.eq_ignore_ascii_case(&hashid(rule)) || hash.eq_ignore_ascii_case(&hex(&Sha256::digest(compact_text(rule))))
 }
 
 /// Returns the text that is hashed: ASCII, sorted keys, with `", "` between members and `": "` after keys.
@@ -38,10 +39,6 @@ fn compact_text(rule: &RoutingRule) -> String {
     let mut text = String::new();
     write(&members, [",", ":"], &mut text);
     text
-}
-
-fn hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn identity(rule: &RoutingRule) -> Value {

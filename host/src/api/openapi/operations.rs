@@ -3,7 +3,7 @@
 mod catalog;
 mod running;
 
-use super::operation::{Op, delete, flag, get, list_of, number, post, put, tagged, text, texts};
+use super::operation::{Op, delete, flag, get, list_of, post, tagged, text};
 use super::schemas as s;
 use crate::api::{boards, catalog as c, files as f, guilds as g, health, spec};
 use guildhall_model::catalog::{AgentEntry, Board};

@@ -1,4 +1,4 @@
-//! What is said of blueprints and guilds.
+//! Blueprints, categories, shares, icons, reviews, users and boards.
 
 use super::*;
 use guildhall_model::catalog::{AgentIcon, Board, Exposure, Review};
@@ -22,7 +22,7 @@ fn is_missing<T>(result: Result<T, StoreError>, missing: &str) -> bool {
 }
 
 #[tokio::test]
-async fn blueprints_are_listed_by_whose_they_are() {
+async fn blueprints_are_listed_by_author_organisation_and_tag() {
     let (store, _dir) = store().await;
     let made = blueprint(&store, "private").await;
     let owner = made.organization.clone().unwrap();
@@ -55,7 +55,7 @@ async fn a_category_is_found_by_its_name() {
 }
 
 #[tokio::test]
-async fn shares_are_kept_in_order_and_once() {
+async fn shares_are_stored_once_and_in_order() {
     let (store, _dir) = store().await;
     let made = blueprint(&store, "organization").await;
     let (owner, away) = (made.organization.clone().unwrap(), OrgId::from(random_id()));
@@ -74,7 +74,7 @@ async fn shares_are_kept_in_order_and_once() {
 }
 
 #[tokio::test]
-async fn what_is_accessible_says_through_whom() {
+async fn accessible_blueprints_name_the_organisation_that_allows_them() {
     let (store, _dir) = store().await;
     let (public, organization) = (blueprint(&store, "public").await, blueprint(&store, "organization").await);
     let shared = blueprint(&store, "private").await;
@@ -99,7 +99,7 @@ async fn what_is_accessible_says_through_whom() {
 }
 
 #[tokio::test]
-async fn icons_keep_their_places() {
+async fn a_replaced_icon_keeps_its_place() {
     let (store, _dir) = store().await;
     let made = blueprint(&store, "private").await;
     let icon = |agent: &str, icon: &str| AgentIcon { agent_name: agent.into(), icon: icon.into() };
@@ -159,7 +159,7 @@ async fn guilds_are_listed_by_user_and_organisation() {
 }
 
 #[tokio::test]
-async fn boards_hold_messages_once() {
+async fn a_board_has_a_message_once() {
     let (store, _dir) = store().await;
     let guild = launched(&store).await;
     let body = json!({"guild_id": guild, "name": "Main", "created_by": "u", "is_private": true});

@@ -1,7 +1,9 @@
 //! The operations of the catalog: agent classes, components, categories, blueprints, shares, reviews.
 
-use super::{Op, c, delete, get, list_of, number, post, put, s, spec, tagged, text, texts};
-use c::blueprints::{icons, reviews, share};
+use crate::api::catalog::blueprints::{icons, reviews, share};
+use crate::api::openapi::operation::{Op, delete, get, list_of, number, post, put, tagged, text, texts};
+use crate::api::openapi::schemas as s;
+use crate::api::{catalog as c, spec};
 use guildhall_model::catalog::{AgentEntry, AgentIcon, Blueprint, Category, Review};
 use guildhall_model::status::GuildStatus;
 

@@ -1,8 +1,9 @@
 //! The operations of running guilds: their agents, their dead letters, their blueprint; and metrics.
 
-use super::{Op, delete, flag, g, get, number, post, put, spec, tagged, text};
 use crate::api::agents::{AgentLogs, ComponentSwapped, MessageRef};
 use crate::api::dead_letters::{DeadLetter, DeadLetters};
+use crate::api::openapi::operation::{Op, delete, flag, get, number, post, put, tagged, text};
+use crate::api::{guilds as g, spec};
 
 pub(super) fn agents_at_work() -> Vec<Op> {
     tagged(

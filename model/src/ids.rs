@@ -1,5 +1,5 @@
-//! Typed ids. The id of a message is a number of 53 bits, because clients of the wire document are written in JavaScript.
-//! Every other id is a text; one that the host creates is short, random and URL-safe.
+//! Typed ids. The id of a message is a number of 53 bits, because clients of the wire document are written in
+//! JavaScript. Every other id is a text; one that the host creates is short, random and URL-safe.
 
 use std::fmt;
 
@@ -111,8 +111,8 @@ pub fn short_id(mut number: u128) -> String {
     String::from_utf8_lossy(&digits).into_owned()
 }
 
-/// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host number, 7 bits of sequence. It is at most
-/// 2^53 - 1, so `JSON.parse` keeps it exact. Ids grow in the order of the log.
+/// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host number, 7 bits of sequence. It is at
+/// most 2^53 - 1, so `JSON.parse` keeps it exact. Ids grow in the order of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageId(u64);
@@ -157,8 +157,8 @@ impl MessageId {
         Self(u64::try_from(number).unwrap_or(0))
     }
 
-    /// Returns a smaller id that no message has. `number` selects one of many: they have the last host number and lie in
-    /// the milliseconds before this id.
+    /// Returns a smaller id that no message has. `number` selects one of many: they have the last host number and lie
+    /// in the milliseconds before this id.
     #[must_use]
     pub const fn before(self, number: u64) -> Self {
         let (back, sequence) = (number >> SEQUENCE_BITS, number & ((1 << SEQUENCE_BITS) - 1));

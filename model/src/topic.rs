@@ -1,6 +1,6 @@
-//! The topics of a message and the names of the host's topics. Inside the host a topic has the spelling of the reference
-//! (`user_notifications:{user}`). The names of the wire document are aliases, which are translated where messages enter
-//! and leave the host.
+//! The topics of a message and the names of the host's topics. Inside the host a topic has the spelling of the
+//! reference (`user_notifications:{user}`). The names of the wire document are aliases, which are translated where
+//! messages enter and leave the host.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The expressions of a rule: transformers and state updates. A result that cannot be used drops the message, and so does
-//! an error in the expression. The rule counts as used either way.
+//! The expressions of a rule: transformers and state updates. A result that cannot be used drops the message, and so
+//! does an error in the expression. The rule counts as used either way.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

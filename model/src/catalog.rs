@@ -101,8 +101,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// Returns whether a user of an organisation may launch the blueprint. A private blueprint is for its author and for the
-    /// members of its organisation (section 2.1 of the wire document). Sharing a blueprint adds users and removes none.
+    /// Returns whether a user of an organisation may launch the blueprint. A private blueprint is for its author and
+    /// for the members of its organisation (section 2.1 of the wire document). Sharing a blueprint adds users and
+    /// removes none.
     #[must_use]
     pub fn allows(&self, user: &UserId, org: &OrgId) -> bool {
         let is_author = *user == self.author;

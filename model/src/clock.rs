@@ -1,5 +1,5 @@
-//! The time of day, and its text forms. Code that needs the time takes a [`Clock`] as a value, so tests can pass one that
-//! stands still.
+//! The time of day, and its text forms. Code that needs the time takes a [`Clock`] as a value, so tests can pass one
+//! that stands still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! References to components: by the digest of the bytes, by a name and a version that stand for one digest permanently, or
-//! by an address in a registry.
+//! References to components: by the digest of the bytes, by a name and a version that stand for one digest permanently,
+//! or by an address in a registry.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ const HOST_PREFIX: &str = "guildhall:";
 /// The longest address in a registry, in bytes.
 const MAX_ADDRESS: usize = 512;
 
-/// The name and the version of a component, written `name@version`. Both start with an ASCII letter or digit. A name may
-/// have spaces inside.
+/// The name and the version of a component, written `name@version`. Both start with an ASCII letter or digit. A name
+/// may have spaces inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentName {
     /// The name, at most 128 bytes.

@@ -1,5 +1,5 @@
-//! Configurations of guilds. A document may have the members `configuration` and `configuration_schema` beside its spec;
-//! this module checks the configuration and renders the templates of the spec.
+//! Configurations of guilds. A document may have the members `configuration` and `configuration_schema` beside its
+//! spec; this module checks the configuration and renders the templates of the spec.
 
 use serde_json::{Map, Value};
 
@@ -19,11 +19,12 @@ pub enum ConfigurationError {
 }
 
 /// Returns the spec of a document. The members of `overrides` replace those of the document's configuration. The
-/// configuration is checked against the schema and rendered into the agents and the rules. The result has neither of them.
+/// configuration is checked against the schema and rendered into the agents and the rules. The result has neither of
+/// them.
 ///
 /// # Errors
-/// `Invalid` when the configuration does not match the schema or the schema is invalid, `Template` when a template cannot
-/// be rendered.
+/// `Invalid` when the configuration does not match the schema or the schema is invalid, `Template` when a template
+/// cannot be rendered.
 pub fn configured(mut document: Value, overrides: Map<String, Value>) -> Result<Value, ConfigurationError> {
     let Some(fields) = document.as_object_mut() else { return Ok(document) };
     let schema = fields.shift_remove("configuration_schema").filter(|schema| !schema.is_null());

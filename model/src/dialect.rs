@@ -1,7 +1,7 @@
-//! The dialects in which messages are written for clients: `guide` is that of the wire document and the default, `rustic`
-//! that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the whole
-//! envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, and in
-//! whether a socket sees its own messages. `ui` is `guide` with camel-case members, ids as texts and short formats.
+//! The dialects in which messages are written for clients: `guide` is that of the wire document and the default,
+//! `rustic` that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the
+//! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, and
+//! in whether a socket sees its own messages. `ui` is `guide` with camel-case members, ids as texts and short formats.
 
 use std::borrow::Cow;
 
@@ -274,8 +274,8 @@ fn format_out(message: &Message, dialect: Dialect) -> &str {
     }
 }
 
-/// Returns the host's spelling of a format that a client wrote: short names of the wire document and of the component kit
-/// become class names.
+/// Returns the host's spelling of a format that a client wrote: short names of the wire document and of the component
+/// kit become class names.
 #[must_use]
 pub fn format_in(name: &str) -> &str {
     match name {

@@ -1,5 +1,5 @@
-//! Events about agents and components. The host sends them to the system sockets that ask for them (`?events=1`) and does
-//! not store them. `docs/operating.md` lists them with their members.
+//! Events about agents and components. The host sends them to the system sockets that ask for them (`?events=1`) and
+//! does not store them. `docs/operating.md` lists them with their members.
 
 use serde_json::{Value, json};
 

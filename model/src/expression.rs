@@ -62,8 +62,8 @@ pub trait Evaluate: Send + Sync {
     /// `Invalid` with a text for the author, or any error of [`Self::evaluate`].
     fn check(&self, language: Language, source: &str, budget: Duration) -> Result<(), ExpressionError>;
 
-    /// Evaluates an expression on `input`, a JSON object, within `budget`. Returns the result as JSON text, or `None` if the
-    /// expression has no result.
+    /// Evaluates an expression on `input`, a JSON object, within `budget`. Returns the result as JSON text, or `None`
+    /// if the expression has no result.
     ///
     /// # Errors
     /// Any [`ExpressionError`]. It is `Timeout` at the latest one tick of the evaluator's clock after `budget`.
@@ -79,11 +79,12 @@ pub trait Evaluate: Send + Sync {
 /// At most this many failures of one piece of work are reported.
 const MAX_FAILURES: usize = 8;
 
-/// The time that all expressions of one piece of work share. Routing one message is one piece of work, and so is routing
-/// the outgoing messages of one turn.
+/// The time that all expressions of one piece of work share. Routing one message is one piece of work, and so is
+/// routing the outgoing messages of one turn.
 pub const MAX_TOTAL: Duration = Duration::from_millis(200);
 
-/// The expressions of one piece of work: an evaluator, the time that is left, and the failures. It belongs to one thread.
+/// The expressions of one piece of work: an evaluator, the time that is left, and the failures. It belongs to one
+/// thread.
 pub struct Expressions<'e> {
     evaluator: Option<&'e dyn Evaluate>,
     /// The time that is left for all expressions; `None` means that only each single one is limited.
@@ -107,8 +108,8 @@ impl<'e> Expressions<'e> {
         Self { evaluator: Some(evaluator), left: Cell::new(Some(total)), failures: RefCell::new(Vec::new()) }
     }
 
-    /// Returns expressions that have 100 ms each and share no limit. The number of expressions must be bounded otherwise, as
-    /// by the size of a document.
+    /// Returns expressions that have 100 ms each and share no limit. The number of expressions must be bounded
+    /// otherwise, as by the size of a document.
     #[must_use]
     pub const fn unshared(evaluator: &'e dyn Evaluate) -> Self {
         Self { evaluator: Some(evaluator), left: Cell::new(None), failures: RefCell::new(Vec::new()) }
@@ -180,8 +181,8 @@ impl<'e> Expressions<'e> {
     }
 }
 
-/// Returns whether a result counts as true: every result does but an absent one, null, false, 0, and an empty text, list
-/// or object.
+/// Returns whether a result counts as true: every result does but an absent one, null, false, 0, and an empty text,
+/// list or object.
 #[must_use]
 pub fn is_true(result: Option<&Value>) -> bool {
     match result {

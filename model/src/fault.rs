@@ -1,5 +1,5 @@
-//! Faults: why an attempt failed. The kinds are a closed set with stable names, which authors, operators and clients read
-//! in `ErrorMessage` frames, dead letters, health reports and metrics.
+//! Faults: why an attempt failed. The kinds are a closed set with stable names, which authors, operators and clients
+//! read in `ErrorMessage` frames, dead letters, health reports and metrics.
 
 use std::fmt;
 

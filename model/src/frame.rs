@@ -1,5 +1,5 @@
-//! Reads the frames that clients send on sockets, with the aliases of all dialects. It does no I/O. The error of a frame
-//! that cannot be used says what a valid frame looks like.
+//! Reads the frames that clients send on sockets, with the aliases of all dialects. It does no I/O. The error of a
+//! frame that cannot be used says what a valid frame looks like.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -244,8 +244,8 @@ impl Reader<'_> {
         Ok(names)
     }
 
-    /// Reads the client's own slip and checks its expressions. The slip is bounded, because each of its rules may make a
-    /// copy of every message in the thread.
+    /// Reads the client's own slip and checks its expressions. The slip is bounded, because each of its rules may make
+    /// a copy of every message in the thread.
     fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, FrameError> {
         let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
         payload::check_object(raw.get())

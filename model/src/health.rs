@@ -63,8 +63,8 @@ pub fn aggregate(agents: impl IntoIterator<Item = HealthStatus>) -> HealthStatus
     if has(PendingLaunch) { Unknown } else { Ok }
 }
 
-/// Returns `Backlogged` when a message waits longer than an agent's limit, both in milliseconds. A limit of `None` or 0 is
-/// no limit.
+/// Returns `Backlogged` when a message waits longer than an agent's limit, both in milliseconds. A limit of `None` or 0
+/// is no limit.
 #[must_use]
 pub fn by_latency(limit: Option<i64>, observed: i64) -> HealthStatus {
     match limit {

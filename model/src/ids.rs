@@ -1,11 +1,9 @@
-//! Ids are types. A message's id fits in 53 bits, because the document's clients
-//! are JavaScript; every other id is a text, short, random and URL-safe when the
-//! host makes it.
+//! Typed ids. The id of a message is a number of 53 bits, because clients of the wire document are written in
+//! JavaScript. Every other id is a text; one that the host creates is short, random and URL-safe.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
-use serde::de::{self, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -15,11 +13,13 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
+            /// Returns the id as a text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
+            /// Returns the id as an owned text.
             #[must_use]
             pub fn into_string(self) -> String {
                 self.0
@@ -47,39 +47,41 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A running or stopped guild.
+    /// The id of a guild.
     GuildId
-    /// A member of a guild.
+    /// The id of an agent, unique in its guild.
     AgentId
-    /// What users of a guild pin messages up on.
+    /// The id of a board of a guild.
     BoardId
-    /// What a user said of a blueprint.
+    /// The id of a review of a blueprint.
     ReviewId
-    /// A person or program that talks to guilds; taken from the request as it is.
+    /// The id of a user, a person or a program, as a request has it.
     UserId
-    /// An organisation; taken from the request as it is.
+    /// The id of an organisation, as a request has it.
     OrgId
+    /// The id of a blueprint.
     BlueprintId
+    /// The id of a category of blueprints.
     CategoryId
-    /// `sha256:` and 64 hex digits: the name of a component's bytes.
+    /// The digest of a component: `sha256:` and 64 hex digits.
     Digest
 }
 
 impl AgentId {
-    /// The id of the guild's manager: `{guild}#manager_agent`.
+    /// Returns the id of a guild's manager: `{guild}#manager_agent`.
     #[must_use]
     pub fn manager_of(guild: &GuildId) -> Self {
         Self(format!("{guild}#manager_agent"))
     }
 
-    /// The id of a user's proxy: `upa-{user}`.
+    /// Returns the id of a user's proxy: `upa-{user}`.
     #[must_use]
     pub fn proxy_of(user: &UserId) -> Self {
         Self(format!("upa-{user}"))
     }
 
-    /// A new id that begins with the agent's name in lower case, as far as it is
-    /// URL-safe: `echoagent-` and 22 random characters.
+    /// Returns a new id: the ASCII letters and digits of the agent's name in lower case, and 22 characters that encode
+    /// `random`, as in `echoagent-…`.
     #[must_use]
     pub fn for_name(name: &str, random: u128) -> Self {
         let stem: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
@@ -88,16 +90,17 @@ impl AgentId {
     }
 }
 
+/// The digits of base 57.
 const ALPHABET: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// A version 4 UUID of these random bits, in base 57 and 22 characters: what the reference's `shortuuid` makes.
+/// Returns a version 4 UUID of these random bits as 22 characters in base 57, as the reference's `shortuuid` does.
 #[must_use]
 pub fn short_uuid(random: u128) -> String {
     let uuid = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     short_id(uuid)
 }
 
-/// A 128-bit number in base 57, padded on the left to 22 characters.
+/// Returns a number in base 57, padded on the left to 22 characters.
 #[must_use]
 pub fn short_id(mut number: u128) -> String {
     let mut digits = [ALPHABET[0]; 22];
@@ -108,100 +111,54 @@ pub fn short_id(mut number: u128) -> String {
     String::from_utf8_lossy(&digits).into_owned()
 }
 
-/// Writes bytes in hexadecimal, in lower case.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
-}
-
-/// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host
-/// number, 7 bits of sequence. At most 2^53 - 1, so it survives `JSON.parse`.
-/// Ids grow in the order of the log.
-///
-/// It is written as a number. It is read from a number or from decimal text, because some clients and expressions turn
-/// large integers into text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host number, 7 bits of sequence. It is at
+/// most 2^53 - 1, so `JSON.parse` keeps it exact. Ids grow in the order of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageId(u64);
-
-impl<'de> Deserialize<'de> for MessageId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IdVisitor)
-    }
-}
-
-/// Reads a message's id.
-struct IdVisitor;
-
-impl Visitor<'_> for IdVisitor {
-    type Value = MessageId;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an id: an unsigned integer of 64 bits, or its decimal digits as text")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<MessageId, E> {
-        Ok(MessageId(number))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<MessageId, E> {
-        let number = u64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
-        Ok(MessageId(number))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<MessageId, E> {
-        let digits = text.trim();
-        let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.parse().ok().filter(|_| is_decimal);
-        number.map(MessageId).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-}
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970.
 pub const ID_EPOCH_MS: u64 = 1_672_531_200_000;
 const HOST_BITS: u32 = 5;
 const SEQUENCE_BITS: u32 = 7;
 const TIME_SHIFT: u32 = HOST_BITS + SEQUENCE_BITS;
-/// 2^53 - 1.
-pub const MAX_MESSAGE_ID: u64 = (1 << 53) - 1;
 
 impl MessageId {
-    /// The largest that a client in JavaScript can hold.
+    /// The largest id, 2^53 - 1: the largest number that JavaScript keeps exact.
     pub const MAX: u64 = (1 << 53) - 1;
 
-    /// Takes a number as an id; whether such a message exists is another question.
+    /// Returns the id with this number, whether or not such a message exists.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The smallest id that could have been made at this time.
+    /// Returns the smallest id that can be created at this time, in milliseconds since 1970.
     #[must_use]
     pub fn first_at(now_ms: u64) -> Self {
         Self(now_ms.saturating_sub(ID_EPOCH_MS) << TIME_SHIFT)
     }
 
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The number as SQLite and PostgreSQL keep it.
+    /// Returns the number as SQLite and PostgreSQL store it.
     #[must_use]
     pub fn as_i64(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
+    /// Returns the id that a database stored; a negative number becomes 0.
     #[must_use]
     pub fn from_i64(number: i64) -> Self {
         Self(u64::try_from(number).unwrap_or(0))
     }
 
-    /// The `number`th of the ids that are smaller than this one and no message's:
-    /// they have the last host number, in the milliseconds before.
+    /// Returns a smaller id that no message has. `number` selects one of many: they have the last host number and lie
+    /// in the milliseconds before this id.
     #[must_use]
     pub const fn before(self, number: u64) -> Self {
         let (back, sequence) = (number >> SEQUENCE_BITS, number & ((1 << SEQUENCE_BITS) - 1));
@@ -209,7 +166,7 @@ impl MessageId {
         Self((time << TIME_SHIFT) | (31 << SEQUENCE_BITS) | sequence)
     }
 
-    /// When the message was made, in milliseconds since 1970.
+    /// Returns the time at which the id was created, in milliseconds since 1970.
     #[must_use]
     pub const fn timestamp_ms(self) -> u64 {
         (self.0 >> TIME_SHIFT) + ID_EPOCH_MS
@@ -222,18 +179,17 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// Makes message ids: never the same twice, never a smaller one after a larger
-/// one. When more are asked for than a millisecond holds, or the clock is set
-/// back, it runs ahead of the clock.
+/// Creates message ids. Each id is larger than the one before. The generator runs ahead of the clock when a millisecond
+/// has no more ids, or when the clock is set back.
 #[derive(Debug)]
 pub struct IdGenerator {
     host: u64,
-    /// Time and sequence of the last id, without the host's bits.
+    /// The time and the sequence of the last id, without the host number.
     last: u64,
 }
 
 impl IdGenerator {
-    /// A generator for host number `host` (0..=31) that goes on after `last`.
+    /// Returns a generator for host number `host`, 0 to 31, whose ids are larger than `last`.
     #[must_use]
     pub fn after(host: u8, last: MessageId) -> Self {
         let time = last.0 >> TIME_SHIFT;
@@ -241,6 +197,7 @@ impl IdGenerator {
         Self { host: u64::from(host & 31), last: (time << SEQUENCE_BITS) | sequence }
     }
 
+    /// Returns a new id for this time, in milliseconds since 1970.
     pub fn next(&mut self, now_ms: u64) -> MessageId {
         let now = now_ms.saturating_sub(ID_EPOCH_MS) << SEQUENCE_BITS;
         self.last = now.max(self.last + 1);
@@ -256,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_ids_are_those_of_the_reference() {
+    fn short_ids_have_22_characters_of_the_alphabet() {
         assert_eq!(short_id(0), "2".repeat(22));
         let id = short_uuid(u128::MAX / 3);
         assert_eq!(id.len(), 22);
@@ -264,33 +221,22 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_id_begins_with_its_name() {
+    fn an_agent_id_starts_with_the_name() {
         assert!(AgentId::for_name("Echo Agent", 7).as_str().starts_with("echoagent-"));
         assert!(AgentId::for_name("é!", 7).as_str().starts_with("agent-"));
     }
 
     #[test]
-    fn an_id_is_read_from_a_number_or_from_digits() {
-        let read = |text: &str| serde_json::from_str::<MessageId>(text).ok().map(MessageId::get);
-        assert_eq!(read("9338584534570004483"), Some(9_338_584_534_570_004_483));
-        assert_eq!(read("\" 9338584534570004483 \""), Some(9_338_584_534_570_004_483));
-        for refused in ["-1", "1.5", "null", "\"\"", "\"+5\"", "\"0x5\"", "\"18446744073709551616\""] {
-            assert_eq!(read(refused), None, "{refused}");
-        }
-        assert_eq!(serde_json::to_string(&MessageId::new(u64::MAX)).ok(), Some(u64::MAX.to_string()));
-    }
-
-    #[test]
-    fn an_id_tells_its_time_and_fits_in_53_bits() {
+    fn an_id_holds_its_time_and_fits_in_53_bits() {
         let mut ids = IdGenerator::after(31, MessageId::default());
         let id = ids.next(1_900_000_000_123);
         assert_eq!(id.timestamp_ms(), 1_900_000_000_123);
-        assert!(id.get() <= MAX_MESSAGE_ID);
+        assert!(id.get() <= MessageId::MAX);
     }
 
     proptest! {
         #[test]
-        fn ids_grow_whatever_the_clock_does(times in proptest::collection::vec(0u64..4_000_000_000_000, 1..200)) {
+        fn ids_grow_even_if_the_clock_is_set_back(times in proptest::collection::vec(0u64..4_000_000_000_000, 1..200)) {
             let mut ids = IdGenerator::after(3, MessageId::default());
             let mut last = MessageId::default();
             for now in times {

@@ -1,5 +1,5 @@
-//! Reads JSON text as clients send it: in UTF-8, UTF-16 or UTF-32, with or without a byte order mark. A syntax error has a
-//! position in characters and the text of Python's decoder, which the clients of this API know.
+//! Reads JSON text as clients send it: in UTF-8, UTF-16 or UTF-32, with or without a byte order mark. A syntax error
+//! has a position in characters and the text of Python's decoder, which the clients of this API know.
 
 use serde_json::Value;
 
@@ -19,8 +19,8 @@ pub enum JsonError {
     },
 }
 
-/// Reads one JSON value. Of equal keys the last one wins. `NaN`, infinities, lone surrogates and text after the value are
-/// refused.
+/// Reads one JSON value. Of equal keys the last one wins. `NaN`, infinities, lone surrogates and text after the value
+/// are refused.
 ///
 /// # Errors
 /// `Encoding` when the bytes are not text, `Syntax` when the text is not JSON.

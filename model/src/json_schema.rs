@@ -1,5 +1,5 @@
-//! JSON Schemas of clients and components, which are untrusted. The host fetches nothing for a schema, matches its patterns
-//! in linear time and bounds the work of each comparison.
+//! JSON Schemas of clients and components, which are untrusted. The host fetches nothing for a schema, matches its
+//! patterns in linear time and bounds the work of each comparison.
 
 mod size;
 mod texts;
@@ -65,7 +65,8 @@ impl Schema {
         self.validator.iter_errors(value).take(MAX_ERRORS).map(to_error).collect()
     }
 
-    /// Returns the most relevant of the first hundred errors of a value, chosen as the validator that clients know does.
+    /// Returns the most relevant of the first hundred errors of a value, chosen as the validator that clients know
+    /// does.
     pub fn best_error(&self, value: &Value) -> Option<String> {
         let refusal = self.size.refusal(value);
         refusal.or_else(|| self.texts(value).best(self.validator.iter_errors(value).take(MAX_COMPARED).collect()))

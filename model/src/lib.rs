@@ -1,5 +1,5 @@
-//! The pure core of Guildhall: ids, messages, specs, states, routing and the texts of the wire. It does no I/O and has no
-//! global state. Time, random numbers and the evaluator of expressions are passed in.
+//! The pure core of Guildhall: ids, messages, specs, states, routing and the texts of the wire. It does no I/O and has
+//! no global state. Time, random numbers and the evaluator of expressions are passed in.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,5 @@
-//! Messages of a guild and their envelope. The members are those of the reference's wire format. The journal sets the id,
-//! and the timestamp and the end of the thread follow from it, so a message that is not stored yet has id 0.
+//! Messages of a guild and their envelope. The members are those of the reference's wire format. The journal sets the
+//! id, and the timestamp and the end of the thread follow from it, so a message that is not stored yet has id 0.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -66,8 +66,8 @@ pub struct Message {
     pub sender: AgentTag,
     /// The topics that it was sent to.
     pub topics: Topics,
-    /// Additional topics on which the host delivers the message, such as the notifications of its user. They are not part
-    /// of `topics` on the wire.
+    /// Additional topics on which the host delivers the message, such as the notifications of its user. They are not
+    /// part of `topics` on the wire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The agents that it is meant for; with none it is for all that listen.
@@ -122,8 +122,8 @@ pub struct Message {
     /// The lane of the message in each consumer.
     #[serde(default)]
     pub priority: Priority,
-    /// The user whose message started the thread. Internal to the host: this user receives error messages and the answers
-    /// that no rule routes.
+    /// The user whose message started the thread. Internal to the host: this user receives error messages and the
+    /// answers that no rule routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
     /// The number of messages from the root to this one, each caused by the one before.

@@ -1,5 +1,5 @@
-//! Origins: the scheme, the host and the port of an agent's HTTP requests. Blueprints ask for origins and operators grant
-//! them; the host sends a request only if both cover its origin.
+//! Origins: the scheme, the host and the port of an agent's HTTP requests. Blueprints ask for origins and operators
+//! grant them; the host sends a request only if both cover its origin.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -39,9 +39,9 @@ impl Scheme {
 /// The longest host name, in bytes.
 const MAX_HOST: usize = 253;
 
-/// An origin, or a pattern of origins: `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com` (all names
-/// below `example.com`, without `example.com` itself) or `https://*` (every host). Without a port it has the default port
-/// of the scheme.
+/// An origin, or a pattern of origins: `https://api.example.com`, `http://10.0.0.5:8080`, `https://*.example.com` (all
+/// names below `example.com`, without `example.com` itself) or `https://*` (every host). Without a port it has the
+/// default port of the scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin {

@@ -59,8 +59,8 @@ impl Path {
         Search::default().first(&self.0, value)
     }
 
-    /// Returns the one place that the path leads to. Missing objects on the way are created and scalars are replaced, but
-    /// an element of a list must exist.
+    /// Returns the one place that the path leads to. Missing objects on the way are created and scalars are replaced,
+    /// but an element of a list must exist.
     ///
     /// # Errors
     /// `NotOne` when the path has other steps than names and indexes, `NoElement` and `NoList` for an index without its

@@ -1,5 +1,5 @@
-//! The check of JSON objects that are passed through unparsed. Every JSON reader accepts an object that passes the check,
-//! so the host can read it back from the log.
+//! The check of JSON objects that are passed through unparsed. Every JSON reader accepts an object that passes the
+//! check, so the host can read it back from the log.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -7,8 +7,8 @@ use serde_json::Value;
 /// The deepest nesting of an object.
 pub const MAX_DEPTH: usize = 64;
 
-/// Checks that a text is a JSON object that is nested at most [`MAX_DEPTH`] deep, whose numbers fit in a float and which
-/// has no lone surrogates.
+/// Checks that a text is a JSON object that is nested at most [`MAX_DEPTH`] deep, whose numbers fit in a float and
+/// which has no lone surrogates.
 ///
 /// # Errors
 /// A phrase that says what is wrong.

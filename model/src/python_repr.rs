@@ -1,5 +1,5 @@
-//! Values in Python's notation. Several texts of this API contain values in that notation, because clients know them from
-//! the reference.
+//! Values in Python's notation. Several texts of this API contain values in that notation, because clients know them
+//! from the reference.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
-//! Reads untrusted JSON into the types of this crate and reports *every* error with its place, in the order of the fields.
-//! The rules and the texts are those of Pydantic in its lax mode: `"4"` is an integer, `"yes"` is a boolean, and unknown
-//! fields are ignored.
+//! Reads untrusted JSON into the types of this crate and reports *every* error with its place, in the order of the
+//! fields. The rules and the texts are those of Pydantic in its lax mode: `"4"` is an integer, `"yes"` is a boolean,
+//! and unknown fields are ignored.
 //!
 //! A reader is a `Fn(&Value, &mut FieldErrors) -> Option<T>`. It returns `None` after it has added an error. Read all
 //! fields of an object first and use `?` afterwards, so that every error is found.

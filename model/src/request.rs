@@ -85,8 +85,8 @@ pub struct StateWrite {
 }
 
 impl Request {
-    /// Reads the request in a message of this format. Returns `None` if the format is not that of a request, and the errors
-    /// of the payload if it cannot be read.
+    /// Reads the request in a message of this format. Returns `None` if the format is not that of a request, and the
+    /// errors of the payload if it cannot be read.
     pub fn read(format: &str, payload: &Value, context: SpecContext<'_>) -> Option<Result<Self, Vec<FieldError>>> {
         let id = |key: &'static str| move |f: &mut Fields<'_, '_>| f.required(key, text);
         let read = match format {

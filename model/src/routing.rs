@@ -3,8 +3,8 @@
 //!
 //! A message that an agent emits is routed by the slip that travels with the message it answers. The routes of a guild
 //! enter a conversation when a user sends a message: they are copied into the slip of that message. In a guild without
-//! routes two default rules hold: a message of a user reaches the agents that listen, and an answer reaches the user who
-//! started the thread.
+//! routes two default rules hold: a message of a user reaches the agents that listen, and an answer reaches the user
+//! who started the thread.
 
 mod fault;
 mod guild_view;

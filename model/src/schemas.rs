@@ -1,5 +1,5 @@
-//! The JSON Schemas of the formats that the host itself reads and writes: texts for people, health, participants and the
-//! requests of sockets.
+//! The JSON Schemas of the formats that the host itself reads and writes: texts for people, health, participants and
+//! the requests of sockets.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

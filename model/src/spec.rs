@@ -1,5 +1,5 @@
-//! Specs: a guild, its agents and its rules, as a blueprint describes them. The document itself is stored whole, and these
-//! types are what the host acts on. [`crate::read::spec`] reads untrusted JSON into them and reports every error.
+//! Specs: a guild, its agents and its rules, as a blueprint describes them. The document itself is stored whole, and
+//! these types are what the host acts on. [`crate::read::spec`] reads untrusted JSON into them and reports every error.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

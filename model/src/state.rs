@@ -1,5 +1,5 @@
-//! The states of guilds and agents, JSON objects, and their changes: merge patches (RFC 7396) and JSON patches (RFC 6902)
-//! at the root or at a path, with a version as the precondition. A change is applied as a whole or not at all.
+//! The states of guilds and agents, JSON objects, and their changes: merge patches (RFC 7396) and JSON patches (RFC
+//! 6902) at the root or at a path, with a version as the precondition. A change is applied as a whole or not at all.
 
 use std::sync::Arc;
 
@@ -178,8 +178,8 @@ pub fn text_of(state: &Value) -> Result<String, StateError> {
     if text.len() > MAX_STATE_BYTES { Err(StateError::TooLarge { bytes: text.len() }) } else { Ok(text) }
 }
 
-/// Applies a JSON patch one operation at a time. This bounds the bytes that copies of copies add, the depth of the result
-/// and the work.
+/// Applies a JSON patch one operation at a time. This bounds the bytes that copies of copies add, the depth of the
+/// result and the work.
 fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), StateError> {
     use json_patch::PatchOperation as Operation;
     let (mut left, mut shifts_left) = (MAX_PATCHED_BYTES, MAX_SHIFTED);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The status of a guild (section 2.3 of the wire document). It is lower case on the wire, where `PENDING_LAUNCH` has the
-/// reference's spelling `not_launched`.
+/// The status of a guild (section 2.3 of the wire document). It is lower case on the wire, where `PENDING_LAUNCH` has
+/// the reference's spelling `not_launched`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -37,8 +37,8 @@ const MAX_DEPTH: usize = 32;
 /// The most bytes and tags that are written for one spec. Nested sections over lists multiply them.
 pub const MAX_WORK: usize = 4 << 20;
 
-/// Renders the agents and the rules of a guild's spec, each as a JSON text of its own. The other parts of the spec stay as
-/// they are. With an empty configuration nothing is rendered, and braces stay.
+/// Renders the agents and the rules of a guild's spec, each as a JSON text of its own. The other parts of the spec stay
+/// as they are. With an empty configuration nothing is rendered, and braces stay.
 ///
 /// # Errors
 /// [`TemplateError`] when a tag is invalid, the result is too large, or the result is not JSON.

@@ -1,73 +1,118 @@
-//! Names of topics. Inside the host a topic is always in the spelling of the
-//! reference (`user_notifications:{user}`); the document's names are aliases
-//! which the edge reads and writes.
+//! The topics of a message and the names of the host's topics. Inside the host a topic has the spelling of the
+//! reference (`user_notifications:{user}`). The names of the wire document are aliases, which are translated where
+//! messages enter and leave the host.
 
-use super::ids::{AgentId, UserId};
+use serde::{Deserialize, Serialize};
 
+use crate::ids::{AgentId, UserId};
+
+/// The topics of a message. A single topic that was written as a text stays a text on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Topics {
+    /// One topic, written as a text.
+    One(String),
+    /// A list of topics.
+    Many(Vec<String>),
+}
+
+impl Topics {
+    /// Returns the topics as a slice.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(topic) => std::slice::from_ref(topic),
+            Self::Many(topics) => topics,
+        }
+    }
+
+    /// Removes the blanks around each topic.
+    #[must_use]
+    pub fn trimmed(self) -> Self {
+        match self {
+            Self::One(topic) => Self::One(topic.trim().to_owned()),
+            Self::Many(topics) => Self::Many(topics.iter().map(|topic| topic.trim().to_owned()).collect()),
+        }
+    }
+
+    /// Returns whether there is no topic but empty ones.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().iter().all(String::is_empty)
+    }
+}
+
+/// The topic of messages without another one.
 pub const DEFAULT: &str = "default_topic";
+/// The requests to the manager.
 pub const SYSTEM: &str = "system_topic";
+/// The requests about states, and the announcements of state changes.
 pub const STATE: &str = "state_topic";
+/// The health reports of the manager.
 pub const GUILD_STATUS: &str = "guild_status_topic";
+/// The health checks of the agents.
 pub const HEARTBEAT: &str = "heartbeat";
+/// The error messages of failed turns.
 pub const ERRORS: &str = "error_topic";
+/// The dead letters.
 pub const DEAD_LETTERS: &str = "dead_letter_queue";
-/// Host-internal: tells the sockets of a guild that it has ended.
+/// Internal to the host: closes the sockets of a guild that has ended.
 pub const ENDING: &str = "guildhall_ending";
-/// Host-internal: what happens, for the system sockets that ask for it.
+/// Internal to the host: the events for the system sockets that ask for them.
 pub const EVENTS: &str = "guildhall_events";
+/// The messages that all users of a guild see.
 pub const BROADCAST: &str = "user_message_broadcast";
 
-/// Where a user's own words enter the guild.
+/// Returns the topic on which a user's messages enter the guild.
 #[must_use]
 pub fn user_inbox(user: &UserId) -> String {
     format!("user:{user}")
 }
 
-/// Where agents write to one user.
+/// Returns the topic on which agents send to one user.
 #[must_use]
 pub fn user_outbox(user: &UserId) -> String {
     format!("user_outbox:{user}")
 }
 
-/// What the user's socket shows.
+/// Returns the topic that a user's socket shows.
 #[must_use]
 pub fn user_notifications(user: &UserId) -> String {
     format!("user_notifications:{user}")
 }
 
-/// What a user's conversation is made of, his own notifications first.
+/// Returns the topics of a user's conversation, the user's own notifications first.
 #[must_use]
-pub fn seen_by(user: &UserId) -> Vec<String> {
+pub fn of_conversation(user: &UserId) -> Vec<String> {
     vec![user_notifications(user), user_outbox(user), BROADCAST.to_owned()]
 }
 
-/// What the user's system socket shows besides the guild's status.
+/// Returns the topic that a user's system socket shows in addition to the guild's status.
 #[must_use]
 pub fn user_system_notification(user: &UserId) -> String {
     format!("user_system_notification:{user}")
 }
 
+/// Returns the inbox of an agent.
 #[must_use]
 pub fn agent_inbox(agent: &AgentId) -> String {
     format!("agent_inbox:{agent}")
 }
 
-/// Where an agent writes to itself, and nobody else.
+/// Returns the topic on which only the agent itself can send to the agent.
 #[must_use]
 pub fn agent_self_inbox(agent: &AgentId) -> String {
     format!("agent_self_inbox:{agent}")
 }
 
-/// Returns whether an agent receives only its own messages on a topic. The name has no colon here: a topic such as
-/// `agent_self_inbox_notes` counts too, as in the reference.
+/// Returns whether a topic is the self inbox of an agent.
 #[must_use]
 pub fn is_self_inbox(name: &str) -> bool {
-    name.starts_with("agent_self_inbox")
+    name.starts_with("agent_self_inbox:")
 }
 
-/// A topic as the document, or a client that thinks in it, writes it, in the
-/// host's spelling: `user:{u}:inbox` is `user:{u}`, `user:{u}:notifications`
-/// is `user_notifications:{u}`.
+/// Returns a topic in the host's spelling. The wire document writes `user:{u}:inbox` for `user:{u}`, and
+/// `user:{u}:notifications` for `user_notifications:{u}`.
 #[must_use]
 pub fn canonical(name: &str) -> String {
     let name = name.trim();
@@ -82,7 +127,7 @@ pub fn canonical(name: &str) -> String {
     name.to_owned()
 }
 
-/// A topic in the document's spelling.
+/// Returns a topic in the spelling of the wire document.
 #[must_use]
 pub fn as_document(name: &str) -> String {
     match name.strip_prefix("user_notifications:") {
@@ -91,16 +136,15 @@ pub fn as_document(name: &str) -> String {
     }
 }
 
-/// Whether only the host itself writes to a topic (its name in the host's
-/// spelling).
+/// Returns whether only the host may send to a topic, which is in the host's spelling.
 #[must_use]
-pub fn is_hosts(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING | EVENTS)
-        || name.starts_with("agent_self_inbox:")
+        || is_self_inbox(name)
         || name.chars().any(char::is_control)
 }
 
-/// The user whose inbox, outbox, notifications or system topic this is.
+/// Returns the user whose inbox, outbox, notifications or system topic this is.
 #[must_use]
 pub fn owner(name: &str) -> Option<&str> {
     ["user:", "user_outbox:", "user_notifications:", "user_system:", "user_system_notification:"]
@@ -113,14 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_with_the_prefix_is_a_self_inbox_and_only_those_of_agents_are_the_hosts() {
-        assert!(is_self_inbox("agent_self_inbox:a1") && is_hosts("agent_self_inbox:a1"));
-        assert!(is_self_inbox("agent_self_inbox_notes") && !is_hosts("agent_self_inbox_notes"));
-        assert!(!is_self_inbox("agent_inbox:a1") && !is_self_inbox("my_agent_self_inbox"));
-    }
-
-    #[test]
-    fn the_documents_names_are_aliases() {
+    fn names_of_the_wire_document_are_aliases() {
         assert_eq!(canonical("user:ada:inbox"), "user:ada");
         assert_eq!(canonical("user:ada:notifications"), "user_notifications:ada");
         assert_eq!(canonical(" echo_topic "), "echo_topic");

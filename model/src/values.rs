@@ -1,6 +1,6 @@
 //! The key-value buckets of a guild: one for each agent and one for the guild. The committed values are in memory, as
-//! states are, and the journal stores each change with the turn that made it. Writes that are not committed belong to the
-//! turn and are not here.
+//! states are, and the journal stores each change with the turn that made it. Writes that are not committed belong to
+//! the turn and are not here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -134,8 +134,8 @@ impl Values {
         inner.bytes -= inner.buckets.remove(owner).map_or(0, |bucket| bucket.bytes);
     }
 
-    /// Applies the changes of a turn in their order and returns the values to store. An addition to a value that is not a
-    /// number, or to one that would exceed 64 bits, changes nothing.
+    /// Applies the changes of a turn in their order and returns the values to store. An addition to a value that is not
+    /// a number, or to one that would exceed 64 bits, changes nothing.
     pub fn apply(&self, writes: Vec<ValueWrite>) -> Vec<WrittenValue> {
         let mut inner = self.0.lock();
         let mut written = Vec::with_capacity(writes.len());

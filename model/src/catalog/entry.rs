@@ -52,8 +52,8 @@ impl AgentEntry {
         }
     }
 
-    /// Returns a class as a component describes it: its purpose, the formats that it receives with their schemas, and the
-    /// schema of its properties.
+    /// Returns a class as a component describes it: its purpose, the formats that it receives with their schemas, and
+    /// the schema of its properties.
     #[must_use]
     pub fn described<'f>(
         class_name: &str,
@@ -81,8 +81,8 @@ impl AgentEntry {
         }
     }
 
-    /// Reads a class and the reference to its component, if there is one. The members are those of the reference, or those
-    /// of section 1.1 of the wire document if one of them is present.
+    /// Reads a class and the reference to its component, if there is one. The members are those of the reference, or
+    /// those of section 1.1 of the wire document if one of them is present.
     pub fn read(value: &Value, errors: &mut FieldErrors) -> Option<(Self, Option<String>)> {
         object(|f| {
             let is_wire_document =
@@ -114,7 +114,8 @@ impl AgentEntry {
         })
     }
 
-    /// Reads the form of the wire document. Only the class is required, and each field may have its name of either form.
+    /// Reads the form of the wire document. Only the class is required, and each field may have its name of either
+    /// form.
     fn read_document(f: &mut Fields<'_, '_>) -> Option<Self> {
         let either = |f: &Fields<'_, '_>, first: &'static str, second| if f.has(first) { first } else { second };
         let (doc_key, schema_key, dependencies_key) = (

@@ -19,8 +19,8 @@ const ANCHORS: [&str; 2] = ["$anchor", "$dynamicAnchor"];
 /// the level above.
 const MAX_VISITS: f64 = 1_000_000.0;
 
-/// The largest product of the parts of a schema and the parts of a value: each of many options may be compared with each
-/// of many elements.
+/// The largest product of the parts of a schema and the parts of a value: each of many options may be compared with
+/// each of many elements.
 const MAX_WORK: usize = 50_000_000;
 
 /// The size of a schema after its references are replaced by their targets.

@@ -25,7 +25,8 @@ pub(super) struct Texts<'s> {
 type Relevance = (Reverse<usize>, Vec<Step>, bool, bool);
 
 impl Texts<'_> {
-    /// Returns the text of the most relevant error: the one nearest to the top, or within an alternative the deepest one.
+    /// Returns the text of the most relevant error: the one nearest to the top, or within an alternative the deepest
+    /// one.
     pub fn best(&self, errors: Vec<ValidationError<'_>>) -> Option<String> {
         let place =
             |(index, error): &(usize, _)| (self.relevance(error), Reverse(self.position(error)), Reverse(*index));

@@ -1,5 +1,5 @@
-//! Reads the spec of a guild: trims texts, fills in defaults, creates missing ids and reports every error with its place.
-//! The rules are those of the reference's API models and of the operator's ceilings for the sandbox.
+//! Reads the spec of a guild: trims texts, fills in defaults, creates missing ids and reports every error with its
+//! place. The rules are those of the reference's API models and of the operator's ceilings for the sandbox.
 
 mod rules;
 mod sandbox;
@@ -198,8 +198,8 @@ pub fn unsupported(spec: &GuildSpec) -> Vec<String> {
     found
 }
 
-/// Returns the properties that choose a backend of another implementation, each as a sentence. The host stores and shows
-/// these properties and uses its own backends.
+/// Returns the properties that choose a backend of another implementation, each as a sentence. The host stores and
+/// shows these properties and uses its own backends.
 #[must_use]
 pub fn external_backends(spec: &GuildSpec) -> Vec<String> {
     const KNOWN: [(&str, &str); 4] = [

@@ -26,7 +26,8 @@ pub struct Attempt {
     pub is_last: bool,
 }
 
-/// Returns the `ErrorMessage` of a failure. It goes to the error topic and to the user whose message started the thread.
+/// Returns the `ErrorMessage` of a failure. It goes to the error topic and to the user whose message started the
+/// thread.
 #[must_use]
 pub fn error_message(fault: &Fault, origin: &Message, sender: &Sender, attempt: Attempt) -> Message {
     let mut payload = error_payload(fault, &sender.class_name);

@@ -1,5 +1,5 @@
 //! The identity of a rule: SHA-256 of its JSON text. The text has all defaults, and it leaves out null members and the
-//! members in [`LEFT_OUT`].
+//! members that change while the rule is used.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

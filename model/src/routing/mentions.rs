@@ -8,9 +8,9 @@ use crate::tag::AgentTag;
 /// The search skips values that are nested deeper than this.
 const MAX_DEPTH: usize = 32;
 
-/// Returns the agents that a text mentions, in the order of the text. Each name and each id counts once. At each `@` the
-/// longest matching name or id wins, and of two agents with the same name the last one. A name may be followed by any
-/// character, because not every script separates words.
+/// Returns the agents that a text mentions, in the order of the text. Each name and each id counts once. At each `@`
+/// the longest matching name or id wins, and of two agents with the same name the last one. A name may be followed by
+/// any character, because not every script separates words.
 #[must_use]
 pub fn in_text(text: &str, agents: &[AgentTag]) -> Vec<AgentTag> {
     let mut found = Found::default();

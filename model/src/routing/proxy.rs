@@ -41,8 +41,8 @@ const MAX_COPIES: usize = 256;
 ///
 /// # Errors
 /// `no_recipient` when the guild has no routes and no agent listens to the topics. `denied` when the user may not write
-/// to a topic, or when more than 256 rules make a copy. `invalid_payload` when a transformer returns a value that cannot
-/// be a payload.
+/// to a topic, or when more than 256 rules make a copy. `invalid_payload` when a transformer returns a value that
+/// cannot be a payload.
 pub fn route_user_message(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<Routed, Fault> {
     let steps = draft.routing_slip.iter().flat_map(|slip| &slip.steps);
     let destinations = steps.filter_map(|rule| rule.destination.as_ref()?.topics.as_ref());

@@ -1,42 +1,24 @@
-//! What a rule's expressions make of what is sent: transformers and state updates.
-//! A result that cannot be used drops the message, as an error in the expression
-//! does; the rule stays used up.
+//! The expressions of a rule: transformers and state updates. A result that cannot be used drops the message, and so
+//! does an error in the expression. The rule counts as used either way.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::expression::{Expressions, Language};
+use crate::expression::Language;
 use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
-use crate::tag::AgentTag;
-use crate::priority::Priority;
-use crate::status::ProcessStatus;
-use crate::topic::Topics;
 use crate::message::{ForwardHeader, MAX_PAYLOAD_BYTES, Message, raw_json};
+use crate::priority::Priority;
+use crate::routing::scope::Scope;
 use crate::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::state::{StateChange, StateOwner};
+use crate::status::ProcessStatus;
+use crate::tag::AgentTag;
+use crate::topic::Topics;
 use crate::{format, topic};
 
-/// What the expressions of rules and predicates can use: an evaluator with its time, and the last committed states.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    pub expressions: &'a Expressions<'a>,
-    /// The agent's state, a JSON object.
-    pub agent_state: &'a str,
-    /// The guild's state, a JSON object.
-    pub guild_state: &'a str,
-}
-
-impl<'a> Scope<'a> {
-    /// Empty states.
-    #[must_use]
-    pub const fn without_states(expressions: &'a Expressions<'a>) -> Self {
-        Self { expressions, agent_state: "{}", guild_state: "{}" }
-    }
-}
-
-/// What is sent, as expressions see and change it.
+/// A message as expressions see and change it.
 #[derive(Serialize)]
 struct Routable<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,21 +67,21 @@ fn routable<'a>(message: &'a Message, no_context: &'a RawValue) -> Routable<'a> 
     }
 }
 
-/// The input of a rule's expressions, as JSON text.
+/// Returns the input of a rule's expressions as JSON text. `before` is the message before the transformer.
 fn input(message: &Message, before: Option<&Message>, origin: &Message, scope: Scope<'_>) -> Option<String> {
     let no_context = serde_json::from_str("{}").ok()?;
-    let mut scene = routable(message, no_context);
-    scene.origin = Some(Origin {
+    let mut input = routable(message, no_context);
+    input.origin = Some(Origin {
         id: origin.id,
         sender: &origin.sender,
         recipient_list: &origin.recipients,
         payload: &origin.payload,
         format: &origin.format,
     });
-    scene.agent_state = serde_json::from_str(scope.agent_state).ok();
-    scene.guild_state = serde_json::from_str(scope.guild_state).ok();
-    scene.untransformed = before.map(|before| Box::new(routable(before, no_context)));
-    serde_json::to_string(&scene).ok()
+    input.agent_state = serde_json::from_str(scope.agent_state).ok();
+    input.guild_state = serde_json::from_str(scope.guild_state).ok();
+    input.untransformed = before.map(|before| Box::new(routable(before, no_context)));
+    serde_json::to_string(&input).ok()
 }
 
 fn run(scope: Scope<'_>, language: Language, source: &str, input: &str) -> Option<Value> {
@@ -109,11 +91,11 @@ fn run(scope: Scope<'_>, language: Language, source: &str, input: &str) -> Optio
 /// A message and the changes of states that go with it.
 type Routed = (Message, Vec<(StateOwner, StateChange)>);
 
-/// What a rule's expressions make of a message, and of states; without any, the
-/// message as it is. `agent` is who speaks. `None`: the message is dropped.
+/// Applies the expressions of a rule to a message. Returns the message with the state changes, or `None` if it is
+/// dropped. A rule without expressions returns the message as it is. `agent` is the sender.
 ///
 /// # Errors
-/// `invalid_payload`: what comes out is no payload.
+/// `invalid_payload` when a result cannot be a payload.
 pub(super) fn by_rule(
     rule: &RoutingRule,
     message: Message,
@@ -135,10 +117,10 @@ pub(super) fn by_rule(
     Ok(Some((routed, changes)))
 }
 
-/// Applies a rule's transformer. `None`: the message is dropped.
+/// Applies the transformer of a rule. Returns `None` if the message is dropped.
 ///
 /// # Errors
-/// `invalid_payload`: what comes out is no payload.
+/// `invalid_payload` when the result cannot be a payload.
 fn transform(
     transformer: &Transformer,
     mut message: Message,
@@ -167,19 +149,18 @@ fn transform(
 }
 
 fn payload_of(value: &Value) -> Result<Box<RawValue>, Fault> {
-    let refused = |words: &str| Fault::new(FaultKind::InvalidPayload, format!("a routing rule made {words}"));
+    let refused = |what: &str| Fault::new(FaultKind::InvalidPayload, format!("a routing rule returned {what}"));
     if value.as_object().is_none_or(Map::is_empty) {
-        return Err(refused("a payload that is no JSON object with members"));
+        return Err(refused("a payload that is not a JSON object with at least one member"));
     }
     let payload = raw_json(value);
     if payload.get().len() > MAX_PAYLOAD_BYTES {
-        return Err(refused("a payload that is too large"));
+        return Err(refused(&format!("a payload of {} bytes, the limit is {MAX_PAYLOAD_BYTES}", payload.get().len())));
     }
     Ok(payload)
 }
 
-/// Replaces members; one that is not of its kind drops the message, one that is not
-/// known is passed over.
+/// Replaces members of a message. A member of the wrong type drops the message, and an unknown member is ignored.
 fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<Message>, Fault> {
     let names_topics = members.contains_key("topics");
     for (name, value) in members {
@@ -196,8 +177,12 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
             "recipient_list" => set(&mut message.recipients, value, |tags: &Vec<AgentTag>| tags.len() <= MAX_TAGS),
             "format" => set(&mut message.format, value, |format: &String| format.chars().count() >= 3),
             "forward_header" => set(&mut message.forward_header, value, |_| true),
-            "context" => merge_context(&mut message, value),
-            "enrich_with_history" => count(&value).map(|number| message.enrich_with_history = number).is_some(),
+            "context" => {
+                let is_object = value.is_object();
+                message.session_state = Some(raw_json(&value));
+                is_object
+            }
+            "enrich_with_history" => set(&mut message.enrich_with_history, value, |_| true),
             "process_status" => set(&mut message.process_status, value, |_| true),
             _ => true,
         };
@@ -213,52 +198,27 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
     Ok((!names_topics || may_go_to(&message)).then_some(message))
 }
 
-/// Merges members into the session state, whose other members stay. Null merges nothing. Returns whether the value has the
-/// right type.
-fn merge_context(message: &mut Message, value: Value) -> bool {
-    let members = match value {
-        Value::Object(members) => members,
-        Value::Null => return true,
-        _ => return false,
-    };
-    let state = message.session_state.as_deref();
-    let mut merged: Map<String, Value> =
-        state.and_then(|state| serde_json::from_str(state.get()).ok()).unwrap_or_default();
-    merged.extend(members);
-    message.session_state = Some(raw_json(&Value::Object(merged)));
-    true
-}
-
-/// Reads a number of messages. It may be decimal text, and null means none.
-fn count(value: &Value) -> Option<u32> {
-    match value {
-        Value::Null => Some(0),
-        Value::String(text) => text.trim().parse().ok(),
-        number => number.as_u64().and_then(|number| u32::try_from(number).ok()),
-    }
-}
-
-/// Whether a message may go where an expression sends it. Expressions travel in the
-/// slips of users too, so they reach what users may name: not the host's own topics,
-/// nor those of another user.
+/// Returns whether a message may go to the topics that an expression chose. Users can send slips with expressions, so
+/// an expression may choose the topics that a user may: neither the host's own topics nor those of another user.
 fn may_go_to(message: &Message) -> bool {
     let is_own = |owner: &str| message.user.as_ref().is_some_and(|user| user.as_str() == owner);
     let names = message.topics.as_slice();
     let is_good =
-        |name: &String| name.len() <= MAX_NAME && !topic::is_hosts(name) && topic::owner(name).is_none_or(is_own);
+        |name: &String| name.len() <= MAX_NAME && !topic::is_reserved(name) && topic::owner(name).is_none_or(is_own);
     names.len() <= MAX_TOPICS && names.iter().all(is_good)
 }
 
-/// The most topics that an expression may name, and the longest name in bytes.
+/// The most topics that an expression may choose.
 const MAX_TOPICS: usize = 16;
+/// The longest topic that an expression may choose, in bytes.
 const MAX_NAME: usize = 256;
 
-/// The most recipients that an expression may name.
+/// The most recipients that an expression may choose.
 const MAX_TAGS: usize = 256;
 
-fn set<T: serde::de::DeserializeOwned>(place: &mut T, value: Value, may_be: impl FnOnce(&T) -> bool) -> bool {
+fn set<T: serde::de::DeserializeOwned>(place: &mut T, value: Value, is_allowed: impl FnOnce(&T) -> bool) -> bool {
     match serde_json::from_value(value) {
-        Ok(read) if may_be(&read) => {
+        Ok(read) if is_allowed(&read) => {
             *place = read;
             true
         }
@@ -266,8 +226,7 @@ fn set<T: serde::de::DeserializeOwned>(place: &mut T, value: Value, may_be: impl
     }
 }
 
-/// What a rule changes of states: the guild's first. `before` is what was sent
-/// before the transformer.
+/// Returns the state changes of a rule, the guild's first. `before` is the message before the transformer.
 fn changes(
     rule: &RoutingRule,
     message: &Message,
@@ -279,8 +238,8 @@ fn changes(
     let Some(given) = input(message, Some(before), origin, scope) else { return Vec::new() };
     let of = |owner: StateOwner, update: Option<&StateUpdate>| {
         let update = update?;
-        let body = run(scope, update.expression_type, &update.state_update, &given).filter(Value::is_object)?;
-        Some((owner, StateChange { format: update.update_format, ..StateChange::merge(body) }))
+        let patch = run(scope, update.expression_type, &update.state_update, &given).filter(Value::is_object)?;
+        Some((owner, StateChange { format: update.update_format, ..StateChange::merge(patch) }))
     };
     let guild = of(StateOwner::Guild, rule.guild_state_update.as_deref());
     let agent = of(agent.clone(), rule.agent_state_update.as_deref());

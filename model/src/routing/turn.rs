@@ -81,8 +81,8 @@ impl<'a> TurnRouter<'a> {
     /// Routes one outgoing message.
     ///
     /// # Errors
-    /// `hop_limit` when the thread has more hops than [`GuildView::hop_limit`], and `invalid_payload` when a transformer
-    /// returns a value that cannot be a payload.
+    /// `hop_limit` when the thread has more hops than [`GuildView::hop_limit`], and `invalid_payload` when a
+    /// transformer returns a value that cannot be a payload.
     pub fn route(&mut self, outgoing: Outgoing) -> Result<RoutedTurn, Fault> {
         let mut base = self.base(&outgoing)?;
         if !outgoing.topics.is_empty() {
@@ -99,8 +99,8 @@ impl<'a> TurnRouter<'a> {
         self.by_rules(rules, &base, outgoing.reason.as_deref())
     }
 
-    /// Routes an error message, which has its topics already. Returns a copy for each rule that applies, then the message
-    /// itself.
+    /// Routes an error message, which has its topics already. Returns a copy for each rule that applies, then the
+    /// message itself.
     #[must_use]
     pub fn route_error(&mut self, mut message: Message) -> RoutedTurn {
         // An error about too many hops follows no rules, or it would start the same loop.
@@ -199,8 +199,8 @@ impl<'a> TurnRouter<'a> {
         self.context = Some(context);
     }
 
-    /// Returns the topics of an answer that no rule routes. In a guild without routes it goes to the user who started the
-    /// thread, otherwise to the topics of the question.
+    /// Returns the topics of an answer that no rule routes. In a guild without routes it goes to the user who started
+    /// the thread, otherwise to the topics of the question.
     fn default_topics(&self) -> Topics {
         match &self.origin.user {
             Some(user) if !self.guild.has_routes() => Topics::Many(vec![topic::user_notifications(user)]),

@@ -1,5 +1,5 @@
-//! Reads the limits and grants that an agent asks for. A limit above the operator's ceiling is refused. An unknown key is
-//! refused too, because a misspelt limit would not be enforced.
+//! Reads the limits and grants that an agent asks for. A limit above the operator's ceiling is refused. An unknown key
+//! is refused too, because a misspelt limit would not be enforced.
 
 use std::collections::BTreeMap;
 

@@ -1,15 +1,17 @@
 //! Typed ids. The id of a message is a number of 53 bits, because clients of the wire document are written in
 //! JavaScript. Every other id is a text; one that the host creates is short, random and URL-safe.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub struct $name(String);
 
         impl $name {
@@ -111,11 +113,57 @@ pub fn short_id(mut number: u128) -> String {
     String::from_utf8_lossy(&digits).into_owned()
 }
 
+/// Returns bytes in hexadecimal, in lower case.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
+
 /// The id of a message: 41 bits of milliseconds since 2023-01-01, 5 bits of host number, 7 bits of sequence. It is at
 /// most 2^53 - 1, so `JSON.parse` keeps it exact. Ids grow in the order of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// It is written as a number. It is read from a number or from decimal text, because some clients and expressions turn
+/// large integers into text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageId(u64);
+
+impl<'de> Deserialize<'de> for MessageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+/// Reads a message's id.
+struct IdVisitor;
+
+impl Visitor<'_> for IdVisitor {
+    type Value = MessageId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id: an unsigned integer of 64 bits, or its decimal digits as text")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<MessageId, E> {
+        Ok(MessageId(number))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<MessageId, E> {
+        let number = u64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+        Ok(MessageId(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<MessageId, E> {
+        let digits = text.trim();
+        let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| is_decimal);
+        number.map(MessageId).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970.
 pub const ID_EPOCH_MS: u64 = 1_672_531_200_000;
@@ -211,6 +259,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_id_is_read_from_a_number_or_from_digits() {
+        let read = |text: &str| serde_json::from_str::<MessageId>(text).ok().map(MessageId::get);
+        assert_eq!(read("9338584534570004483"), Some(9_338_584_534_570_004_483));
+        assert_eq!(read("\" 9338584534570004483 \""), Some(9_338_584_534_570_004_483));
+        for refused in ["-1", "1.5", "null", "\"\"", "\"+5\"", "\"0x5\"", "\"18446744073709551616\""] {
+            assert_eq!(read(refused), None, "{refused}");
+        }
+        assert_eq!(serde_json::to_string(&MessageId::new(u64::MAX)).ok(), Some(u64::MAX.to_string()));
+    }
 
     #[test]
     fn short_ids_have_22_characters_of_the_alphabet() {

@@ -64,7 +64,9 @@ pub struct SendMessageCall {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Predicate {
+    /// An expression.
     Expression(ExpressionPredicate),
+    /// A comparison of the format.
     TypeEquals(TypeEqualsPredicate),
 }
 

@@ -9,6 +9,7 @@ use crate::ids::{AgentId, UserId};
 /// The topics of a message. A single topic that was written as a text stays a text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Topics {
     /// One topic, written as a text.
     One(String),
@@ -105,10 +106,11 @@ pub fn agent_self_inbox(agent: &AgentId) -> String {
     format!("agent_self_inbox:{agent}")
 }
 
-/// Returns whether a topic is the self inbox of an agent.
+/// Returns whether an agent receives only its own messages on a topic. The name has no colon here: a topic such as
+/// `agent_self_inbox_notes` counts too, as in the reference.
 #[must_use]
 pub fn is_self_inbox(name: &str) -> bool {
-    name.starts_with("agent_self_inbox:")
+    name.starts_with("agent_self_inbox")
 }
 
 /// Returns a topic in the host's spelling. The wire document writes `user:{u}:inbox` for `user:{u}`, and
@@ -140,7 +142,7 @@ pub fn as_document(name: &str) -> String {
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING | EVENTS)
-        || is_self_inbox(name)
+        || name.starts_with("agent_self_inbox:")
         || name.chars().any(char::is_control)
 }
 
@@ -155,6 +157,13 @@ pub fn owner(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn topics_with_the_prefix_are_self_inboxes_and_only_those_of_agents_are_reserved() {
+        assert!(is_self_inbox("agent_self_inbox:a1") && is_reserved("agent_self_inbox:a1"));
+        assert!(is_self_inbox("agent_self_inbox_notes") && !is_reserved("agent_self_inbox_notes"));
+        assert!(!is_self_inbox("agent_inbox:a1") && !is_self_inbox("my_agent_self_inbox"));
+    }
 
     #[test]
     fn names_of_the_wire_document_are_aliases() {

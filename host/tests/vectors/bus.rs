@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use guildhall::agent::turn;
+use guildhall::agent::turn_io;
 use guildhall::journal::{Commit, Consumer, Durability, GuildLog, Journal, JournalLimits, Retention};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{AgentId, MessageId};
-use guildhall_model::tag::AgentTag;
-use guildhall_model::priority::Priority;
-use guildhall_model::topic::Topics;
 use guildhall_model::message::{Message, raw_json};
+use guildhall_model::priority::Priority;
+use guildhall_model::tag::AgentTag;
+use guildhall_model::topic::Topics;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -53,7 +53,7 @@ struct Delivered {
 
 /// Receives and consumes all messages that wait.
 async fn take_waiting(consumer: &mut Consumer, delivered: &mut Vec<Delivered>) -> Result<(), String> {
-    while consumer.waiting() > 0 {
+    while consumer.lag().messages() > 0 {
         let delivery = consumer.next().await.map_err(|error| error.to_string())?;
         let message = &delivery.message;
         delivered.push(Delivered { label: label(message), topic: delivery.topic.clone(), id: message.id });
@@ -159,7 +159,7 @@ pub fn bus_query(input: &Value, expected: &Value) -> Outcome {
         let wanted = input["argument"].as_array().cloned().unwrap_or_else(|| vec![input["argument"].clone()]);
         let asked: Vec<MessageId> = wanted.iter().map(|id| ids.get(&text(id)).copied().unwrap_or_default()).collect();
         let found = log.by_ids(&asked).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(turn::in_order(&asked, &found))
+        Ok::<_, String>(turn_io::history_texts(&asked, &found))
     })?;
     let labels = found.iter().map(|message| {
         let message: Value = serde_json::from_str(message).unwrap_or_default();

@@ -177,12 +177,8 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
             "recipient_list" => set(&mut message.recipients, value, |tags: &Vec<AgentTag>| tags.len() <= MAX_TAGS),
             "format" => set(&mut message.format, value, |format: &String| format.chars().count() >= 3),
             "forward_header" => set(&mut message.forward_header, value, |_| true),
-            "context" => {
-                let is_object = value.is_object();
-                message.session_state = Some(raw_json(&value));
-                is_object
-            }
-            "enrich_with_history" => set(&mut message.enrich_with_history, value, |_| true),
+            "context" => merge_context(&mut message, value),
+            "enrich_with_history" => count(&value).map(|number| message.enrich_with_history = number).is_some(),
             "process_status" => set(&mut message.process_status, value, |_| true),
             _ => true,
         };
@@ -196,6 +192,31 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
     };
     message.format = format::canonical(message.format);
     Ok((!names_topics || may_go_to(&message)).then_some(message))
+}
+
+/// Merges members into the session state, whose other members stay. Null merges nothing. Returns whether the value has
+/// the right type.
+fn merge_context(message: &mut Message, value: Value) -> bool {
+    let members = match value {
+        Value::Object(members) => members,
+        Value::Null => return true,
+        _ => return false,
+    };
+    let state = message.session_state.as_deref();
+    let mut merged: Map<String, Value> =
+        state.and_then(|state| serde_json::from_str(state.get()).ok()).unwrap_or_default();
+    merged.extend(members);
+    message.session_state = Some(raw_json(&Value::Object(merged)));
+    true
+}
+
+/// Reads a number of messages. It may be decimal text, and null means none.
+fn count(value: &Value) -> Option<u32> {
+    match value {
+        Value::Null => Some(0),
+        Value::String(text) => text.trim().parse().ok(),
+        number => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+    }
 }
 
 /// Returns whether a message may go to the topics that an expression chose. Users can send slips with expressions, so

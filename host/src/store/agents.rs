@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::database::{Store, StoreError, from_json, to_json};
+use super::row::from_row;
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::ids::Digest;
 
-#[derive(sqlx::FromRow)]
 struct EntryRow {
     class_name: String,
     name: String,
@@ -16,6 +16,8 @@ struct EntryRow {
     dependencies: String,
     component: Option<String>,
 }
+
+from_row!(EntryRow { class_name, name, doc, properties_schema, handlers, dependencies, component });
 
 impl EntryRow {
     fn read(self) -> Result<AgentEntry, StoreError> {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::database::{Store, StoreError, from_json, raw, to_i64, to_json, word};
 use super::icons;
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
+use super::row::from_row;
 use guildhall_model::catalog::{Access, Blueprint, Exposure};
 use guildhall_model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
 
@@ -34,9 +35,7 @@ pub struct LaunchableBlueprint {
     pub pins: Pins,
 }
 
-#[derive(sqlx::FromRow)]
 struct Columns {
-    #[sqlx(flatten)]
     info: InfoColumns,
     intro_msg: Option<String>,
     spec: String,
@@ -44,6 +43,8 @@ struct Columns {
     commands: String,
     starter_prompts: String,
 }
+
+from_row!(Columns { @flatten info, intro_msg, spec, tags, commands, starter_prompts });
 
 impl Columns {
     fn read(self) -> Result<BlueprintRow, StoreError> {
@@ -58,7 +59,6 @@ impl Columns {
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct LaunchColumns {
     exposure: String,
     shared_from: Option<String>,
@@ -68,6 +68,8 @@ struct LaunchColumns {
     spec: String,
     pins: String,
 }
+
+from_row!(LaunchColumns { exposure, shared_from, author_id, organization_id, shares, spec, pins });
 
 impl LaunchColumns {
     fn read(self) -> Result<LaunchableBlueprint, StoreError> {

@@ -1,10 +1,10 @@
 //! The boards of guilds, and the messages that are pinned to them.
 
 use super::database::{Store, StoreError, to_i64, to_u64};
+use super::row::from_row;
 use guildhall_model::catalog::Board;
 use guildhall_model::ids::{BoardId, GuildId};
 
-#[derive(sqlx::FromRow)]
 struct Columns {
     id: String,
     name: String,
@@ -14,6 +14,8 @@ struct Columns {
     is_default: i64,
     is_private: i64,
 }
+
+from_row!(Columns { id, name, guild_id, created_by, created_ms, is_default, is_private });
 
 impl Columns {
     fn read(self) -> Board {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use super::row::from_row;
 use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
 
@@ -63,7 +64,6 @@ pub struct ComponentRow {
     pub created_ms: u64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Columns {
     digest: String,
     size: i64,
@@ -78,6 +78,21 @@ struct Columns {
     refusal: Option<String>,
     created_ms: i64,
 }
+
+from_row!(Columns {
+    digest,
+    size,
+    state,
+    class_name,
+    name,
+    version,
+    summary,
+    description,
+    imports,
+    reason,
+    refusal,
+    created_ms
+});
 
 impl Columns {
     fn read(self) -> Result<ComponentRow, StoreError> {

@@ -62,7 +62,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
-        sqlx::migrate!("./migrations").run(&store.writer).await.map_err(sqlx::Error::from)?;
+        super::migrations::migrator().run(&store.writer).await.map_err(sqlx::Error::from)?;
         Ok(store)
     }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
 use super::members::{self, AgentKind, AgentRow};
+use super::row::from_row;
 use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -47,7 +48,6 @@ pub struct GuildSummary {
     pub created_ms: u64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Columns {
     id: String,
     name: String,
@@ -59,6 +59,8 @@ struct Columns {
     created_ms: i64,
     updated_ms: i64,
 }
+
+from_row!(Columns { id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms });
 
 impl Columns {
     fn read(self) -> Result<GuildRow, StoreError> {

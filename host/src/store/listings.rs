@@ -1,6 +1,7 @@
 //! Lists of blueprints: by owner, by access, by category, by tag. Lists are in the order of creation.
 
 use super::database::{Store, StoreError, to_u64};
+use super::row::from_row;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
 /// A blueprint in a list, with the name of its category.
@@ -20,7 +21,6 @@ pub struct BlueprintInfo {
     pub category_name: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
 pub(super) struct InfoColumns {
     id: String,
     name: String,
@@ -34,6 +34,20 @@ pub(super) struct InfoColumns {
     category_id: Option<String>,
     category_name: Option<String>,
 }
+
+from_row!(InfoColumns {
+    id,
+    name,
+    description,
+    version,
+    exposure,
+    author_id,
+    created_ms,
+    icon,
+    organization_id,
+    category_id,
+    category_name
+});
 
 impl InfoColumns {
     pub(super) fn read(self) -> BlueprintInfo {
@@ -53,12 +67,12 @@ impl InfoColumns {
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct AccessibleColumns {
-    #[sqlx(flatten)]
     info: InfoColumns,
     is_through_organization: i64,
 }
+
+from_row!(AccessibleColumns { @flatten info, is_through_organization });
 
 /// A query for blueprints, with these further columns and this text after the joined tables.
 macro_rules! select_infos {

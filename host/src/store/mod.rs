@@ -14,7 +14,9 @@ mod guilds;
 mod icons;
 mod listings;
 mod members;
+mod migrations;
 mod reviews;
+mod row;
 mod shares;
 mod users;
 

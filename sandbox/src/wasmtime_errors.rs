@@ -98,7 +98,7 @@ mod tests {
             (import "take" (func $take (param "text" string)))
             (core module $memory (memory (export "memory") 1))
             (core instance $memory (instantiate $memory))
-            (core func $take (canon lower (func $take) (memory $memory "memory")))
+            (core func $take (canon lower (func $take) (memory (core memory $memory "memory"))))
             (core module $m
                 (import "" "take" (func $take (param i32 i32)))
                 (func (export "run") (call $take (i32.const 0) (i32.const 1000))))

@@ -68,7 +68,7 @@ mod tests {
     /// Calls the export `run` of a component that imports nothing but `take`, which takes a string.
     fn error_of(wat: &str, configure: impl FnOnce(&mut Store<()>)) -> wasmtime::Error {
         let engine = Engine::default();
-        let component = Component::new(&engine, wat).unwrap();
+        let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
         let mut linker = Linker::new(&engine);
         linker.root().func_wrap("take", |_, (_,): (String,)| Ok(())).unwrap();
         let mut store = Store::new(&engine, ());
@@ -98,7 +98,7 @@ mod tests {
             (import "take" (func $take (param "text" string)))
             (core module $memory (memory (export "memory") 1))
             (core instance $memory (instantiate $memory))
-            (core func $take (canon lower (func $take) (memory $memory "memory")))
+            (core func $take (canon lower (func $take) (memory (core memory $memory "memory"))))
             (core module $m
                 (import "" "take" (func $take (param i32 i32)))
                 (func (export "run") (call $take (i32.const 0) (i32.const 1000))))
@@ -125,7 +125,7 @@ mod tests {
             (module("(memory 20000)", 1), "sandbox.memory_mib", 1_250),
             (module("(table 200000 funcref)", 1), "host.table_elements", 200_000),
         ] {
-            let error = Component::new(&engine, &wat).map(|_| ()).unwrap_err();
+            let error = Component::new(&engine, wat::parse_str(wat).unwrap()).map(|_| ()).unwrap_err();
             match misfit(&error, &limits) {
                 Refusal::TooLarge { setting: named, value: found, .. } => {
                     assert_eq!((named.as_str(), found), (setting, value), "{error:#}");

@@ -1,6 +1,7 @@
-//! Evaluates JSONata. Its numbers are doubles. An integer of the input that does not fit into a double keeps its value
-//! when the expression returns it unchanged.
+//! Evaluates JSONata. Its numbers are doubles. An integer of the input that no double holds is exact in the result if the
+//! expression passes it on unchanged, as a number or as text.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use jsonata_core::Expression;
@@ -79,7 +80,7 @@ impl Reader<'_> {
             JValue::Number(number) => self.number(*number),
             JValue::String(text) => {
                 self.room.take(text.len(), depth)?;
-                Value::String(text.to_string())
+                Value::String(self.text(text).into_owned())
             }
             JValue::Array(items) => {
                 Value::Array(items.iter().map(|item| self.read(item, depth + 1)).collect::<Result<_, _>>()?)
@@ -117,11 +118,54 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the distinct integers of 2^53 and more in a JSON text, at most 1,024.
+impl Reader<'_> {
+    /// Returns a text of the result with exact integers. The evaluator writes the digits of a double, so the digits of an
+    /// integer of the input are put in their place. Digits that the input has itself stay.
+    fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        if !digit_runs(text).any(|run| run.len() >= MIN_BIG_DIGITS) {
+            return Cow::Borrowed(text);
+        }
+        let mut written = String::with_capacity(text.len());
+        let mut rest = text;
+        for run in digit_runs(text).filter(|run| run.len() >= MIN_BIG_DIGITS) {
+            let Some((before, after)) = rest.split_once(run) else { break };
+            written.push_str(before);
+            match self.exact_digits(run) {
+                Some(integer) => written.push_str(&integer.to_string()),
+                None => written.push_str(run),
+            }
+            rest = after;
+        }
+        written.push_str(rest);
+        Cow::Owned(written)
+    }
+
+    /// Returns the integer of the input that the evaluator writes with these digits, if it is the only one.
+    fn exact_digits(&mut self, run: &str) -> Option<u64> {
+        let double: f64 = run.parse().ok().filter(|double| format!("{double}") == run)?;
+        let input = self.input;
+        let exact = self.exact.get_or_insert_with(|| big_integers(input));
+        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator saw them")]
+        let mut same = exact.iter().filter(|integer| **integer as f64 == double);
+        match (same.next(), same.next()) {
+            (Some(integer), None) if !digit_runs(input).any(|other| other == run) => Some(*integer),
+            _ => None,
+        }
+    }
+}
+
+/// The decimal digits of 2^53, the smallest integer that a double may not hold exactly.
+const MIN_BIG_DIGITS: usize = 16;
+
+/// Returns the parts of a text that are digits, and empty parts.
+fn digit_runs(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_digit())
+}
+
+/// The distinct integers of 2^53 and more in a JSON text.
 fn big_integers(json: &str) -> Rc<[u64]> {
-    let numbers = json.split(|c: char| !c.is_ascii_digit());
-    let mut found: Vec<u64> =
-        numbers.filter(|digits| digits.len() >= 16).filter_map(|digits| digits.parse().ok()).take(1_024).collect();
+    let runs = digit_runs(json).filter(|run| run.len() >= MIN_BIG_DIGITS);
+    let mut found: Vec<u64> = runs.filter_map(|run| run.parse().ok()).take(1_024).collect();
     found.sort_unstable();
     found.dedup();
     found.into()

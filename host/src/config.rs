@@ -169,7 +169,7 @@ impl Config {
 /// Reads an origin and returns it as browsers write it: in lower case, without the default port of its scheme.
 fn origin(value: &str) -> Result<String, String> {
     if value.contains('*') {
-        return Err(format!("`{value}` is no origin: the value is one origin, without `*`"));
+        return Err(format!("`{value}` is not an origin: write one origin without `*`"));
     }
     value.parse().map(|origin: Origin| origin.to_string())
 }
@@ -208,7 +208,7 @@ mod tests {
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
-            assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is no origin"), "{value}");
+            assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
         }
         for value in ["", ",", "http://a.example", "a.example:80", "a b"] {
             assert!(config.set(&format!("http.hosts={value}")).unwrap_err().contains("is no host"), "{value}");

@@ -184,21 +184,21 @@ async fn an_answer_about_a_state_names_its_handler_and_repeats_the_agent_id_of_i
 #[tokio::test]
 async fn launching_an_agent_whose_id_is_in_use_changes_nothing_and_is_announced() {
     let host = super::super::host().await;
-    let mut chat = guild(&host, &[agent("w", WIRING, "in")], &[]).await;
-    let id = chat.guild.clone();
+    let spec = json!({"name": "G", "description": "d", "agents": [agent("w", WIRING, "in")]});
+    let guild = host.rest().launch_spec(&spec).await;
+    let mut chat = chat::join_with(&host, &guild, "ann", "?dialect=rustic").await;
+    let is_announcement = |received: &Value| frame::format(received) == "GuildUpdatedAnnouncement";
+    // The first announcement is that of the user who joined.
+    chat.system.wait_for("the announcement of the user", is_announcement).await;
     let launch = json!({"agent_spec": agent("w", PROBE, "other")});
-    let launched = ask(&mut chat, "system_topic", &models("AgentLaunchRequest"), &launch).await;
-    assert_eq!(launched["format"], models("AgentLaunchResponse"), "{launched}");
+    chat.socket.send(&json!({"format": models("AgentLaunchRequest"), "topics": "system_topic", "payload": launch}));
+    let launched =
+        chat.socket.wait_for("the answer", |received| frame::format(received) == "AgentLaunchResponse").await;
     assert_eq!(
         launched["payload"],
         json!({"agent_id": "w", "status_code": 201, "status": "Agent launched successfully"})
     );
-    let announced = chat
-        .system
-        .wait_for("the announcement", |received| frame::format(received) == "GuildUpdatedAnnouncement")
-        .await;
-    assert_eq!(announced["payload"]["guild_spec"]["agents"][0]["class_name"], WIRING, "{announced}");
-    let get = json!({"guild_id": id, "agent_id": "w"});
-    let present = ask(&mut chat, "system_topic", &models("AgentGetRequest"), &get).await;
-    assert_eq!(present["payload"]["class_name"], WIRING, "{present}");
+    let announced = chat.system.wait_for("the announcement of the launch", is_announcement).await;
+    let agents = announced["payload"]["guild_spec"]["agents"].as_array().expect("agents");
+    assert_eq!((agents.len(), &agents[0]["class_name"]), (1, &json!(WIRING)), "{announced}");
 }

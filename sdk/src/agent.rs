@@ -1,6 +1,8 @@
 //! The traits that an author implements.
 
-use crate::{Emits, Handlers, Health, Status, StopReason, properties};
+use crate::bindings::exports::guildhall::agent::agent::{Health, Status, StopReason};
+use crate::handlers::{Emits, Handlers};
+use guildhall_sdk_macros::properties;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 

@@ -1,7 +1,12 @@
 //! The functions that a handler may call while it handles a message.
 
+use crate::bindings::guildhall::agent::context::Identity;
+use crate::bindings::guildhall::agent::expressions::Language;
+use crate::bindings::guildhall::agent::messaging::{EmitError, Outgoing};
+use crate::bindings::guildhall::agent::types::{Failure, Message};
+use crate::format::Format;
 use crate::host::Host;
-use crate::{EmitError, Failure, Format, Identity, Language, Message, Outgoing, json};
+use crate::json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -1,7 +1,9 @@
 //! Derives the description of an agent from its types.
 
-use crate::{Agent, Description, Emits, Format, FormatSpec, Handlers};
-use schemars::JsonSchema;
+use crate::agent::Agent;
+use crate::bindings::exports::guildhall::agent::agent::Description;
+use crate::format::schema_text;
+use crate::handlers::{Emits, Handlers};
 
 /// Returns the description of an agent class. No agent is created.
 pub fn describe<A: Agent>(version: &str) -> Description {
@@ -18,19 +20,4 @@ pub fn describe<A: Agent>(version: &str) -> Description {
         emits: emits.specs,
         properties_schema: schema_text::<A::Properties>(),
     }
-}
-
-/// Returns one entry for each name under which `T` is received.
-pub(crate) fn format_specs<T: Format>() -> Vec<FormatSpec> {
-    let json_schema = schema_text::<T>();
-    [T::NAME]
-        .iter()
-        .chain(T::ALIASES)
-        .map(|name| FormatSpec { name: (*name).into(), json_schema: json_schema.clone() })
-        .collect()
-}
-
-pub(crate) fn schema_text<T: JsonSchema>() -> String {
-    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<T>();
-    schema.as_value().to_string()
 }

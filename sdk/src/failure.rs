@@ -1,6 +1,7 @@
 //! The failures of a handler, and the conversions of other errors by `?`.
 
-use crate::{EmitError, Failure, RetryHint};
+use crate::bindings::guildhall::agent::messaging::EmitError;
+use crate::bindings::guildhall::agent::types::{Failure, RetryHint};
 use std::time::Duration;
 
 impl Failure {

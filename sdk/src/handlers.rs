@@ -1,18 +1,10 @@
 //! Chooses the handler of a message, in the component and on the test bench alike.
 
-use crate::describe::{format_specs, schema_text};
-use crate::{Ctx, Failure, FormatSpec, log};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-/// A type that is the payload of a message format. Implemented by [`#[message("name")]`](crate::message).
-pub trait Format: Serialize + DeserializeOwned + JsonSchema + 'static {
-    /// The name of the format on the wire.
-    const NAME: &'static str;
-    /// Other names under which messages of the format are received.
-    const ALIASES: &'static [&'static str] = &[];
-}
+use crate::bindings::exports::guildhall::agent::agent::FormatSpec;
+use crate::bindings::guildhall::agent::types::Failure;
+use crate::ctx::Ctx;
+use crate::format::{Format, format_specs, schema_text};
+use crate::log;
 
 type Handler<A> = Box<dyn Fn(&mut A, &mut Ctx) -> Result<(), Failure>>;
 

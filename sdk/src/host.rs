@@ -1,7 +1,9 @@
 //! The functions that an agent calls: the component's imports, or those of the test bench.
 
+use crate::bindings::guildhall::agent::context::Identity;
+use crate::bindings::guildhall::agent::expressions::Language;
+use crate::bindings::guildhall::agent::messaging::{EmitError, Outgoing};
 use crate::bindings::guildhall::agent::{context, expressions, messaging};
-use crate::{EmitError, Identity, Language, Outgoing};
 
 /// The imports of the world, one method each. `wit/agent.wit` describes them.
 pub trait Host {

@@ -61,11 +61,17 @@
 extern crate self as guildhall_sdk;
 
 mod agent;
+#[cfg(not(target_family = "wasm"))]
+mod bench_log;
+/// The bindings of `wit/agent.wit`, for [`export_agent!`] and for authors who need the contract itself.
+#[doc(hidden)]
+pub mod bindings;
 #[cfg(feature = "capabilities")]
 pub mod capabilities;
 mod ctx;
 mod describe;
 mod failure;
+mod format;
 mod handlers;
 mod host;
 mod json;
@@ -74,20 +80,6 @@ mod outgoing;
 mod runner;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
-
-/// The bindings of `wit/agent.wit`, for [`export_agent!`] and for authors who need the contract itself.
-#[doc(hidden)]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "base",
-        pub_export_macro: true,
-        default_bindings_module: "::guildhall_sdk::bindings",
-        runtime_path: "::guildhall_sdk::__private::rt",
-        additional_derives: [PartialEq],
-        generate_all,
-    });
-}
 
 /// The bindings of the optional export of a [`Stateful`] agent, for [`export_agent!`].
 #[doc(hidden)]
@@ -120,8 +112,9 @@ pub use bindings::guildhall::agent::expressions::Language;
 pub use bindings::guildhall::agent::messaging::{EmitError, Outgoing};
 pub use bindings::guildhall::agent::types::{AgentTag, Failure, Message, RetryHint};
 pub use ctx::Ctx;
+pub use format::Format;
 pub use guildhall_sdk_macros::{message, properties};
-pub use handlers::{Emits, Format, Handlers};
+pub use handlers::{Emits, Handlers};
 pub use {schemars, serde, serde_json};
 
 /// The names that the source of an agent usually needs.

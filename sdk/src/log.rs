@@ -5,9 +5,6 @@
 
 use std::fmt::{Arguments, Write};
 
-#[doc(inline)]
-pub use crate::{__log_debug as debug, __log_error as error, __log_info as info, __log_warn as warn};
-
 /// Writes a text line by line. Errors are ignored, because there is no other place to report them.
 #[doc(hidden)]
 pub fn write(level: &str, text: Arguments) {
@@ -18,7 +15,7 @@ pub fn write(level: &str, text: Arguments) {
     #[cfg(target_family = "wasm")]
     let _ = std::io::Write::write_all(&mut std::io::stderr(), lines.as_bytes());
     #[cfg(not(target_family = "wasm"))]
-    crate::testing::keep_log(&lines);
+    crate::bench_log::keep(&lines);
 }
 
 /// Logs a line for the author of the agent.
@@ -48,3 +45,6 @@ macro_rules! __log_warn {
 macro_rules! __log_error {
     ($($text:tt)*) => { $crate::log::write("error", ::std::format_args!($($text)*)) };
 }
+
+#[doc(inline)]
+pub use {__log_debug as debug, __log_error as error, __log_info as info, __log_warn as warn};

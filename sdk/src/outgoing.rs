@@ -1,6 +1,8 @@
 //! Composes the messages that an agent emits.
 
-use crate::{AgentTag, EmitError, Format, Outgoing};
+use crate::bindings::guildhall::agent::messaging::{EmitError, Outgoing};
+use crate::bindings::guildhall::agent::types::AgentTag;
+use crate::format::Format;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

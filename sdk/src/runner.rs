@@ -1,7 +1,12 @@
 //! Runs an agent from `start` to `stop` over any [`Host`], and exports it as a component.
 
+use crate::agent::{Agent, Stateful};
+use crate::bindings::exports::guildhall::agent::agent::{Health, StopReason};
+use crate::bindings::guildhall::agent::types::{Failure, Message};
+use crate::ctx::Ctx;
+use crate::handlers::Handlers;
 use crate::host::Host;
-use crate::{Agent, Ctx, Failure, Handlers, Health, Message, Stateful, StopReason, json};
+use crate::json;
 
 /// Runs one instance of an agent of class `A`, in a component and on the test bench alike.
 pub struct Runner<A> {

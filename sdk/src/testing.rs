@@ -5,26 +5,19 @@
 
 mod turn;
 
+use crate::agent::{Agent, Stateful};
+use crate::bench_log;
+use crate::bindings::exports::guildhall::agent::agent::{Description, Health, StopReason};
+use crate::bindings::guildhall::agent::context::Identity;
+use crate::bindings::guildhall::agent::messaging::{EmitError, Outgoing};
+use crate::bindings::guildhall::agent::types::{AgentTag, Failure, Message};
 use crate::describe::describe;
+use crate::format::Format;
 use crate::runner::Runner;
-use crate::{
-    Agent, AgentTag, Description, EmitError, Failure, Format, Health, Identity, Message, Outgoing, Stateful, StopReason,
-};
 use serde_json::Value;
-use std::cell::RefCell;
 use turn::{State, Turn, no_evaluator};
 
 pub use turn::{Evaluator, Progress};
-
-thread_local! {
-    static LOGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps log lines for the bench that runs on this thread. The test harness shows them if the test fails.
-pub(crate) fn keep_log(lines: &str) {
-    eprint!("{lines}");
-    LOGS.with_borrow_mut(|logs| logs.extend(lines.lines().map(String::from)));
-}
 
 /// One agent, and the part of a server that it can see.
 ///
@@ -132,7 +125,7 @@ impl<A: Agent> Bench<A> {
     /// # Errors
     /// As [`Bench::start`].
     pub fn restart(&mut self) -> Result<(), String> {
-        LOGS.take();
+        bench_log::take();
         self.runner = Runner::new();
         let outcome = self.runner.start(&self.properties);
         self.take_logs();
@@ -166,7 +159,7 @@ impl<A: Agent> Bench<A> {
     }
 
     fn take_logs(&mut self) {
-        self.logs.extend(LOGS.take());
+        self.logs.extend(bench_log::take());
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::Options;
+use crate::host::Options;
 
 const NAME: &str = "guildhall-files";
 const KEY: &str = "the-tests";

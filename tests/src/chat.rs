@@ -5,7 +5,10 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::{DEADLINE, Host, Socket, frame};
+use crate::frame;
+use crate::host::Host;
+use crate::socket::Socket;
+use crate::wait::DEADLINE;
 
 /// Both sockets of a user who has joined.
 pub struct Chat {

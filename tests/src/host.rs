@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, watch};
 
-use crate::{DEADLINE, Rest, within};
+use crate::rest::Rest;
+use crate::wait::{DEADLINE, within};
 
 /// How long a start may take. A debug build needs long to compile the built-in components and the evaluator.
 const START_DEADLINE: Duration = Duration::from_secs(180);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{DEADLINE, blueprint, eventually, within};
+use crate::blueprint;
+use crate::wait::{DEADLINE, eventually, within};
 
 /// The deadline for compiling a component, `host.compile_timeout_s`.
 const COMPILED_WITHIN: Duration = Duration::from_secs(300);

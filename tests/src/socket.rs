@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::{DEADLINE, within};
+use crate::wait::{DEADLINE, within};
 
 type Stream = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 

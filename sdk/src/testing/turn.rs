@@ -1,8 +1,10 @@
 //! The server's side of one turn on a bench: it collects what the agent emits and stages its changes of states. It commits
 //! nothing itself.
 
+use crate::bindings::guildhall::agent::context::Identity;
+use crate::bindings::guildhall::agent::expressions::Language;
+use crate::bindings::guildhall::agent::messaging::{EmitError, Outgoing};
 use crate::host::Host;
-use crate::{EmitError, Identity, Language, Outgoing};
 use serde_json::Value;
 
 /// Evaluates an expression. The arguments are the language, the source and the input, a JSON object as text; the result is

@@ -14,8 +14,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Bindings;
-use super::bindings::is_generated;
+use super::bindings::{Bindings, is_generated};
 use super::recording::{Content, Response};
 
 const PREFIX_ONLY: &str = "Invalid GuildSpec:";

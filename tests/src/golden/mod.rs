@@ -17,7 +17,7 @@ use std::path::Path;
 pub use bindings::Bindings;
 pub use recording::{Exchange, Recording, Response, read_folder};
 
-use crate::Host;
+use crate::host::Host;
 
 /// The difference between a recording and this server's answer; `None` if there is none.
 pub type Outcome = Option<String>;

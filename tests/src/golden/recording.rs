@@ -8,8 +8,9 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::Bindings;
-use crate::{DEADLINE, Rest, within};
+use super::bindings::Bindings;
+use crate::rest::Rest;
+use crate::wait::{DEADLINE, within};
 
 /// A recorded exchange with its name and the requests that have to be sent before it.
 #[derive(Debug)]

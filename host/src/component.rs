@@ -91,7 +91,7 @@ pub struct Call {
     /// Wall time of the turn in milliseconds (`sandbox.timeout_ms`).
     #[arg(long)]
     timeout_ms: Option<u64>,
-    /// What the agent asks for, as in `sandbox` of a blueprint, such as {"http": ["https://api.example.com"]}; all of it is
+    /// What the agent asks for, as in `sandbox` of a blueprint, such as `{"http": ["https://api.example.com"]}`; all of it is
     /// granted here. The three options above replace its members.
     #[arg(long, default_value = "{}")]
     sandbox: String,

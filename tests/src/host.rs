@@ -95,7 +95,7 @@ impl Host {
         errors
     }
 
-    /// Starts the server again with the same data, after [`Host::kill`] or [`Host::terminate`]. It listens on another port.
+    /// Starts the server again with the same data, after [`Host::kill`] or an orderly stop. It listens on another port.
     pub async fn start_again(&mut self) {
         self.running = start(&self.options, self.directory.path()).await;
     }

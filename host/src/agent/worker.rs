@@ -332,8 +332,8 @@ impl Worker {
         if self.pace.is_first_pause() {
             let setting = Limit::EmitRate.row().setting;
             let text = format!(
-                "it emits much in one turn and is paused after such turns: beyond 16 messages, values and KiB a turn, \
-                 {per_s} of them are taken a second (`{setting}`)"
+                "the agent emits much and is paused after such turns: a turn may emit a weight of 16 at once, and \
+                 {per_s} a second beyond that (`{setting}`; docs/limits.md has the weights)"
             );
             self.context.write_log(LogLevel::Warn, &text);
         }

@@ -7,8 +7,9 @@ use wasmtime_wasi::I32Exit;
 use crate::control::Stopped;
 use crate::limits::{Limit, Limits};
 use crate::phase::Sealed;
-use crate::refusal::{MAX_TEXT_BYTES, shortened};
+use crate::refusal::MAX_TEXT_BYTES;
 use crate::secrets::NotRevealed;
+use crate::shortened::shortened;
 use crate::wasmtime_errors::{is_copy_limit, is_handle_limit};
 use guildhall_model::fault::{Fault, FaultKind};
 

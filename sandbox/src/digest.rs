@@ -1,18 +1,12 @@
 //! The digest of a component: the name of its bytes.
 
-use std::fmt::Write as _;
-
-use guildhall_model::ids::Digest;
+use guildhall_model::ids::{Digest, hex};
 use sha2::{Digest as _, Sha256};
 
 /// Returns the SHA-256 digest of a component's bytes, as `sha256:` and 64 hexadecimal digits.
 #[must_use]
 pub fn digest_of(bytes: &[u8]) -> Digest {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-    }
-    Digest::from(text)
+    Digest::from(format!("sha256:{}", hex(&Sha256::digest(bytes))))
 }
 
 #[cfg(test)]

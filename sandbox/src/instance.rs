@@ -20,7 +20,7 @@ use crate::limits::Limit;
 use crate::low_priority::Threads;
 use crate::runtime::Runtime;
 use crate::staged::Staged;
-use crate::turn::{Health, TurnEnd, TurnInput, TurnOutcome, Usage, shortened};
+use crate::turn::{Health, TurnEnd, TurnInput, TurnOutcome, Usage, shortened_reason};
 use call::{Answer, Call};
 use live::{Code, Live};
 
@@ -85,7 +85,7 @@ impl Instance {
                 Err(Limit::Snapshot.fault(most, Some(data.len() as u64), text))
             }
             Ok(Answer::Saved(Ok(data))) => Ok(Some(data)),
-            Ok(Answer::Saved(Err(reason))) => Err(Fault::new(FaultKind::Rejected, shortened(reason))),
+            Ok(Answer::Saved(Err(reason))) => Err(Fault::new(FaultKind::Rejected, shortened_reason(&reason))),
             Ok(_) => unreachable!("`save` has its own answer"),
             Err(broken) => Err(broken.into_fault()),
         };
@@ -101,7 +101,9 @@ impl Instance {
         }
         let (instance, answer, _) = self.call(Call::Restore { version, data }).await;
         let restored = match answer {
-            Ok(Answer::Restored(answer)) => answer.map_err(|reason| Fault::new(FaultKind::Rejected, shortened(reason))),
+            Ok(Answer::Restored(answer)) => {
+                answer.map_err(|reason| Fault::new(FaultKind::Rejected, shortened_reason(&reason)))
+            }
             Ok(_) => unreachable!("`restore` has its own answer"),
             Err(broken) => Err(broken.into_fault()),
         };
@@ -145,7 +147,7 @@ pub(crate) async fn start(
     let code = (component.pre.clone(), component.stateful.clone());
     match first_call(&runtime, code, guest, Some(room), Call::Start(properties)).await {
         (Some(live), Ok(Answer::Started(Ok(())))) => Ok(Ok(Instance { live, runtime })),
-        (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(shortened(refused))),
+        (_, Ok(Answer::Started(Err(refused)))) => Ok(Err(shortened_reason(&refused))),
         (_, Ok(_)) => unreachable!("`start` has its own answer"),
         (_, Err(broken)) => Err(broken.into_fault()),
     }

@@ -59,6 +59,7 @@ mod runtime;
 mod sandbox;
 mod secrets;
 mod setup;
+mod shortened;
 mod staged;
 mod stdio;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Why an upload is refused as an agent. Each text is for the author of the component and says what would be right.
 
+use crate::shortened::shortened;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,14 +11,6 @@ use guildhall_model::fault::Fault;
 pub(crate) const MAX_TEXT_BYTES: usize = 4 << 10;
 /// The longest name of a component in a refusal, in bytes.
 const MAX_NAME_BYTES: usize = 256;
-
-/// Returns the beginning of a text, at most `most_bytes` long, with an ellipsis when there is more.
-pub(crate) fn shortened(text: &str, most_bytes: usize) -> String {
-    if text.len() <= most_bytes {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(most_bytes)])
-}
 
 /// A grant that an import needs and the agent does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

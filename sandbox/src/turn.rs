@@ -1,6 +1,7 @@
 //! What a turn takes and returns, and what an agent reports about itself. Plain data, and its reading out of the
 //! generated bindings.
 
+use crate::shortened::shortened;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,20 +114,18 @@ pub struct Health {
 const MAX_REASON_BYTES: usize = 4 << 10;
 
 /// Cuts a text of an agent to 4 KiB, with an ellipsis at its end.
-pub(crate) fn shortened(mut reason: String) -> String {
-    if reason.len() > MAX_REASON_BYTES {
-        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
-        reason.push('…');
-    }
-    reason
+pub(crate) fn shortened_reason(reason: &str) -> String {
+    shortened(reason, MAX_REASON_BYTES)
 }
 
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {
         match failure {
-            types::Failure::Reject(reason) => Self::Reject(shortened(reason)),
-            types::Failure::Retry(hint) => Self::Retry { reason: shortened(hint.reason), after_ms: hint.after_ms },
-            types::Failure::Other(reason) => Self::Other(shortened(reason)),
+            types::Failure::Reject(reason) => Self::Reject(shortened_reason(&reason)),
+            types::Failure::Retry(hint) => {
+                Self::Retry { reason: shortened_reason(&hint.reason), after_ms: hint.after_ms }
+            }
+            types::Failure::Other(reason) => Self::Other(shortened_reason(&reason)),
         }
     }
 }
@@ -138,7 +137,7 @@ impl From<export::Health> for Health {
             export::Status::Warning => HealthStatus::Warning,
             export::Status::Error => HealthStatus::Error,
         };
-        Self { status, detail: health.detail.map(shortened) }
+        Self { status, detail: health.detail.map(|detail| shortened_reason(&detail)) }
     }
 }
 
@@ -148,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        assert_eq!(shortened("é".repeat(3)), "ééé");
-        let cut = shortened(format!("x{}", "é".repeat(MAX_REASON_BYTES)));
+        assert_eq!(shortened_reason(&"é".repeat(3)), "ééé");
+        let cut = shortened_reason(&format!("x{}", "é".repeat(MAX_REASON_BYTES)));
         assert_eq!(cut.len(), MAX_REASON_BYTES - 1 + '…'.len_utf8());
     }
 }

@@ -16,7 +16,7 @@ use crate::state::{StateChange, StateOwner};
 use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
 use crate::topic::Topics;
-use crate::{format, topic};
+use crate::{format, names, topic};
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]
@@ -175,7 +175,7 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
             "topics" => set(&mut message.topics, value, |topics: &Topics| !topics.is_empty()),
             "priority" => Priority::read(&value).map(|priority| message.priority = priority).is_some(),
             "recipient_list" => set(&mut message.recipients, value, |tags: &Vec<AgentTag>| tags.len() <= MAX_TAGS),
-            "format" => set(&mut message.format, value, |format: &String| format.chars().count() >= 3),
+            "format" => set(&mut message.format, value, |format: &String| is_format(format)),
             "forward_header" => set(&mut message.forward_header, value, |_| true),
             "context" => merge_context(&mut message, value),
             "enrich_with_history" => count(&value).map(|number| message.enrich_with_history = number).is_some(),
@@ -219,6 +219,11 @@ fn count(value: &Value) -> Option<u32> {
     }
 }
 
+/// Returns whether an expression may give a message this format.
+fn is_format(name: &str) -> bool {
+    name.chars().take(3).count() == 3 && name.len() <= MAX_NAME && names::check(name).is_ok()
+}
+
 /// Returns whether a message may go to the topics that an expression chose. Users can send slips with expressions, so
 /// an expression may choose the topics that a user may: neither the host's own topics nor those of another user.
 fn may_go_to(message: &Message) -> bool {
@@ -231,7 +236,7 @@ fn may_go_to(message: &Message) -> bool {
 
 /// The most topics that an expression may choose.
 const MAX_TOPICS: usize = 16;
-/// The longest topic that an expression may choose, in bytes.
+/// The longest topic and the longest format that an expression may choose, in bytes.
 const MAX_NAME: usize = 256;
 
 /// The most recipients that an expression may choose.

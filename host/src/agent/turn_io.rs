@@ -118,7 +118,7 @@ pub struct TurnResults {
 }
 
 /// Turns the results of a successful turn into a commit. A state change of a rule that does not apply becomes an error
-/// message on the error topic.
+/// message on the error topic. The fault says why what was emitted goes nowhere.
 ///
 /// # Errors
 /// `hop_limit`; `denied`: the routes make too many messages; `invalid_payload`: a rule makes something that is not a
@@ -129,14 +129,16 @@ pub fn commit_of(
     speaker: &Sender,
     guild: &GuildView,
     scope: Scope<'_>,
-) -> Result<Commit, Fault> {
+) -> Result<(Commit, Option<Fault>), Fault> {
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
     let values = results.values;
     let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
+    let mut dropped = Vec::new();
     for emit in results.emits {
         let outgoing = Outgoing { format: format::canonical(emit.format), ..emit };
         let routed = router.route(outgoing)?;
         commit.emits.extend(routed.messages);
+        dropped.extend(routed.dropped);
         if commit.emits.len() > MAX_ROUTED {
             let text = format!("the routes make more than {MAX_ROUTED} messages of the emits of one turn");
             return Err(Fault::new(FaultKind::Denied, text));
@@ -148,6 +150,7 @@ pub fn commit_of(
             }
         }
     }
+    let lost = routing::lost_of_turn(&commit.emits, dropped, speaker, guild);
     let (agent, own) = state_owners(&speaker.id);
     for (owner, patches) in [(agent, results.agent_patches), (own, results.guild_patches)] {
         for patch in patches {
@@ -158,7 +161,7 @@ pub fn commit_of(
         }
     }
     refuse_large(&commit.changes, scope)?;
-    Ok(commit)
+    Ok((commit, lost))
 }
 
 /// Whether the states that a turn changes are announced to others. Agents that answer state changes with state changes

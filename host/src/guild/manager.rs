@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::lifecycle::{Event, GuildLifecycle};
 use super::running::Roster;
 use super::serving::Serving;
+use crate::agent::Notices;
 use crate::journal::{Consumer, GuildLog, Tail};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -65,6 +66,8 @@ pub struct Manager {
     pub roster: Roster,
     /// How long an agent may be idle, unless its spec sets it; `None`: without bound.
     pub idle_unload: Option<Duration>,
+    /// Who is told that a message goes nowhere.
+    pub notices: Arc<Notices>,
     /// Where everything is counted.
     pub metrics: Metrics,
     /// Ends the guild's tasks when the host shuts down. The statuses in the store stay.
@@ -94,6 +97,7 @@ impl Manager {
             revive: self.revive,
             roster: self.roster,
             idle_unload: self.idle_unload,
+            notices: self.notices,
             metrics: self.metrics,
             shutdown: shutdown.clone(),
             reports,

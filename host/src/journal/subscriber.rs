@@ -179,6 +179,11 @@ impl Subscriber {
         topics.find(|topic| delivers(topic) && self.topics.contains(topic))
     }
 
+    /// Returns the messages that wait in memory.
+    pub fn in_memory(&self) -> Vec<Arc<Message>> {
+        self.queue.lock().in_memory().cloned().collect()
+    }
+
     /// Returns the number of messages that wait here.
     pub fn waiting(&self) -> usize {
         self.queue.lock().waiting()

@@ -46,6 +46,8 @@ pub struct RoutedTurn {
     pub messages: Vec<Message>,
     /// The state changes of the rules. Each belongs before the message of its rule.
     pub changes: Vec<(StateOwner, StateChange)>,
+    /// Why rules that applied made no message.
+    pub dropped: Vec<Fault>,
 }
 
 /// Routes the messages of one turn. Each message uses up rules of the slip, so later messages of the turn see fewer.
@@ -88,13 +90,23 @@ impl<'a> TurnRouter<'a> {
         if !outgoing.topics.is_empty() {
             base.topics = Topics::Many(outgoing.topics.iter().map(|name| topic::canonical(name)).collect());
             base.routing_slip = self.guild.has_routes().then(|| self.guild.routes.clone());
-            return Ok(RoutedTurn { messages: vec![self.finish(base, outgoing.reason, None)], changes: Vec::new() });
+            return Ok(RoutedTurn {
+                messages: vec![self.finish(base, outgoing.reason, None)],
+                ..RoutedTurn::default()
+            });
         }
         let rules = self.take_rules(&base.format);
         base.routing_slip = self.slip.clone();
         if rules.is_empty() {
             base.topics = self.default_topics();
-            return Ok(RoutedTurn { messages: vec![self.finish(base, outgoing.reason, None)], changes: Vec::new() });
+            if let Some(name) = base.topics.as_slice().iter().find(|name| topic::is_closed_to_rules(name)) {
+                let text = format!("no rule routes it, and an answer may not go to {name}, a topic of the host's own");
+                return Ok(RoutedTurn { dropped: vec![Fault::new(FaultKind::Denied, text)], ..RoutedTurn::default() });
+            }
+            return Ok(RoutedTurn {
+                messages: vec![self.finish(base, outgoing.reason, None)],
+                ..RoutedTurn::default()
+            });
         }
         self.by_rules(rules, &base, outgoing.reason.as_deref())
     }
@@ -137,11 +149,13 @@ impl<'a> TurnRouter<'a> {
             let mut message = base.clone();
             message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
             rule.apply(&mut message, self.origin);
-            let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.scope)? else {
-                continue;
-            };
-            routed.changes.extend(changes);
-            routed.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason.clone()));
+            match transform::by_rule(&rule, message, self.origin, &owner, self.scope)? {
+                Ok((message, changes)) => {
+                    routed.changes.extend(changes);
+                    routed.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason.clone()));
+                }
+                Err(fault) => routed.dropped.push(fault),
+            }
         }
         Ok(routed)
     }

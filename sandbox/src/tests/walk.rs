@@ -117,6 +117,7 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompileQueue
         | Limit::AgentLag
         | Limit::EmitRate
+        | Limit::Notices
         | Limit::Hops => Crossed::Elsewhere,
     }
 }

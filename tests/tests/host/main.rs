@@ -26,6 +26,7 @@ mod openapi;
 mod restart;
 mod resume;
 mod semantics;
+mod silence;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
-use crate::agent::{self, Agent, Report, ReportKind};
+use crate::agent::{self, Agent, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
@@ -19,8 +19,9 @@ use crate::journal::{Consumer, GuildLog, JournalError, Tail, TailEvent};
 use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, Store};
 use guildhall_model::clock::{Clock, read_time};
+use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{AgentId, Digest, UserId};
-use guildhall_model::routing::GuildView;
+use guildhall_model::routing::{Attempt, GuildView, Sender, error_message, subscriptions};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 use guildhall_model::tag::AgentTag;
@@ -29,6 +30,11 @@ use guildhall_sandbox::MemoryBudget;
 
 /// How long the agents of a guild may take to end before their tasks are abandoned.
 const END_WITHIN: Duration = Duration::from_secs(8);
+
+/// The most messages of a removed agent whose users are told.
+const MAX_TOLD: usize = 256;
+/// How long the next of these messages may take.
+const TOLD_WITHIN: Duration = Duration::from_millis(200);
 
 /// Why a manager's task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,7 @@ pub(super) struct ActiveManager {
     pub(super) revive: watch::Sender<()>,
     pub(super) roster: Roster,
     pub(super) idle_unload: Option<Duration>,
+    pub(super) notices: Arc<Notices>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
@@ -82,6 +89,7 @@ impl ActiveManager {
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             idle_unload,
+            notices: self.notices.clone(),
             metrics: self.metrics.clone(),
             revive: self.revive.subscribe(),
             stop: stop.clone(),
@@ -106,8 +114,37 @@ impl ActiveManager {
         if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
             tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
         }
+        self.tell_removed(&member.spec).await;
         self.log.forget_consumer(id);
         true
+    }
+
+    /// Tells the users whose messages wait for an agent that was removed. Dropping the future leaves some untold.
+    async fn tell_removed(&self, spec: &AgentSpec) {
+        let Ok(mut inbox) = self.log.consume(&spec.id, subscriptions(spec)).await else { return };
+        let waiting = inbox.lag().messages().min(MAX_TOLD);
+        for _ in 0..waiting {
+            // What is counted and was the agent's own does not come.
+            let Ok(Ok(delivery)) = tokio::time::timeout(TOLD_WITHIN, inbox.next()).await else { return };
+            let message = &delivery.message;
+            let Some(user) = message.user.as_ref().filter(|_| !message.is_error) else { continue };
+            self.metrics.fault(FaultKind::AgentUnavailable);
+            if self.notices.admit(user, Some(message.id), self.clock.now_ms()) {
+                let text =
+                    format!("the agent {} was removed before it handled the message; write to another", spec.name);
+                let fault = Fault::new(FaultKind::AgentUnavailable, text);
+                let speaker = Sender {
+                    id: AgentId::manager_of(self.log.guild()),
+                    tag: self.tag.clone(),
+                    class_name: format::MANAGER_CLASS.to_owned(),
+                    method: "remove_agent",
+                    to_default: false,
+                };
+                let trial = Attempt { number: 1, is_last: false };
+                // Not awaited: the writer writes it anyway.
+                drop(self.log.publish(vec![error_message(&fault, message, &speaker, trial)]));
+            }
+        }
     }
 
     /// Measures the health of all agents.

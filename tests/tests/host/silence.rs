@@ -76,7 +76,7 @@ async fn who_writes_to_an_agent_that_does_not_run_or_was_removed_is_told() {
     }
     let format = "rustic_ai.core.agents.system.models.RemoveAgentRequest";
     socket.send(&json!({"format": format, "topics": "system_topic", "payload": {"agent_id": "tally"}}));
-    let removed = |frame: &Value| frame::format(frame) == "RemoveAgentResponse";
+    let removed = |frame: &Value| frame::format(frame) == "AgentRemovalResponse";
     socket.wait_for("the removal", removed).await;
     socket.send(&json!({"format": "text", "payload": {"text": "too late"}, "topics": "votes"}));
     let error = socket.wait_for("an error", frame::is_error).await;

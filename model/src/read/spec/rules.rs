@@ -73,7 +73,7 @@ const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
 
 fn tag(value: &Value, errors: &mut FieldErrors) -> Option<AgentTag> {
     object(|f| {
-        let (id, name) = (f.optional("id", name(text)), f.optional("name", name(text)));
+        let (id, name) = (f.optional("id", text), f.optional("name", text));
         Some(AgentTag { id: id?, name: name? })
     })(value, errors)
 }

@@ -290,7 +290,7 @@ fn names_with_characters_that_cannot_be_seen_are_refused_with_the_position() {
         "name": "Ec\u{200B}ho", "description": "d", "class_name": "a.\u{202E}B", "additional_topics": ["t"],
     });
     let found = read(&with_agent(&agent)).unwrap_err();
-    assert_eq!(found[0].path(), "spec.agents.0.class_name", "{found:?}");
+    assert_eq!(found[0].path(), "spec.agents.0", "{found:?}");
     assert!(found[0].msg.contains("U+202E at position 3"), "{}", found[0].msg);
     let agent = json!({
         "name": "Ec\u{200B}ho", "description": "d", "class_name": "a.B", "additional_topics": ["t\u{1}x"],

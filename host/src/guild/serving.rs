@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::agent::{Components, FindComponent, ResolveError};
 use crate::store::{ComponentState, Store};
 use guildhall_model::component::ComponentRef;
+use guildhall_model::format::is_reserved_class;
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::AgentSpec;
 use guildhall_sandbox::{Component, Limits};
@@ -57,8 +58,11 @@ impl Serving {
                 }
             };
         }
-        let entry = self.store.agent_entry(&spec.class_name).await.map_err(unreadable)?;
         let built_in = || self.built_in.get(&spec.class_name).map(|component| component.digest.clone());
+        if let Some(digest) = built_in().filter(|_| is_reserved_class(&spec.class_name)) {
+            return Ok(digest);
+        }
+        let entry = self.store.agent_entry(&spec.class_name).await.map_err(unreadable)?;
         entry.and_then(|entry| entry.component).or_else(built_in).ok_or_else(|| {
             format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
         })

@@ -1,6 +1,7 @@
 //! Reads the spec of a guild: trims texts, fills in defaults, creates missing ids and reports every error with its
 //! place. The rules are those of the reference's API models and of the operator's ceilings for the sandbox.
 
+mod advice;
 mod rules;
 mod sandbox;
 
@@ -19,6 +20,7 @@ use crate::read::{
 use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 use crate::topic;
 
+pub use advice::{advice, unknown_keys, unknown_keys_of_blueprint};
 pub use rules::{rule, slip};
 pub use sandbox::{SandboxCeilings, sandbox};
 
@@ -49,6 +51,12 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErro
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
         let routes = f.or("routes", RoutingSlip::default(), slip(context.expressions));
         let gateway = f.optional("gateway", gateway);
+        if let Some(key) = f.whole().as_object().and_then(advice::misspelt_agents) {
+            let value = f.whole()[key].clone();
+            return f.errors.inside(key.into(), |errors| {
+                errors.note("extra_forbidden", "This key is unknown; did you mean `agents`?", &value)
+            });
+        }
         Some(GuildSpec {
             id: id?.unwrap_or_else(|| short_uuid((context.random)())).into(),
             name: name?,

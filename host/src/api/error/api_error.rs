@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::files::{BadName, FilesError};
-use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
+use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, Lacking, LaunchError};
 use crate::store::StoreError;
 use guildhall_model::configuration::ConfigurationError;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
@@ -68,6 +68,9 @@ pub enum ApiError {
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
+    /// Agents cannot start because they lack grants.
+    #[error("missing grants of {0:?}")]
+    MissingCapability(Vec<Lacking>),
     /// A body names a component that does not exist.
     #[error("component {0} is not known")]
     UnknownComponent(String),

@@ -16,9 +16,19 @@ use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
 use guildhall_sandbox::{Component, Limit, Refusal};
 
+/// Whether an upload is bound to the class that it describes although another component serves the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// Only if nothing serves the class.
+    IfFree,
+    /// In any case.
+    ItsClass,
+}
+
 impl Guilds {
     /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component
-    /// gets `name` in addition to the name that it describes. An upload that has begun is completed even if the future
+    /// gets `name` in addition to the name that it describes. With `binds`, its class is bound to it when it is ready. An
+    /// upload that has begun is completed even if the future
     /// is dropped.
     ///
     /// # Errors
@@ -27,13 +37,19 @@ impl Guilds {
         &self,
         bytes: Bytes,
         name: Option<ComponentName>,
+        binds: Binds,
     ) -> Result<ComponentRow, ComponentError> {
         let guilds = self.clone();
-        let upload = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref()).await });
+        let upload = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref(), binds).await });
         upload.await.map_err(|error| ComponentError::Host(error.to_string()))?
     }
 
-    async fn take_component(&self, bytes: Bytes, name: Option<&ComponentName>) -> Result<ComponentRow, ComponentError> {
+    async fn take_component(
+        &self,
+        bytes: Bytes,
+        name: Option<&ComponentName>,
+        binds: Binds,
+    ) -> Result<ComponentRow, ComponentError> {
         let setup = &self.0.setup;
         let checked = setup.components.sandbox().check(bytes.clone()).await;
         let (digest, outline) = checked.map_err(ComponentError::Refused)?;
@@ -41,13 +57,23 @@ impl Guilds {
         let is_kept = setup.components.has(&digest).await;
         if let Some(row) = known.filter(|row| row.state == ComponentState::Ready && is_kept) {
             self.name_component(name, &digest).await?;
+            if let (Binds::ItsClass, Some(class)) = (binds, &row.class_name) {
+                self.refuse_reserved(class, &digest)?;
+                self.bind_registered(class, &digest).await?;
+            }
             return Ok(row);
         }
         let Some(compilation) = self.begin_compilation(&digest)? else {
             self.name_component(name, &digest).await?;
+            if binds == Binds::ItsClass {
+                self.0.component_work.bind_when_ready(&digest);
+            }
             return self.component(&digest).await;
         };
         self.name_component(name, &digest).await?;
+        if binds == Binds::ItsClass {
+            self.0.component_work.bind_when_ready(&digest);
+        }
         setup.components.save(&digest, bytes.clone()).await.map_err(host_error)?;
         let row = ComponentRow {
             digest,
@@ -112,25 +138,32 @@ impl Guilds {
     /// Compiles a component and stores the outcome.
     async fn finish_compilation(&self, row: ComponentRow) -> Result<(), StoreError> {
         let prepared = match self.0.setup.components.get(&row.digest).await {
-            Ok(component) => match check_schemas(&component) {
-                Ok(()) => Ok(component),
-                Err(text) => Err(Refusal::Invalid(text)),
+            Ok(component) => match (check_schemas(&component), &component.description.class_name) {
+                (Err(text), _) => Err(Refusal::Invalid(text)),
+                (Ok(()), class) if self.refuse_reserved(class, &row.digest).is_err() => {
+                    Err(Refusal::ClassReserved(class.clone()))
+                }
+                (Ok(()), _) => Ok(component),
             },
             Err(ResolveError::Refused { refusal, .. }) => Err(refusal),
             Err(error) => Err(Refusal::Host(error.to_string())),
         };
+        let binds = self.0.component_work.take_binds(&row.digest);
         match prepared {
-            Ok(component) => self.component_ready(&component, row.created_ms).await,
+            Ok(component) => self.component_ready(&component, row.created_ms, binds).await,
             // The host failed: the component may be good.
             Err(Refusal::Host(reason)) => self.compilation_failed(row, &reason).await,
             Err(refusal) => self.component_refused(row, &refusal).await,
         }
     }
 
-    async fn component_ready(&self, component: &Component, created_ms: u64) -> Result<(), StoreError> {
+    async fn component_ready(&self, component: &Component, created_ms: u64, binds: Binds) -> Result<(), StoreError> {
         // Its name and class are stored first: a client that reads `ready` finds them.
         self.name_as_described(component).await?;
         self.register_class(component).await?;
+        if binds == Binds::ItsClass {
+            self.bind_registered(&component.description.class_name, &component.digest).await?;
+        }
         self.0.setup.store.insert_component(&row_of(component, created_ms)).await?;
         let (digest, class_name) = (component.digest.clone(), component.description.class_name.clone());
         tracing::info!(%digest, class_name, "a component is ready");

@@ -7,15 +7,19 @@ mod api_error;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use api_error::ApiError;
+
+use super::body::read_small;
+use crate::room::{ByteRoom, Held};
 use guildhall_model::error_body::ErrorBody;
 
 impl IntoResponse for ApiError {
@@ -52,11 +56,17 @@ const MAX_DETAIL_BYTES: usize = 1024;
 /// Middleware that gives every error its trace id and its body, including errors that the framework made.
 ///
 /// Dropping the future drops the request.
-pub async fn finish(request: Request, next: Next) -> Response {
+pub async fn finish(State((room, body_within)): State<(ByteRoom, Duration)>, request: Request, next: Next) -> Response {
     let is_long = request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64);
     let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
-    let mut response = match if is_long { Ok(request) } else { read_first(request).await } {
-        Ok(request) => next.run(request).await,
+    let read = if is_long {
+        Ok((request, None))
+    } else {
+        let read = tokio::time::timeout(body_within, read_first(request, &room)).await;
+        read.unwrap_or(Err(ApiError::TooSlow { within: body_within }))
+    };
+    let mut response = match read {
+        Ok((request, _held)) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     let status = response.status();
@@ -88,13 +98,14 @@ pub async fn finish(request: Request, next: Next) -> Response {
     finished
 }
 
-async fn read_first(request: Request) -> Result<Request, ApiError> {
+/// Reads a small body, which uses its room as long as the request is in work.
+async fn read_first(request: Request, room: &ByteRoom) -> Result<(Request, Option<Held>), ApiError> {
     if request.body().is_end_stream() {
-        return Ok(request);
+        return Ok((request, None));
     }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, READ_BYTES).await.map_err(|_| ApiError::Unreadable)?;
-    Ok(Request::from_parts(parts, Body::from(bytes)))
+    let (bytes, held) = read_small(body, room, READ_BYTES, "limits.body_bytes").await?;
+    Ok((Request::from_parts(parts, Body::from(bytes)), held))
 }
 
 /// The trace id of a W3C `traceparent`, in lower case.

@@ -11,6 +11,7 @@ use super::*;
 use crate::agent::Components;
 use crate::files::Files;
 use crate::guild::Guilds;
+use crate::room::ByteRoom;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::GuildId;
@@ -76,8 +77,12 @@ impl Server {
             clock,
             evaluator,
             ceilings: guildhall_sandbox::Limits::default().ceilings(),
-            limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
-            bodies: BodyRoom::new(3_000_000),
+            limits: ApiLimits {
+                body_bytes: 4096,
+                component_bytes: 2_000_000,
+                body_within: std::time::Duration::from_secs(5),
+            },
+            room: ByteRoom::new(3_000_000),
         };
         let visitors = Visitors {
             cors_origin: HeaderValue::from_static("http://localhost:3000"),
@@ -461,6 +466,55 @@ async fn browsers_of_one_origin_are_let_in() {
     }
 }
 
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    let server = Server::new().await;
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = Request::post("/api/guilds/none/relaunch").header(header::HOST, "localhost:8880");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        server.send(request.body(Body::empty()).unwrap()).await
+    };
+    let let_in: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("origin", "http://localhost:8880"), ("sec-fetch-site", "same-origin")],
+        &[("origin", "http://localhost:3000"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "none")],
+    ];
+    for headers in let_in {
+        assert_eq!(ask(headers).await.body["code"], "guild_not_found", "{headers:?}");
+    }
+    let foreign: [&[(&str, &str)]; 4] = [
+        &[("origin", "http://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://localhost.evil.example"), ("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "cross-site")],
+    ];
+    for headers in foreign {
+        let refused = ask(headers).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::FORBIDDEN, &json!("foreign_origin")));
+        assert!(refused.body["hint"].as_str().unwrap().contains("cors.origin"), "{}", refused.body);
+    }
+    let page = server.get("/docs").await;
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_body_without_a_type_is_told_what_to_send() {
+    let server = Server::new().await;
+    for media_type in [None, Some("application/x-www-form-urlencoded"), Some("text/plain")] {
+        let answered = server.call("POST", "/catalog/categories/", media_type, "{\"name\": \"a\"}").await;
+        assert_eq!(answered.status, StatusCode::UNPROCESSABLE_ENTITY, "{media_type:?}: {}", answered.body);
+        assert_eq!(answered.body["hint"], "send `content-type: application/json`", "{media_type:?}");
+    }
+    let untyped = server.call("POST", "/catalog/components", None, component()).await;
+    assert_eq!((untyped.status, &untyped.body["code"]), (StatusCode::UNSUPPORTED_MEDIA_TYPE, &json!("not_wasm")));
+    let query = server.get("/catalog/components/none?wait=long").await;
+    assert_eq!((query.status, &query.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid_query")));
+}
+
 async fn boom() -> StatusCode {
     panic!("boom")
 }
@@ -471,7 +525,7 @@ async fn a_panic_is_an_answer_and_not_the_end() {
     let broken: Router = Router::new()
         .route("/boom", axum::routing::get(boom))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn(error::finish));
+        .layer(from_fn_with_state((ByteRoom::new(1 << 20), std::time::Duration::from_secs(5)), error::finish));
     let server = Server { router: broken, ..server };
     let answered = server.get("/boom").await;
     assert_eq!(

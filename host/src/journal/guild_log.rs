@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
 use guildhall_model::ids::{GuildId, MessageId};
 use guildhall_model::message::Message;
@@ -34,6 +35,7 @@ use super::step::{CursorWrite, GuildKey, SideWrite, Step};
 use super::storage::{Page, PageSize, Range, Restored};
 use super::subscriber::Kind;
 use super::subscribers::Subscribers;
+use crate::room::Held;
 
 /// A handle on one guild's log; cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ struct LogState {
     positions: HashMap<Arc<str>, Position>,
     client_ids: RecentClientIds,
     ingress: Option<Arc<dyn Ingress>>,
+    /// Whether the ingress is open.
+    is_open: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for LogState {
@@ -121,12 +125,26 @@ impl GuildLog {
         state: &LogState,
         messages: Vec<Message>,
         cursor: Option<CursorWrite>,
+        side_writes: Vec<SideWrite>,
+    ) -> (MessageId, Receipt) {
+        self.append_holding(state, messages, cursor, side_writes, None)
+    }
+
+    /// As [`Self::append`]; `held` is returned when the messages are stored or refused.
+    fn append_holding(
+        &self,
+        state: &LogState,
+        messages: Vec<Message>,
+        cursor: Option<CursorWrite>,
         mut side_writes: Vec<SideWrite>,
+        held: Option<Held>,
     ) -> (MessageId, Receipt) {
         let (reply, receipt) = Receipt::pair();
+        // Before the lock that all guilds share: a guild may have thousands of sockets.
+        let receivers: Vec<_> = messages.iter().map(|message| state.subscribers.receivers(message)).collect();
         let mut first = MessageId::default();
         let mut step = Step { guild: self.0.key, cursor, ..Step::default() };
-        let mut follow_up = FollowUp { reply: Some(reply), ..FollowUp::default() };
+        let mut follow_up = FollowUp { reply: Some(reply), held, ..FollowUp::default() };
         let mut eager = Vec::new();
         {
             let mut sequence = self.0.shared.sequence();
@@ -146,8 +164,8 @@ impl GuildLog {
                 }
             }
             step.side_writes = side_writes;
-            for message in &step.rows {
-                for subscriber in state.subscribers.receivers(message) {
+            for (message, receivers) in step.rows.iter().zip(receivers) {
+                for subscriber in receivers {
                     match subscriber.kind {
                         Kind::Consumer { .. } => eager.push((subscriber, message.clone())),
                         Kind::Tail => follow_up.deliveries.push((subscriber, message.clone())),

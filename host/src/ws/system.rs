@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,7 +23,7 @@ use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
 use super::presence::Watched;
-use super::session::{Ending, Incoming, Session, sort};
+use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
 use guildhall_model::frame::{self, ClientId, Frame, FrameError};
@@ -66,8 +65,8 @@ pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
 /// Serves one system socket until it ends, and closes it.
 ///
 /// Dropping the future drops the connection without a close frame.
-pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, socket: WebSocket) {
-    let session = Session::new(socket, state.clock.clone());
+pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, accepted: Accepted) {
+    let session = Session::new(accepted, &state);
     let now = Instant::now();
     let mut socket = SystemSocket {
         session,
@@ -77,7 +76,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         user,
         held: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
-        frame_bytes: state.frame_bytes,
+        frame_bytes: state.limits.frame_bytes,
         evaluator: state.evaluator.clone(),
         second_began: now,
         frames_in_second: 0,
@@ -175,11 +174,12 @@ impl SystemSocket {
         &mut self,
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
     ) -> Result<(), Ending> {
-        self.session.is_alive();
+        let incoming = self.session.sort(received, self.frame_bytes);
         self.slow_down().await;
-        let error = match sort(received, self.frame_bytes) {
+        let error = match incoming {
             Incoming::End(ending) => return Err(ending),
-            Incoming::Pong | Incoming::Control => return Ok(()),
+            Incoming::Pong => return Ok(()),
+            Incoming::Ping => return self.session.answer_ping().await,
             Incoming::FrameError(error) => error,
             Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
                 .and_then(|frame| self.forward(frame))

@@ -11,22 +11,36 @@ use super::GuildLog;
 use crate::journal::client_ids::ClientIdKey;
 use crate::journal::ingress::{Ingress, IngressError, Published};
 use crate::journal::step::SideWrite;
+use crate::room::Held;
 
 impl GuildLog {
     /// Opens the ingress for users, or replaces it.
     pub fn open_ingress(&self, ingress: Arc<dyn Ingress>) {
-        self.lock().ingress = Some(ingress);
+        let mut state = self.lock();
+        state.ingress = Some(ingress);
+        state.is_open.send_replace(true);
     }
 
     /// Closes the ingress. Users' messages fail with [`IngressError::Absent`] from now on.
     pub fn close_ingress(&self) {
-        self.lock().ingress = None;
+        let mut state = self.lock();
+        state.ingress = None;
+        state.is_open.send_replace(false);
     }
 
     /// Returns whether the ingress is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.lock().ingress.is_some()
+    }
+
+    /// Waits until the ingress is open. Cancel safe.
+    pub async fn opened(&self) {
+        let mut is_open = self.lock().is_open.subscribe();
+        if is_open.wait_for(|is_open| *is_open).await.is_err() {
+            // The log cannot be dropped while this borrows it.
+            std::future::pending().await
+        }
     }
 
     /// Publishes a user's message. Cancel safe: a message that has its id is stored even if the future is dropped.
@@ -36,6 +50,19 @@ impl GuildLog {
     /// when the message has no recipient, or when an agent lags by its limit or more (`busy`).
     /// [`IngressError::Journal`] when the storage cannot be read.
     pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
+        self.publish_from_user_holding(draft, None).await
+    }
+
+    /// Publishes a user's message; `held` is the room that the message uses until it is stored or refused. Cancel safe as
+    /// [`Self::publish_from_user`] is.
+    ///
+    /// # Errors
+    /// Those of [`Self::publish_from_user`].
+    pub async fn publish_from_user_holding(
+        &self,
+        draft: UserDraft,
+        held: Option<Held>,
+    ) -> Result<Published, IngressError> {
         let key = draft.client_id.clone().map(|client_id| (draft.user.clone(), client_id));
         if let Some(key) = &key
             && let Some(id) = self.find_client_id(key).await?
@@ -43,7 +70,7 @@ impl GuildLog {
             self.wait_for_all().await;
             return Ok(Published { id, receipt: None });
         }
-        let published = self.accept(draft, key)?;
+        let published = self.accept(draft, key, held)?;
         if published.receipt.is_none() {
             self.wait_for_all().await;
         }
@@ -63,7 +90,12 @@ impl GuildLog {
 
     /// Routes and appends a user's message without waiting. The guild's rules run outside the log's lock, because an
     /// expression may take long.
-    fn accept(&self, draft: UserDraft, key: Option<ClientIdKey>) -> Result<Published, IngressError> {
+    fn accept(
+        &self,
+        draft: UserDraft,
+        key: Option<ClientIdKey>,
+        held: Option<Held>,
+    ) -> Result<Published, IngressError> {
         let (ingress, guild_state) = {
             let state = self.lock();
             (state.ingress.clone().ok_or(IngressError::Absent)?, state.states.get(&StateOwner::Guild).text)
@@ -91,7 +123,7 @@ impl GuildLog {
             announcement.in_response_to = Some(MessageId::default());
             announcement
         }));
-        let (id, receipt) = self.append(&state, messages, None, side_writes);
+        let (id, receipt) = self.append_holding(&state, messages, None, side_writes, held);
         if let Some(key) = key {
             state.client_ids.insert(key, id);
         }

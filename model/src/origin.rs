@@ -231,9 +231,8 @@ pub fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority.rsplit_once(':') {
         // The colon belongs to an IPv6 address.
         Some((_, after)) if after.contains(']') => Some((authority, None)),
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => {
-            Some((host, Some(port.parse().ok()?)))
-        }
+        Some((host, "")) => Some((host, None)),
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((host, Some(port.parse().ok()?))),
         Some(_) => None,
         None => Some((authority, None)),
     }
@@ -325,7 +324,8 @@ mod tests {
     fn a_port_is_a_number_up_to_65535() {
         assert_eq!(split_port("a.example:65535"), Some(("a.example", Some(65_535))));
         assert_eq!((split_port("[::1]"), split_port("[::1]:1")), (Some(("[::1]", None)), Some(("[::1]", Some(1)))));
-        for wrong in ["a.example:65536", "a.example:99999999999", "a.example:", "a.example:x"] {
+        assert_eq!(split_port("a.example:"), Some(("a.example", None)));
+        for wrong in ["a.example:65536", "a.example:99999999999", "a.example:x"] {
             assert_eq!(split_port(wrong), None, "{wrong}");
         }
     }

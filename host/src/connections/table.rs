@@ -15,6 +15,8 @@ use crate::room::{ByteRoom, Held};
 
 /// The unfinished bytes of a socket's client that need no room: most frames are smaller.
 const FREE_BYTES: usize = 16 << 10;
+/// The head of a ping or pong of a client: two bytes and the mask.
+const CONTROL_HEAD_BYTES: usize = 6;
 /// Room for unfinished frames is taken in steps of this many bytes.
 const STEP_BYTES: usize = 64 << 10;
 
@@ -293,6 +295,13 @@ impl Connection {
         *self.0.unfinished.lock() = Unfinished::default();
     }
 
+    /// Reports that a socket has received a ping or pong with this many bytes. It may come between the parts of a frame,
+    /// whose room is kept.
+    pub fn has_control_frame(&self, bytes: usize) {
+        let mut unfinished = self.0.unfinished.lock();
+        unfinished.bytes = unfinished.bytes.saturating_sub(bytes + CONTROL_HEAD_BYTES);
+    }
+
     /// Returns whether reading failed because all room for unfinished frames is taken.
     #[must_use]
     pub fn is_out_of_room(&self) -> bool {
@@ -360,8 +369,16 @@ mod tests {
         socket.has_read(1).unwrap();
         assert_eq!(table.0.room.used_bytes(), STEP_BYTES);
         socket.has_read(STEP_BYTES).unwrap();
+        assert_eq!(table.0.room.used_bytes(), 2 * STEP_BYTES);
         assert!(socket.has_read(STEP_BYTES).is_err() && socket.is_out_of_room());
+        socket.has_control_frame(10);
+        assert_eq!(table.0.room.used_bytes(), 2 * STEP_BYTES, "the parts of a frame are still there");
         socket.has_frame();
         assert_eq!(table.0.room.used_bytes(), 0);
+        for _ in 0..FREE_BYTES {
+            socket.has_read(16).unwrap();
+            socket.has_control_frame(10);
+        }
+        assert_eq!(table.0.room.used_bytes(), 0, "pings do not add up");
     }
 }

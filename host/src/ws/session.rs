@@ -191,7 +191,10 @@ impl Session {
     pub fn sort(&mut self, received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
         self.awaits_pong = false;
         if let Some(connection) = &self.connection {
-            connection.has_frame();
+            match &received {
+                Some(Ok(WsMessage::Ping(bytes) | WsMessage::Pong(bytes))) => connection.has_control_frame(bytes.len()),
+                Some(_) | None => connection.has_frame(),
+            }
             if received.as_ref().is_some_and(Result::is_err) && connection.is_out_of_room() {
                 return Incoming::End(Ending::NoRoom(self.room.no_room()));
             }

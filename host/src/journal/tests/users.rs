@@ -44,7 +44,12 @@ async fn a_message_sent_twice_with_one_client_id_is_stored_once_even_after_a_res
     let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
     assert!(matches!(log.publish_from_user(draft("x", None)).await, Err(IngressError::Absent)));
+    let waiting = tokio::spawn({
+        let log = log.clone();
+        async move { log.opened().await }
+    });
     log.open_ingress(std::sync::Arc::new(TestIngress));
+    waiting.await.unwrap();
     let first = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();
     first.receipt.expect("new").await.unwrap();
     let again = log.publish_from_user(draft("x", Some("c1"))).await.unwrap();

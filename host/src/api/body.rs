@@ -1,14 +1,18 @@
 //! Reads the bodies of requests: JSON in any Unicode encoding, and components. A body has a limit of its own, and all
 //! bodies that are read at the same time share the memory of [`ByteRoom`].
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::error::ApiError;
+use super::error::{ApiError, READ_BYTES, is_long};
 use super::state::ApiState;
 use crate::room::{ByteRoom, Held};
 use guildhall_model::json::{self, JsonError};
@@ -246,6 +250,26 @@ pub async fn read_small(
     setting: &'static str,
 ) -> Result<(Bytes, Option<Held>), ApiError> {
     read_all(body, None, room, (limit, setting)).await.map(|Whole { bytes, held }| (bytes, held))
+}
+
+/// Middleware that reads small bodies before their requests are looked at, so that a connection stays usable after an
+/// error. The body uses its room as long as the request is in work.
+///
+/// Dropping the future drops the request.
+pub async fn read_small_first(
+    State((room, within)): State<(ByteRoom, Duration)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_long(&request) || request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let reading = read_small(body, &room, READ_BYTES, "limits.body_bytes");
+    match tokio::time::timeout(within, reading).await.unwrap_or(Err(ApiError::TooSlow { within })) {
+        Ok((bytes, _held)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 fn media_type(headers: &HeaderMap) -> Option<&str> {

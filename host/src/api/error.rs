@@ -7,19 +7,15 @@ mod api_error;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::{HttpBody, to_bytes};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use api_error::ApiError;
-
-use super::body::read_small;
-use crate::room::{ByteRoom, Held};
 use guildhall_model::error_body::ErrorBody;
 
 impl IntoResponse for ApiError {
@@ -48,7 +44,7 @@ struct Cause(Arc<str>);
 
 /// A body of at most this many bytes is read before the request is looked at. After an error, a connection whose body was
 /// not read has to be closed; one whose body was read stays open.
-const READ_BYTES: usize = 64 << 10;
+pub const READ_BYTES: usize = 64 << 10;
 
 /// The most bytes that are sent of an error text that the framework made.
 const MAX_DETAIL_BYTES: usize = 1024;
@@ -56,19 +52,10 @@ const MAX_DETAIL_BYTES: usize = 1024;
 /// Middleware that gives every error its trace id and its body, including errors that the framework made.
 ///
 /// Dropping the future drops the request.
-pub async fn finish(State((room, body_within)): State<(ByteRoom, Duration)>, request: Request, next: Next) -> Response {
-    let is_long = request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64);
+pub async fn finish(request: Request, next: Next) -> Response {
+    let is_long = is_long(&request);
     let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
-    let read = if is_long {
-        Ok((request, None))
-    } else {
-        let read = tokio::time::timeout(body_within, read_first(request, &room)).await;
-        read.unwrap_or(Err(ApiError::TooSlow { within: body_within }))
-    };
-    let mut response = match read {
-        Ok((request, _held)) => next.run(request).await,
-        Err(error) => error.into_response(),
-    };
+    let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
@@ -98,14 +85,9 @@ pub async fn finish(State((room, body_within)): State<(ByteRoom, Duration)>, req
     finished
 }
 
-/// Reads a small body, which uses its room as long as the request is in work.
-async fn read_first(request: Request, room: &ByteRoom) -> Result<(Request, Option<Held>), ApiError> {
-    if request.body().is_end_stream() {
-        return Ok((request, None));
-    }
-    let (parts, body) = request.into_parts();
-    let (bytes, held) = read_small(body, room, READ_BYTES, "limits.body_bytes").await?;
-    Ok((Request::from_parts(parts, Body::from(bytes)), held))
+/// Whether the body of a request is not read before the request is looked at.
+pub fn is_long(request: &Request) -> bool {
+    request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64)
 }
 
 /// The trace id of a W3C `traceparent`, in lower case.

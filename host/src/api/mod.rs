@@ -61,7 +61,8 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn_with_state(cors_origin, pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
-        .layer(from_fn_with_state(small_bodies, error::finish))
+        .layer(from_fn_with_state(small_bodies, body::read_small_first))
+        .layer(from_fn(error::finish))
         .layer(from_fn_with_state(cors::Cors::new(visitors.cors_origin), cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {

@@ -37,6 +37,6 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         let (head, keep_alive) = (Duration::from_secs(20), Duration::from_secs(75));
-        Self { most: 20_000, most_of_address: 2_000, head, keep_alive }
+        Self { most: 16_384, most_of_address: 2_000, head, keep_alive }
     }
 }

@@ -165,7 +165,7 @@ async fn a_subprotocol_that_the_client_offers_is_selected() {
 #[tokio::test]
 async fn a_name_with_a_slash_and_the_spellings_of_switches_are_read() {
     let host = host().await;
-    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let guild = host.rest().launch_spec(&blueprint::echo_to_everybody()).await;
     let mut bob = chat::join(&host, &guild, "bob").await;
     let url = |query: &str| host.ws(&format!("/ws/guilds/{guild}/usercomms/ann/Ann%20(she%2Fher){query}"));
     let mut ann = Socket::connect(&url("?ack=yes")).await;

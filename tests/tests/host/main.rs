@@ -13,6 +13,7 @@ mod docs;
 mod document;
 mod faults;
 mod files;
+mod floods;
 mod frames;
 mod fuzz;
 mod golden;

@@ -11,6 +11,7 @@ mod dead_letters;
 mod dialects;
 mod docs;
 mod document;
+mod expressions;
 mod faults;
 mod files;
 mod floods;

@@ -1,6 +1,5 @@
 //! What the sockets work with, and what a client chooses in the query of a socket's URL.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use crate::room::ByteRoom;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::MessageId;
 
 /// The bounds of a socket.
@@ -39,7 +38,7 @@ pub struct WsState {
     /// The one other origin whose pages may open sockets.
     pub cors_origin: String,
     /// Checks the expressions of routing slips in frames.
-    pub evaluator: Arc<dyn Evaluate>,
+    pub evaluations: Evaluations,
     /// Tracks the tasks of all open sockets.
     pub tracker: TaskTracker,
     /// Cancelled when the host shuts down; closes all sockets.
@@ -59,7 +58,7 @@ impl WsState {
         limits: SocketLimits,
         room: ByteRoom,
         cors_origin: String,
-        evaluator: Arc<dyn Evaluate>,
+        evaluations: Evaluations,
     ) -> Self {
         Self {
             store,
@@ -69,7 +68,7 @@ impl WsState {
             limits,
             room,
             cors_origin,
-            evaluator,
+            evaluations,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             presences: Presences::default(),

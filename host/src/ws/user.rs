@@ -1,8 +1,6 @@
 //! The socket of a user: it publishes the user's messages to the guild's log, and sends the messages that the log has for
 //! the user.
 
-use std::sync::Arc;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,11 +19,12 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
+use super::frames::read_frame;
 use super::presence::Present;
 use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
-use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientId, Frame, FrameError};
+use guildhall_model::expression::Evaluations;
+use guildhall_model::frame::{ClientId, Frame, FrameError};
 
 /// At most this many messages of one socket wait for their guild or to be written to the log; after that the socket is not
 /// read.
@@ -49,7 +48,7 @@ struct UserSocket {
     present: Present,
     ack: bool,
     frame_bytes: usize,
-    evaluator: Arc<dyn Evaluate>,
+    evaluations: Evaluations,
     /// The messages that wait for the guild to run here, in their order.
     waiting: VecDeque<Waiting>,
     unwritten: VecDeque<Unwritten>,
@@ -99,7 +98,7 @@ pub async fn serve(
         present,
         ack: options.ack,
         frame_bytes: state.limits.frame_bytes,
-        evaluator: state.evaluator.clone(),
+        evaluations: state.evaluations.clone(),
         waiting: VecDeque::new(),
         unwritten: VecDeque::new(),
     };
@@ -236,10 +235,13 @@ impl UserSocket {
                 return Ok(());
             }
             Incoming::FrameError(error) => Err(error),
-            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL)) {
-                Ok(frame) => self.accept(frame, text.len()).await,
-                Err(error) => Err(error),
-            },
+            Incoming::Text(text) => {
+                let bytes = text.len();
+                match Box::pin(read_frame(text, self.log.guild(), &self.evaluations)).await {
+                    Ok(frame) => self.accept(frame, bytes).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         match outcome {
             Ok(None) => Ok(()),

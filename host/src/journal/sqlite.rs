@@ -23,8 +23,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
@@ -37,7 +36,7 @@ use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
-use commit::Statements;
+use commit::{Statements, Writer};
 use trim::Trimmer;
 
 /// Connections that read at the same time.
@@ -56,12 +55,6 @@ pub struct SqliteStorage {
     /// Batches committed so far. The checkpointer reads it.
     commits: Arc<AtomicU64>,
     closed: CancellationToken,
-}
-
-#[derive(Debug)]
-struct Writer {
-    db: SqliteConnection,
-    statements: Statements,
 }
 
 impl SqliteStorage {

@@ -46,7 +46,7 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErro
         let properties = f.or("properties", Map::new(), object_as_is);
         let agents = f.or("agents", Vec::new(), list(|value, errors| agent(value, errors, context)));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
-        let routes = f.or("routes", RoutingSlip::default(), guild_slip(context));
+        let routes = f.or("routes", RoutingSlip::default(), guild_slip(context.ceilings, context.expressions));
         let gateway = f.optional("gateway", gateway);
         Some(GuildSpec {
             id: id?.unwrap_or_else(|| short_uuid((context.random)())).into(),

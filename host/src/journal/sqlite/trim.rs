@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use guildhall_model::ids::MessageId;
 
-use super::Writer;
 use super::columns::read_cursors;
+use super::commit::Writer;
 use crate::journal::error::JournalError;
 use crate::journal::step::GuildKey;
 use crate::journal::storage::Trim;

@@ -384,7 +384,9 @@ mod tests {
         message.also = vec!["x".repeat(1 << 10); 10];
         message.thread = vec![MessageId::new(1 << 52); 1_000];
         let rule: crate::spec::RoutingRule = serde_json::from_value(json!({"agent": {"name": "A"}})).unwrap();
-        message.routing_slip = Some(Arc::new(RoutingSlip { steps: vec![Arc::new(rule); 100] }));
+        message.routing_slip = Some(Arc::new(RoutingSlip {
+            steps: std::iter::repeat_with(|| Arc::new(rule.clone())).take(100).collect(),
+        }));
         let (stored, guessed) = (serde_json::to_string(&message).unwrap().len(), message.stored_bytes());
         assert!(guessed > stored * 9 / 10 && guessed < stored * 11 / 10, "{guessed} for {stored}");
     }

@@ -207,6 +207,6 @@ async fn a_guild_with_too_many_rules_is_refused_with_both_numbers() {
     spec["routes"] = json!({"steps": vec![json!({"agent": {"name": "x"}, "destination": {"topics": "t"}}); 5_000]});
     let category = host.rest().category().await;
     let refused = host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, &category)).await;
-    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert_eq!(refused.status, 400, "{}", refused.body);
     assert!(refused.body.to_string().contains("1000 rules, not 5000 (`host.slip_rules`)"), "{}", refused.body);
 }

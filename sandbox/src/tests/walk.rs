@@ -128,6 +128,10 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::SlipBytes
         | Limit::GuildLog
         | Limit::Unwritten
+        | Limit::Evaluations
+        | Limit::FailedExpressions
+        | Limit::SchemaPattern
+        | Limit::SchemaPatterns
         | Limit::Hops => Crossed::Elsewhere,
     }
 }
@@ -290,5 +294,5 @@ async fn an_agent_whose_stop_never_returns_is_stopped() {
 }
 
 fn services() -> HostServices {
-    HostServices { policy: Arc::default(), evaluator: crate::evaluator().unwrap() }
+    HostServices { policy: Arc::default(), evaluations: sandbox().evaluations() }
 }

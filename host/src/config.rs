@@ -181,11 +181,18 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the bounds of the journal's memory.
+    /// Returns the bounds of the journal.
     #[must_use]
     pub fn journal_limits(&self) -> JournalLimits {
         let agent_lag = usize::try_from(self.ceilings.get(Limit::AgentLag)).unwrap_or(usize::MAX);
-        JournalLimits { agent_lag, ..self.journal }
+        let bytes = |limit: Limit, shift: u32| usize::try_from(self.ceilings.get(limit) << shift).unwrap_or(usize::MAX);
+        JournalLimits {
+            agent_lag,
+            state_bytes: bytes(Limit::StateBytes, 0),
+            log_bytes: bytes(Limit::GuildLog, 20),
+            unwritten_bytes: bytes(Limit::Unwritten, 20),
+            ..self.journal
+        }
     }
 }
 

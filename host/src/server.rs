@@ -24,6 +24,7 @@ use crate::room::ByteRoom;
 use crate::store::Store;
 use crate::ws::{self, SocketLimits, WsState};
 use guildhall_model::clock::Clock;
+use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
 /// The built-in components: names and bytes.
@@ -104,6 +105,11 @@ impl Server {
             registries: config.registries.clone(),
             clock: clock.clone(),
             hop_limit: u32::try_from(config.ceilings.get(Limit::Hops)).unwrap_or(u32::MAX),
+            bounds: Bounds {
+                session_bytes: config.ceilings.get(Limit::PayloadBytes),
+                routed_bytes: config.ceilings.get(Limit::RoutedBytes),
+                state_bytes: config.journal_limits().state_bytes,
+            },
             guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
             idle_unload: (config.idle_unload_s > 0).then(|| Duration::from_secs(config.idle_unload_s)),

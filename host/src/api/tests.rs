@@ -43,6 +43,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         registries: crate::oci::Registries::default(),
         clock: clock.clone(),
         hop_limit: 1_000,
+        bounds: Default::default(),
         guild_memory_bytes: 64 << 20,
         dialect: guildhall_model::dialect::Dialect::Guide,
         idle_unload: None,
@@ -346,7 +347,9 @@ async fn a_component_is_uploaded_and_found_by_its_digest() {
     assert_eq!((&ready["state"], &ready["class_name"]), (&json!("ready"), &json!(CLASS)));
     assert_eq!(ready["grants"], json!([]));
     assert!(ready["imports"].as_array().unwrap().contains(&json!("guildhall:agent/messaging@0.1.0")), "{ready}");
-    assert_eq!(server.get("/catalog/components").await.body, json!([ready]));
+    let mut listed = ready.clone();
+    listed["description"] = json!(null);
+    assert_eq!(server.get("/catalog/components").await.body, json!([listed]), "a list has no descriptions");
     let again = server.upload("", component()).await;
     assert_eq!((again.status, &again.body), (StatusCode::OK, &ready));
     let bytes = server.get(&format!("/catalog/components/{digest}/wasm")).await;

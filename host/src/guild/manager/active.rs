@@ -296,8 +296,9 @@ impl ActiveManager {
         }
         if ended == Ended::Stopped {
             // A cursor that stays would keep the log from being trimmed.
-            for id in self.members.keys().chain([&AgentId::manager_of(self.log.guild())]) {
-                self.log.forget_consumer(id);
+            if !matches!(tokio::time::timeout(END_WITHIN, self.log.forget_consumers()).await, Ok(Ok(()))) {
+                tracing::error!(guild = %self.log.guild(), "the cursors of a guild that was stopped stay until a restart");
+                return ended;
             }
             let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
             if let Err(error) = self.store.set_agent_statuses(self.log.guild(), &rows).await {

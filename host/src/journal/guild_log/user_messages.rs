@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::MessageId;
 use guildhall_model::state::StateOwner;
 
@@ -47,7 +48,8 @@ impl GuildLog {
     ///
     /// # Errors
     /// [`IngressError::Absent`] while the guild does not run here. [`IngressError::Refused`] with a fault for the user
-    /// when the message has no recipient, or when an agent lags by its limit or more (`busy`).
+    /// when the message has no recipient, or when an agent lags, the log or what waits for the disk is over its limit
+    /// (`busy`).
     /// [`IngressError::Journal`] when the storage cannot be read.
     pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
         self.publish_from_user_holding(draft, None).await
@@ -88,6 +90,20 @@ impl GuildLog {
         Ok(shared.storage.find_client_id(self.0.key, user, client_id, shared.client_ids_since()).await?)
     }
 
+    /// Refuses a message while too many bytes of all guilds wait for the disk.
+    fn check_unwritten(&self) -> Result<(), Fault> {
+        let (value, most) = (self.0.shared.unwritten_bytes(), self.0.shared.limits.unwritten_bytes);
+        if value <= most {
+            return Ok(());
+        }
+        let (value, most) = ((value >> 20) as u64, (most >> 20) as u64);
+        let text = format!(
+            "messages of {value} MiB wait for the disk of this host, and the limit is {most} (`limits.unwritten_mib`); \
+             try again later"
+        );
+        Err(Fault::new(FaultKind::Busy, text).over(most, Some(value), "limits.unwritten_mib"))
+    }
+
     /// Routes and appends a user's message. The guild's rules run outside the log's lock, because an expression may take
     /// long. Cancel safe: the message is appended, or nothing has happened.
     async fn accept(
@@ -111,7 +127,8 @@ impl GuildLog {
         }
         let mut messages = vec![routed.first];
         messages.extend(routed.others);
-        if let Err(fault) = state.subscribers.check_lag(&messages) {
+        let room = self.check_room().and_then(|()| self.check_unwritten());
+        if let Err(fault) = room.and_then(|()| state.subscribers.check_lag(&messages)) {
             ingress.refused(&fault);
             return Err(IngressError::Refused(Box::new(fault)));
         }
@@ -120,7 +137,7 @@ impl GuildLog {
             // `append` writes the id of the first message into it.
             side_writes.push(SideWrite::ClientId { user, client_id, id: MessageId::default() });
         }
-        let (owners, writes) = state.states.change_all(&routed.changes, self.0.shared.now_ms());
+        let (owners, writes) = state.states.change_all(&routed.changes, self.0.shared.most());
         side_writes.extend(writes);
         messages.extend(state.announcements(&self.0.id, &owners).map(|mut announcement| {
             // The default id stands for the user's own message, which has no id yet.
@@ -129,7 +146,7 @@ impl GuildLog {
         }));
         let (id, receipt) = self.append_holding(&state, messages, None, side_writes, held);
         if let Some(key) = key {
-            state.client_ids.insert(key, id);
+            state.client_ids.insert(key, id, self.0.shared.durable());
         }
         Ok(Published { id, receipt: Some(receipt) })
     }

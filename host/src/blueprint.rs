@@ -75,7 +75,7 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<Vec<String>>
         None => (whole, &[][..]),
     };
     let of_blueprint = if root.is_empty() { Vec::new() } else { unknown_keys_of_blueprint(whole) };
-    let configured = configured(spec.clone(), Map::new())?;
+    let configured = configured(spec.clone(), Map::new(), Config::default().ceilings.schemas())?;
     let ceilings = Config::default().ceilings.ceilings();
     let expressions = Expressions::unshared(evaluator);
     let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };

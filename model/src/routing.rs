@@ -14,6 +14,7 @@ pub mod mentions;
 mod pattern;
 mod predicate;
 mod proxy;
+mod room;
 mod scope;
 mod sender;
 mod slip;
@@ -24,7 +25,8 @@ pub use fault::{Attempt, dead_letter, error_message, failure_messages, lost_mess
 pub use guild_view::{GuildView, HOP_LIMIT, subscriptions};
 pub use lost::{is_copied, is_for_other_users, lost_of_turn, receiving_agents};
 pub use predicate::holds;
-pub use proxy::{Routed, route_user_message};
+pub use proxy::{Routed, route_user_message, user_message_has_expressions};
+pub use room::Bounds;
 pub use scope::Scope;
 pub use sender::{Sender, WIRING_CLASS, handler_of};
 pub use slip::{RuleInput, take_matching};

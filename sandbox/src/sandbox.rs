@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::SandboxSpec;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -15,6 +15,7 @@ use crate::check::Outline;
 use crate::compiler::{Compiler, CompilerConfig};
 use crate::component::Component;
 use crate::error::{SandboxError, StartFault};
+use crate::evaluations::EvaluationPool;
 use crate::evaluator::Evaluator;
 use crate::grants::Grants;
 use crate::guest::Guest;
@@ -86,12 +87,14 @@ impl Sandbox {
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
         let compiler = Compiler::new(compiler, &engine).map_err(SandboxError::Cache)?;
         let linker = linker::linker(&engine).map_err(broken)?;
+        let low_priority = Arc::new(LowPriorityPool::new().map_err(SandboxError::Thread)?);
+        let evaluations = Evaluations::new(Arc::new(EvaluationPool::new(evaluator, low_priority.clone(), &ceilings)));
         let runtime = Arc::new(Runtime {
             ticker: Ticker::start(&engine).map_err(SandboxError::Thread)?,
-            low_priority: LowPriorityPool::new().map_err(SandboxError::Thread)?,
+            low_priority,
             engine,
             ceilings,
-            services: HostServices { policy: Arc::new(policy), evaluator },
+            services: HostServices { policy: Arc::new(policy), evaluations },
         });
         Ok(Self(Arc::new(Inner {
             registry: Arc::new(Registry::new(runtime.clone(), linker, compiler)),
@@ -102,10 +105,10 @@ impl Sandbox {
         })))
     }
 
-    /// Returns the evaluator of the expressions in rules, predicates and agents.
+    /// Returns what runs work that has expressions: those of rules, predicates and slips, and the reading of documents.
     #[must_use]
-    pub fn evaluator(&self) -> Arc<dyn Evaluate> {
-        self.0.runtime.services.evaluator.clone()
+    pub fn evaluations(&self) -> Evaluations {
+        self.0.runtime.services.evaluations.clone()
     }
 
     /// Checks whether an agent of a component with these imports may start, with what its blueprint asks for and the

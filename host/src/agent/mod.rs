@@ -27,6 +27,7 @@ mod notices;
 mod pace;
 mod report;
 mod retry;
+mod routed;
 mod runner;
 mod setup;
 mod snapshots;

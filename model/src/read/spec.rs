@@ -24,7 +24,7 @@ pub use advice::{advice, unknown_keys, unknown_keys_of_blueprint};
 pub use rules::{rule, slip};
 pub use sandbox::{SandboxCeilings, sandbox};
 
-use rules::predicates;
+use rules::{guild_slip, predicates};
 
 /// The longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
@@ -49,7 +49,7 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErro
         let properties = f.or("properties", Map::new(), object_as_is);
         let agents = f.or("agents", Vec::new(), list(|value, errors| agent(value, errors, context)));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
-        let routes = f.or("routes", RoutingSlip::default(), slip(context.expressions));
+        let routes = f.or("routes", RoutingSlip::default(), guild_slip(context.ceilings, context.expressions));
         let gateway = f.optional("gateway", gateway);
         if let Some(key) = f.whole().as_object().and_then(advice::misspelt_agents) {
             let value = f.whole()[key].clone();

@@ -139,6 +139,7 @@ mod tests {
             agents: agents.iter().map(agent).collect(),
             users: users.iter().map(|user| ((*user).into(), (*user).to_owned())).collect(),
             hop_limit: 10,
+            bounds: Default::default(),
             conversation_history: 0,
         }
     }

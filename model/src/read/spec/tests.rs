@@ -17,6 +17,8 @@ const CEILINGS: SandboxCeilings = SandboxCeilings {
     http_response_kib: 64,
     keyvalue_keys: 10,
     keyvalue_kib: 16,
+    slip_rules: 1_000,
+    slip_bytes: 64 << 10,
 };
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
@@ -299,4 +301,20 @@ fn names_with_characters_that_cannot_be_seen_are_refused_with_the_position() {
     let places: Vec<String> = found.iter().map(FieldError::path).collect();
     assert_eq!(places, ["spec.agents.0.name", "spec.agents.0.additional_topics.0"]);
     assert!(found[0].msg.contains("U+200B at position 3") && found[1].msg.contains("U+0001 at position 2"));
+}
+
+#[test]
+fn a_guild_has_a_bounded_number_of_rules_and_bytes_of_them() {
+    let with_rules =
+        |rules: Vec<Value>| json!({"name": "G", "description": "d", "agents": [], "routes": {"steps": rules}});
+    let rule = |reason: &str| json!({"agent": {"name": "a"}, "reason": reason});
+    assert!(read(&with_rules(vec![rule(""); 100])).is_ok());
+    for (rules, wanted) in [
+        (vec![rule(""); 5_000], "a guild may have 1000 rules, not 5000 (`host.slip_rules`)"),
+        (vec![rule(&"x".repeat(2_000)); 40], "(`host.slip_bytes`)"),
+    ] {
+        let errors = read(&with_rules(rules)).unwrap_err();
+        assert_eq!((errors.len(), errors[0].path().as_str()), (1, "spec.routes"));
+        assert!(errors[0].msg.contains(wanted), "{}", errors[0].msg);
+    }
 }

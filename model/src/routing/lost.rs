@@ -114,7 +114,12 @@ fn listens(agent: &AgentSpec, name: &str) -> bool {
     let inbox = name.strip_prefix("agent_inbox:").or_else(|| name.strip_prefix("agent_self_inbox:"));
     inbox == Some(agent.id.as_str())
         || (agent.listen_to_default_topic && name == topic::DEFAULT)
-        || agent.additional_topics.iter().any(|own| own == name || topic::canonical(own) == name)
+        || agent.additional_topics.iter().any(|own| is_same(own.trim(), name))
+}
+
+/// Returns whether a topic as its author wrote it is this one. Only the topics of users have aliases.
+fn is_same(own: &str, name: &str) -> bool {
+    own == name || (own.starts_with("user:") && topic::canonical(own) == name)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod health;
 mod host;
 mod metrics;
 mod openapi;
+mod outage;
 mod path;
 mod query;
 mod registry;
@@ -45,7 +46,7 @@ pub struct Visitors {
 /// Returns the whole REST API with `sockets` beside it; both report errors in the same way. Clients that are not
 /// browsers are served whatever their origin is.
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
-    let limits = state.limits;
+    let (limits, guilds) = (state.limits, state.guilds.clone());
     let router = all_routes(limits)
         .into_iter()
         .fold(Router::new(), with_and_without_slash)
@@ -55,6 +56,7 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn_with_state(guilds, outage::give_up))
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn(error::finish))

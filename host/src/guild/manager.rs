@@ -2,7 +2,7 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes.
+//! `report` publishes health and changes, `unsaved` stores later what could not be stored.
 
 mod active;
 mod answer;
@@ -10,6 +10,7 @@ mod member;
 mod report;
 mod requests;
 mod states;
+mod unsaved;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::lifecycle::{Event, GuildLifecycle};
 use super::running::Roster;
@@ -98,6 +100,9 @@ impl Manager {
             shutdown: shutdown.clone(),
             reports,
             agents_stop,
+            unsaved: Default::default(),
+            ending: Default::default(),
+            ends: TaskTracker::new(),
         };
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
@@ -107,6 +112,8 @@ impl Manager {
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let save_at = active.unsaved.due;
+            let save_due = tokio::time::sleep_until(save_at.unwrap_or_else(tokio::time::Instant::now));
             let event = tokio::select! {
                 () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
                 Some(report) = reported.recv() => {
@@ -126,6 +133,10 @@ impl Manager {
                         None
                     }
                 },
+                () = save_due, if save_at.is_some() => {
+                    active.save_again().await;
+                    None
+                }
                 _ = check.tick() => {
                     active.ask_agents();
                     Some(active.measure())

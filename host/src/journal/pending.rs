@@ -33,6 +33,8 @@ impl Batch {
 #[derive(Debug, Default)]
 pub struct Pending {
     guilds: HashMap<GuildKey, VecDeque<QueuedStep>>,
+    /// Whether nothing is written any more. Steps are dropped, so that their receipts fail.
+    is_over: bool,
     /// Which guild is next. Each guild that waits is here once.
     turns: VecDeque<GuildKey>,
     /// The guild that all of the last batches belong to, and how many there were.
@@ -42,6 +44,9 @@ pub struct Pending {
 impl Pending {
     /// Adds a step after those of its guild that wait already.
     pub fn push(&mut self, queued: QueuedStep) {
+        if self.is_over {
+            return;
+        }
         let step = &queued.step;
         let steps = self.guilds.entry(step.guild).or_default();
         if steps.is_empty() {
@@ -52,6 +57,11 @@ impl Pending {
         } else {
             steps.push_back(queued);
         }
+    }
+
+    /// Drops all steps, and those that are added from now on. Their receipts fail.
+    pub fn end(&mut self) {
+        *self = Self { is_over: true, ..Self::default() };
     }
 
     /// Returns whether no step waits.

@@ -30,6 +30,9 @@ pub async fn run(logs: Arc<OpenLogs>, retention: Retention) {
 /// Removes what retention does not keep. Returns the number of removed messages. Cancel safe: a later call continues.
 pub async fn trim(logs: &OpenLogs, retention: Retention) -> Result<u64, JournalError> {
     let shared = &logs.shared;
+    if shared.has_clock_jumped() {
+        return Ok(0);
+    }
     let too_old = shared.first_id_within(retention.age);
     logs.close_idle();
     for log in logs.all() {

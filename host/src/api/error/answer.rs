@@ -28,6 +28,8 @@ impl ApiError {
             Self::TooSlow { within } => request::too_slow(within),
             Self::Invalid(errors) => request::invalid(&errors),
             Self::NotReady => request::not_ready(),
+            Self::Unavailable { part, .. } => request::unavailable(part),
+            Self::DiskFull { part, .. } => request::disk_full(part),
 
             Self::Multipart(detail) => file::invalid_form(detail),
             Self::BadFileName(why) => file::bad_name(why),

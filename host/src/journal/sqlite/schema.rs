@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS snapshots (
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unfinished (
     first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+INSERT INTO identity (id) SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 PRAGMA user_version = 3;
 ";
 
@@ -39,7 +41,8 @@ PRAGMA user_version = 3;
 const FROM_1: &str = "BEGIN; ALTER TABLE cursors ADD COLUMN declined BIGINT NOT NULL DEFAULT 0;
     PRAGMA user_version = 2; COMMIT;";
 
-/// Creates the tables or brings them up to date. Cancel safe: each version is one transaction.
+/// Creates the tables or brings them up to date, and gives a new journal its identity. Cancel safe: each version is one
+/// transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
     if version > VERSION {

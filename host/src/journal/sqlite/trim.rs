@@ -37,7 +37,7 @@ async fn trim_guild(db: &mut SqliteConnection, guild: GuildKey, trim: &Trim<'_>)
     let over = first_to_keep(db, guild, trim.guild_bytes).await?;
     let Some(mut end) = over.max(Some(trim.too_old)) else { return Ok(0) };
     for row in sqlx::query("SELECT lanes FROM cursors WHERE guild = ?").bind(guild.0).fetch_all(&mut *db).await? {
-        let consumed = read_cursors(row.get(0)).and_then(|cursors| cursors.into_iter().min());
+        let consumed = read_cursors(row.try_get(0)?).and_then(|cursors| cursors.into_iter().min());
         end = end.min(consumed.unwrap_or_default());
     }
     let oldest: Option<i64> =

@@ -187,6 +187,13 @@ pub fn damaged_components(dir: &Path) -> Vec<String> {
     found
 }
 
+fn open_error(digest: &Digest, error: std::io::Error) -> ResolveError {
+    match error.kind() {
+        ErrorKind::NotFound => ResolveError::Unknown(digest.clone()),
+        _ => ResolveError::Unreadable { digest: digest.clone(), error },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,12 +218,5 @@ mod tests {
         components.save(&digest, bytes).await.unwrap();
         assert!(components.is_whole(&digest).await);
         assert!(damaged_components(dir.path()).is_empty());
-    }
-}
-
-fn open_error(digest: &Digest, error: std::io::Error) -> ResolveError {
-    match error.kind() {
-        ErrorKind::NotFound => ResolveError::Unknown(digest.clone()),
-        _ => ResolveError::Unreadable { digest: digest.clone(), error },
     }
 }

@@ -130,7 +130,7 @@ impl Server {
             config.dialect,
             config.frame_bytes,
             config.cors_origin.clone(),
-            components.sandbox().evaluator(),
+            components.sandbox().evaluations(),
         );
         let api = api::router(
             ApiState {
@@ -139,7 +139,8 @@ impl Server {
                 files: files.clone(),
                 clock,
                 ceilings: config.ceilings.ceilings(),
-                evaluator: components.sandbox().evaluator(),
+                schemas: config.ceilings.schemas(),
+                evaluations: components.sandbox().evaluations(),
                 limits: ApiLimits {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),

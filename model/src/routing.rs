@@ -22,7 +22,7 @@ mod turn;
 pub use fault::{Attempt, dead_letter, error_message, failure_messages};
 pub use guild_view::{GuildView, HOP_LIMIT, subscriptions};
 pub use predicate::holds;
-pub use proxy::{Routed, route_user_message};
+pub use proxy::{Routed, route_user_message, user_message_has_expressions};
 pub use scope::Scope;
 pub use sender::{Sender, WIRING_CLASS, handler_of};
 pub use slip::{RuleInput, take_matching};

@@ -240,6 +240,17 @@ pub struct RoutingSlip {
     pub steps: Vec<Arc<RoutingRule>>,
 }
 
+impl RoutingSlip {
+    /// Returns whether a rule has an expression.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        let has_one = |rule: &Arc<RoutingRule>| {
+            rule.transformer.is_some() || rule.agent_state_update.is_some() || rule.guild_state_update.is_some()
+        };
+        self.steps.iter().any(has_one)
+    }
+}
+
 /// A rule of a routing slip. It applies when all of its conditions hold; one that is absent holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::json_schema::SchemaLimits;
 use guildhall_model::read::spec::SandboxCeilings;
 use guildhall_model::spec::SandboxSpec;
 
@@ -116,6 +117,14 @@ limits! {
         "linear memory of all agents of a guild";
     AgentLag: "limits.agent_lag", 10_000, 1_000_000, Busy,
         "messages that may wait for an agent before users get `BUSY`";
+    Evaluations: "guild.evaluations", 2, 64, Busy,
+        "pieces of work with expressions of a guild that run at the same time; others wait";
+    FailedExpressions: "host.failed_expressions_s", 10, 3_600, Denied,
+        "how long an expression that took too long or grew too large fails at once in its guild";
+    SchemaPattern: "host.schema_pattern_kib", 256, 10_240, Denied,
+        "compiled size of one pattern of a JSON Schema";
+    SchemaPatterns: "host.schema_patterns_kib", 2_048, 65_536, Denied,
+        "compiled size of all patterns of a JSON Schema";
     Hops: "limits.hops", 1_000, 1_000_000, HopLimit,
         "messages that may follow one another in a thread";
     Component: "host.component_mib", 64, 512, Denied,
@@ -293,6 +302,13 @@ impl Limits {
             keyvalue_keys: self.get(Limit::ValueKeys),
             keyvalue_kib: self.get(Limit::ValueBytes),
         }
+    }
+
+    /// Returns the limits of JSON Schemas.
+    #[must_use]
+    pub fn schemas(&self) -> SchemaLimits {
+        let bytes = |limit| usize::try_from(self.get(limit) << 10).unwrap_or(usize::MAX);
+        SchemaLimits { pattern_bytes: bytes(Limit::SchemaPattern), patterns_bytes: bytes(Limit::SchemaPatterns) }
     }
 
     /// Returns the wall time of one turn.

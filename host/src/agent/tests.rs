@@ -179,7 +179,7 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
     let mut delivery = bench.deliver(&mut worker, None).await;
     for broken in 1..=2 {
         worker.current = CurrentAttempt::Running(delivery);
-        worker.panicked(&"the panic's text");
+        worker.panicked("the panic's text".to_owned()).await;
         delivery = worker.current.begin().expect("it is attempted again");
         assert_eq!(delivery.attempts.broken, broken);
         assert!(
@@ -188,7 +188,7 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
         );
     }
     worker.current = CurrentAttempt::Running(delivery);
-    worker.panicked(&"the panic's text");
+    worker.panicked("the panic's text".to_owned()).await;
     assert!(matches!(worker.current, CurrentAttempt::Idle));
     let letter = bench.letter().await;
     assert!(

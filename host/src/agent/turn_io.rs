@@ -11,7 +11,7 @@ use guildhall_model::ids::{AgentId, MessageId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::routing;
 use guildhall_model::routing::{GuildView, Outgoing, Scope, Sender, TurnRouter};
-use guildhall_model::spec::AgentSpec;
+use guildhall_model::spec::{AgentSpec, Predicate};
 use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
 use guildhall_model::topic::Topics;
 use guildhall_model::values::ValueWrite;
@@ -159,6 +159,22 @@ pub fn commit_of(
     }
     refuse_large(&commit.changes, scope)?;
     Ok(commit)
+}
+
+/// Whether routing what a turn emits may evaluate an expression: the message has a slip with expressions, or follows
+/// the guild's rules.
+#[must_use]
+pub fn has_expressions(delivery: &Delivery, guild: &GuildView) -> bool {
+    match &delivery.message.routing_slip {
+        Some(slip) => slip.has_expressions(),
+        None => guild.routes.has_expressions(),
+    }
+}
+
+/// Whether the predicate that decides about an agent's messages is an expression.
+#[must_use]
+pub fn has_predicate_expression(agent: &AgentSpec, speaker: &Sender) -> bool {
+    matches!(agent.predicates.get(speaker.method), Some(Predicate::Jsonata { .. } | Predicate::Cel { .. }))
 }
 
 /// Whether the states that a turn changes are announced to others. Agents that answer state changes with state changes

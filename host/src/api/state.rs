@@ -1,7 +1,5 @@
 //! What the handlers work with: the state of the API, its limits, its routes.
 
-use std::sync::Arc;
-
 use axum::routing::MethodRouter;
 
 use super::room::BodyRoom;
@@ -9,7 +7,8 @@ use crate::files::Files;
 use crate::guild::Guilds;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
+use guildhall_model::json_schema::SchemaLimits;
 use guildhall_model::read::spec::SandboxCeilings;
 
 /// The largest bodies of requests.
@@ -30,8 +29,10 @@ pub struct ApiState {
     pub clock: Clock,
     /// The most that a spec may ask of the sandbox.
     pub ceilings: SandboxCeilings,
-    /// Checks the expressions of specs.
-    pub evaluator: Arc<dyn Evaluate>,
+    /// The limits of JSON Schemas.
+    pub schemas: SchemaLimits,
+    /// Reads documents away from the server's threads, and checks their expressions.
+    pub evaluations: Evaluations,
     pub limits: ApiLimits,
     /// The memory for bodies of requests.
     pub bodies: BodyRoom,

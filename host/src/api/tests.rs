@@ -68,13 +68,14 @@ impl Server {
         let clock = Clock::fixed(NOW);
         let dir = tempfile::TempDir::new().unwrap();
         let (guilds, components) = guilds(&store, &clock, dir.path()).await;
-        let evaluator = components.sandbox().evaluator();
+        let evaluations = components.sandbox().evaluations();
         let state = ApiState {
             store: store.clone(),
             guilds: guilds.clone(),
             files: Files::in_folder(&dir.path().join("files"), 1_000_000).unwrap(),
             clock,
-            evaluator,
+            evaluations,
+            schemas: guildhall_sandbox::Limits::default().schemas(),
             ceilings: guildhall_sandbox::Limits::default().ceilings(),
             limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
             bodies: BodyRoom::new(3_000_000),

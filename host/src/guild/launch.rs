@@ -202,7 +202,7 @@ impl Guilds {
         let manager = AgentId::manager_of(&id);
         let request_topics = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
         let requests = log.consume(&manager, request_topics).await?;
-        log.open_ingress(Arc::new(UserIngress::new(viewed, self.0.setup.components.sandbox().evaluator())));
+        log.open_ingress(Arc::new(UserIngress::new(viewed, self.0.setup.components.sandbox().clone())));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
             requests,

@@ -1,6 +1,7 @@
 //! The WebSockets of users and monitors. They reach a guild only through its log, so the guild may run on another host:
 //! messages of users are published, requests of monitors are signalled, and answers are read from a tail.
 
+mod frames;
 mod origin;
 mod presence;
 mod session;

@@ -1,7 +1,5 @@
 //! What the sockets work with, and what a client chooses in the query of a socket's URL.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,7 +9,7 @@ use crate::journal::Journal;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::MessageId;
 
 /// The services and the settings of the sockets. Cheap to clone.
@@ -27,7 +25,7 @@ pub struct WsState {
     /// The one other origin whose pages may open sockets.
     pub cors_origin: String,
     /// Checks the expressions of routing slips in frames.
-    pub evaluator: Arc<dyn Evaluate>,
+    pub evaluations: Evaluations,
     /// Tracks the tasks of all open sockets.
     pub tracker: TaskTracker,
     /// Cancelled when the host shuts down; closes all sockets.
@@ -45,7 +43,7 @@ impl WsState {
         dialect: Dialect,
         frame_bytes: usize,
         cors_origin: String,
-        evaluator: Arc<dyn Evaluate>,
+        evaluations: Evaluations,
     ) -> Self {
         Self {
             store,
@@ -54,7 +52,7 @@ impl WsState {
             dialect,
             frame_bytes,
             cors_origin,
-            evaluator,
+            evaluations,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             presences: Presences::default(),

@@ -23,11 +23,12 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
+use super::frames::read_frame;
 use super::presence::Watched;
 use super::session::{Ending, Incoming, Session, sort};
 use super::state::{SocketOptions, WsState};
-use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientId, Frame, FrameError};
+use guildhall_model::expression::Evaluations;
+use guildhall_model::frame::{ClientId, Frame, FrameError};
 
 /// The time after which a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -48,7 +49,7 @@ struct SystemSocket {
     /// When the barrier is lifted without a user socket, and with one that does not answer; `None`: it is lifted.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
-    evaluator: Arc<dyn Evaluate>,
+    evaluations: Evaluations,
     second_began: Instant,
     frames_in_second: u32,
 }
@@ -78,7 +79,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         held: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
         frame_bytes: state.frame_bytes,
-        evaluator: state.evaluator.clone(),
+        evaluations: state.evaluations.clone(),
         second_began: now,
         frames_in_second: 0,
     };
@@ -181,7 +182,8 @@ impl SystemSocket {
             Incoming::End(ending) => return Err(ending),
             Incoming::Pong | Incoming::Control => return Ok(()),
             Incoming::FrameError(error) => error,
-            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
+            Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations))
+                .await
                 .and_then(|frame| self.forward(frame))
             {
                 Ok(()) => return Ok(()),

@@ -1,8 +1,6 @@
 //! The socket of a user: it publishes the user's messages to the guild's log, and sends the messages that the log has for
 //! the user.
 
-use std::sync::Arc;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,11 +19,12 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
+use super::frames::read_frame;
 use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
 use super::state::{SocketOptions, WsState};
-use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientId, Frame, FrameError};
+use guildhall_model::expression::Evaluations;
+use guildhall_model::frame::{ClientId, Frame, FrameError};
 
 /// At most this many messages of one socket wait to be written to the log; after that the socket is not read.
 const UNWRITTEN: usize = 64;
@@ -46,7 +45,7 @@ struct UserSocket {
     present: Present,
     ack: bool,
     frame_bytes: usize,
-    evaluator: Arc<dyn Evaluate>,
+    evaluations: Evaluations,
     unwritten: VecDeque<Unwritten>,
 }
 
@@ -90,7 +89,7 @@ pub async fn serve(
         present,
         ack: options.ack,
         frame_bytes: state.frame_bytes,
-        evaluator: state.evaluator.clone(),
+        evaluations: state.evaluations.clone(),
         unwritten: VecDeque::new(),
     };
     let ending = socket.run(tail, options.after, &state).await;
@@ -222,7 +221,7 @@ impl UserSocket {
                 return Ok(());
             }
             Incoming::FrameError(error) => Err(error),
-            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL)) {
+            Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations)).await {
                 Ok(frame) => self.publish(frame).await,
                 Err(error) => Err(error),
             },

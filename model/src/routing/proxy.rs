@@ -86,6 +86,12 @@ pub fn route_user_message(draft: UserDraft, guild: &GuildView, scope: Scope<'_>)
     Ok(Routed { first, others: Vec::new(), changes: Vec::new() })
 }
 
+/// Returns whether routing the draft may evaluate an expression. Then it is done away from the server's threads.
+#[must_use]
+pub fn user_message_has_expressions(draft: &UserDraft, guild: &GuildView) -> bool {
+    draft.routing_slip.as_ref().is_some_and(|slip| slip.has_expressions()) || guild.routes.has_expressions()
+}
+
 /// Returns whether a draft is a request to the guild's manager, on topics where the manager receives requests.
 fn is_request(draft: &UserDraft) -> bool {
     let is_managers = |name: &String| matches!(topic::canonical(name).as_str(), topic::SYSTEM | topic::STATE);

@@ -117,6 +117,10 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompileQueue
         | Limit::AgentLag
         | Limit::EmitRate
+        | Limit::Evaluations
+        | Limit::FailedExpressions
+        | Limit::SchemaPattern
+        | Limit::SchemaPatterns
         | Limit::Hops => Crossed::Elsewhere,
     }
 }
@@ -279,5 +283,5 @@ async fn an_agent_whose_stop_never_returns_is_stopped() {
 }
 
 fn services() -> HostServices {
-    HostServices { policy: Arc::default(), evaluator: crate::evaluator().unwrap() }
+    HostServices { policy: Arc::default(), evaluations: sandbox().evaluations() }
 }

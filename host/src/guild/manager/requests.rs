@@ -13,7 +13,7 @@ use super::member::proxy_row;
 use crate::guild::lifecycle::Event;
 use crate::journal::{Commit, Consumer, Delivery};
 use crate::store::{AgentKind, AgentRow, MemberChange, StoreError};
-use guildhall_model::expression::Expressions;
+use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::fault::FaultKind;
 use guildhall_model::format;
 use guildhall_model::ids::{AgentId, MessageId, UserId};
@@ -63,7 +63,7 @@ impl ActiveManager {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
-        let answer = match self.read(&message.format, &payload) {
+        let answer = match self.read(&message.format, &payload).await {
             Some(Ok(Request::UpdateState(write))) => return self.update_state(&write, requests, message, &payload),
             Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
                 self.carry_out_request(request, message, &payload).await
@@ -162,12 +162,26 @@ impl ActiveManager {
         is_other.then(|| bad_input("guild_id", format!("this is the guild {}, not {guild}", self.spec.id)))
     }
 
-    fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
+    /// Reads a request. Expressions in it are checked away from the server's threads.
+    async fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
         let sandbox = self.serving.components.sandbox();
-        let (ceilings, evaluator) = (sandbox.ceilings().ceilings(), sandbox.evaluator());
-        let expressions = Expressions::unshared(&*evaluator);
-        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-        Request::read(format, payload, context)
+        let ceilings = sandbox.ceilings().ceilings();
+        {
+            let probe = Expressions::probe();
+            let context = SpecContext { ceilings: &ceilings, expressions: &probe, random: rand::random };
+            let read = Request::read(format, payload, context);
+            if !probe.was_met() {
+                return read;
+            }
+        }
+        let (format, payload) = (format.to_owned(), payload.clone());
+        let read = move |expressions: &Expressions<'_>| {
+            Request::read(&format, &payload, SpecContext { ceilings: &ceilings, expressions, random: rand::random })
+        };
+        let failed = |error: ExpressionError| {
+            Some(Err(vec![FieldError::new("value_error", Vec::new(), error.to_string(), Value::Null)]))
+        };
+        sandbox.evaluations().run(self.spec.id.as_str(), MAX_DOCUMENT, read).await.unwrap_or_else(failed)
     }
 
     /// Launches an agent. If its id is in use, the running agent stays as it is; the answer and the announcement are

@@ -43,7 +43,7 @@ impl GuildLog {
             self.wait_for_all().await;
             return Ok(Published { id, receipt: None });
         }
-        let published = self.accept(draft, key)?;
+        let published = self.accept(draft, key).await?;
         if published.receipt.is_none() {
             self.wait_for_all().await;
         }
@@ -61,15 +61,19 @@ impl GuildLog {
         Ok(shared.storage.find_client_id(self.0.key, user, client_id, shared.client_ids_since()).await?)
     }
 
-    /// Routes and appends a user's message without waiting. The guild's rules run outside the log's lock, because an
-    /// expression may take long.
-    fn accept(&self, draft: UserDraft, key: Option<ClientIdKey>) -> Result<Published, IngressError> {
+    /// Routes and appends a user's message. The guild's rules run outside the log's lock, because an expression may take
+    /// long. Cancel safe: the message is appended, or nothing has happened.
+    async fn accept(&self, draft: UserDraft, key: Option<ClientIdKey>) -> Result<Published, IngressError> {
         let (ingress, guild_state) = {
             let state = self.lock();
             (state.ingress.clone().ok_or(IngressError::Absent)?, state.states.get(&StateOwner::Guild).text)
         };
-        let routed = ingress.route(draft, &guild_state).map_err(|fault| IngressError::Refused(Box::new(fault)))?;
+        let routed = ingress.route(draft, guild_state).await.map_err(|fault| IngressError::Refused(Box::new(fault)))?;
         let mut state = self.lock();
+        if state.ingress.is_none() {
+            // The guild was stopped meanwhile.
+            return Err(IngressError::Absent);
+        }
         if let Some(id) = key.as_ref().and_then(|key| state.client_ids.get(key)) {
             return Ok(Published { id, receipt: None });
         }

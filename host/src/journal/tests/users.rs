@@ -1,19 +1,24 @@
 //! Users' messages and the ingress.
 
+use std::future::ready;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
 use super::*;
 
 /// Publishes two messages, or none for the format `nowhere`.
 struct TestIngress;
 
 impl Ingress for TestIngress {
-    fn route(&self, draft: UserDraft, _: &str) -> Result<Routed, Fault> {
+    fn route(&self, draft: UserDraft, _: Arc<str>) -> BoxFuture<'_, Result<Routed, Fault>> {
         if draft.format == "nowhere" {
-            return Err(Fault::new(FaultKind::NoRecipient, "no recipient"));
+            return Box::pin(ready(Err(Fault::new(FaultKind::NoRecipient, "no recipient"))));
         }
         let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
         let mut other = message("in", json!({"n": 2}));
         other.in_response_to = Some(MessageId::default());
-        Ok(Routed { first, others: vec![other], changes: Vec::new() })
+        Box::pin(ready(Ok(Routed { first, others: vec![other], changes: Vec::new() })))
     }
 
     fn refused(&self, _: &Fault) {}

@@ -56,8 +56,7 @@ impl Program {
     /// [`Fault::Invalid`] with the parser's message, or with a function or a pattern that does not exist.
     pub(crate) fn compile(source: &str) -> Result<Self, Fault> {
         let invalid = |text: &dyn ToString| Fault::Invalid(text.to_string());
-        let parse =
-            |source: &str| Expression::compile_with_options(source, options()).map_err(|error| invalid(&error));
+        let parse = |source: &str| Expression::compile_with_options(source, options()).map_err(|error| invalid(&error));
         let mut plain = parse(source)?;
         let mut literals = Numbers::default();
         let mut full = plain.ast().clone();

@@ -1,6 +1,7 @@
 //! JSON Schemas of clients and components, which are untrusted. The host fetches nothing for a schema, matches its
 //! patterns in linear time and bounds the work of each comparison.
 
+mod fit;
 mod size;
 mod texts;
 
@@ -52,6 +53,16 @@ impl Schema {
         let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
         let validator = options.build(schema).map_err(|error| Texts { schema, value: schema }.text(&error))?;
         Ok(Self { validator, document: schema.clone(), size })
+    }
+
+    /// Turns texts and whole floats into the types that the schema asks for, where they spell a value of them: templates
+    /// only produce texts. A value that the schema would no longer accept stays as it is.
+    pub fn fit(&self, value: &mut Value) {
+        let mut fitted = value.clone();
+        fit::fit(&self.document, &mut fitted);
+        if fitted != *value && (self.errors(&fitted).is_empty() || !self.errors(value).is_empty()) {
+            *value = fitted;
+        }
     }
 
     /// Returns the first errors of a value, at most twenty.

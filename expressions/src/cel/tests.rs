@@ -37,7 +37,8 @@ fn timestamps_and_durations_are_there() {
 
 #[test]
 fn names_may_be_in_backticks() {
-    const ODD: &str = r#"{"labels": {"app-id": "a", "k8s.io/name": "b"}, "app-id": 1, "@timestamp": 2, "in": 3, "n": 5}"#;
+    const ODD: &str =
+        r#"{"labels": {"app-id": "a", "k8s.io/name": "b"}, "app-id": 1, "@timestamp": 2, "in": 3, "n": 5}"#;
     assert_all(&[
         ("labels.`app-id`", ODD, r#""a""#),
         ("labels.`k8s.io/name`", ODD, r#""b""#),

@@ -194,7 +194,8 @@ fn subject<'a>(args: &'a [JValue], name: &str) -> Result<Option<&'a str>, Evalua
 fn limit(value: Option<&JValue>, code: &str) -> Result<Option<usize>, EvaluatorError> {
     match value {
         None | Some(JValue::Undefined) => Ok(None),
-        Some(JValue::Number(number)) if *number >= 0.0 => {
+        Some(JValue::Number(number)) if *number >= 0.0 =>
+        {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; it saturates")]
             Ok(Some(number.ceil() as usize))
         }

@@ -41,7 +41,7 @@ pub enum ExpressionError {
     #[error("expression_timeout: it ran for more than {MAX_MILLIS} ms, or with others for more than {together} ms", together = MAX_TOTAL.as_millis())]
     Timeout,
     /// The expression or its result is nested too deep.
-    #[error("expression_too_deep: the expression or its result is nested too deep")]
+    #[error("expression_too_deep: its steps may be nested 512 deep, and its result 64 levels")]
     TooDeep,
     /// The expression, its input or its result is too large; the detail says which.
     #[error("expression_too_large: {0}")]

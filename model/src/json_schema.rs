@@ -199,12 +199,60 @@ mod tests {
             assert_eq!(unfolded(3, reference), Ok(()));
             assert!(unfolded(40, reference).unwrap_err().contains("more than 20000 schemas"));
         }
-        let other_base = json!({"$defs": {"a": {"$id": "http://a/b", "$defs": {}}}});
-        assert!(Schema::new(&other_base).err().unwrap().contains("`$id`"));
         let deep = (0..200).fold(json!({}), |inner, _| json!({"not": inner}));
         assert!(Schema::new(&deep).err().unwrap().contains("128 deep"));
         let named_id = json!({"properties": {"$id": {"type": "string"}, "id": {"const": "x"}}});
         assert!(Schema::new(&named_id).is_ok());
+    }
+
+    #[test]
+    fn a_reference_in_data_is_the_name_of_a_member() {
+        for (schema, good, bad) in [
+            (json!({"const": {"$ref": "#/somewhere"}}), json!({"$ref": "#/somewhere"}), json!({})),
+            (json!({"enum": [{"$ref": "#/$defs/text"}]}), json!({"$ref": "#/$defs/text"}), json!("a text")),
+            (json!({"type": "object", "default": {"$ref": "https://example.org/x.json"}}), json!({}), json!(1)),
+            (json!({"type": "object", "examples": [{"$ref": "other.json#/x"}]}), json!({}), json!(1)),
+            (json!({"type": "object", "default": {"$id": "a", "$anchor": "b"}}), json!({}), json!(1)),
+            (json!({"properties": {"$ref": {"type": "string"}}}), json!({"$ref": "#/x"}), json!({"$ref": 1})),
+            (json!({"properties": {"const": {"$ref": "#/$defs/n"}}}), json!({"const": 1}), json!({"const": "x"})),
+        ] {
+            let schema = json!({"$defs": {"n": {"type": "integer"}}, "properties": {"v": schema}});
+            let read = Schema::new(&schema).map_err(|error| format!("{schema}: {error}")).unwrap();
+            assert_eq!(read.errors(&json!({"v": good})), [], "{schema}");
+            assert_ne!(read.errors(&json!({"v": bad})), [], "{schema}");
+        }
+        assert!(Schema::new(&json!({"properties": {"const": {"$ref": "#/nothing"}}})).is_err());
+    }
+
+    #[test]
+    fn references_in_a_bundle_are_resolved_by_the_ids_of_its_parts() {
+        let bundle = json!({
+            "$id": "https://example.org/root.json",
+            "properties": {"a": {"$ref": "item.json"}, "b": {"$ref": "https://example.org/item.json#/$defs/text"}},
+            "$defs": {
+                "item": {"$id": "item.json", "properties": {"n": {"$ref": "#/$defs/n"}}, "$defs": {
+                    "n": {"type": "integer"}, "text": {"type": "string"},
+                }},
+                "n": {"type": "string"},
+            },
+        });
+        let schema = Schema::new(&bundle).map_err(|error| panic!("{error}")).unwrap();
+        assert_eq!(schema.errors(&json!({"a": {"n": 1}, "b": "x"})), []);
+        assert_eq!(schema.errors(&json!({"a": {"n": "x"}, "b": 1})).len(), 2);
+        let without_root = json!({"$defs": {"i": {"$id": "urn:item", "type": "integer"}}, "$ref": "urn:item"});
+        assert_eq!(texts(&without_root, &json!("x")).len(), 1);
+        let away = json!({"$defs": {"i": {"$id": "https://a.org/i"}}, "$ref": "https://a.org/other"});
+        assert!(Schema::new(&away).err().unwrap().contains("the host fetches no schemas"));
+        let twice = json!({"$defs": {"a": {"$id": "urn:x"}, "b": {"$id": "urn:x"}}});
+        assert!(Schema::new(&twice).err().unwrap().contains("`urn:x`"));
+        let unfolded = |n: usize| {
+            let to = format!("d{}.json", n + 1);
+            json!({"$id": format!("d{n}.json"), "allOf": [{"$ref": to}, {"$ref": to}]})
+        };
+        let mut defs: serde_json::Map<String, Value> = (0..40).map(|n| (format!("d{n}"), unfolded(n))).collect();
+        defs.insert("d40".to_owned(), json!({"$id": "d40.json"}));
+        let bomb = json!({"$id": "https://a.org/root", "$defs": defs, "$ref": "d0.json"});
+        assert!(Schema::new(&bomb).err().unwrap().contains("more than 20000 schemas"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod chat;
 pub mod component;
 pub mod document;
+pub mod flood;
 pub mod frame;
 pub mod golden;
 pub mod host;

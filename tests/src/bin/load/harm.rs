@@ -3,9 +3,11 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use futures_util::{SinkExt, StreamExt};
+use guildhall_tests::flood::{self, Flood};
 use guildhall_tests::{Rest, blueprint, component};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -33,6 +35,8 @@ pub enum Harm {
     Upload,
     /// Uploads a component that takes long to compile.
     Bomb,
+    /// Floods the server as a hostile client.
+    Flood(Flood),
 }
 
 impl FromStr for Harm {
@@ -44,7 +48,7 @@ impl FromStr for Harm {
             "bomb" => Self::Bomb,
             order => match order.strip_prefix("reach ") {
                 Some(order) => Self::Reach(order.to_owned()),
-                None => Self::Order(order.to_owned()),
+                None => order.parse().map_or_else(|_| Self::Order(order.to_owned()), Self::Flood),
             },
         })
     }
@@ -58,12 +62,15 @@ pub async fn alternate(arguments: &Arguments, rest: &Rest, server: Server) -> an
     // Warms up code, pools and buffers of the database.
     crowd.round(arguments, Some(server)).await?;
     let (mut quiet, mut hostile, mut ratios) = (Side::new(), Side::new(), Vec::new());
-    let mut weights = Vec::new();
+    let during = Duration::from_secs_f64(arguments.warm_up + arguments.seconds);
+    let (mut weights, mut most) = (Vec::new(), 0);
     for number in 1..=arguments.rounds {
         let alone = crowd.round(arguments, Some(server)).await?;
         weights.push(server.rss());
         hogs.begin();
-        let beside = crowd.round(arguments, Some(server)).await?;
+        let (beside, peak) = tokio::join!(crowd.round(arguments, Some(server)), server.peak_within(during));
+        let beside = beside?;
+        most = most.max(peak);
         hogs.end().await?;
         let (before, after) = (p99(&alone), p99(&beside));
         ratios.push(after / before);
@@ -94,6 +101,7 @@ pub async fn alternate(arguments: &Arguments, rest: &Rest, server: Server) -> an
     report.count("lost", quiet.lost + hostile.lost);
     report.count("harm_done", hogs.done());
     report.number("rss_before", weights.first().copied().unwrap_or_default() as f64 / f64::from(1 << 20), "MiB");
+    report.number("rss_during", most as f64 / f64::from(1 << 20), "MiB");
     report.number("rss_after", after as f64 / f64::from(1 << 20), "MiB");
     Ok(report)
 }
@@ -147,6 +155,7 @@ struct Hog {
 enum Kind {
     Guest { order: String, guild: String, session: Box<Session> },
     Uploader { component: Arc<Vec<u8>>, name: String },
+    Flooder(Box<flood::Client>),
 }
 
 /// No hostile guild has joined.
@@ -173,6 +182,7 @@ impl Hogs {
             let kind = match harm {
                 Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
                 Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
+                Harm::Flood(flood) => Kind::Flooder(Box::new(flood::Client::new(*flood, rest, &name).await)),
                 Harm::Order(order) => {
                     // A loop is cancelled here; other orders end by the usual limits.
                     let sandbox = match order.as_str() {
@@ -238,6 +248,11 @@ impl Hog {
                     let Some(digest) = made.body["digest"].as_str() else { continue };
                     while *go.borrow() && rest.component(digest, 1).await["state"] == "compiling" {}
                     rest.delete(&format!("/catalog/components/{digest}")).await;
+                }
+                Kind::Flooder(client) => {
+                    let tally = client.run(go.clone()).await;
+                    eprintln!("{tally:?}");
+                    self.done += tally.done;
                 }
             }
         }

@@ -45,6 +45,17 @@ impl Server {
         self.status("VmRSS:")
     }
 
+    /// Returns the most resident memory that is seen within some time.
+    pub async fn peak_within(self, duration: Duration) -> u64 {
+        let end = tokio::time::Instant::now() + duration;
+        let mut most = self.rss();
+        while tokio::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            most = most.max(self.rss());
+        }
+        most
+    }
+
     /// Returns the resident memory when it no longer shrinks. Waits half a minute at most.
     pub async fn settled(self) -> u64 {
         let mut least = self.rss();

@@ -112,7 +112,9 @@ fn read(result: &JValue, numbers: &Numbers) -> Result<Option<Value>, Fault> {
 fn fault_of(error: &EvaluatorError) -> Fault {
     match error.code() {
         Some("D1011" | "U1001") => Fault::TooDeep,
-        Some("D2015" | "D2014") => Fault::TooLarge("a sequence that it builds".to_owned()),
+        Some("D2015" | "D2014") => {
+            Fault::TooLarge(format!("a sequence that it builds has more than {MAX_SEQUENCE} items"))
+        }
         _ => Fault::Failed(error.message().to_owned()),
     }
 }

@@ -459,7 +459,7 @@ fn computed(
         return Err(failed("D1001: Number out of range"));
     }
     for (side, code, value) in [("left", "T2001", left), ("right", "T2002", right)] {
-        if !value.is_undefined() && !value.as_f64().is_some_and(|number| !number.is_nan()) {
+        if !value.is_undefined() && value.as_f64().is_none_or(f64::is_nan) {
             let text = format!("{code}: The {side} side of the {operator} operator must evaluate to a number");
             return Err(EvaluatorError::TypeError(text));
         }

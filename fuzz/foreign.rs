@@ -7,6 +7,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::frame;
 use guildhall_model::ids::MessageId;
+use guildhall_model::json_schema::SchemaLimits;
 use guildhall_model::message::Message;
 use guildhall_model::path::Path;
 use guildhall_model::priority::Priority;
@@ -47,7 +48,7 @@ pub fn frames(bytes: &[u8]) {
 /// Reads a spec with its configuration, and reads the result again.
 pub fn specs(bytes: &[u8]) {
     let Some(whole) = value(bytes) else { return };
-    let Ok(configured) = configuration::configured(whole, Map::new()) else { return };
+    let Ok(configured) = configuration::configured(whole, Map::new(), SchemaLimits::default()) else { return };
     let expressions = expressions();
     let context = SpecContext { ceilings: &CEILINGS, expressions: &expressions, random: || 0 };
     if let Ok(spec) = document(&configured, &[], guild(context)) {

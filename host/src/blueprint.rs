@@ -68,7 +68,7 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
         Some(spec) => (spec, &["spec"][..]),
         None => (whole, &[][..]),
     };
-    let configured = configured(spec.clone(), Map::new())?;
+    let configured = configured(spec.clone(), Map::new(), Config::default().ceilings.schemas())?;
     let ceilings = Config::default().ceilings.ceilings();
     let expressions = Expressions::unshared(evaluator);
     let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };

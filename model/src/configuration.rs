@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::json_schema::Schema;
+use crate::json_schema::{Schema, SchemaLimits};
 use crate::python_repr::repr;
 use crate::template::{self, TemplateError};
 
@@ -19,13 +19,17 @@ pub enum ConfigurationError {
 }
 
 /// Returns the spec of a document. The members of `overrides` replace those of the document's configuration. The
-/// configuration is checked against the schema and rendered into the agents and the rules. The result has neither of
+/// configuration is checked against the schema, whose patterns are within `limits`, and rendered into the agents and the rules. The result has neither of
 /// them.
 ///
 /// # Errors
 /// `Invalid` when the configuration does not match the schema or the schema is invalid, `Template` when a template
 /// cannot be rendered.
-pub fn configured(mut document: Value, overrides: Map<String, Value>) -> Result<Value, ConfigurationError> {
+pub fn configured(
+    mut document: Value,
+    overrides: Map<String, Value>,
+    limits: SchemaLimits,
+) -> Result<Value, ConfigurationError> {
     let Some(fields) = document.as_object_mut() else { return Ok(document) };
     let schema = fields.shift_remove("configuration_schema").filter(|schema| !schema.is_null());
     let mut configuration = match fields.shift_remove("configuration") {
@@ -35,7 +39,7 @@ pub fn configured(mut document: Value, overrides: Map<String, Value>) -> Result<
     };
     configuration.extend(overrides);
     if let Some(schema) = schema {
-        let schema = Schema::new(&schema).map_err(ConfigurationError::Invalid)?;
+        let schema = Schema::new(&schema, limits).map_err(ConfigurationError::Invalid)?;
         let whole = Value::Object(configuration.clone());
         if let Some(text) = schema.best_error(&whole) {
             return Err(ConfigurationError::Invalid(text));
@@ -58,11 +62,12 @@ mod tests {
             "configuration_schema": {"properties": {"name": {"type": "string"}}},
         });
         let given = |value: Value| value.as_object().cloned().unwrap();
-        let plain = configured(document.clone(), Map::new()).unwrap();
+        let plain = configured(document.clone(), Map::new(), SchemaLimits::default()).unwrap();
         assert_eq!(plain, json!({"agents": [{"name": "a-1"}]}));
-        let changed = configured(document.clone(), given(json!({"n": 2, "more": true}))).unwrap();
+        let changed =
+            configured(document.clone(), given(json!({"n": 2, "more": true})), SchemaLimits::default()).unwrap();
         assert_eq!(changed, json!({"agents": [{"name": "a-2"}]}));
-        let error = configured(document, given(json!({"name": 5}))).unwrap_err();
+        let error = configured(document, given(json!({"name": 5})), SchemaLimits::default()).unwrap_err();
         assert!(matches!(error, ConfigurationError::Invalid(text) if text == "5 is not of type 'string'"));
     }
 }

@@ -2,6 +2,7 @@
 //! patterns in linear time and bounds the work of each comparison.
 
 mod fit;
+mod patterns;
 mod size;
 mod texts;
 
@@ -10,6 +11,7 @@ use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use crate::read::FieldError;
+pub use patterns::SchemaLimits;
 use size::Size;
 use texts::{Texts, path};
 
@@ -44,13 +46,18 @@ impl SchemaError {
 }
 
 impl Schema {
-    /// Reads a schema.
+    /// Reads a schema. It may take many milliseconds, so a server does it away from its own threads.
     ///
     /// # Errors
-    /// A sentence for the author when the schema is invalid, too large or too deep, or refers to a place outside of it.
-    pub fn new(schema: &Value) -> Result<Self, String> {
+    /// A sentence for the author when the schema is invalid, too large or too deep, when a pattern exceeds a limit, or
+    /// when the schema refers to a place outside of it.
+    pub fn new(schema: &Value, limits: SchemaLimits) -> Result<Self, String> {
         let size = Size::of(schema)?;
-        let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
+        patterns::check(schema, limits)?;
+        // The limit of the validator is on another form of a pattern, which can be several times larger.
+        let bytes = limits.pattern_bytes.saturating_mul(4);
+        let patterns = PatternOptions::regex().size_limit(bytes).dfa_size_limit(bytes);
+        let options = jsonschema::options().offline().with_pattern_options(patterns);
         let validator = options.build(schema).map_err(|error| Texts { schema, value: schema }.text(&error))?;
         Ok(Self { validator, document: schema.clone(), size })
     }
@@ -132,8 +139,12 @@ mod tests {
     use super::*;
     use crate::read::Step;
 
+    fn read(schema: &Value) -> Result<Schema, String> {
+        Schema::new(schema, SchemaLimits::default())
+    }
+
     fn texts(schema: &Value, value: &Value) -> Vec<String> {
-        Schema::new(schema).unwrap().errors(value).into_iter().map(|mistake| mistake.text).collect()
+        read(schema).unwrap().errors(value).into_iter().map(|mistake| mistake.text).collect()
     }
 
     #[test]
@@ -144,7 +155,7 @@ mod tests {
         });
         assert_eq!(texts(&schema, &json!({"a": 5})), ["5 is not of type 'string'"]);
         assert_eq!(texts(&schema, &json!({})), ["'a' is a required property"]);
-        let errors = Schema::new(&schema).unwrap().errors(&json!({"a": "x", "l": [1, "two"]}));
+        let errors = read(&schema).unwrap().errors(&json!({"a": "x", "l": [1, "two"]}));
         assert_eq!(errors[0].field.loc, [Step::from("l"), Step::Index(1)]);
         assert_eq!(errors[0].text, "'two' is not of type 'integer'");
     }
@@ -161,11 +172,11 @@ mod tests {
             ("array", json!({}), "list_type"),
             ("object", json!([]), "dict_type"),
         ] {
-            let schema = Schema::new(&json!({"properties": {"a": {"type": kind}}})).unwrap();
+            let schema = read(&json!({"properties": {"a": {"type": kind}}})).unwrap();
             let field = schema.errors(&json!({"a": value})).remove(0).field;
             assert_eq!((field.kind, field.path().as_str(), &field.input), (found, "a", &value));
         }
-        let schema = Schema::new(&json!({"required": ["a"], "properties": {"b": {"minimum": 3}}})).unwrap();
+        let schema = read(&json!({"required": ["a"], "properties": {"b": {"minimum": 3}}})).unwrap();
         let fields: Vec<_> = schema.errors(&json!({"b": 2})).into_iter().map(|mistake| mistake.field).collect();
         let found: Vec<_> = fields.iter().map(|field| (field.kind, field.path())).collect();
         assert!(
@@ -176,10 +187,10 @@ mod tests {
 
     #[test]
     fn invalid_schemas_and_references_to_other_places_are_refused() {
-        assert!(Schema::new(&json!({"type": "objekt"})).is_err());
-        assert!(Schema::new(&json!({"$ref": "http://localhost:1/x.json"})).is_err());
-        assert!(Schema::new(&json!({"$ref": "file:///etc/hostname"})).is_err());
-        assert!(Schema::new(&json!({"pattern": "(a)\\1"})).is_err(), "no pattern that needs to go back");
+        assert!(read(&json!({"type": "objekt"})).is_err());
+        assert!(read(&json!({"$ref": "http://localhost:1/x.json"})).is_err());
+        assert!(read(&json!({"$ref": "file:///etc/hostname"})).is_err());
+        assert!(read(&json!({"pattern": "(a)\\1"})).is_err(), "no pattern that needs to go back");
     }
 
     #[test]
@@ -191,7 +202,7 @@ mod tests {
             };
             let mut defs: serde_json::Map<String, Value> = (0..levels).map(|n| (format!("d{n}"), twice(n))).collect();
             defs.insert(format!("d{levels}"), json!({"$anchor": format!("d{levels}"), "type": "string"}));
-            Schema::new(&json!({"$defs": defs, "$ref": reference(0)})).map(|_| ())
+            read(&json!({"$defs": defs, "$ref": reference(0)})).map(|_| ())
         };
         for reference in [&|n| format!("#/$defs/d{n}"), &|n| format!("#d{n}"), &|n| format!("#/%24defs/d{n}")]
             as [&dyn Fn(usize) -> String; 3]
@@ -200,9 +211,9 @@ mod tests {
             assert!(unfolded(40, reference).unwrap_err().contains("more than 20000 schemas"));
         }
         let deep = (0..200).fold(json!({}), |inner, _| json!({"not": inner}));
-        assert!(Schema::new(&deep).err().unwrap().contains("128 deep"));
+        assert!(read(&deep).err().unwrap().contains("128 deep"));
         let named_id = json!({"properties": {"$id": {"type": "string"}, "id": {"const": "x"}}});
-        assert!(Schema::new(&named_id).is_ok());
+        assert!(read(&named_id).is_ok());
     }
 
     #[test]
@@ -217,11 +228,11 @@ mod tests {
             (json!({"properties": {"const": {"$ref": "#/$defs/n"}}}), json!({"const": 1}), json!({"const": "x"})),
         ] {
             let schema = json!({"$defs": {"n": {"type": "integer"}}, "properties": {"v": schema}});
-            let read = Schema::new(&schema).map_err(|error| format!("{schema}: {error}")).unwrap();
-            assert_eq!(read.errors(&json!({"v": good})), [], "{schema}");
-            assert_ne!(read.errors(&json!({"v": bad})), [], "{schema}");
+            let found = read(&schema).map_err(|error| format!("{schema}: {error}")).unwrap();
+            assert_eq!(found.errors(&json!({"v": good})), [], "{schema}");
+            assert_ne!(found.errors(&json!({"v": bad})), [], "{schema}");
         }
-        assert!(Schema::new(&json!({"properties": {"const": {"$ref": "#/nothing"}}})).is_err());
+        assert!(read(&json!({"properties": {"const": {"$ref": "#/nothing"}}})).is_err());
     }
 
     #[test]
@@ -236,15 +247,15 @@ mod tests {
                 "n": {"type": "string"},
             },
         });
-        let schema = Schema::new(&bundle).map_err(|error| panic!("{error}")).unwrap();
+        let schema = read(&bundle).map_err(|error| panic!("{error}")).unwrap();
         assert_eq!(schema.errors(&json!({"a": {"n": 1}, "b": "x"})), []);
         assert_eq!(schema.errors(&json!({"a": {"n": "x"}, "b": 1})).len(), 2);
         let without_root = json!({"$defs": {"i": {"$id": "urn:item", "type": "integer"}}, "$ref": "urn:item"});
         assert_eq!(texts(&without_root, &json!("x")).len(), 1);
         let away = json!({"$defs": {"i": {"$id": "https://a.org/i"}}, "$ref": "https://a.org/other"});
-        assert!(Schema::new(&away).err().unwrap().contains("the host fetches no schemas"));
+        assert!(read(&away).err().unwrap().contains("the host fetches no schemas"));
         let twice = json!({"$defs": {"a": {"$id": "urn:x"}, "b": {"$id": "urn:x"}}});
-        assert!(Schema::new(&twice).err().unwrap().contains("`urn:x`"));
+        assert!(read(&twice).err().unwrap().contains("`urn:x`"));
         let unfolded = |n: usize| {
             let to = format!("d{}.json", n + 1);
             json!({"$id": format!("d{n}.json"), "allOf": [{"$ref": to}, {"$ref": to}]})
@@ -252,28 +263,28 @@ mod tests {
         let mut defs: serde_json::Map<String, Value> = (0..40).map(|n| (format!("d{n}"), unfolded(n))).collect();
         defs.insert("d40".to_owned(), json!({"$id": "d40.json"}));
         let bomb = json!({"$id": "https://a.org/root", "$defs": defs, "$ref": "d0.json"});
-        assert!(Schema::new(&bomb).err().unwrap().contains("more than 20000 schemas"));
+        assert!(read(&bomb).err().unwrap().contains("more than 20000 schemas"));
     }
 
     #[test]
     fn a_schema_that_contains_itself_twice_accepts_values_of_bounded_depth() {
         let step = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
-        let schema = Schema::new(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
+        let schema = read(&json!({"anyOf": [step("b"), step("c")]})).unwrap();
         let nested = |depth| (0..depth).fold(json!({}), |inner, _| json!({"a": inner}));
         assert!(schema.errors(&nested(5))[0].text.contains("the given schemas"), "{:?}", schema.errors(&nested(5)));
         assert!(schema.errors(&nested(100))[0].text.contains("levels deep"));
-        let list = Schema::new(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
+        let list = read(&json!({"properties": {"a": {"$ref": "#"}}, "type": "object"})).unwrap();
         assert_eq!(list.errors(&nested(100)), []);
     }
 
     #[test]
     fn a_schema_with_many_options_is_not_compared_with_many_elements() {
         let options: Vec<_> = (0..10_000).collect();
-        let schema = Schema::new(&json!({"items": {"enum": options}})).unwrap();
+        let schema = read(&json!({"items": {"enum": options}})).unwrap();
         assert_eq!(schema.errors(&json!(vec![7; 1_000])), []);
         let errors = schema.errors(&json!(vec![7; 10_000]));
         assert!(errors[0].text.starts_with("this schema and this value need too much work"), "{errors:?}");
-        let schema = Schema::new(&json!({"propertyNames": {"enum": options}})).unwrap();
+        let schema = read(&json!({"propertyNames": {"enum": options}})).unwrap();
         let value: serde_json::Map<_, _> = (0..5_000).map(|n| (n.to_string(), json!(0))).collect();
         assert_eq!(schema.errors(&Value::Object(value)).len(), 1);
     }
@@ -282,7 +293,7 @@ mod tests {
     fn a_schema_that_refers_to_itself_is_compared_in_bounded_time() {
         let two = json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"oneOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"});
         for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]}), json!({"not": {"$ref": "#"}}), two] {
-            if let Ok(schema) = Schema::new(&schema) {
+            if let Ok(schema) = read(&schema) {
                 let _ = schema.errors(&json!({"a": 1}));
             }
         }

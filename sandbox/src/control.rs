@@ -64,6 +64,11 @@ impl Control {
         Duration::from_nanos(self.cpu_ns.load(Ordering::Relaxed))
     }
 
+    /// Adds processor time that the host used for the present call on another thread.
+    pub(crate) fn add_cpu(&self, cpu: Duration) {
+        self.cpu_ns.fetch_add(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Whether the present call is cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)

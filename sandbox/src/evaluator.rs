@@ -10,9 +10,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use guildhall_model::expression::{Evaluate, ExpressionError, Language};
+use guildhall_model::expression::{Cost, Evaluate, ExpressionError, Language};
 use guildhall_model::ids::Digest;
 use parking_lot::Mutex;
 use wasmtime::component::{Component, Linker, ResourceTable};
@@ -20,6 +20,7 @@ use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::compiler::{Compiler, CompilerConfig, CompilerProcess};
+use crate::cpu::thread_time;
 use crate::digest::digest_of;
 use crate::engine::engine_config;
 use crate::error::SandboxError;
@@ -62,8 +63,9 @@ pub(crate) struct Evaluator {
 /// The data of a store.
 struct StoreData {
     memory: Memory,
-    /// When the present call must have ended.
-    deadline: Instant,
+    /// The processor time of the calling thread at which the present call must have ended. What else runs on the
+    /// machine does not make an expression slow.
+    deadline: Duration,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -177,37 +179,44 @@ impl Evaluator {
         let prepared = self.prepared().as_ref().map_err(|error| unavailable(error.clone()))?;
         let data = StoreData {
             memory: Memory::default(),
-            deadline: Instant::now() + budget,
+            deadline: thread_time() + budget,
             wasi: WasiCtx::builder().build(),
             table: ResourceTable::new(),
         };
         let mut store = Store::new(&self.engine, data);
         store.limiter(|data| &mut data.memory);
-        store.epoch_deadline_callback(|store| match store.data().deadline.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Err(Trap::Interrupt.into()),
-            _ => Ok(UpdateDeadline::Continue(1)),
+        store.epoch_deadline_callback(|store| {
+            if thread_time() >= store.data().deadline {
+                return Err(Trap::Interrupt.into());
+            }
+            Ok(UpdateDeadline::Continue(1))
         });
         store.set_fuel(u64::MAX).map_err(|error| unavailable(error.to_string()))?;
         let instance = prepared.instantiate(&mut store).map_err(|error| unavailable(format!("{error:#}")))?;
         Ok(Worker { store, instance })
     }
 
-    /// Makes a call of an instance within `budget`. A call ends at a tick, so its deadline is a tick earlier.
+    /// Makes a call of an instance within `budget`, a processor time, and adds what it used to `cost`. A call ends at a
+    /// tick, so its deadline is a tick earlier.
     fn run<T>(
         &self,
         budget: Duration,
+        cost: &mut Cost,
         call: impl FnOnce(&Instance, &mut Store<StoreData>) -> wasmtime::Result<Result<T, Fault>>,
     ) -> Result<T, ExpressionError> {
+        let began = thread_time();
         let mut worker = self.worker(budget)?;
         let running = self.ticker.running();
-        worker.store.data_mut().deadline = Instant::now() + budget.saturating_sub(TICK);
+        worker.store.data_mut().deadline = thread_time() + budget.saturating_sub(TICK);
         worker.store.set_epoch_deadline(1);
-        // The engine counts fuel as it does for agents. Only the deadline bounds a call here.
+        // Only the deadline bounds a call here; the fuel is counted for those who are charged for it.
         worker.store.set_fuel(u64::MAX).map_err(|error| ExpressionError::Unavailable(error.to_string()))?;
         // A panic in a host function ends the expression and not its caller.
         let done = catch_unwind(AssertUnwindSafe(|| call(&worker.instance, &mut worker.store)))
             .unwrap_or_else(|_| Err(wasmtime::Error::msg("a host function panicked")));
         drop(running);
+        let fuel = u64::MAX - worker.store.get_fuel().unwrap_or(u64::MAX);
+        cost.add(Cost { cpu: thread_time().saturating_sub(began), fuel });
         let result = done.map_err(|error| trapped(&error, &worker.store.data().memory))?;
         let mut idle = self.idle.lock();
         if idle.len() < MAX_IDLE && worker.is_small() {
@@ -250,8 +259,14 @@ impl Evaluate for Evaluator {
         let _ = self.prepared();
     }
 
-    fn check(&self, language: Language, source: &str, budget: Duration) -> Result<(), ExpressionError> {
-        self.run(budget, |instance, store| instance.call_check(store, guest_language(language), source))
+    fn check(
+        &self,
+        language: Language,
+        source: &str,
+        budget: Duration,
+        cost: &mut Cost,
+    ) -> Result<(), ExpressionError> {
+        self.run(budget, cost, |instance, store| instance.call_check(store, guest_language(language), source))
     }
 
     fn evaluate(
@@ -260,8 +275,9 @@ impl Evaluate for Evaluator {
         source: &str,
         input: &str,
         budget: Duration,
+        cost: &mut Cost,
     ) -> Result<Option<String>, ExpressionError> {
-        self.run(budget, |instance, store| instance.call_evaluate(store, guest_language(language), source, input))
+        self.run(budget, cost, |instance, store| instance.call_evaluate(store, guest_language(language), source, input))
     }
 }
 
@@ -313,7 +329,13 @@ mod tests {
     fn evaluator_that_adds(program: PathBuf, dir: &tempfile::TempDir) -> Evaluator {
         let config = CompilerConfig { program, cache_dir: dir.path().join("cache") };
         let evaluator = Evaluator::new(Some(&config)).unwrap();
-        let value = evaluator.evaluate(Language::Jsonata, "n + 1", r#"{"n": 1}"#, Duration::from_secs(10));
+        let value = evaluator.evaluate(
+            Language::Jsonata,
+            "n + 1",
+            r#"{"n": 1}"#,
+            Duration::from_secs(10),
+            &mut Cost::default(),
+        );
         assert_eq!(value, Ok(Some("2".to_owned())));
         evaluator
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::{AgentId, Digest};
 use guildhall_model::topic;
 use parking_lot::{Mutex, MutexGuard};
@@ -53,7 +53,7 @@ pub(crate) struct Guest {
     /// The committed state of the guild, a JSON object.
     pub(crate) guild_state: Arc<str>,
     /// Evaluates the agent's expressions.
-    pub(crate) evaluator: Arc<dyn Evaluate>,
+    pub(crate) evaluations: Evaluations,
     /// The names of the agent.
     pub(crate) identity: GuestIdentity,
     /// The topic of the agent's own inbox.
@@ -103,7 +103,7 @@ impl Guest {
             guild_state,
             own_inbox: topic::agent_inbox(&AgentId::from(agent_id.as_str())),
             identity: GuestIdentity { guild_id, guild_name, agent_id, agent_name, class_name, component_digest },
-            evaluator: host.evaluator,
+            evaluations: host.evaluations,
             progress,
             grants: Arc::new(Grants::new(asked, host.policy, log.clone())),
             console: Arc::new(Mutex::new(Console::new(log, &limits))),

@@ -17,7 +17,7 @@
 //! | `linker`, `contract`, `expressions`, `keyvalue`, `secrets`, `http`, `config_and_logging` | the imports of guests |
 //! | `requests`, `addresses`, `tls`, `placeholders` | HTTP requests that leave the host |
 //! | `limits`, `policy`, `grants` | what a guest may use and reach |
-//! | `evaluator` | evaluates JSONata and CEL |
+//! | `evaluator`, `evaluations`, `fair_queue`, `failed_expressions` | evaluate JSONata and CEL, and share the time |
 
 mod addresses;
 pub mod allocator;
@@ -37,8 +37,11 @@ mod description;
 mod digest;
 mod engine;
 mod error;
+mod evaluations;
 mod evaluator;
 mod expressions;
+mod failed_expressions;
+mod fair_queue;
 mod grants;
 mod guest;
 mod http;

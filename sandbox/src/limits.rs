@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::json_schema::SchemaLimits;
 use guildhall_model::read::spec::SandboxCeilings;
 use guildhall_model::spec::SandboxSpec;
 
@@ -90,6 +91,14 @@ limits! {
         "one payload, session state, state patch or value";
     StagedBytes: "host.staged_bytes", 16 << 20, 256 << 20, Denied,
         "all effects of one turn that are not committed yet";
+    RoutedBytes: "host.routed_bytes", 32 << 20, 1 << 30, Denied,
+        "all messages and state changes that routing makes of one turn, or of one message of a user";
+    StateBytes: "host.state_bytes", 1 << 20, 16 << 20, StateTooLarge,
+        "state of a guild or of an agent";
+    SlipRules: "host.slip_rules", 1_000, 10_000, Denied,
+        "rules of a guild";
+    SlipBytes: "host.slip_bytes", 64 << 10, 1 << 20, Denied,
+        "rules of a guild, as they are stored with each message";
     Progress: "host.progress", 10_000, 100_000, Denied,
         "progress frames of one turn";
     StatePatches: "host.state_patches", 64, 1_024, Denied,
@@ -114,8 +123,20 @@ limits! {
         "keys and values of all buckets of a guild";
     GuildMemory: "guild.memory_mib", 1_024, 1 << 20, Memory,
         "linear memory of all agents of a guild";
+    GuildLog: "guild.log_mib", 1_024, 1 << 20, Busy,
+        "log of a guild, before users get `BUSY` and turns that emit fail";
     AgentLag: "limits.agent_lag", 10_000, 1_000_000, Busy,
         "messages that may wait for an agent before users get `BUSY`";
+    Unwritten: "limits.unwritten_mib", 128, 65_536, Busy,
+        "messages of all guilds that wait for the disk, before users get `BUSY`";
+    Evaluations: "guild.evaluations", 2, 64, Busy,
+        "pieces of work with expressions of a guild that run at the same time; others wait";
+    FailedExpressions: "host.failed_expressions_s", 10, 3_600, Denied,
+        "how long an expression that took too long or grew too large fails at once in its guild";
+    SchemaPattern: "host.schema_pattern_kib", 256, 10_240, Denied,
+        "compiled size of one pattern of a JSON Schema";
+    SchemaPatterns: "host.schema_patterns_kib", 2_048, 65_536, Denied,
+        "compiled size of all patterns of a JSON Schema";
     Hops: "limits.hops", 1_000, 1_000_000, HopLimit,
         "messages that may follow one another in a thread";
     Component: "host.component_mib", 64, 512, Denied,
@@ -140,6 +161,8 @@ limits! {
         "compiled code of one upload";
     CompileQueue: "host.compile_queue", 64, 10_000, Denied,
         "uploads that are compiled or wait for it";
+    Description: "host.description_bytes", 64 << 10, 4 << 20, Denied,
+        "everything that `describe` returns";
     Snapshot: "host.snapshot_bytes", 1 << 20, 16 << 20, Denied,
         "snapshot that an agent saves";
 }
@@ -292,7 +315,16 @@ impl Limits {
             http_response_kib: self.get(Limit::HttpResponse),
             keyvalue_keys: self.get(Limit::ValueKeys),
             keyvalue_kib: self.get(Limit::ValueBytes),
+            slip_rules: self.get(Limit::SlipRules),
+            slip_bytes: self.get(Limit::SlipBytes),
         }
+    }
+
+    /// Returns the limits of JSON Schemas.
+    #[must_use]
+    pub fn schemas(&self) -> SchemaLimits {
+        let bytes = |limit| usize::try_from(self.get(limit) << 10).unwrap_or(usize::MAX);
+        SchemaLimits { pattern_bytes: bytes(Limit::SchemaPattern), patterns_bytes: bytes(Limit::SchemaPatterns) }
     }
 
     /// Returns the wall time of one turn.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use wasmtime::Engine;
 
 use crate::limits::Limits;
@@ -17,7 +17,7 @@ pub(crate) struct HostServices {
     /// What the operator lets agents reach.
     pub(crate) policy: Arc<Policy>,
     /// Evaluates the expressions of agents.
-    pub(crate) evaluator: Arc<dyn Evaluate>,
+    pub(crate) evaluations: Evaluations,
 }
 
 /// What is set up once and shared by all instances of the process.
@@ -27,7 +27,7 @@ pub(crate) struct Runtime {
     /// Advances the engine's epoch while a call runs.
     pub(crate) ticker: Ticker,
     /// Runs long turns and the host's own slow work.
-    pub(crate) low_priority: LowPriorityPool,
+    pub(crate) low_priority: Arc<LowPriorityPool>,
     /// The operator's ceilings.
     pub(crate) ceilings: Limits,
     /// What guests can reach.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_model::expression::Evaluate;
+use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::Digest;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -14,6 +14,7 @@ use crate::check::Outline;
 use crate::compiler::{Compiler, CompilerConfig};
 use crate::component::Component;
 use crate::error::{SandboxError, StartFault};
+use crate::evaluations::EvaluationPool;
 use crate::evaluator::Evaluator;
 use crate::guest::Guest;
 use crate::instance::{self, Instance};
@@ -84,12 +85,14 @@ impl Sandbox {
         let engine = engine::engine(capacity, &ceilings).map_err(broken)?;
         let compiler = Compiler::new(compiler, &engine).map_err(SandboxError::Cache)?;
         let linker = linker::linker(&engine).map_err(broken)?;
+        let low_priority = Arc::new(LowPriorityPool::new().map_err(SandboxError::Thread)?);
+        let evaluations = Evaluations::new(Arc::new(EvaluationPool::new(evaluator, low_priority.clone(), &ceilings)));
         let runtime = Arc::new(Runtime {
             ticker: Ticker::start(&engine).map_err(SandboxError::Thread)?,
-            low_priority: LowPriorityPool::new().map_err(SandboxError::Thread)?,
+            low_priority,
             engine,
             ceilings,
-            services: HostServices { policy: Arc::new(policy), evaluator },
+            services: HostServices { policy: Arc::new(policy), evaluations },
         });
         Ok(Self(Arc::new(Inner {
             registry: Arc::new(Registry::new(runtime.clone(), linker, compiler)),
@@ -100,10 +103,10 @@ impl Sandbox {
         })))
     }
 
-    /// Returns the evaluator of the expressions in rules, predicates and agents.
+    /// Returns what runs work that has expressions: those of rules, predicates and slips, and the reading of documents.
     #[must_use]
-    pub fn evaluator(&self) -> Arc<dyn Evaluate> {
-        self.0.runtime.services.evaluator.clone()
+    pub fn evaluations(&self) -> Evaluations {
+        self.0.runtime.services.evaluations.clone()
     }
 
     /// Checks the bytes of a component without compiling them, and returns their digest and outline. Cancel safe.

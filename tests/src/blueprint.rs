@@ -59,6 +59,50 @@ pub fn echo_to_everybody() -> Value {
     spec
 }
 
+/// Returns a guild with two echo agents whose answers go to all users, and through a rule with this expression.
+#[must_use]
+pub fn echoes_with_rule(expression: &str) -> Value {
+    let mut spec = echo_to_everybody();
+    let mut other = spec["agents"][0].clone();
+    other["name"] = "Other".into();
+    if let Some(agents) = spec["agents"].as_array_mut() {
+        agents.push(other);
+    }
+    spec["routes"]["steps"][1] = json!({
+        "agent_type": ECHO_CLASS,
+        "transformer": {"expression_type": "jsonata", "expression": expression},
+        "destination": {"topics": "user_message_broadcast"},
+        "route_times": 1,
+    });
+    spec
+}
+
+/// Returns a guild with one agent that evaluates this expression in each turn and answers with its result.
+#[must_use]
+pub fn evaluating(expression: &str) -> Value {
+    let agent = json!({
+        "name": "Splitter",
+        "description": "Evaluates",
+        "class_name": "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent",
+        "properties": {
+            "splitter": {"split_type": "jsonata", "expression": expression},
+            "format_selector": {"strategy": "fixed", "fixed_format": "tests.Result"},
+        },
+    });
+    spec("Evaluating", &agent)
+}
+
+/// Returns a frame of a user whose routing slip evaluates this expression.
+#[must_use]
+pub fn frame_with_slip(text: &str, expression: &str) -> Value {
+    let rule = json!({
+        "agent_type": USER_PROXY_CLASS,
+        "transformer": {"expression_type": "jsonata", "expression": expression},
+        "destination": {"topics": "echo_topic"},
+    });
+    json!({"format": "text", "payload": {"text": text}, "routing_slip": {"steps": [rule]}})
+}
+
 /// Returns a guild with one hostile agent and these sandbox settings.
 #[must_use]
 pub fn hostile(digest: &str, sandbox: &Value) -> Value {

@@ -13,7 +13,7 @@ use crate::journal::{Consumer, Delivery, GuildLog, JournalError};
 use crate::metrics::{ClassMetrics, Metrics};
 use guildhall_model::clock::Clock;
 use guildhall_model::event;
-use guildhall_model::expression::{Expressions, MAX_TOTAL};
+use guildhall_model::expression::{Cost, ExpressionError, Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::message::Message;
 use guildhall_model::routing::{Attempt, GuildView, Sender, WIRING_CLASS, error_message, handler_of};
@@ -122,6 +122,12 @@ impl Context {
         (Arc::new(context), agent.consumer, agent.revive)
     }
 
+    /// Returns whether the agent was stopped for good: its guild has ended or it was removed. Nothing of it is committed
+    /// any more. An agent of a host that shuts down goes on at the next start.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stop.is_cancelled() && !self.shutdown.is_cancelled()
+    }
+
     /// Sets the agent's health, and reports it if it has changed.
     pub(super) fn set_health(&self, health: AgentHealth) {
         if self.gauges.set_health(health) {
@@ -167,14 +173,26 @@ impl Context {
         drop(self.log.publish(vec![error_message(&fault, message, &self.speaker, trial)]));
     }
 
-    /// Runs work whose expressions share one budget, [`MAX_TOTAL`], and writes failed expressions into the agent's log.
-    pub(super) fn with_expression_log<T>(&self, work: impl FnOnce(&Expressions<'_>) -> T) -> T {
-        let evaluator = self.sandbox.evaluator();
-        let expressions = Expressions::sharing(&*evaluator, MAX_TOTAL);
-        let result = work(&expressions);
-        for failure in expressions.into_failures() {
+    /// Runs work whose expressions share one budget, [`MAX_TOTAL`], away from the server's threads and with the share of
+    /// the guild. Writes failed expressions into the agent's log. Returns also what the expressions have cost.
+    ///
+    /// Dropping the future loses the result.
+    ///
+    /// # Errors
+    /// The work panicked, or the host shuts down.
+    pub(super) async fn with_expressions<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Expressions<'_>) -> T + Send + 'static,
+    ) -> Result<(T, Cost), ExpressionError> {
+        let whole = move |expressions: &Expressions<'_>| {
+            let result = work(expressions);
+            (result, expressions.cost(), expressions.take_failures())
+        };
+        let evaluations = self.sandbox.evaluations();
+        let (result, cost, failures) = evaluations.run(self.log.guild().as_str(), MAX_TOTAL, whole).await?;
+        for failure in failures {
             self.write_log(LogLevel::Warn, &format!("an expression of a rule or predicate failed: {failure}"));
         }
-        result
+        Ok((result, cost))
     }
 }

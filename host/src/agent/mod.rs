@@ -25,6 +25,7 @@ mod logs;
 mod pace;
 mod report;
 mod retry;
+mod routed;
 mod runner;
 mod setup;
 mod snapshots;

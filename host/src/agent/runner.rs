@@ -1,6 +1,7 @@
 //! The task of one agent: it decides what is next. How a message is served is in `worker`, how the instance comes and
 //! goes in `life`. A panic in a step is caught here, so that it ends neither the task nor the inbox.
 
+use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -45,7 +46,10 @@ impl Runner {
             match AssertUnwindSafe(self.step()).catch_unwind().await {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
-                Err(panic) => self.worker.panicked(&*panic),
+                Err(panic) => {
+                    let text = panic_text(panic);
+                    Box::pin(self.worker.panicked(text)).await;
+                }
             }
         }
         // Boxed, as everything that happens seldom: a task is as large as the largest future that it ever awaits.
@@ -107,7 +111,7 @@ impl Runner {
             () = self.worker.context.stop.cancelled() => return ControlFlow::Break(()),
             Some(command) = self.commands.recv() => return Box::pin(self.carry_out(command)).await,
             next = self.worker.inbox.next() => match next {
-                Ok(delivery) => self.worker.take(delivery),
+                Ok(delivery) => self.worker.take(delivery).await,
                 Err(error) => self.worker.inbox_failed(&error),
             },
             () = until(makes_room_at), if is_fresh => {}
@@ -132,6 +136,11 @@ impl Runner {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast::<String>().ok().map(|text| *text)).unwrap_or_default()
 }
 
 /// Waits until a moment; permanently if there is none. Cancel safe.

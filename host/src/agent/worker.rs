@@ -1,7 +1,6 @@
 //! The walk of one message, from the inbox to its commit. It reads downwards: a message is taken, attempted, and then
 //! committed with the results of its turn, attempted again later, or given up as a dead letter.
 
-use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
 use guildhall_model::message::Message;
-use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message, failure_messages};
+use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message};
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{
     Component, Failure, Instance, Limit, LimitMet, LogLevel, TurnEnd, TurnInput, TurnOutcome, Usage,
@@ -29,12 +28,13 @@ use super::gauges::{AgentGauges, AgentHealth};
 use super::handle::SwapAnswer;
 use super::life::{HOST_FULL_WAIT, Life, Stage, StartReason};
 use super::logs::LogWriter;
-use super::pace::Pace;
+use super::pace::{Free, Pace};
 use super::retry::{self, Verdict};
-use super::turn_io::{self, TurnResults};
+use super::routed::{States, commit_of, messages_of_failure};
+use super::turn_io::{self, TurnResults, WeighedCommit};
 use super::uncommitted::UncommittedTurns;
 
-/// How long a turn may go on after its agent was stopped.
+/// How long a turn may go on after the host began to shut down.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How long an agent waits before it reads its inbox again after a failure of the journal.
 const INBOX_WAIT: Duration = Duration::from_secs(1);
@@ -48,23 +48,6 @@ pub(super) struct Worker {
     pub(super) backoff: Backoff,
     uncommitted: UncommittedTurns,
     pace: Pace,
-}
-
-/// The states of the agent and of the guild as a turn sees them, JSON objects.
-struct States {
-    agent: Arc<str>,
-    guild: Arc<str>,
-}
-
-impl States {
-    fn of(context: &Context) -> Self {
-        let (agent, guild) = turn_io::state_owners(&context.spec.id);
-        Self { agent: context.log.state(&agent), guild: context.log.state(&guild) }
-    }
-
-    fn scope<'s>(&'s self, expressions: &'s Expressions<'s>) -> Scope<'s> {
-        Scope { expressions, agent_state: &self.agent, guild_state: &self.guild }
-    }
 }
 
 impl Worker {
@@ -83,8 +66,10 @@ impl Worker {
     }
 
     /// Takes a message from the inbox. A message that is not for this agent is consumed at once.
-    pub(super) fn take(&mut self, delivery: Delivery) {
-        if !self.accepts(&delivery) {
+    ///
+    /// Dropping the future leaves the message in the inbox.
+    pub(super) async fn take(&mut self, delivery: Delivery) {
+        if !self.accepts(&delivery).await {
             return self.commit(&delivery, Commit::default());
         }
         let now_ms = self.context.clock.now_ms();
@@ -92,15 +77,28 @@ impl Worker {
         self.current.wait(delivery);
     }
 
-    /// Whether the agent acts on the message. An agent without predicates costs no evaluation.
-    fn accepts(&self, delivery: &Delivery) -> bool {
-        let (spec, speaker) = (&self.context.spec, &self.context.speaker);
-        if spec.predicates.is_empty() {
-            return turn_io::accepts(delivery, spec, speaker, Scope::without_states(&Expressions::none()));
+    /// Whether the agent acts on the message. An agent without predicates costs no evaluation; the others are charged
+    /// for theirs.
+    async fn accepts(&mut self, delivery: &Delivery) -> bool {
+        let context = &self.context;
+        if !turn_io::has_predicate_expression(&context.spec, &context.speaker) {
+            let none = Expressions::none();
+            return turn_io::accepts(delivery, &context.spec, &context.speaker, Scope::without_states(&none));
         }
-        let states = States::of(&self.context);
-        self.context
-            .with_expression_log(|expressions| turn_io::accepts(delivery, spec, speaker, states.scope(expressions)))
+        let (states, shared, served) = (States::of(context), context.clone(), delivery.clone());
+        let accepts = move |expressions: &Expressions<'_>| {
+            turn_io::accepts(&served, &shared.spec, &shared.speaker, states.scope(expressions))
+        };
+        match Box::pin(context.with_expressions(accepts)).await {
+            Ok((accepts, cost)) => {
+                self.pay(delivery, cost.weight());
+                accepts
+            }
+            Err(error) => {
+                tracing::error!(%error, agent = %context.spec.id, "a predicate could not be evaluated");
+                false
+            }
+        }
     }
 
     /// Attempts the current message once. Returns `Break` if the task was stopped and the turn did not end in time: the
@@ -110,7 +108,7 @@ impl Worker {
     pub(super) async fn attempt(&mut self) -> ControlFlow<()> {
         let Some(delivery) = self.current.begin() else { return ControlFlow::Continue(()) };
         if let Some(fault) = turn_io::expiry_fault(&delivery.message, self.context.clock.now_ms()) {
-            self.give_up(&delivery, &fault);
+            self.give_up(&delivery, &fault).await;
             return ControlFlow::Continue(());
         }
         let Some(instance) = self.life.take_instance() else {
@@ -128,18 +126,22 @@ impl Worker {
         }
         self.count_turn(&outcome, &span);
         let TurnOutcome { end, usage, met } = outcome;
+        if self.context.has_ended() {
+            self.current.end();
+            return ControlFlow::Break(());
+        }
         match end {
             TurnEnd::Done { emits, agent_patches, guild_patches, values } => {
                 let results = TurnResults { emits, agent_patches, guild_patches, values };
-                self.turn_done(&delivery, results, &states, &usage);
+                self.turn_done(delivery, results, &states, &usage).await;
             }
-            TurnEnd::Declined(failure) => self.turn_declined(delivery, failure, &usage, met),
+            TurnEnd::Declined(failure) => self.turn_declined(delivery, failure, &usage, met).await,
             TurnEnd::Cancelled if self.context.stop.is_cancelled() => {
                 self.current.end();
                 return ControlFlow::Break(());
             }
-            TurnEnd::Cancelled => self.turn_cancelled(&delivery, &usage),
-            TurnEnd::Broken(fault) => self.turn_broken(delivery, fault, &usage),
+            TurnEnd::Cancelled => self.turn_cancelled(&delivery, &usage).await,
+            TurnEnd::Broken(fault) => self.turn_broken(delivery, fault, &usage).await,
         }
         ControlFlow::Continue(())
     }
@@ -186,41 +188,50 @@ impl Worker {
     }
 
     /// The turn succeeded: what it emitted is routed and committed. Results that cannot be committed end the message.
-    fn turn_done(&mut self, delivery: &Delivery, results: TurnResults, states: &States, usage: &Usage) {
-        let context = &self.context;
-        let view = context.view.borrow().clone();
-        let committed = context.with_expression_log(|expressions| {
-            turn_io::commit_of(results, delivery, &context.speaker, &view, states.scope(expressions))
-        });
+    async fn turn_done(&mut self, delivery: Delivery, results: TurnResults, states: &States, usage: &Usage) {
+        // A turn that emits nothing may end in any case: it makes room.
+        if !results.emits.is_empty()
+            && let Err(fault) = self.context.log.check_room()
+        {
+            Limit::count_fault(&fault);
+            self.pay(&delivery, usage.emitted);
+            return self.give_up(&delivery, &fault).await;
+        }
+        let (committed, cost) = match commit_of(&self.context, results, &delivery, states).await {
+            Ok(routed) => routed,
+            Err(error) => {
+                let fault = Fault::new(FaultKind::HostError, format!("the turn could not be routed: {error}"));
+                return self.charge(delivery, fault).await;
+            }
+        };
         match committed {
-            Ok(commit) => {
-                let routed: usize = commit.emits.iter().map(Message::weight).sum();
-                self.pay(usage.emitted.max(routed as u64));
-                self.finish_with(delivery, commit);
+            Ok(WeighedCommit { commit, messages, state_kib }) => {
+                self.pay(&delivery, usage.emitted.max(messages) + state_kib + cost.weight());
+                self.finish_with(&delivery, commit);
             }
             Err(fault) => {
                 Limit::count_fault(&fault);
-                self.pay(usage.emitted);
-                self.give_up(delivery, &fault);
+                self.pay(&delivery, usage.emitted + cost.weight());
+                self.give_up(&delivery, &fault).await;
             }
         }
     }
 
     /// The agent declined the message: it is attempted again after a pause, or given up.
-    fn turn_declined(&mut self, delivery: Delivery, failure: Failure, usage: &Usage, met: Option<LimitMet>) {
-        self.pay(usage.emitted);
+    async fn turn_declined(&mut self, delivery: Delivery, failure: Failure, usage: &Usage, met: Option<LimitMet>) {
+        self.pay(&delivery, usage.emitted);
         match retry::after_decline(failure, delivery.attempts, self.context.spec.qos.retry_count) {
             Verdict::Again { attempts, after } => {
                 self.attempt_again(Delivery { attempts, ..delivery });
                 self.backoff.pause_for(after);
             }
-            Verdict::GiveUp(fault) => self.give_up(&delivery, &with_limit(fault, met)),
+            Verdict::GiveUp(fault) => self.give_up(&delivery, &with_limit(fault, met)).await,
         }
     }
 
     /// An operator cancelled the turn: its message becomes a dead letter, which can be replayed. The agent goes on with
     /// a new instance and its restart budget is not charged.
-    fn turn_cancelled(&mut self, delivery: &Delivery, usage: &Usage) {
+    async fn turn_cancelled(&mut self, delivery: &Delivery, usage: &Usage) {
         let text = format!("the turn was cancelled after {} ms by the operator", usage.wall.as_millis());
         let mut fault = Fault::new(FaultKind::Cancelled, text);
         fault.fuel_used = Some(usage.fuel_used);
@@ -228,11 +239,11 @@ impl Worker {
         self.context.metrics.fault(fault.kind);
         self.context.write_log(LogLevel::Warn, &fault.to_string());
         self.context.send_event(event::AGENT_CANCELLED, json!({"message_id": delivery.message.id}));
-        self.give_up(delivery, &fault);
+        self.give_up(delivery, &fault).await;
     }
 
     /// The turn ended the instance. If the host failed, the attempt is repeated and nobody is charged.
-    fn turn_broken(&mut self, delivery: Delivery, mut fault: Fault, usage: &Usage) {
+    async fn turn_broken(&mut self, delivery: Delivery, mut fault: Fault, usage: &Usage) {
         fault.fuel_used = fault.fuel_used.or(Some(usage.fuel_used));
         fault.peak_memory_bytes = fault.peak_memory_bytes.or(Some(usage.peak_memory_bytes));
         if retry::is_host_fault(&fault) {
@@ -241,17 +252,17 @@ impl Worker {
             self.current.wait(delivery);
             return self.backoff.pause_for(HOST_FULL_WAIT);
         }
-        self.charge(delivery, fault);
+        self.charge(delivery, fault).await;
     }
 
     /// Charges the attempt to the message and the restart to the agent.
-    fn charge(&mut self, delivery: Delivery, fault: Fault) {
+    async fn charge(&mut self, delivery: Delivery, fault: Fault) {
         self.context.report_fault(&fault, Some(&delivery));
         match retry::after_break(&fault, delivery.attempts) {
             Verdict::GiveUp(fault) => {
                 // The message was at fault, so the agent is not charged.
                 self.life.refund_restarts(delivery.attempts.broken);
-                self.give_up(&delivery, &fault);
+                self.give_up(&delivery, &fault).await;
             }
             Verdict::Again { attempts, .. } => {
                 let trial = Attempt { number: delivery.attempt(), is_last: false };
@@ -273,7 +284,7 @@ impl Worker {
     }
 
     /// Ends a message that cannot be served: it becomes a dead letter, and its user gets an error message.
-    fn give_up(&mut self, delivery: &Delivery, fault: &Fault) {
+    async fn give_up(&mut self, delivery: &Delivery, fault: &Fault) {
         let context = &self.context;
         if matches!(delivery.topic.as_str(), topic::ERRORS | topic::DEAD_LETTERS) {
             // A failure about a failure is not reported: two agents would report to each other without end.
@@ -282,10 +293,7 @@ impl Worker {
         }
         let trial = Attempt { number: delivery.attempt(), is_last: true };
         let view = context.view.borrow().clone();
-        let reported = context.with_expression_log(|expressions| {
-            let scope = Scope::without_states(expressions);
-            failure_messages(fault, &delivery.message, &delivery.topic, &context.speaker, &view, trial, scope)
-        });
+        let reported = messages_of_failure(context, delivery, fault, trial, &view).await;
         let mut emits = reported.messages;
         let guild = context.log.guild();
         emits.push(dead_letter(guild, fault, &delivery.message, &delivery.topic, &context.speaker, trial));
@@ -306,7 +314,7 @@ impl Worker {
 
     /// Passes a turn to the journal's writer and does not wait until it is durable.
     fn commit(&mut self, delivery: &Delivery, commit: Commit) {
-        let emitted = commit.emits.len();
+        let emitted = (commit.emits.len(), commit.emits.iter().map(Message::stored_bytes).sum());
         let receipt = self.inbox.commit(&delivery.message, commit);
         self.uncommitted.push(receipt, delivery.message.clone(), emitted);
     }
@@ -324,15 +332,16 @@ impl Worker {
     }
 
     /// Charges what a turn emitted and pauses the agent if it emits too fast. The first pause is written to its log.
-    fn pay(&mut self, emitted: u64) {
+    fn pay(&mut self, delivery: &Delivery, emitted: u64) {
         let per_s = self.context.limits.get(Limit::EmitRate);
-        let Some(pause) = self.pace.charge(emitted, per_s, Instant::now().into_std()) else { return };
+        let free = if delivery.message.hops == 0 { Free::Turn } else { Free::Second };
+        let Some(pause) = self.pace.charge(emitted, free, per_s, Instant::now().into_std()) else { return };
         self.backoff.pause_for(pause);
         Limit::EmitRate.count();
         if self.pace.is_first_pause() {
             let setting = Limit::EmitRate.row().setting;
             let text = format!(
-                "the agent emits much and is paused after such turns: a turn may emit a weight of 16 at once, and \
+                "the agent emits much and is paused after such turns: it may emit a weight of 16 a second at once, and \
                  {per_s} a second beyond that (`{setting}`; docs/limits.md has the weights)"
             );
             self.context.write_log(LogLevel::Warn, &text);
@@ -348,17 +357,15 @@ impl Worker {
     }
 
     /// Handles a panic of the task: an error of the host, which no other agent feels. It is charged as a trap is, so
-    /// that a panic that comes again and again ends.
-    pub(super) fn panicked(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+    /// that a panic that comes again and again ends. `panic` is its text.
+    pub(super) async fn panicked(&mut self, panic: String) {
         let reference = log_reference();
-        tracing::error!(panic = text, reference, agent = %self.context.spec.id, "the task of an agent panicked");
+        tracing::error!(panic, reference, agent = %self.context.spec.id, "the task of an agent panicked");
         let fault = Fault::new(FaultKind::HostError, format!("an error of the host, {reference} in its log"));
         self.context.gauges.turn_ended();
         self.life.stage = Stage::Due(StartReason::Restart);
         match self.current.interrupted() {
-            Some(delivery) => self.charge(delivery, fault),
+            Some(delivery) => self.charge(delivery, fault).await,
             None => {
                 self.context.report_fault(&fault, None);
                 self.life.restart_after(&fault, &mut self.backoff);
@@ -403,8 +410,8 @@ async fn turn_input(context: &Context, delivery: &Delivery, states: &States) -> 
     input
 }
 
-/// Runs a turn. If the task is stopped, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message
-/// waits for the next start of the agent.
+/// Runs a turn. If the host shuts down, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message
+/// waits for the next start of the agent. If the agent ends for good, the turn is cancelled at once.
 ///
 /// Dropping the future ends the turn and drops the instance.
 async fn receive(
@@ -420,7 +427,8 @@ async fn receive(
         outcome = &mut receiving => return outcome,
         () = context.stop.cancelled() => {}
     }
-    match tokio::time::timeout(STOP_GRACE, &mut receiving).await {
+    let grace = if context.has_ended() { Duration::ZERO } else { STOP_GRACE };
+    match tokio::time::timeout(grace, &mut receiving).await {
         Ok(outcome) => outcome,
         Err(_) => {
             canceller.cancel();

@@ -59,18 +59,17 @@ impl LaunchGuildReq {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
-    let read = move || {
-        let expressions = Expressions::unshared(&*evaluator);
-        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-        let body = body.with("spec", |spec| Ok(configured(spec, Map::new())?))?;
+    let (ceilings, schemas) = (api.ceilings, api.schemas);
+    let read = move |expressions: &Expressions<'_>| {
+        let context = SpecContext { ceilings: &ceilings, expressions, random: rand::random };
+        let body = body.with("spec", |spec| Ok(configured(spec, Map::new(), schemas)?))?;
         let LaunchGuildReq { spec, org_id } =
             body.read(|value, errors| LaunchGuildReq::read(value, errors, context))?;
         let document = body.into_value()["spec"].take();
         let warnings = spec::admit(&spec)?;
         Ok((spec, org_id, document, warnings))
     };
-    let (mut spec, org, mut document, warnings) = spec::blocking(read).await?;
+    let (mut spec, org, mut document, warnings) = spec::aside(&api, read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;

@@ -18,9 +18,9 @@ use crate::guild::TooLittleMemory;
 use crate::store::Pins;
 use guildhall_model::component::ComponentRef;
 use guildhall_model::configuration::configured;
-use guildhall_model::expression::Expressions;
+use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
-use guildhall_model::json_schema::{Schema, SchemaError};
+use guildhall_model::json_schema::{Schema, SchemaError, SchemaLimits};
 use guildhall_model::read::spec::{SpecContext, duplicate_agent, external_backends, guild, unsupported};
 use guildhall_model::read::{FieldError, FieldErrors, Step, document, object};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
@@ -61,18 +61,20 @@ impl ComponentChoice {
     }
 }
 
-/// Runs `read` on a thread for blocking work. Templates, schemas and expressions of clients may need more time than a
-/// thread of the server may be blocked.
+/// Runs `read` away from the server's threads, on one of low priority. Templates, schemas and expressions of clients may
+/// need much time; the expressions of one call have 2 s of a processor. Documents of all clients have one share, and a
+/// few are read at the same time (`guild.evaluations`).
 ///
-/// Dropping the future does not stop `read`; its result is lost.
+/// Dropping the future before `read` has begun cancels it; otherwise its result is lost.
 ///
 /// # Errors
 /// Those of `read`, and `Internal` when it panics.
-pub async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+pub async fn aside<T: Send + 'static>(
+    api: &ApiState,
+    read: impl FnOnce(&Expressions<'_>) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let panicked = |error: tokio::task::JoinError| Err(ApiError::Internal(error.to_string()));
-    tokio::task::spawn_blocking(read).await.unwrap_or_else(panicked)
+    let failed = |error: ExpressionError| Err(ApiError::Internal(error.to_string()));
+    api.evaluations.run_now("", MAX_DOCUMENT, read).await.unwrap_or_else(failed)
 }
 
 /// Applies a configuration to a document and reads the result. Returns the spec, the whole document and warnings.
@@ -86,11 +88,10 @@ pub async fn configured_spec(
     given: Map<String, Value>,
     wrong: fn(Vec<FieldError>) -> ApiError,
 ) -> Result<(GuildSpec, Value, Vec<String>), ApiError> {
-    let (ceilings, evaluator) = (api.ceilings, api.evaluator.clone());
-    blocking(move || {
-        let expressions = Expressions::unshared(&*evaluator);
-        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-        let whole = configured(whole, given)?;
+    let (ceilings, schemas) = (api.ceilings, api.schemas);
+    aside(api, move |expressions| {
+        let context = SpecContext { ceilings: &ceilings, expressions, random: rand::random };
+        let whole = configured(whole, given, schemas)?;
         let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
         let warnings = admit(&spec)?;
         Ok((spec, whole, warnings))
@@ -240,7 +241,8 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
         }
         let Some(described) = properties_schema(api, agent).await? else { continue };
         let properties = Value::Object(std::mem::take(&mut agent.properties));
-        let (properties, found) = blocking(move || Ok(fitted(&described, properties))).await?;
+        let schemas = api.schemas;
+        let (properties, found) = aside(api, move |_| Ok(fitted(&described, properties, schemas))).await?;
         for SchemaError { field, .. } in found {
             let at = [Step::from("agents"), Step::Index(index), "properties".into()];
             errors.push(FieldError { loc: at.into_iter().chain(field.loc).collect(), ..field });
@@ -253,8 +255,8 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
 }
 
 /// Returns the properties in the types of the schema, and where they do not fit the schema. An invalid schema checks nothing.
-fn fitted(schema: &Value, mut properties: Value) -> (Value, Vec<SchemaError>) {
-    let Ok(compiled) = Schema::new(schema) else { return (properties, Vec::new()) };
+fn fitted(schema: &Value, mut properties: Value, limits: SchemaLimits) -> (Value, Vec<SchemaError>) {
+    let Ok(compiled) = Schema::new(schema, limits) else { return (properties, Vec::new()) };
     compiled.fit(&mut properties);
     let errors = compiled.errors(&properties);
     (properties, errors)

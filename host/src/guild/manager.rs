@@ -2,11 +2,12 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes.
+//! `report` publishes health and changes, `pace` says how often.
 
 mod active;
 mod answer;
 mod member;
+mod pace;
 mod report;
 mod requests;
 mod states;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lifecycle::{Event, GuildLifecycle};
@@ -30,7 +32,8 @@ use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::MemoryBudget;
 
-use active::{ActiveManager, Ended};
+use active::{ActiveManager, Due, Ended};
+use pace::Pace;
 
 /// How often agents are checked when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -98,6 +101,8 @@ impl Manager {
             shutdown: shutdown.clone(),
             reports,
             agents_stop,
+            pace: Pace::new(Instant::now()),
+            due: Due::default(),
         };
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
@@ -107,7 +112,9 @@ impl Manager {
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let due = active.publish_due();
             let event = tokio::select! {
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
                 () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
                 Some(report) = reported.recv() => {
                     let mut next = Some(report);

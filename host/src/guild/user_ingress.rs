@@ -1,48 +1,79 @@
-//! The ingress for the users of a guild that runs here: it routes their messages. It runs under the guild's lock, so it
-//! must not use the log.
+//! The ingress for the users of a guild that runs here: it routes their messages. It must not use the log.
 
+use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::journal::Ingress;
 use guildhall_model::draft::UserDraft;
-use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
+use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
 use guildhall_model::ids::{AgentId, MessageId};
 use guildhall_model::message::Message;
 use guildhall_model::routing::{self, Attempt, GuildView, Routed, Scope, Sender};
-use guildhall_sandbox::Limit;
+use guildhall_sandbox::{Limit, Sandbox};
+
+/// How long a user's message waits for its expressions before it is refused.
+const EVALUATED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Routes the messages of users by the members and rules of the guild as they are now.
 pub struct UserIngress {
     view: watch::Receiver<Arc<GuildView>>,
-    evaluator: Arc<dyn Evaluate>,
+    sandbox: Sandbox,
 }
 
 impl UserIngress {
-    /// An ingress that follows the guild's view.
-    pub const fn new(view: watch::Receiver<Arc<GuildView>>, evaluator: Arc<dyn Evaluate>) -> Self {
-        Self { view, evaluator }
+    /// An ingress that follows the guild's view. The sandbox evaluates the expressions of rules.
+    pub const fn new(view: watch::Receiver<Arc<GuildView>>, sandbox: Sandbox) -> Self {
+        Self { view, sandbox }
+    }
+
+    /// Routes a message whose rules have expressions, away from the server's threads.
+    async fn evaluate(&self, draft: UserDraft, view: Arc<GuildView>, guild_state: Arc<str>) -> Result<Routed, Fault> {
+        let guild = view.id.clone();
+        let route = move |expressions: &Expressions<'_>| {
+            let scope = Scope { guild_state: &guild_state, ..Scope::without_states(expressions) };
+            (routing::route_user_message(draft, &view, scope), expressions.take_failures())
+        };
+        let routed = self.sandbox.evaluations();
+        let routed = routed.run(guild.as_str(), MAX_TOTAL, route);
+        match tokio::time::timeout(EVALUATED_WITHIN, routed).await {
+            Ok(Ok((mut routed, failed))) => {
+                if !failed.is_empty() {
+                    tracing::info!(%guild, ?failed, "expressions failed while a user's message was routed");
+                    if let Ok(routed) = &mut routed {
+                        let error = failure_of(&failed, &routed.first);
+                        routed.others.push(error);
+                    }
+                }
+                routed
+            }
+            Ok(Err(error)) => Err(Fault::new(FaultKind::HostError, format!("the message was not routed: {error}"))),
+            Err(_) => {
+                let limit = self.sandbox.ceilings().get(Limit::Evaluations);
+                let text = format!(
+                    "the expressions of the message waited for {} s: the guild may evaluate {limit} at the same time \
+                     (`guild.evaluations`)",
+                    EVALUATED_WITHIN.as_secs()
+                );
+                Err(Limit::Evaluations.fault(limit, None, text))
+            }
+        }
     }
 }
 
 impl Ingress for UserIngress {
-    fn route(&self, draft: UserDraft, guild_state: &str) -> Result<Routed, Fault> {
+    fn route(&self, draft: UserDraft, guild_state: Arc<str>) -> BoxFuture<'_, Result<Routed, Fault>> {
         let view = self.view.borrow().clone();
-        let expressions = Expressions::sharing(&*self.evaluator, MAX_TOTAL);
-        let mut routed =
-            routing::route_user_message(draft, &view, Scope { guild_state, ..Scope::without_states(&expressions) });
-        let failed = expressions.into_failures();
-        if !failed.is_empty() {
-            tracing::info!(guild = %view.id, ?failed, "expressions failed while a user's message was routed");
-            if let Ok(routed) = &mut routed {
-                let error = failure_of(&failed, &routed.first);
-                routed.others.push(error);
-            }
+        if routing::user_message_has_expressions(&draft, &view) {
+            return Box::pin(self.evaluate(draft, view, guild_state));
         }
-        routed
+        let none = Expressions::none();
+        Box::pin(ready(routing::route_user_message(draft, &view, Scope::without_states(&none))))
     }
 
     fn refused(&self, fault: &Fault) {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,11 +22,12 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 
+use super::frames::read_frame;
 use super::presence::Watched;
-use super::session::{Ending, Incoming, Session, sort};
+use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
-use guildhall_model::expression::{Evaluate, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, ClientId, Frame, FrameError};
+use guildhall_model::expression::Evaluations;
+use guildhall_model::frame::{ClientId, Frame, FrameError};
 
 /// The time after which a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -48,7 +48,7 @@ struct SystemSocket {
     /// When the barrier is lifted without a user socket, and with one that does not answer; `None`: it is lifted.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
-    evaluator: Arc<dyn Evaluate>,
+    evaluations: Evaluations,
     second_began: Instant,
     frames_in_second: u32,
 }
@@ -66,8 +66,8 @@ pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
 /// Serves one system socket until it ends, and closes it.
 ///
 /// Dropping the future drops the connection without a close frame.
-pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, socket: WebSocket) {
-    let session = Session::new(socket, state.clock.clone());
+pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, accepted: Accepted) {
+    let session = Session::new(accepted, &state);
     let now = Instant::now();
     let mut socket = SystemSocket {
         session,
@@ -77,8 +77,8 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         user,
         held: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
-        frame_bytes: state.frame_bytes,
-        evaluator: state.evaluator.clone(),
+        frame_bytes: state.limits.frame_bytes,
+        evaluations: state.evaluations.clone(),
         second_began: now,
         frames_in_second: 0,
     };
@@ -175,13 +175,15 @@ impl SystemSocket {
         &mut self,
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
     ) -> Result<(), Ending> {
-        self.session.is_alive();
+        let incoming = self.session.sort(received, self.frame_bytes);
         self.slow_down().await;
-        let error = match sort(received, self.frame_bytes) {
+        let error = match incoming {
             Incoming::End(ending) => return Err(ending),
-            Incoming::Pong | Incoming::Control => return Ok(()),
+            Incoming::Pong => return Ok(()),
+            Incoming::Ping => return self.session.answer_ping().await,
             Incoming::FrameError(error) => error,
-            Incoming::Text(text) => match frame::read(&text, &Expressions::sharing(&*self.evaluator, MAX_TOTAL))
+            Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations))
+                .await
                 .and_then(|frame| self.forward(frame))
             {
                 Ok(()) => return Ok(()),

@@ -1,11 +1,11 @@
 //! An evaluator in this process, without limits of time or memory. It serves tests, benchmarks and fuzzing; a server
 //! evaluates in the sandbox.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guildhall_expressions::{Fault, Language as NativeLanguage};
 
-use crate::expression::{Evaluate, ExpressionError, Language};
+use crate::expression::{Cost, Evaluate, ExpressionError, Language};
 
 /// Evaluates expressions on the calling thread and ignores their budget.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,8 +14,11 @@ pub struct NativeEvaluator;
 impl Evaluate for NativeEvaluator {
     fn prepare(&self) {}
 
-    fn check(&self, language: Language, source: &str, _: Duration) -> Result<(), ExpressionError> {
-        guildhall_expressions::check(native(language), source).map_err(error)
+    fn check(&self, language: Language, source: &str, _: Duration, cost: &mut Cost) -> Result<(), ExpressionError> {
+        let began = Instant::now();
+        let checked = guildhall_expressions::check(native(language), source).map_err(error);
+        cost.cpu += began.elapsed();
+        checked
     }
 
     fn evaluate(
@@ -24,8 +27,12 @@ impl Evaluate for NativeEvaluator {
         source: &str,
         input: &str,
         _: Duration,
+        cost: &mut Cost,
     ) -> Result<Option<String>, ExpressionError> {
-        guildhall_expressions::evaluate(native(language), source, input).map_err(error)
+        let began = Instant::now();
+        let value = guildhall_expressions::evaluate(native(language), source, input).map_err(error);
+        cost.cpu += began.elapsed();
+        value
     }
 }
 

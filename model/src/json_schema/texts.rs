@@ -167,10 +167,10 @@ fn unexpected_ones<'n>(names: impl Iterator<Item = &'n str>) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::json_schema::Schema;
+    use crate::json_schema::{Schema, SchemaLimits};
 
     fn best_error(schema: &Value, value: &Value) -> String {
-        Schema::new(schema).unwrap().best_error(value).unwrap()
+        Schema::new(schema, SchemaLimits::default()).unwrap().best_error(value).unwrap()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Renders templates, builds guilds from documents, and checks payloads by the schemas of well-known formats.
 
 use guildhall_model::configuration::configured;
-use guildhall_model::json_schema::Schema;
+use guildhall_model::json_schema::{Schema, SchemaLimits};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::guild;
 use guildhall_model::{schemas, template};
@@ -21,7 +21,7 @@ pub fn template(input: &Value, expected: &Value) -> Outcome {
 }
 
 pub fn guild_build(input: &Value, expected: &Value) -> Outcome {
-    match configured(input.clone(), Map::new()) {
+    match configured(input.clone(), Map::new(), SchemaLimits::default()) {
         Ok(whole) => {
             let read = document(&whole, &[], guild(spec_context(&expressions())));
             match (&read, expected["error"]["errors"].as_array()) {
@@ -75,7 +75,7 @@ pub fn media_link(input: &Value, expected: &Value) -> Outcome {
 fn fits(schema: Option<&str>, payload: &Value, expected: &Value) -> Outcome {
     let schema: Value =
         schema.and_then(|schema| serde_json::from_str(schema).ok()).ok_or("the format has no schema")?;
-    let errors = Schema::new(&schema)?.errors(payload);
+    let errors = Schema::new(&schema, SchemaLimits::default())?.errors(payload);
     match (errors.is_empty(), expected["ok"] == true) {
         (true, true) | (false, false) => Ok(()),
         (true, false) => differs(format!("{payload} fits, expected {expected}")),

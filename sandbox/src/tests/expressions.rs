@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildhall_model::expression::{Expressions, Language};
+use guildhall_model::expression::{Cost, Expressions, Language};
 use serde_json::json;
 
 use crate::cpu::thread_time;
@@ -45,7 +45,7 @@ fn expressions_that_loop_or_grow_without_end_fail_soon() {
     let took = thread_time() - began;
     assert!(took < MOST, "{took:?}");
     // Its time is longer than that of a rule: on a busy machine a new instance takes a while.
-    let next = evaluator.evaluate(Language::Jsonata, "n", r#"{"n": 2}"#, Duration::from_secs(30));
+    let next = evaluator.evaluate(Language::Jsonata, "n", r#"{"n": 2}"#, Duration::from_secs(30), &mut Cost::default());
     assert_eq!(next, Ok(Some(json!(2).to_string())), "the next expression is evaluated");
 }
 

@@ -50,7 +50,7 @@ async fn a_forbidden_emit_is_refused_in_the_call() {
 }
 
 /// Returns the server's resident memory in bytes.
-fn resident(host: &Host) -> u64 {
+pub fn resident(host: &Host) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).expect("Linux has it");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") << 10

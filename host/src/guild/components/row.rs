@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::store::{ComponentRow, ComponentState};
 use guildhall_model::catalog::AgentEntry;
-use guildhall_model::json_schema::Schema;
+use guildhall_model::json_schema::{Schema, SchemaLimits};
 use guildhall_sandbox::Component;
 
 /// The catalog's entry for the class that a component describes.
@@ -45,17 +45,17 @@ pub(super) fn row_of(component: &Component, now_ms: u64) -> ComponentRow {
     }
 }
 
-/// Checks that the schemas of a description are JSON Schemas.
+/// Checks that the schemas of a description are JSON Schemas. It may take many milliseconds.
 ///
 /// # Errors
 /// One is not, as a text for people.
-pub(super) fn check_schemas(component: &Component) -> Result<(), String> {
+pub(super) fn check_schemas(component: &Component, limits: SchemaLimits) -> Result<(), String> {
     let description = &component.description;
     let own = [("properties".to_owned(), &description.properties_schema)];
     let formats = description.receives.iter().chain(&description.emits);
     let formats = formats.map(|format| (format!("the format {}", format.name), &format.json_schema));
     for (what, schema) in own.into_iter().chain(formats) {
-        Schema::new(schema)
+        Schema::new(schema, limits)
             .map_err(|error| format!("`describe` gave a schema of {what} that is not a JSON Schema: {error}"))?;
     }
     Ok(())

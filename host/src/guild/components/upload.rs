@@ -2,6 +2,8 @@
 //! taken and its class is bound in the catalog. A compilation that the end of the host cuts short begins again at the
 //! next start.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::agent::ResolveError;
 use crate::guild::guilds::Guilds;
 use crate::store::{ComponentRow, ComponentState, StoreError};
 use guildhall_model::component::ComponentName;
+use guildhall_model::expression::{ExpressionError, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
 use guildhall_sandbox::{Component, Limit, Refusal};
 
@@ -112,9 +115,10 @@ impl Guilds {
     /// Compiles a component and stores the outcome.
     async fn finish_compilation(&self, row: ComponentRow) -> Result<(), StoreError> {
         let prepared = match self.0.setup.components.get(&row.digest).await {
-            Ok(component) => match check_schemas(&component) {
-                Ok(()) => Ok(component),
-                Err(text) => Err(Refusal::Invalid(text)),
+            Ok(component) => match self.check_schemas(component.clone()).await {
+                Ok(Ok(())) => Ok(component),
+                Ok(Err(text)) => Err(Refusal::Invalid(text)),
+                Err(error) => Err(Refusal::Host(error.to_string())),
             },
             Err(ResolveError::Refused { refusal, .. }) => Err(refusal),
             Err(error) => Err(Refusal::Host(error.to_string())),
@@ -125,6 +129,13 @@ impl Guilds {
             Err(Refusal::Host(reason)) => self.compilation_failed(row, &reason).await,
             Err(refusal) => self.component_refused(row, &refusal).await,
         }
+    }
+
+    /// Checks the schemas of a component away from the server's threads. The components of all uploads have one share.
+    async fn check_schemas(&self, component: Arc<Component>) -> Result<Result<(), String>, ExpressionError> {
+        let sandbox = self.0.setup.components.sandbox();
+        let limits = sandbox.ceilings().schemas();
+        sandbox.evaluations().run_now("", MAX_DOCUMENT, move |_| check_schemas(&component, limits)).await
     }
 
     async fn component_ready(&self, component: &Component, created_ms: u64) -> Result<(), StoreError> {

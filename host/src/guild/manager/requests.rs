@@ -12,7 +12,7 @@ use super::answer::{
 use crate::guild::lifecycle::Event;
 use crate::journal::{Commit, Consumer, Delivery};
 use crate::store::{AgentKind, AgentRow};
-use guildhall_model::expression::Expressions;
+use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::fault::FaultKind;
 use guildhall_model::format;
 use guildhall_model::ids::{AgentId, MessageId, UserId};
@@ -27,11 +27,10 @@ use guildhall_model::spec::{AgentSpec, RoutingRule};
 use guildhall_model::status::AgentStatus;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
+use guildhall_sandbox::Limit;
 
 /// The most agents of a guild.
 const MAX_AGENTS: usize = 1_000;
-/// The most rules of a guild.
-const MAX_RULES: usize = 1_000;
 
 fn is_about_state(format: &str) -> bool {
     matches!(format, format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST)
@@ -62,7 +61,7 @@ impl ActiveManager {
         let message = &delivery.message;
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
-        let answer = match self.read(&message.format, &payload) {
+        let answer = match self.read(&message.format, &payload).await {
             Some(Ok(Request::UpdateState(write))) => return self.update_state(&write, requests, message, &payload),
             Some(Ok(request)) if !on_state || is_about_state(&message.format) => {
                 self.carry_out_request(request, message, &payload).await
@@ -161,12 +160,26 @@ impl ActiveManager {
         is_other.then(|| bad_input("guild_id", format!("this is the guild {}, not {guild}", self.spec.id)))
     }
 
-    fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
+    /// Reads a request. Expressions in it are checked away from the server's threads.
+    async fn read(&self, format: &str, payload: &Value) -> Option<Result<Request, Vec<FieldError>>> {
         let sandbox = self.serving.components.sandbox();
-        let (ceilings, evaluator) = (sandbox.ceilings().ceilings(), sandbox.evaluator());
-        let expressions = Expressions::unshared(&*evaluator);
-        let context = SpecContext { ceilings: &ceilings, expressions: &expressions, random: rand::random };
-        Request::read(format, payload, context)
+        let ceilings = sandbox.ceilings().ceilings();
+        {
+            let probe = Expressions::probe();
+            let context = SpecContext { ceilings: &ceilings, expressions: &probe, random: rand::random };
+            let read = Request::read(format, payload, context);
+            if !probe.was_met() {
+                return read;
+            }
+        }
+        let (format, payload) = (format.to_owned(), payload.clone());
+        let read = move |expressions: &Expressions<'_>| {
+            Request::read(&format, &payload, SpecContext { ceilings: &ceilings, expressions, random: rand::random })
+        };
+        let failed = |error: ExpressionError| {
+            Some(Err(vec![FieldError::new("value_error", Vec::new(), error.to_string(), Value::Null)]))
+        };
+        sandbox.evaluations().run(self.spec.id.as_str(), MAX_DOCUMENT, read).await.unwrap_or_else(failed)
     }
 
     /// Launches an agent. If its id is in use, the running agent stays as it is; the answer and the announcement are
@@ -225,8 +238,16 @@ impl ActiveManager {
     }
 
     async fn add_rule(&mut self, rule: RoutingRule) -> Answer {
-        if self.spec.routes.steps.len() >= MAX_RULES {
-            return failure("TOO_MANY", format!("a guild may have {MAX_RULES} rules"));
+        let most = self.serving.components.sandbox().ceilings();
+        let (rules, bytes) = (&self.spec.routes, self.spec.routes.stored_bytes() + rule.stored_bytes());
+        for (limit, value) in [(Limit::SlipRules, rules.steps.len() + 1), (Limit::SlipBytes, bytes)] {
+            let (value, allowed, setting) = (value as u64, most.get(limit), limit.row().setting);
+            if value > allowed {
+                limit.count();
+                let text =
+                    format!("`{setting}` is {allowed} for the rules of a guild; with this rule it would be {value}");
+                return failure("TOO_MANY", text);
+            }
         }
         let hash = hashid(&rule);
         self.spec.routes.steps.push(Arc::new(rule));

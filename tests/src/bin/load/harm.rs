@@ -31,6 +31,12 @@ pub enum Harm {
     /// `policy.http=http://127.0.0.1:9`, `policy.secrets=KEY`, `policy.reveal=KEY` and
     /// `policy.secrets_dir`, a directory with a file `KEY`.
     Reach(String),
+    /// Sends messages whose routing slips have an expression without end, each another one.
+    Slip,
+    /// Sends messages to a guild with a costly rule.
+    Rule,
+    /// Sends messages to an agent that evaluates a costly expression in each turn.
+    Evaluate,
     /// Uploads an ordinary component.
     Upload,
     /// Uploads a component that takes long to compile.
@@ -44,6 +50,9 @@ impl FromStr for Harm {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
+            "slip" => Self::Slip,
+            "rule" => Self::Rule,
+            "evaluate" => Self::Evaluate,
             "upload" => Self::Upload,
             "bomb" => Self::Bomb,
             order => match order.strip_prefix("reach ") {
@@ -153,9 +162,47 @@ struct Hog {
 }
 
 enum Kind {
-    Guest { order: String, guild: String, session: Box<Session> },
-    Uploader { component: Arc<Vec<u8>>, name: String },
+    Guest {
+        order: String,
+        guild: String,
+        session: Box<Session>,
+    },
+    Uploader {
+        component: Arc<Vec<u8>>,
+        name: String,
+    },
+    /// A user whose messages make the host evaluate expressions.
+    Evaluator {
+        session: Box<Session>,
+        frames: fn(u64) -> Vec<Value>,
+        answers: fn(u64) -> Vec<String>,
+    },
     Flooder(Box<flood::Client>),
+}
+
+/// A costly expression that has a result.
+const COSTLY: &str = "{'text': 'costly ' & $string($count($map([1..20000], function($v) { $v * 2 })))}";
+
+fn with_endless_slip(number: u64) -> Vec<Value> {
+    let expression = format!("(/* {number} */ $f := function() {{ $f() }}; $f())");
+    vec![blueprint::frame_with_slip("x", &expression), text_frame(&mark(number))]
+}
+
+fn plain(number: u64) -> Vec<Value> {
+    vec![text_frame(&mark(number))]
+}
+
+fn mark(number: u64) -> String {
+    format!("mark {number}")
+}
+
+/// The answers of `count` agents.
+fn costly(count: usize) -> Vec<String> {
+    vec!["costly 20000".to_owned(); count]
+}
+
+fn text_frame(text: &str) -> Value {
+    json!({"format": "text", "payload": {"text": text}})
 }
 
 /// No hostile guild has joined.
@@ -170,6 +217,20 @@ impl Kind {
     }
 }
 
+impl Kind {
+    async fn evaluator(
+        rest: &Rest,
+        spec: &Value,
+        user: &str,
+        frames: fn(u64) -> Vec<Value>,
+        answers: fn(u64) -> Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let guild = rest.launch_spec(spec).await;
+        let session = Box::new(session::join(rest.authority(), &guild, user).await?);
+        Ok(Self::Evaluator { session, frames, answers })
+    }
+}
+
 const AGENT: &str = "hog";
 
 impl Hogs {
@@ -180,6 +241,17 @@ impl Hogs {
         for (number, harm) in arguments.harm.iter().cycle().take(arguments.hogs).enumerate() {
             let name = format!("hog{number}");
             let kind = match harm {
+                Harm::Slip => {
+                    let answers = |number| vec![mark(number)];
+                    Kind::evaluator(rest, &blueprint::echo(), &name, with_endless_slip, answers).await?
+                }
+                Harm::Rule => {
+                    let spec = blueprint::echoes_with_rule(COSTLY);
+                    Kind::evaluator(rest, &spec, &name, plain, |_| costly(2)).await?
+                }
+                Harm::Evaluate => {
+                    Kind::evaluator(rest, &blueprint::evaluating(COSTLY), &name, plain, |_| costly(1)).await?
+                }
                 Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
                 Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
                 Harm::Flood(flood) => Kind::Flooder(Box::new(flood::Client::new(*flood, rest, &name).await)),
@@ -240,7 +312,15 @@ impl Hog {
                     // Answered when everything that the order caused is over.
                     let mark = format!("done {}", self.done);
                     say(session, &mark).await?;
-                    hear(session, &mark).await?;
+                    hear(session, &format!("ok: {mark}\"")).await?;
+                }
+                Kind::Evaluator { session, frames, answers } => {
+                    for frame in frames(self.done) {
+                        session.socket.send(Message::text(frame.to_string())).await?;
+                    }
+                    for answer in answers(self.done) {
+                        hear(session, &answer).await?;
+                    }
                 }
                 Kind::Uploader { component, name } => {
                     let bytes = component::variant(component, &format!("{name} {}", self.done));
@@ -261,15 +341,13 @@ impl Hog {
 }
 
 async fn say(session: &mut Session, text: &str) -> anyhow::Result<()> {
-    let frame = json!({"format": "text", "payload": {"text": text}});
-    Ok(session.socket.send(Message::text(frame.to_string())).await?)
+    Ok(session.socket.send(Message::text(text_frame(text).to_string())).await?)
 }
 
-/// Reads until the hostile guest has sent this answer.
-async fn hear(session: &mut Session, text: &str) -> anyhow::Result<()> {
-    let answer = format!("ok: {text}\"");
+/// Reads until a frame has this text.
+async fn hear(session: &mut Session, answer: &str) -> anyhow::Result<()> {
     while let Some(frame) = session.socket.next().await {
-        if frame?.to_text().is_ok_and(|frame| frame.contains(&answer)) {
+        if frame?.to_text().is_ok_and(|frame| frame.contains(answer)) {
             return Ok(());
         }
     }

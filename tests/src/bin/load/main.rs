@@ -59,8 +59,9 @@ struct Arguments {
     hogs: usize,
     /// The hostile guilds' orders, one after the other: those of the hostile guest (`loop`, `eat`, `trap`, `flood 10000`, …),
     /// those of the guest that uses capabilities (`reach fill own 900 1000`, …), `upload` (components to compile), `bomb`
-    /// (components that take long to compile), or a flood of a hostile client: `slips`, `forms`, `pings`, `fragments`,
-    /// `heads`, `silent`, `joins`, `histories`.
+    /// (components that take long to compile), `slip`, `rule` and `evaluate` (costly expressions in routing slips, in
+    /// rules of a guild, and in the turns of an agent), or a flood of a hostile client: `slips`, `forms`, `pings`,
+    /// `fragments`, `heads`, `silent`, `joins`, `histories`.
     #[arg(long, value_delimiter = ',', default_value = "loop")]
     harm: Vec<Harm>,
     /// The number of rounds. A round of `harm` has a quiet and a hostile part.

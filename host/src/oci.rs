@@ -67,7 +67,9 @@ impl Registries {
     /// A sentence about the first entry that is not a registry.
     pub fn read(list: &str) -> Result<Self, String> {
         let read = |entry: &str| {
-            let entry = entry.trim().trim_end_matches('/');
+            // Not the slashes of `http://`.
+            let entry = entry.trim();
+            let entry = if entry == PLAIN { entry } else { entry.trim_end_matches('/') };
             let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
             let bare = entry.strip_prefix(PLAIN).unwrap_or(entry);
             let (registry, path) = bare.split_once('/').unwrap_or((bare, "x"));

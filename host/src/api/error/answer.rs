@@ -10,11 +10,8 @@ mod spec;
 
 use axum::http::StatusCode;
 
-use super::api_error::ApiError;
+use super::api_error::{Answer, ApiError};
 use guildhall_model::error_body::ErrorBody;
-
-/// A status and a body.
-type Answer = (StatusCode, ErrorBody);
 
 impl ApiError {
     pub(super) fn answer(self) -> Answer {

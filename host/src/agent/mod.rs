@@ -11,6 +11,7 @@
 //! | `backoff` | the pause before the task goes on |
 //! | `budget`, `pace`, `retry`, `turn_io` | rules, as pure functions |
 //! | `context`, `setup`, `report` | what the parts share; the setup of instances; the reports to the manager |
+//! | `watch` | the inbox of an agent that does not run |
 //! | `notices` | who is told that a message goes nowhere |
 //! | `handle`, `gauges`, `logs`, `components` | what others hold of an agent; the components of this host |
 
@@ -36,6 +37,7 @@ mod task;
 mod tests;
 pub mod turn_io;
 mod uncommitted;
+mod watch;
 mod worker;
 
 pub use components::{Components, ResolveError, damaged_components};

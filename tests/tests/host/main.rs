@@ -30,6 +30,7 @@ mod outages;
 mod restart;
 mod resume;
 mod semantics;
+mod silence;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
 use super::pace::Pace;
+use super::removal::Removal;
 use super::unsaved::Unsaved;
-use crate::agent::{self, Agent, Confirm, Report, ReportKind};
+use crate::agent::{self, Agent, Confirm, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
@@ -24,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
-use guildhall_model::routing::GuildView;
+use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 use guildhall_model::tag::AgentTag;
@@ -64,6 +65,7 @@ pub(super) struct ActiveManager {
     pub(super) revive: watch::Sender<()>,
     pub(super) roster: Roster,
     pub(super) idle_unload: Option<Duration>,
+    pub(super) notices: Arc<Notices>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
@@ -108,6 +110,7 @@ impl ActiveManager {
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             idle_unload,
+            notices: self.notices.clone(),
             metrics: self.metrics.clone(),
             revive: self.revive.subscribe(),
             stop: stop.clone(),
@@ -130,18 +133,19 @@ impl ActiveManager {
         self.roster.lock().remove(id);
         self.unsaved.forget(id);
         member.stop.cancel();
-        if tokio::time::timeout(END_AT_ONCE, member.task.wait()).await.is_ok() {
-            return self.log.forget_consumer(id);
-        }
         self.ending.lock().insert(id.clone());
-        let (log, ending, id) = (self.log.clone(), self.ending.clone(), id.clone());
-        self.ends.spawn(async move {
-            if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
-                tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
-            }
-            log.forget_consumer(&id);
-            ending.lock().remove(&id);
-        });
+        let removal = Removal {
+            member,
+            tag: self.tag.clone(),
+            log: self.log.clone(),
+            notices: self.notices.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            ending: self.ending.clone(),
+        };
+        let ended = self.ends.spawn(removal.finish());
+        // A longer end goes on beside the manager.
+        let _ = tokio::time::timeout(END_AT_ONCE, ended).await;
     }
 
     /// Measures the health of all agents.

@@ -1,7 +1,8 @@
 //! The dialects in which messages are written for clients: `guide` is that of the wire document and the default,
 //! `rustic` that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the
-//! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, and
-//! in whether a socket sees its own messages. `ui` is `guide` with camel-case members, ids as texts and short formats.
+//! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, in
+//! whether a socket sees its own messages, and in the numbers of messages: `rustic` writes the number that a client gave
+//! its message in place of the id. `ui` is `guide` with camel-case members, ids as texts and short formats.
 
 use std::borrow::Cow;
 
@@ -10,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::format;
-use crate::ids::{AgentId, MessageId, UserId};
+use crate::health;
+use crate::ids::{AgentId, ClientId, MessageId, UserId};
 use crate::message::{ForwardHeader, GuildStackEntry, HistoryEntry, Message};
 use crate::priority::Priority;
 use crate::spec::RoutingSlip;
@@ -94,7 +96,7 @@ struct Frame<'a> {
     current_thread_id: MessageId,
     root_thread_id: MessageId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
+    client_id: Option<&'a ClientId>,
 }
 
 /// Returns whether a socket shows a message. In `guide` and `ui` a socket does not show the messages that it sent.
@@ -118,9 +120,20 @@ pub fn is_shown_on_system(message: &Message, dialect: Dialect) -> bool {
 /// Returns a message as a JSON text frame for a client. `received_on` is the topic of the delivery.
 #[must_use]
 pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
+    let with_manager = lists_manager(message, viewer).then(|| health::with_manager(message)).flatten();
     let mut frame = envelope(message, received_on, viewer.dialect);
-    if viewer.channel == Channel::User {
-        address_to_user(&mut frame, message, viewer);
+    if let Some(payload) = &with_manager {
+        frame.payload = payload;
+    }
+    match viewer.channel {
+        Channel::User => address_to_user(&mut frame, message, viewer),
+        Channel::System if message.format == format::PARTICIPANT_LIST => address_participants(&mut frame, viewer),
+        Channel::System => {}
+    }
+    if viewer.dialect == Dialect::Rustic
+        && let Some(number) = message.root_number
+    {
+        use_number(&mut frame, message, MessageId::new(number));
     }
     match viewer.dialect {
         Dialect::Guide | Dialect::Rustic => serde_json::to_string(&frame).unwrap_or_default(),
@@ -128,7 +141,7 @@ pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
     }
 }
 
-/// Returns a message as predicates see it: all members and full names. `received_on` is the topic of the delivery.
+/// Returns a message as predicates see it: all members, and the names that its sender wrote. `received_on` is the topic of the delivery.
 #[must_use]
 pub fn write_for_expressions(message: &Message, received_on: &str) -> String {
     serde_json::to_string(&envelope(message, received_on, Dialect::Rustic)).unwrap_or_default()
@@ -226,7 +239,7 @@ fn envelope<'a>(message: &'a Message, received_on: &'a str, dialect: Dialect) ->
         current_thread_id: thread.last().copied().unwrap_or(message.id),
         root_thread_id: message.root(),
         thread,
-        client_id: message.client_id.as_deref(),
+        client_id: message.client_id.as_ref(),
     }
 }
 
@@ -253,8 +266,60 @@ fn address_to_user(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
                 .clone()
                 .unwrap_or(ForwardHeader { origin_message_id: message.id, on_behalf_of: first_sender });
             frame.forward_header = Cow::Owned(Some(header));
-            frame.topics = Cow::Owned(Topics::One(own_topic.clone()));
+            // The reference sends a user's own copy to a list of topics, and hands the rest on to one topic.
+            let is_own = author(message) == Some(&viewer.user);
+            frame.topics =
+                Cow::Owned(if is_own { Topics::Many(vec![own_topic.clone()]) } else { Topics::One(own_topic.clone()) });
             frame.topic_published_to = Cow::Owned(own_topic);
+        }
+    }
+}
+
+/// Addresses a list of participants to the user of a system socket. In `rustic` it comes from the user's proxy.
+fn address_participants(frame: &mut Frame<'_>, viewer: &Viewer) {
+    let own_topic = topic::user_system_notification(&viewer.user);
+    if viewer.dialect == Dialect::Rustic {
+        let proxy = AgentId::proxy_of(&viewer.user);
+        frame.sender = Cow::Owned(AgentTag::new(proxy.into_string(), viewer.user_name.as_str()));
+    }
+    frame.topics = Cow::Owned(Topics::Many(vec![own_topic.clone()]));
+    frame.topic_published_to = Cow::Owned(own_topic);
+}
+
+/// Returns whether a health report shows the guild's manager among the agents. In the reference it does not.
+fn lists_manager(message: &Message, viewer: &Viewer) -> bool {
+    viewer.channel == Channel::System && viewer.dialect != Dialect::Rustic && message.format == format::HEALTH_REPORT
+}
+
+/// Writes the number that a client gave the first message of a thread in place of that message's id. The id of a frame
+/// stays, because `?after=` and boards refer to it. In the reference the number belongs to what the socket hands to the
+/// user's proxy, and the own copy of the user answers it.
+fn use_number(frame: &mut Frame<'_>, message: &Message, number: MessageId) {
+    let root = message.root();
+    let replace = |id: &mut MessageId| {
+        if *id == root {
+            *id = number;
+        }
+    };
+    frame.thread.iter_mut().for_each(replace);
+    replace(&mut frame.current_thread_id);
+    replace(&mut frame.root_thread_id);
+    if message.id == root {
+        frame.in_response_to = Some(number);
+    }
+    if let Some(id) = &mut frame.in_response_to {
+        replace(id);
+    }
+    if frame.forward_header.as_ref().as_ref().is_some_and(|header| header.origin_message_id == root)
+        && let Some(header) = frame.forward_header.to_mut()
+    {
+        header.origin_message_id = number;
+    }
+    // The proxy took the message with this number and made the message with the id of the root.
+    let is_proxys = |entry: &HistoryEntry| entry.origin == root && entry.result == root;
+    if frame.message_history.iter().any(is_proxys) {
+        for entry in frame.message_history.to_mut().iter_mut().filter(|entry| is_proxys(entry)) {
+            entry.origin = number;
         }
     }
 }
@@ -265,28 +330,14 @@ fn author(message: &Message) -> Option<&UserId> {
     (message.sender.id.as_deref()? == AgentId::proxy_of(user).as_str()).then_some(user)
 }
 
+/// Returns the name of a message's format in a dialect. `rustic` has the name that was written, `guide` those of the
+/// wire document, and `ui` the full name, which is shortened later.
 fn format_out(message: &Message, dialect: Dialect) -> &str {
-    match (dialect, message.format.as_str()) {
-        (Dialect::Ui, format::TEXT_FORMAT) => format::TEXT_FORMAT,
+    match (dialect, format::canonical(&message.format)) {
+        (Dialect::Rustic, _) => &message.format,
         (Dialect::Guide, format::TEXT_FORMAT) if !message.full_names => format::TEXT,
         (Dialect::Guide, format::PARTICIPANT_LIST) => format::PARTICIPANTS,
-        (_, format) => format,
-    }
-}
-
-/// Returns the host's spelling of a format that a client wrote: short names of the wire document and of the component
-/// kit become class names.
-#[must_use]
-pub fn format_in(name: &str) -> &str {
-    match name {
-        format::TEXT | "TextFormat" => format::TEXT_FORMAT,
-        "FilesWithTextFormat" => format::FILES_WITH_TEXT,
-        format::PARTICIPANTS_REQUEST | "ParticipantListRequest" | "ParticipantsRequest" => {
-            format::PARTICIPANT_LIST_REQUEST
-        }
-        format::STOP_GUILD_SHORT | "StopGuildRequest" => format::STOP_GUILD_REQUEST,
-        "HealthCheckRequest" | "healthCheckRequest" => format::HEALTH_CHECK_REQUEST,
-        other => other,
+        (Dialect::Guide | Dialect::Ui, full) => full,
     }
 }
 
@@ -341,6 +392,105 @@ mod tests {
         assert_eq!(frame["topics"], "user_notifications:ada");
         assert_eq!(frame["thread"], json!([7]));
         assert_eq!(frame.as_object().unwrap().len(), 24, "all members, null or not");
+    }
+
+    #[test]
+    fn a_format_is_written_as_the_clients_of_a_dialect_know_it() {
+        let mut message = reply();
+        for (written, full_names, guide, rustic, ui) in [
+            ("text", false, "text", "text", "TextFormat"),
+            (format::TEXT_FORMAT, false, "text", format::TEXT_FORMAT, "TextFormat"),
+            ("text", true, format::TEXT_FORMAT, "text", "TextFormat"),
+            ("FilesWithTextFormat", false, format::FILES_WITH_TEXT, "FilesWithTextFormat", "FilesWithTextFormat"),
+            ("app.Order", false, "app.Order", "app.Order", "Order"),
+        ] {
+            (message.format, message.full_names) = (written.to_owned(), full_names);
+            let shown = [Dialect::Guide, Dialect::Rustic, Dialect::Ui].map(|dialect| read(&message, dialect));
+            assert_eq!(shown.map(|frame| frame["format"].clone()), [guide, rustic, ui], "{written}");
+        }
+    }
+
+    fn own_copy(client_id: ClientId) -> Message {
+        let mut message = reply();
+        message.sender = AgentTag::new("upa-ada", "Ada");
+        (message.thread, message.in_response_to) = (Vec::new(), None);
+        message.root_number = client_id.number();
+        message.client_id = Some(client_id);
+        message.push_history(HistoryEntry {
+            agent: message.sender.clone(),
+            origin: MessageId::default(),
+            result: MessageId::default(),
+            processor: "unwrap_and_forward_message".into(),
+            from_topic: None,
+            to_topics: Vec::new(),
+            reason: None,
+        });
+        message
+    }
+
+    #[test]
+    fn the_rustic_dialect_writes_the_clients_number_in_place_of_the_id_of_its_message() {
+        const NUMBER: u64 = 9_738_724_237_304_139_776;
+        for client_id in [ClientId::Number(NUMBER), ClientId::Text(NUMBER.to_string())] {
+            let own = own_copy(client_id.clone());
+            let frame = read(&own, Dialect::Rustic);
+            assert_eq!((&frame["id"], &frame["client_id"]), (&json!(9 << 12), &client_id.to_json()));
+            assert_eq!((&frame["thread"], &frame["in_response_to"]), (&json!([NUMBER]), &json!(NUMBER)));
+            assert_eq!((&frame["root_thread_id"], &frame["current_thread_id"]), (&json!(NUMBER), &json!(NUMBER)));
+            assert_eq!(frame["forward_header"]["origin_message_id"], NUMBER);
+            let entry = &frame["message_history"][0];
+            assert_eq!((&entry["origin"], &entry["result"]), (&json!(NUMBER), &json!(9 << 12)));
+            assert_eq!(frame["topics"], json!(["user_notifications:ada"]));
+
+            let guide = read(&own, Dialect::Guide);
+            assert_eq!((&guide["thread"], &guide["client_id"]), (&json!([9 << 12]), &client_id.to_json()));
+        }
+        let mut answer = reply();
+        answer.root_number = Some(NUMBER);
+        let frame = read(&answer, Dialect::Rustic);
+        assert_eq!((&frame["thread"], &frame["in_response_to"]), (&json!([NUMBER]), &json!(NUMBER)));
+        assert_eq!(frame["forward_header"]["origin_message_id"], 9 << 12, "the agent's message");
+    }
+
+    #[test]
+    fn a_client_id_that_is_no_number_replaces_no_id() {
+        let frame = read(&own_copy(ClientId::Text("msg123".into())), Dialect::Rustic);
+        assert_eq!((&frame["thread"], &frame["client_id"]), (&json!([9 << 12]), &json!("msg123")));
+        assert_eq!(frame["in_response_to"], Value::Null);
+    }
+
+    #[test]
+    fn a_health_report_lists_the_manager_unless_the_client_is_of_the_reference() {
+        let entry = json!({"checkstatus": "ok"});
+        let mut report = reply();
+        report.sender = AgentTag::new("g#manager_agent", "GuildManagerAgent4g");
+        report.format = format::HEALTH_REPORT.into();
+        report.payload = raw_json(&json!({"agents": {"echo": entry}, "guild_health": "ok"}));
+        let shown = |dialect| {
+            let viewer = Viewer { channel: Channel::System, ..viewer(dialect) };
+            serde_json::from_str::<Value>(&write(&report, topic::GUILD_STATUS, &viewer)).unwrap()
+        };
+        let guide = &shown(Dialect::Guide)["payload"];
+        assert_eq!((&guide["agents"]["echo"], &guide["guild_health"]), (&entry, &json!("ok")));
+        assert_eq!(guide["agents"]["g#manager_agent"]["checkstatus"], "ok");
+        assert_eq!(shown(Dialect::Ui)["data"]["agents"].as_object().unwrap().len(), 2);
+        assert_eq!(shown(Dialect::Rustic)["payload"]["agents"], json!({"echo": entry}));
+    }
+
+    #[test]
+    fn a_list_of_participants_is_addressed_to_the_user_of_the_socket() {
+        let mut list = reply();
+        list.sender = AgentTag::new("g#manager_agent", "GuildManagerAgent4g");
+        list.format = format::PARTICIPANT_LIST.into();
+        for (dialect, sender) in [(Dialect::Rustic, "upa-ada"), (Dialect::Guide, "g#manager_agent")] {
+            let viewer = Viewer { channel: Channel::System, ..viewer(dialect) };
+            let frame: Value = serde_json::from_str(&write(&list, topic::GUILD_STATUS, &viewer)).unwrap();
+            assert_eq!(
+                (&frame["sender"]["id"], &frame["topics"]),
+                (&json!(sender), &json!(["user_system_notification:ada"]))
+            );
+            assert_eq!(frame["topic_published_to"], "user_system_notification:ada");
+        }
     }
 
     #[test]

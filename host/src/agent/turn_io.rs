@@ -134,8 +134,7 @@ pub fn commit_of(
     let values = results.values;
     let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
     for emit in results.emits {
-        let outgoing = Outgoing { format: format::canonical(emit.format), ..emit };
-        let routed = router.route(outgoing)?;
+        let routed = router.route(emit)?;
         commit.emits.extend(routed.messages);
         if commit.emits.len() > MAX_ROUTED {
             let text = format!("the routes make more than {MAX_ROUTED} messages of the emits of one turn");
@@ -247,6 +246,7 @@ fn state_error(
     message.in_response_to = Some(delivery.message.id);
     message.thread = delivery.message.full_thread();
     message.user.clone_from(&delivery.message.user);
+    message.root_number = delivery.message.root_number;
     message
 }
 

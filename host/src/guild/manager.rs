@@ -2,11 +2,12 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes.
+//! `report` publishes health and changes, and `news` bounds how often changes of the members are announced.
 
 mod active;
 mod answer;
 mod member;
+mod news;
 mod report;
 mod requests;
 mod states;
@@ -31,6 +32,7 @@ use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::MemoryBudget;
 
 use active::{ActiveManager, Ended};
+use news::News;
 
 /// How often agents are checked when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -97,8 +99,10 @@ impl Manager {
             metrics: self.metrics,
             shutdown: shutdown.clone(),
             reports,
+            news: News::default(),
             agents_stop,
         };
+        active.news.begin(active.participants());
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
         for (spec, consumer) in self.consumers {
@@ -107,6 +111,7 @@ impl Manager {
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let news_due = active.news.wait();
             let event = tokio::select! {
                 () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
                 Some(report) = reported.recv() => {
@@ -126,6 +131,10 @@ impl Manager {
                         None
                     }
                 },
+                () = news_due => {
+                    active.announce_news();
+                    None
+                }
                 _ = check.tick() => {
                     active.ask_agents();
                     Some(active.measure())

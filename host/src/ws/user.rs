@@ -12,7 +12,7 @@ use guildhall_model::dialect::{self, Channel, Viewer};
 use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
-use guildhall_model::ids::{MessageId, UserId};
+use guildhall_model::ids::{ClientId, MessageId, UserId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
@@ -23,10 +23,12 @@ use super::presence::Present;
 use super::session::{Ending, Incoming, Session, sort};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
-use guildhall_model::frame::{ClientId, Frame, FrameError};
+use guildhall_model::frame::{Frame, FrameError};
 
 /// At most this many messages of one socket wait to be written to the log; after that the socket is not read.
 const UNWRITTEN: usize = 64;
+/// The same for the bytes of their payloads.
+const UNWRITTEN_BYTES: usize = 4 << 20;
 /// At most this many frames are sent before they are flushed.
 const BURST: usize = 64;
 /// The time that a socket of a guild that was stopped waits for the next message.
@@ -53,6 +55,8 @@ struct Unwritten {
     receipt: Receipt,
     id: MessageId,
     client_id: Option<Value>,
+    /// The bytes of its payload.
+    bytes: usize,
 }
 
 /// Subscribes a user's socket to its topics, from now on or after the message of `options.after`.
@@ -108,7 +112,7 @@ impl UserSocket {
         }
         loop {
             let ping_due = self.session.ping_due();
-            let may_read = self.unwritten.len() < UNWRITTEN;
+            let may_read = self.unwritten.len() < UNWRITTEN && self.unwritten_bytes() < UNWRITTEN_BYTES;
             let waits = !self.unwritten.is_empty();
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
@@ -231,16 +235,22 @@ impl UserSocket {
     /// Publishes a message. Returns an `Ack` frame when the log already has a message with this client id.
     async fn publish(&mut self, frame: Frame) -> Result<Option<String>, FrameError> {
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
-        let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
+        let mut draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
+        draft.traceparent.get_or_insert_with(new_trace);
+        let bytes = draft.payload.get().len();
         let published =
             publish_when_it_runs(&self.log, draft).await.map_err(|error| frame_error(error, client_id.clone()))?;
         match published.receipt {
             None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {
-                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id });
+                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id, bytes });
                 Ok(None)
             }
         }
+    }
+
+    fn unwritten_bytes(&self) -> usize {
+        self.unwritten.iter().map(|message| message.bytes).sum()
     }
 
     /// Acknowledges a message that was written, or reports that it could not be written.
@@ -281,6 +291,13 @@ async fn first_written(unwritten: &mut VecDeque<Unwritten>) -> (Unwritten, Resul
         Some(first) => (first, outcome),
         None => std::future::pending().await,
     }
+}
+
+/// The trace context of a new trace, for a message whose client gave none.
+fn new_trace() -> String {
+    // An id of zeros is not valid.
+    let (trace, span) = (rand::random::<u128>().max(1), rand::random::<u64>().max(1));
+    format!("00-{trace:032x}-{span:016x}-01")
 }
 
 fn frame_error(error: IngressError, client_id: Option<Value>) -> FrameError {

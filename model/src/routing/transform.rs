@@ -15,8 +15,8 @@ use crate::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::state::{StateChange, StateOwner};
 use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
+use crate::topic;
 use crate::topic::Topics;
-use crate::{format, topic};
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn transform(
             };
             message.payload = payload_of(&payload)?;
             if let Some(name) = output_format {
-                message.format = format::canonical(name.clone());
+                message.format.clone_from(name);
             }
             Ok(Some(message))
         }
@@ -190,7 +190,6 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
         Topics::One(name) => Topics::One(topic::canonical(&name)),
         Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
     };
-    message.format = format::canonical(message.format);
     Ok((!names_topics || may_go_to(&message)).then_some(message))
 }
 

@@ -25,6 +25,7 @@ mod life;
 mod limits;
 mod oci;
 mod openapi;
+mod reference_clients;
 mod restart;
 mod resume;
 mod semantics;

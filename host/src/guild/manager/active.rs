@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
+use super::news::News;
 use crate::agent::{self, Agent, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
@@ -58,6 +59,8 @@ pub(super) struct ActiveManager {
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// What is announced of a change of the members, and when.
+    pub(super) news: News,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
 }
@@ -145,11 +148,13 @@ impl ActiveManager {
             }
             format::HEALTH_CHECK_REQUEST => {
                 let time_ms = payload.get("checktime").and_then(read_time);
-                Some(Event::CheckRequested(Some(HealthCheck { request: message.id, time_ms })))
+                let check = HealthCheck { request: message.id, number: message.root_number, time_ms };
+                Some(Event::CheckRequested(Some(check)))
             }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
-                Event::ParticipantsRequested(ParticipantsRequest { user, request: message.id, conversation_id })
+                let (request, number) = (message.id, message.root_number);
+                Event::ParticipantsRequested(ParticipantsRequest { user, request, number, conversation_id })
             }),
             format::STOP_GUILD_REQUEST => user.map(|user| {
                 let guild = payload.get("guild_id").and_then(Value::as_str).map(str::to_owned);
@@ -178,7 +183,7 @@ impl ActiveManager {
                 }
                 Effect::AddUser { user, name } => {
                     self.add_user(user, name).await;
-                    self.announce_guild();
+                    self.members_changed();
                 }
                 Effect::SendParticipants(request) => self.send_participants(request),
                 Effect::Stop { user } => {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use guildhall_model::draft::UserDraft;
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{ClientId, MessageId};
 use guildhall_model::state::StateOwner;
 
 use super::GuildLog;
@@ -36,7 +36,8 @@ impl GuildLog {
     /// when the message has no recipient, or when an agent lags by its limit or more (`busy`).
     /// [`IngressError::Journal`] when the storage cannot be read.
     pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
-        let key = draft.client_id.clone().map(|client_id| (draft.user.clone(), client_id));
+        let client_id = draft.client_id.as_ref().and_then(ClientId::text);
+        let key = client_id.map(|client_id| (draft.user.clone(), client_id.to_owned()));
         if let Some(key) = &key
             && let Some(id) = self.find_client_id(key).await?
         {

@@ -291,33 +291,37 @@ fn lists_manager(message: &Message, viewer: &Viewer) -> bool {
     viewer.channel == Channel::System && viewer.dialect != Dialect::Rustic && message.format == format::HEALTH_REPORT
 }
 
-/// Writes the number that a client gave the first message of a thread in place of that message's id. The id of a frame
-/// stays, because `?after=` and boards refer to it. In the reference the number belongs to what the socket hands to the
-/// user's proxy, and the own copy of the user answers it.
+/// Writes the number that a client gave the first message of a thread in place of that message's id, and of the ids of
+/// the copies that rules made of it. The id of a frame stays, because `?after=` and boards refer to it. In the reference
+/// the number belongs to what the socket hands to the user's proxy, and the own copy of the user answers it.
 fn use_number(frame: &mut Frame<'_>, message: &Message, number: MessageId) {
     let root = message.root();
+    // Only the proxy's entry has one id for what was taken and what was made of it.
+    let is_proxys = |entry: &HistoryEntry| entry.origin == entry.result;
+    let made: Vec<MessageId> =
+        frame.message_history.iter().filter(|entry| is_proxys(entry)).map(|entry| entry.result).collect();
+    let is_users = |id: MessageId| id == root || made.contains(&id);
     let replace = |id: &mut MessageId| {
-        if *id == root {
+        if is_users(*id) {
             *id = number;
         }
     };
     frame.thread.iter_mut().for_each(replace);
     replace(&mut frame.current_thread_id);
     replace(&mut frame.root_thread_id);
+    if let Some(header) = frame.forward_header.to_mut() {
+        let is_answer = message.forward_header.is_none() && message.in_response_to.is_some_and(is_users);
+        if is_answer || is_users(header.origin_message_id) {
+            header.origin_message_id = number;
+        }
+    }
     if message.id == root {
         frame.in_response_to = Some(number);
     }
     if let Some(id) = &mut frame.in_response_to {
         replace(id);
     }
-    if frame.forward_header.as_ref().as_ref().is_some_and(|header| header.origin_message_id == root)
-        && let Some(header) = frame.forward_header.to_mut()
-    {
-        header.origin_message_id = number;
-    }
-    // The proxy took the message with this number and made the message with the id of the root.
-    let is_proxys = |entry: &HistoryEntry| entry.origin == root && entry.result == root;
-    if frame.message_history.iter().any(is_proxys) {
+    if !made.is_empty() {
         for entry in frame.message_history.to_mut().iter_mut().filter(|entry| is_proxys(entry)) {
             entry.origin = number;
         }
@@ -449,7 +453,19 @@ mod tests {
         answer.root_number = Some(NUMBER);
         let frame = read(&answer, Dialect::Rustic);
         assert_eq!((&frame["thread"], &frame["in_response_to"]), (&json!([NUMBER]), &json!(NUMBER)));
-        assert_eq!(frame["forward_header"]["origin_message_id"], 9 << 12, "the agent's message");
+        assert_eq!(frame["forward_header"]["origin_message_id"], NUMBER);
+        // An agent answers the copy that a rule made of the user's message.
+        let copy = own_copy(ClientId::Number(NUMBER));
+        answer.in_response_to = Some(copy.id);
+        answer.history = copy.settled_history().into_owned();
+        answer.id = MessageId::new(10 << 12);
+        let frame = read(&answer, Dialect::Rustic);
+        assert_eq!((&frame["in_response_to"], &frame["id"]), (&json!(NUMBER), &json!(10 << 12)));
+        // Another agent answers that answer.
+        answer.in_response_to = Some(MessageId::new(8 << 12));
+        let frame = read(&answer, Dialect::Rustic);
+        assert_eq!((&frame["in_response_to"], &frame["thread"]), (&json!(8 << 12), &json!([NUMBER])));
+        assert_eq!(frame["forward_header"]["origin_message_id"], 10 << 12);
     }
 
     #[test]

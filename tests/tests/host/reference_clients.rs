@@ -85,6 +85,7 @@ async fn the_frames_about_a_message_have_the_number_that_its_client_gave_it() {
         let answer = frames.last().expect("the echo");
         assert_eq!((&answer["thread"], &answer["in_response_to"]), (&json!([number]), &json!(number)), "{answer}");
         assert_eq!((&answer["root_thread_id"], &answer["current_thread_id"]), (&json!(number), &json!(number)));
+        assert_eq!(answer["forward_header"]["origin_message_id"], number, "{answer}");
         let elsewhere = other.wait_for("the message", |frame| frame::says(frame, text)).await;
         assert_eq!(elsewhere["client_id"], id, "{elsewhere}");
         assert_eq!(elsewhere["thread"], json!([frame::id(&elsewhere)]), "guide has the host's ids: {elsewhere}");

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::api::HOSTS_SETTING;
+use crate::connections::{ConnectionLimits, MOST, MOST_OF_ADDRESS};
 use crate::journal::{Durability, JournalLimits, Retention};
 use crate::oci::{self, Registries};
 use guildhall_model::dialect::Dialect;
@@ -39,8 +41,14 @@ pub struct Config {
     pub frame_bytes: usize,
     /// The largest JSON body of a request, in bytes.
     pub body_bytes: usize,
-    /// The memory for all bodies of requests together, in bytes.
+    /// The memory for all that clients send and have not taken together, in bytes.
     pub bodies_bytes: usize,
+    /// How long a client may take to send a body.
+    pub body_within: Duration,
+    /// The bounds of connections.
+    pub connections: ConnectionLimits,
+    /// The time between two pings of a socket, and the time to answer one.
+    pub ping_every: Duration,
     /// The largest file of a guild, in bytes.
     pub file_bytes: u64,
     /// The number of instances that may exist at the same time.
@@ -72,6 +80,9 @@ impl Default for Config {
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
             bodies_bytes: 256 << 20,
+            body_within: Duration::from_secs(300),
+            connections: ConnectionLimits::default(),
+            ping_every: Duration::from_secs(20),
             file_bytes: 64 << 20,
             max_agents: guildhall_sandbox::DEFAULT_MAX_AGENTS,
             idle_unload_s: 600,
@@ -85,13 +96,19 @@ impl Default for Config {
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 19] = [
     "limits.socket_lag",
     "limits.window",
     "limits.frame_bytes",
     "limits.body_bytes",
     "limits.bodies_bytes",
     "limits.file_bytes",
+    MOST,
+    MOST_OF_ADDRESS,
+    "limits.head_s",
+    "limits.keep_alive_s",
+    "limits.body_s",
+    "limits.ping_s",
     "host.max_agents",
     "sandbox.idle_unload_s",
     "retention.age_s",
@@ -136,9 +153,15 @@ impl Config {
             "limits.body_bytes" => self.body_bytes = size,
             "limits.bodies_bytes" => self.bodies_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
+            MOST => self.connections.most = size.max(1),
+            MOST_OF_ADDRESS => self.connections.most_of_address = size.max(1),
+            "limits.head_s" => self.connections.head = seconds(name, number)?,
+            "limits.keep_alive_s" => self.connections.keep_alive = seconds(name, number)?,
+            "limits.body_s" => self.body_within = seconds(name, number)?,
+            "limits.ping_s" => self.ping_every = seconds(name, number)?,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.max_agents" => self.max_agents = small.max(1),
-            "retention.age_s" => self.retention.age = std::time::Duration::from_secs(number),
+            "retention.age_s" => self.retention.age = Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,
             _ => return self.set_ceiling(name, number),
         }
@@ -158,11 +181,26 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the bounds of the journal's memory.
+    /// Returns the bounds of the journal.
     #[must_use]
     pub fn journal_limits(&self) -> JournalLimits {
         let agent_lag = usize::try_from(self.ceilings.get(Limit::AgentLag)).unwrap_or(usize::MAX);
-        JournalLimits { agent_lag, ..self.journal }
+        let bytes = |limit: Limit, shift: u32| usize::try_from(self.ceilings.get(limit) << shift).unwrap_or(usize::MAX);
+        JournalLimits {
+            agent_lag,
+            state_bytes: bytes(Limit::StateBytes, 0),
+            log_bytes: bytes(Limit::GuildLog, 20),
+            unwritten_bytes: bytes(Limit::Unwritten, 20),
+            ..self.journal
+        }
+    }
+}
+
+/// A deadline: at least a second and at most a day.
+fn seconds(name: &str, number: u64) -> Result<Duration, String> {
+    match number {
+        1..=86_400 => Ok(Duration::from_secs(number)),
+        _ => Err(format!("`{name}` is {number} and may be 1 to 86400 seconds")),
     }
 }
 
@@ -190,6 +228,9 @@ mod tests {
     fn a_setting_is_set_by_its_name() {
         let mut config = Config::default();
         config.set("limits.agent_lag=5").unwrap();
+        config.set("limits.connections=7").unwrap();
+        config.set("limits.head_s=3").unwrap();
+        assert_eq!((config.connections.most, config.connections.head), (7, Duration::from_secs(3)));
         config.set("sandbox.fuel=1000000").unwrap();
         config.set("cors.origin=HTTPS://Ui.Example:443").unwrap();
         config.set("http.hosts=Guild.example, other.example").unwrap();
@@ -207,6 +248,7 @@ mod tests {
         assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
+        assert!(config.set("limits.ping_s=0").unwrap_err().contains("1 to 86400"));
         for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
             assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
         }

@@ -7,6 +7,7 @@ pub mod chat;
 pub mod cli;
 pub mod component;
 pub mod config;
+pub mod connections;
 mod demo;
 pub mod files;
 pub mod guild;
@@ -16,6 +17,7 @@ pub mod oci;
 #[cfg(test)]
 mod order;
 mod random;
+pub mod room;
 pub mod server;
 pub mod store;
 #[cfg(test)]

@@ -8,33 +8,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("random", &[]),
-    ("journal", &[]),
+    ("room", &[]),
+    ("connections", &["room"]),
+    ("journal", &["room"]),
     ("store", &[]),
     ("files", &["random"]),
     ("oci", &[]),
     ("metrics", &[]),
     ("agent", &["random", "journal", "metrics"]),
     ("guild", &["journal", "store", "oci", "metrics", "agent"]),
-    ("api", &["random", "store", "files", "guild"]),
+    ("api", &["random", "room", "store", "files", "guild"]),
 ];
 /// The same for the sockets, which reach a guild over its log alone, so that the guild may run elsewhere.
-const SOCKETS: (&str, &[&str]) = ("ws", &["store", "journal"]);
+const SOCKETS: (&str, &[&str]) = ("ws", &["room", "connections", "store", "journal"]);
 
 /// Modules that none of those above may import: they put everything together.
 const ON_TOP: [&str; 8] = ["server", "cli", "config", "demo", "chat", "component", "blueprint", "yaml"];
 
 /// A library with the modules that may name it. `a/b` is one file of a module with its folder.
-const NAMED_BY: [(&str, &[&str]); 8] = [
+const NAMED_BY: [(&str, &[&str]); 9] = [
     ("sqlx", &["journal/sqlite", "store"]),
     ("guildhall_sandbox", &["metrics", "agent", "guild"]),
     ("wasmtime", &[]),
     ("object_store", &["files"]),
     ("oci_client", &["oci"]),
     ("axum", &["api", "ws"]),
+    ("hyper", &["connections"]),
     ("prometheus", &["metrics"]),
-    ("tokio", &["journal", "store", "files", "oci", "agent", "guild", "api", "ws"]),
+    ("tokio", &["room", "connections", "journal", "store", "files", "oci", "agent", "guild", "api", "ws"]),
 ];
 
 fn modules() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {

@@ -11,17 +11,20 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState, BodyRoom, Hosts, Visitors};
+use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
 use crate::config::Config;
+use crate::connections::{self, ConnectionLimits, Connections, allowed_by, raise_descriptors};
 use crate::demo;
 use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::oci::provide_tls;
+use crate::room::ByteRoom;
 use crate::store::Store;
-use crate::ws::{self, WsState};
+use crate::ws::{self, SocketLimits, WsState};
 use guildhall_model::clock::Clock;
+use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
 /// The built-in components: names and bytes.
@@ -43,7 +46,7 @@ pub struct Server {
     sockets: WsState,
     api: axum::Router,
     accepting: CancellationToken,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -63,6 +66,7 @@ impl Server {
         let dir = &config.data_dir;
         std::fs::create_dir_all(dir)
             .with_context(|| format!("the data directory {} cannot be created", dir.display()))?;
+        let limits = connection_limits(&config);
         // Before anything else, so that a second host on the same port or data fails at once.
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -93,6 +97,7 @@ impl Server {
         .await
         .context("the journal cannot be opened")?;
         let components = Components::new(sandbox, dir.join("components"));
+        let metrics = Metrics::new()?;
         let guilds = Guilds::new(Setup {
             store: store.clone(),
             journal: journal.clone(),
@@ -100,10 +105,15 @@ impl Server {
             registries: config.registries.clone(),
             clock: clock.clone(),
             hop_limit: u32::try_from(config.ceilings.get(Limit::Hops)).unwrap_or(u32::MAX),
+            bounds: Bounds {
+                session_bytes: config.ceilings.get(Limit::PayloadBytes),
+                routed_bytes: config.ceilings.get(Limit::RoutedBytes),
+                state_bytes: config.journal_limits().state_bytes,
+            },
             guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
             idle_unload: (config.idle_unload_s > 0).then(|| Duration::from_secs(config.idle_unload_s)),
-            metrics: Metrics::new()?,
+            metrics: metrics.clone(),
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
         guilds.resume_components().await.context("the components cannot be resumed")?;
@@ -114,12 +124,16 @@ impl Server {
             cors_origin: HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?,
             hosts: hosts(&config),
         };
+        let room = ByteRoom::new(config.bodies_bytes);
+        let connections = Connections::new(limits, room.clone());
+        watch(&metrics, &room, &connections)?;
         let sockets = WsState::new(
             store.clone(),
             journal.clone(),
             clock.clone(),
             config.dialect,
-            config.frame_bytes,
+            SocketLimits { frame_bytes: config.frame_bytes, ping_every: config.ping_every },
+            room.clone(),
             config.cors_origin.clone(),
             components.sandbox().evaluations(),
         );
@@ -135,8 +149,9 @@ impl Server {
                 limits: ApiLimits {
                     body_bytes: config.body_bytes,
                     component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
+                    body_within: config.body_within,
                 },
-                bodies: BodyRoom::new(config.bodies_bytes),
+                room,
             },
             ws::router(sockets.clone()),
             visitors,
@@ -146,13 +161,7 @@ impl Server {
         let router = api.clone();
         let serving = tokio::spawn(async move {
             let _lock = lock;
-            use axum::serve::ListenerExt;
-            let listener = listener.tap_io(|io| {
-                if let Err(error) = io.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
-                }
-            });
-            axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await
+            connections::serve(listener, router, connections, until).await;
         });
         Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
     }
@@ -194,11 +203,54 @@ impl Server {
         }
         self.serving.abort();
         match self.serving.await {
-            Ok(done) => Ok(done?),
+            Ok(()) => Ok(()),
             Err(error) if error.is_cancelled() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The bounds of connections: those of the settings, and no more than the system has descriptors for.
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let descriptors = raise_descriptors();
+    let most = config.connections.most.min(allowed_by(descriptors));
+    tracing::info!(?descriptors, connections = most, "the limit of open files");
+    if most < config.connections.most {
+        tracing::warn!(
+            wanted = config.connections.most,
+            allowed = most,
+            "fewer connections than limits.connections: raise the limit of open files (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    ConnectionLimits { most, ..config.connections }
+}
+
+/// Adds what clients use to the metrics.
+fn watch(metrics: &Metrics, room: &ByteRoom, connections: &Connections) -> anyhow::Result<()> {
+    let (used, refused) = (room.clone(), room.clone());
+    metrics.watch(
+        "guildhall_client_bytes",
+        "Bytes that clients have sent or not taken (limits.bodies_bytes)",
+        move || used.used_bytes() as u64,
+    )?;
+    metrics.watch(
+        "guildhall_client_bytes_refused",
+        "How often limits.bodies_bytes was met since the start",
+        move || refused.refused(),
+    )?;
+    let (open, refused, dropped) = (connections.clone(), connections.clone(), connections.clone());
+    metrics.watch("guildhall_connections", "Open connections, sockets included", move || open.count() as u64)?;
+    metrics.watch(
+        "guildhall_connections_refused",
+        "Connections that were refused since the start (limits.connections, limits.connections_per_address)",
+        move || refused.refused(),
+    )?;
+    metrics.watch(
+        "guildhall_connections_dropped",
+        "Silent connections that were dropped since the start",
+        move || dropped.dropped(),
+    )?;
+    Ok(())
 }
 
 /// The host names that requests may use. A host that other machines reach cannot know its names, so it allows all.

@@ -9,7 +9,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::expression::native::NativeEvaluator;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, raw_json};
-use guildhall_model::routing::{GuildView, HOP_LIMIT, Outgoing, Scope, Sender, TurnRouter};
+use guildhall_model::routing::{Bounds, GuildView, HOP_LIMIT, Outgoing, Scope, Sender, TurnRouter};
 use guildhall_model::spec::RoutingSlip;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
@@ -59,6 +59,7 @@ fn route(c: &mut Criterion) {
         agents: Vec::new(),
         users: Vec::new(),
         hop_limit: HOP_LIMIT,
+        bounds: Bounds::default(),
         conversation_history: 0,
     };
     let sender = Sender {

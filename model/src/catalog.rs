@@ -167,12 +167,24 @@ pub struct Blueprint {
     pub agent_icons: Vec<AgentIcon>,
 }
 
+/// The longest description of a blueprint, in bytes. Lists show the first part of a long one.
+pub const MAX_DESCRIPTION_BYTES: usize = 64 << 10;
+
+fn description(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+    let description = text(value, errors)?;
+    if description.len() <= MAX_DESCRIPTION_BYTES {
+        return Some(description);
+    }
+    let msg = format!("a description may have {MAX_DESCRIPTION_BYTES} bytes, not {}", description.len());
+    errors.refuse(&msg, &Value::Null)
+}
+
 impl Blueprint {
     /// Returns a reader for a blueprint with this id. It only checks that the spec is an object.
     pub fn read(id: BlueprintId) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<Self> {
         object(|f| {
             let name = f.required("name", text);
-            let description = f.required("description", text);
+            let description = f.required("description", description);
             let version = f.required("version", text);
             let icon = f.optional("icon", text);
             let intro_msg = f.optional("intro_msg", text);

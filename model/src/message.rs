@@ -45,6 +45,21 @@ pub struct HistoryEntry {
     pub reason: Option<Vec<String>>,
 }
 
+impl HistoryEntry {
+    /// Returns about how many bytes the entry has in the log.
+    fn stored_bytes(&self) -> usize {
+        let texts = self.to_topics.iter().chain(self.reason.iter().flatten()).map(|text| text.len() + 3);
+        HISTORY_ENTRY_BYTES
+            + self.agent.stored_bytes()
+            + self.processor.len()
+            + self.from_topic.as_ref().map_or(0, String::len)
+            + texts.sum::<usize>()
+    }
+}
+
+/// About how many bytes a stored hop has besides its texts.
+const HISTORY_ENTRY_BYTES: usize = 128;
+
 /// One hop of a message between guilds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -160,6 +175,15 @@ pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 /// The most hops that a message's history keeps. The oldest ones are removed first.
 pub const MAX_HISTORY: usize = 64;
 
+/// The most bytes that these hops have together in the log, about. The oldest ones are removed first.
+pub const MAX_HISTORY_BYTES: usize = 32 << 10;
+
+/// About how many bytes a stored message has besides its texts.
+const ENVELOPE_BYTES: usize = 256;
+
+/// The bytes of a stored id and its separator.
+const ID_BYTES: usize = 17;
+
 impl Message {
     /// Returns a message with id 0, normal priority and no optional members.
     #[must_use]
@@ -196,10 +220,28 @@ impl Message {
         }
     }
 
-    /// Returns the weight of the message for flow control: 1, and 1 more for each KiB of payload.
+    /// Returns about how many bytes the message has in the log: its payload and everything that travels with it. Cheap:
+    /// nothing is serialized.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        let topics = self.topics.as_slice().iter().chain(&self.also).map(String::len);
+        let state = self.session_state.as_ref().map_or(0, |state| state.get().len());
+        let slip = self.routing_slip.as_ref().map_or(0, |slip| slip.stored_bytes());
+        ENVELOPE_BYTES
+            + self.payload.get().len()
+            + self.format.len()
+            + state
+            + slip
+            + topics.sum::<usize>()
+            + self.recipients.iter().map(AgentTag::stored_bytes).sum::<usize>()
+            + self.history.iter().map(HistoryEntry::stored_bytes).sum::<usize>()
+            + self.thread.len() * ID_BYTES
+    }
+
+    /// Returns the weight of the message for flow control: 1, and 1 more for each KiB that it has in the log.
     #[must_use]
     pub fn weight(&self) -> usize {
-        1 + (self.payload.get().len() >> 10)
+        1 + (self.stored_bytes() >> 10)
     }
 
     /// Returns the whole thread as the reference writes it: root first and never empty.
@@ -253,11 +295,21 @@ impl Message {
         self.ttl_ms().is_some_and(|ttl_ms| now_ms.saturating_sub(self.id.timestamp_ms()) > ttl_ms)
     }
 
-    /// Adds a hop to the history and removes the oldest ones above [`MAX_HISTORY`].
+    /// Adds a hop to the history and removes the oldest ones above [`MAX_HISTORY`] and [`MAX_HISTORY_BYTES`]. The new
+    /// one stays.
     pub fn push_history(&mut self, entry: HistoryEntry) {
-        if self.history.len() >= MAX_HISTORY {
-            self.history.drain(..=self.history.len() - MAX_HISTORY);
-        }
+        let mut left = MAX_HISTORY_BYTES.saturating_sub(entry.stored_bytes());
+        let newest_first = self.history.iter().rev().take(MAX_HISTORY - 1);
+        let kept = newest_first
+            .take_while(|entry| match left.checked_sub(entry.stored_bytes()) {
+                Some(rest) => {
+                    left = rest;
+                    true
+                }
+                None => false,
+            })
+            .count();
+        self.history.drain(..self.history.len() - kept);
         self.history.push(entry);
     }
 }
@@ -304,5 +356,43 @@ mod tests {
         }
         assert_eq!(message.history.len(), MAX_HISTORY);
         assert_eq!(message.history.last().unwrap().origin, MessageId::new(199));
+    }
+
+    #[test]
+    fn a_history_is_bounded_in_bytes_too() {
+        let mut message =
+            Message::draft(AgentTag::default(), Topics::One("t".into()), "text", raw_json(&json!({"a": 1})));
+        for n in 0..100 {
+            message.push_history(HistoryEntry {
+                agent: AgentTag::default(),
+                origin: MessageId::new(n),
+                result: MessageId::default(),
+                processor: String::new(),
+                from_topic: None,
+                to_topics: Vec::new(),
+                reason: Some(vec!["x".repeat(4 << 10)]),
+            });
+            let stored = serde_json::to_string(&message.history).unwrap().len();
+            assert!(stored <= MAX_HISTORY_BYTES, "{stored}");
+        }
+        assert_eq!((message.history.len(), message.history.last().unwrap().origin), (7, MessageId::new(99)));
+    }
+
+    #[test]
+    fn the_weight_of_a_message_counts_all_that_is_stored_with_it() {
+        let mut message =
+            Message::draft(AgentTag::new("a", "A"), Topics::One("t".into()), "text", raw_json(&json!({"a": 1})));
+        assert_eq!(message.weight(), 1);
+        message.session_state = Some(raw_json(&json!({"a": "x".repeat(10 << 10)})));
+        assert_eq!(message.weight(), 11);
+        message.recipients = vec![AgentTag::new("x".repeat(512), "x".repeat(512)); 10];
+        message.also = vec!["x".repeat(1 << 10); 10];
+        message.thread = vec![MessageId::new(1 << 52); 1_000];
+        let rule: crate::spec::RoutingRule = serde_json::from_value(json!({"agent": {"name": "A"}})).unwrap();
+        message.routing_slip = Some(Arc::new(RoutingSlip {
+            steps: std::iter::repeat_with(|| Arc::new(rule.clone())).take(100).collect(),
+        }));
+        let (stored, guessed) = (serde_json::to_string(&message).unwrap().len(), message.stored_bytes());
+        assert!(guessed > stored * 9 / 10 && guessed < stored * 11 / 10, "{guessed} for {stored}");
     }
 }

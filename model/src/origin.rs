@@ -216,6 +216,28 @@ impl From<Origin> for String {
     }
 }
 
+/// Returns whether a page of `origin`, as browsers write it, is one of this server's own, of a server on the same machine,
+/// or of the origin `allowed`. `host` is the name under which the request reaches this server, with its port.
+#[must_use]
+pub fn is_page_let_in(origin: &str, host: Option<&str>, allowed: &str) -> bool {
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let Some((name, _)) = split_port(authority) else { return false };
+    origin == allowed || host == Some(authority) || matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// Splits a host from its port, if it has one. `None`: the port is not a number up to 65,535.
+#[must_use]
+pub fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    match authority.rsplit_once(':') {
+        // The colon belongs to an IPv6 address.
+        Some((_, after)) if after.contains(']') => Some((authority, None)),
+        Some((host, "")) => Some((host, None)),
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((host, Some(port.parse().ok()?))),
+        Some(_) => None,
+        None => Some((authority, None)),
+    }
+}
+
 /// Returns whether a text is a host name, an address, or `*` for every host.
 #[must_use]
 pub fn is_host(text: &str) -> bool {
@@ -279,6 +301,33 @@ mod tests {
         );
         assert!(!covers("https://*.0.0.1", "https://127.0.0.1"), "an address is not a name below another");
         assert!(origin("https://*.example").meets(&origin("https://a.example")));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_not_let_in() {
+        let is_let_in = |origin| is_page_let_in(origin, Some("guild.example:8880"), "https://ui.example");
+        for own in ["https://ui.example", "http://guild.example:8880", "http://localhost:3000", "http://[::1]"] {
+            assert!(is_let_in(own), "{own}");
+        }
+        for other in [
+            "https://evil.example",
+            "http://localhost.evil.example",
+            "null",
+            "http://guild.example:1",
+            "http://localhost:65616",
+        ] {
+            assert!(!is_let_in(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_up_to_65535() {
+        assert_eq!(split_port("a.example:65535"), Some(("a.example", Some(65_535))));
+        assert_eq!((split_port("[::1]"), split_port("[::1]:1")), (Some(("[::1]", None)), Some(("[::1]", Some(1)))));
+        assert_eq!(split_port("a.example:"), Some(("a.example", None)));
+        for wrong in ["a.example:65536", "a.example:99999999999", "a.example:x"] {
+            assert_eq!(split_port(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

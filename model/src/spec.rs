@@ -298,6 +298,51 @@ pub struct RoutingRule {
     pub reason: Option<String>,
 }
 
+impl RoutingSlip {
+    /// Returns about how many bytes the slip has in the log.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.steps.iter().map(|rule| rule.stored_bytes()).sum()
+    }
+}
+
+impl RoutingRule {
+    /// Returns about how many bytes the rule has in the log.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let tag = |tag: &Option<AgentTag>| tag.as_ref().map_or(0, AgentTag::stored_bytes);
+        let update =
+            |update: &Option<Arc<StateUpdate>>| update.as_ref().map_or(0, |update| update.state_update.len() + 96);
+        let origin = self.origin_filter.as_ref().map_or(0, |filter| {
+            tag(&filter.origin_sender) + text(&filter.origin_topic) + text(&filter.origin_message_format) + 80
+        });
+        let destination = self.destination.as_ref().map_or(0, |destination| {
+            let topics = destination.topics.iter().flat_map(Topics::as_slice).map(|topic| topic.len() + 3);
+            let recipients = destination.recipient_list.iter().map(AgentTag::stored_bytes);
+            topics.sum::<usize>() + recipients.sum::<usize>() + 56
+        });
+        let transformer = self.transformer.as_deref().map_or(0, |transformer| match transformer {
+            Transformer::Payload { output_format, expression, .. } => text(output_format) + expression.len() + 96,
+            Transformer::Functional { handler, .. } => handler.len() + 72,
+        });
+        RULE_BYTES
+            + tag(&self.agent)
+            + text(&self.agent_type)
+            + text(&self.method_name)
+            + origin
+            + text(&self.message_format)
+            + destination
+            + transformer
+            + update(&self.agent_state_update)
+            + update(&self.guild_state_update)
+            + text(&self.reason)
+    }
+}
+
+/// About how many bytes a stored rule has besides its texts.
+const RULE_BYTES: usize = 280;
+
 /// Reads a value that an earlier version stored as its client wrote it. A value that cannot be read becomes `None`.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(given: D) -> Result<Option<Arc<T>>, D::Error> {
     let value = Value::deserialize(given)?;

@@ -97,10 +97,10 @@ impl StateChange {
     }
 }
 
-/// The largest state, in bytes of JSON.
-pub const MAX_STATE_BYTES: usize = 1 << 20;
 /// The most bytes that the operations of one JSON patch add, replace, copy or move.
-const MAX_PATCHED_BYTES: usize = 2 * MAX_STATE_BYTES;
+const MAX_PATCHED_BYTES: usize = 2 << 20;
+/// A patch adds, replaces, copies or moves more than that.
+const TOO_MUCH: StateError = StateError::TooLarge { bytes: MAX_PATCHED_BYTES + 1, limit: MAX_PATCHED_BYTES };
 /// The most elements of lists that the operations of one JSON patch shift.
 const MAX_SHIFTED: usize = 4 << 20;
 
@@ -121,11 +121,13 @@ pub enum StateError {
     /// The patch cannot be applied.
     #[error("the patch does not apply: {0}")]
     Patch(String),
-    /// The state would be larger than [`MAX_STATE_BYTES`].
-    #[error("state_too_large: the state would have {bytes} bytes, the limit is {MAX_STATE_BYTES}")]
+    /// The state, or what a patch moves, would be too large.
+    #[error("state_too_large: the state would have {bytes} bytes, the limit is {limit} (`host.state_bytes`)")]
     TooLarge {
         /// The size that the state would have, or a lower bound of it.
         bytes: usize,
+        /// The limit, in bytes of JSON.
+        limit: usize,
     },
     /// The state would be nested too deep to be read back.
     #[error("state_too_deep: the state would be nested more than {MAX_DEPTH} levels deep")]
@@ -169,13 +171,13 @@ pub fn changed(state: &Value, version: i64, change: &StateChange) -> Result<Valu
     Ok(next)
 }
 
-/// Returns a state as JSON text.
+/// Returns a state as JSON text of at most `limit` bytes.
 ///
 /// # Errors
-/// `TooLarge` when the text has more than [`MAX_STATE_BYTES`].
-pub fn text_of(state: &Value) -> Result<String, StateError> {
+/// `TooLarge` when the text is longer.
+pub fn text_of(state: &Value, limit: usize) -> Result<String, StateError> {
     let text = state.to_string();
-    if text.len() > MAX_STATE_BYTES { Err(StateError::TooLarge { bytes: text.len() }) } else { Ok(text) }
+    if text.len() > limit { Err(StateError::TooLarge { bytes: text.len(), limit }) } else { Ok(text) }
 }
 
 /// Applies a JSON patch one operation at a time. This bounds the bytes that copies of copies add, the depth of the
@@ -218,8 +220,7 @@ fn shifted(part: &Value, place: &json_patch::jsonptr::Pointer) -> usize {
 
 /// Subtracts the approximate size of a value from `left` bytes. A value that is nested deeper than `depth` is an error.
 fn measured(value: &Value, left: usize, depth: usize) -> Result<usize, StateError> {
-    let less =
-        |left: usize, bytes: usize| left.checked_sub(bytes).ok_or(StateError::TooLarge { bytes: MAX_STATE_BYTES + 1 });
+    let less = |left: usize, bytes: usize| left.checked_sub(bytes).ok_or(TOO_MUCH);
     let below = || depth.checked_sub(1).ok_or(StateError::TooDeep);
     let left = less(left, 2)?;
     match value {

@@ -47,6 +47,12 @@ impl AgentTag {
         fits(&self.id, &agent.id) && fits(&self.name, &agent.name)
     }
 
+    /// Returns about how many bytes the tag has in the log.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        24 + self.id.as_ref().map_or(0, String::len) + self.name.as_ref().map_or(0, String::len)
+    }
+
     /// Returns whether both members are absent or empty, so that the tag selects every agent.
     #[must_use]
     pub fn is_blank(&self) -> bool {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::bindings::export;
+use crate::limits::{Limit, Limits};
 
 const MAX_NAME_BYTES: usize = 256;
 const MAX_SUMMARY_BYTES: usize = 4 << 10;
@@ -39,8 +40,15 @@ impl Description {
     /// Checks what `describe` returned.
     ///
     /// # Errors
-    /// A name is missing or too long, or a schema is not one; the text is for the component's author.
-    pub(crate) fn checked(returned: export::Description) -> Result<Self, String> {
+    /// A name is missing or too long, all of it is too large, or a schema is not one; the text is for the component's
+    /// author.
+    pub(crate) fn checked(returned: export::Description, limits: &Limits) -> Result<Self, String> {
+        let (bytes, most) = (size(&returned) as u64, limits.get(Limit::Description));
+        if bytes > most {
+            Limit::Description.count();
+            let setting = Limit::Description.row().setting;
+            return Err(format!("`describe` gave {bytes} bytes, the limit is {most} (`{setting}`)"));
+        }
         if returned.class_name.is_empty() {
             return Err("`describe` gave no class name".to_owned());
         }
@@ -67,6 +75,14 @@ impl Description {
             summary: returned.summary,
         })
     }
+}
+
+/// Returns the bytes of all texts.
+fn size(returned: &export::Description) -> usize {
+    let formats = returned.receives.iter().chain(&returned.emits);
+    let formats: usize = formats.map(|format| format.name.len() + format.json_schema.len()).sum();
+    let names = returned.class_name.len() + returned.name.len() + returned.version.len() + returned.summary.len();
+    names + returned.properties_schema.len() + formats
 }
 
 fn formats(what: &str, specs: Vec<export::FormatSpec>) -> Result<Vec<Format>, String> {

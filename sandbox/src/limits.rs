@@ -91,6 +91,14 @@ limits! {
         "one payload, session state, state patch or value";
     StagedBytes: "host.staged_bytes", 16 << 20, 256 << 20, Denied,
         "all effects of one turn that are not committed yet";
+    RoutedBytes: "host.routed_bytes", 32 << 20, 1 << 30, Denied,
+        "all messages and state changes that routing makes of one turn, or of one message of a user";
+    StateBytes: "host.state_bytes", 1 << 20, 16 << 20, StateTooLarge,
+        "state of a guild or of an agent";
+    SlipRules: "host.slip_rules", 1_000, 10_000, Denied,
+        "rules of a guild";
+    SlipBytes: "host.slip_bytes", 64 << 10, 1 << 20, Denied,
+        "rules of a guild, as they are stored with each message";
     Progress: "host.progress", 10_000, 100_000, Denied,
         "progress frames of one turn";
     StatePatches: "host.state_patches", 64, 1_024, Denied,
@@ -115,8 +123,12 @@ limits! {
         "keys and values of all buckets of a guild";
     GuildMemory: "guild.memory_mib", 1_024, 1 << 20, Memory,
         "linear memory of all agents of a guild";
+    GuildLog: "guild.log_mib", 1_024, 1 << 20, Busy,
+        "log of a guild, before users get `BUSY` and turns that emit fail";
     AgentLag: "limits.agent_lag", 10_000, 1_000_000, Busy,
         "messages that may wait for an agent before users get `BUSY`";
+    Unwritten: "limits.unwritten_mib", 128, 65_536, Busy,
+        "messages of all guilds that wait for the disk, before users get `BUSY`";
     Evaluations: "guild.evaluations", 2, 64, Busy,
         "pieces of work with expressions of a guild that run at the same time; others wait";
     FailedExpressions: "host.failed_expressions_s", 10, 3_600, Denied,
@@ -149,6 +161,8 @@ limits! {
         "compiled code of one upload";
     CompileQueue: "host.compile_queue", 64, 10_000, Denied,
         "uploads that are compiled or wait for it";
+    Description: "host.description_bytes", 64 << 10, 4 << 20, Denied,
+        "everything that `describe` returns";
     Snapshot: "host.snapshot_bytes", 1 << 20, 16 << 20, Denied,
         "snapshot that an agent saves";
 }
@@ -301,6 +315,8 @@ impl Limits {
             http_response_kib: self.get(Limit::HttpResponse),
             keyvalue_keys: self.get(Limit::ValueKeys),
             keyvalue_kib: self.get(Limit::ValueBytes),
+            slip_rules: self.get(Limit::SlipRules),
+            slip_bytes: self.get(Limit::SlipBytes),
         }
     }
 

@@ -178,7 +178,8 @@ impl Registry {
         let guest = Guest::new(Phase::Sealed, digest, setup, self.runtime.services.clone());
         let (described, initial_memory_bytes) =
             instance::describe(&self.runtime, pre.clone(), guest).await.map_err(undescribed)?;
-        let description = Description::checked(described).map_err(|text| Refusal::invalid(&text))?;
+        let description =
+            Description::checked(described, &self.runtime.ceilings).map_err(|text| Refusal::invalid(&text))?;
         let stateful = StatefulIndices::new(pre.instance_pre()).ok().map(Arc::new);
         let (digest, imports) = (digest.clone(), outline.imports);
         Ok(Arc::new(Component { digest, description, imports, size, initial_memory_bytes, pre, stateful }))

@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use guildhall_model::origin::{Origin, Scheme};
+use guildhall_model::origin::{Origin, Scheme, split_port};
 use http::{HeaderMap, HeaderValue, Method, Request, uri};
 use http_body_util::BodyExt;
 use tokio::time::timeout_at;
@@ -157,7 +157,9 @@ fn origin_of(uri: &http::Uri) -> Result<Origin, Error> {
     };
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
     let authority = authority.ok_or(Error::HttpRequestUriInvalid)?;
-    Origin::of(scheme, authority.host(), authority.port_u16()).map_err(|_| Error::HttpRequestUriInvalid)
+    // The library reads a port above 65,535 as none.
+    let (_, port) = split_port(authority.as_str()).ok_or(Error::HttpRequestUriInvalid)?;
+    Origin::of(scheme, authority.host(), port).map_err(|_| Error::HttpRequestUriInvalid)
 }
 
 /// Replaces the placeholders in headers by the secrets. The guest never sees the result.

@@ -8,7 +8,7 @@ use guildhall_model::ids::MessageId;
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::priority::Priority;
 use guildhall_model::read::spec::{SandboxCeilings, SpecContext};
-use guildhall_model::routing::{GuildView, HOP_LIMIT, Sender};
+use guildhall_model::routing::{Bounds, GuildView, HOP_LIMIT, Sender};
 use guildhall_model::spec::{AgentSpec, RoutingSlip};
 use guildhall_model::tag::AgentTag;
 use serde::de::DeserializeOwned;
@@ -97,6 +97,7 @@ pub fn guild(routes: &Value, agents: Vec<AgentSpec>) -> Result<GuildView, String
         agents,
         users: Vec::new(),
         hop_limit: HOP_LIMIT,
+        bounds: Bounds::default(),
         conversation_history: 0,
     })
 }

@@ -122,6 +122,12 @@ impl Context {
         (Arc::new(context), agent.consumer, agent.revive)
     }
 
+    /// Returns whether the agent was stopped for good: its guild has ended or it was removed. Nothing of it is committed
+    /// any more. An agent of a host that shuts down goes on at the next start.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stop.is_cancelled() && !self.shutdown.is_cancelled()
+    }
+
     /// Sets the agent's health, and reports it if it has changed.
     pub(super) fn set_health(&self, health: AgentHealth) {
         if self.gauges.set_health(health) {

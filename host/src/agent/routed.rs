@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::journal::{Commit, Delivery};
+use crate::journal::Delivery;
 use guildhall_model::expression::{Cost, ExpressionError, Expressions};
 use guildhall_model::fault::Fault;
 use guildhall_model::routing::{Attempt, GuildView, RoutedTurn, Scope, failure_messages};
 
 use super::context::Context;
-use super::turn_io::{self, TurnResults};
+use super::turn_io::{self, TurnResults, WeighedCommit};
 
 /// The states of the agent and of the guild as a turn sees them, JSON objects.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(super) async fn commit_of(
     results: TurnResults,
     delivery: &Delivery,
     states: &States,
-) -> Result<(Result<Commit, Fault>, Cost), ExpressionError> {
+) -> Result<(Result<WeighedCommit, Fault>, Cost), ExpressionError> {
     let view = context.view.borrow().clone();
     if !turn_io::has_expressions(delivery, &view) {
         let none = Expressions::none();

@@ -29,7 +29,7 @@ use guildhall_model::ids::{GuildId, MessageId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, agent};
-use guildhall_model::routing::{GuildView, subscriptions};
+use guildhall_model::routing::{Bounds, GuildView, subscriptions};
 use guildhall_model::spec::RoutingSlip;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
@@ -109,6 +109,7 @@ impl Bench {
             agents: vec![spec.clone()],
             users: Vec::new(),
             hop_limit: 10,
+            bounds: Bounds::default(),
             conversation_history: 0,
         };
         Agent {
@@ -195,6 +196,22 @@ async fn a_message_in_whose_turn_the_task_panics_three_times_is_a_dead_letter() 
         letter.contains("host_error") && !letter.contains("the panic's text"),
         "the panic's text is for the host's log alone: {letter}"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_committed_of_an_agent_that_was_stopped_for_good() {
+    let bench = Bench::new().await;
+    let echo = bench.echo().await;
+    let find: FindComponent = Arc::new(move |_| Box::pin(std::future::ready(Ok(echo.clone()))));
+    let Held { mut worker, _handle } = bench.worker(find).await;
+    worker.start(StartReason::Restart).await;
+    let delivery = bench.deliver(&mut worker, None).await;
+    let topics = delivery.message.topics.as_slice().to_vec();
+    worker.current.wait(delivery);
+    bench.stop.cancel();
+    assert!(worker.attempt().await == ControlFlow::Break(()));
+    let (stored, _) = bench.log.history(&topics, MessageId::default(), 10).await.unwrap();
+    assert_eq!(stored.len(), 1, "the question alone");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use guildhall_model::message::{Message, raw_json};
 use guildhall_model::routing;
 use guildhall_model::routing::{GuildView, Outgoing, Scope, Sender, TurnRouter};
 use guildhall_model::spec::{AgentSpec, Predicate};
-use guildhall_model::state::{MAX_STATE_BYTES, StateChange, StateError, StateOwner, changed, text_of};
+use guildhall_model::state::{StateChange, StateError, StateOwner, changed, text_of};
 use guildhall_model::topic::Topics;
 use guildhall_model::values::ValueWrite;
 use guildhall_model::{dialect, format, topic};
@@ -117,19 +117,31 @@ pub struct TurnResults {
     pub values: Vec<ValueWrite>,
 }
 
+/// What a turn commits, and what it costs to write.
+#[derive(Debug)]
+pub struct WeighedCommit {
+    /// The messages, changes and values.
+    pub commit: Commit,
+    /// The weight of the messages.
+    pub messages: u64,
+    /// The KiB of the states that are written.
+    pub state_kib: u64,
+}
+
 /// Turns the results of a successful turn into a commit. A state change of a rule that does not apply becomes an error
 /// message on the error topic.
 ///
 /// # Errors
-/// `hop_limit`; `denied`: the routes make too many messages; `invalid_payload`: a rule makes something that is not a
-/// payload, a state patch is not JSON or nests too deep; `state_too_large`.
+/// `hop_limit`; `denied`: the routes make too many messages or too many bytes; `invalid_payload`: a rule makes something
+/// that is not a payload, the session state is too large, a state patch is not JSON or nests too deep;
+/// `state_too_large`.
 pub fn commit_of(
     results: TurnResults,
     delivery: &Delivery,
     speaker: &Sender,
     guild: &GuildView,
     scope: Scope<'_>,
-) -> Result<Commit, Fault> {
+) -> Result<WeighedCommit, Fault> {
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
     let values = results.values;
     let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
@@ -156,8 +168,9 @@ pub fn commit_of(
             commit.changes.push((owner.clone(), StateChange::merge(patch)));
         }
     }
-    refuse_large(&commit.changes, scope)?;
-    Ok(commit)
+    let state_kib = state_kib(&commit.changes, guild.bounds.state_bytes, scope)?;
+    let messages = commit.emits.iter().map(|message| message.weight() as u64).sum();
+    Ok(WeighedCommit { commit, messages, state_kib })
 }
 
 /// Whether routing what a turn emits may evaluate an expression: the message has a slip with expressions, or follows
@@ -183,12 +196,14 @@ pub fn announces_states(delivery: &Delivery, guild: &GuildView) -> bool {
     delivery.message.hops < guild.hop_limit
 }
 
-/// Refuses a turn after which a state would be too large or too deep, starting from the states that the turn saw.
-fn refuse_large(changes: &[(StateOwner, StateChange)], scope: Scope<'_>) -> Result<(), Fault> {
-    if changes.is_empty() {
-        return Ok(());
-    }
+/// Returns the KiB of the states that a turn changes, starting from the states that the turn saw. Refuses a turn after
+/// which a state would have more than `most` bytes or would be too deep.
+fn state_kib(changes: &[(StateOwner, StateChange)], most: usize, scope: Scope<'_>) -> Result<u64, Fault> {
+    let mut kib = 0;
     for (is_guilds, text) in [(true, scope.guild_state), (false, scope.agent_state)] {
+        if !changes.iter().any(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds) {
+            continue;
+        }
         let mut state = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
         let its_changes = changes.iter().filter(|(owner, _)| (*owner == StateOwner::Guild) == is_guilds);
         for (_, change) in its_changes {
@@ -200,13 +215,17 @@ fn refuse_large(changes: &[(StateOwner, StateChange)], scope: Scope<'_>) -> Resu
                 changed => changed.unwrap_or(state),
             };
         }
-        if let Err(error @ StateError::TooLarge { bytes }) = text_of(&state) {
-            let text = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });
-            let fault = Fault::new(FaultKind::StateTooLarge, text);
-            return Err(Fault { limit: Some(MAX_STATE_BYTES as u64), value: Some(bytes as u64), ..fault });
+        match text_of(&state, most) {
+            Ok(text) => kib += (text.len() >> 10) as u64,
+            Err(error) => {
+                let StateError::TooLarge { bytes, limit } = error else { continue };
+                let text = format!("{error}; it is that of the {}", if is_guilds { "guild" } else { "agent" });
+                let fault = Fault::new(FaultKind::StateTooLarge, text);
+                return Err(fault.over(limit as u64, Some(bytes as u64), "host.state_bytes"));
+            }
         }
     }
-    Ok(())
+    Ok(kib)
 }
 
 /// Checks that a change of a rule applies to the state that the turn saw.
@@ -311,16 +330,19 @@ mod tests {
 
     #[test]
     fn a_state_that_would_be_too_large_is_refused_with_its_size() {
-        let full = json!({"a": "x".repeat(MAX_STATE_BYTES - 100)}).to_string();
+        const MOST: usize = 10 << 10;
+        let full = json!({"a": "x".repeat(MOST - 100)}).to_string();
         let change = |text: &str| (StateOwner::Guild, StateChange::merge(json!({"b": text})));
         let expressions = Expressions::none();
         let scope = Scope { guild_state: &full, ..Scope::without_states(&expressions) };
-        assert!(refuse_large(&[change("y")], scope).is_ok());
+        assert_eq!(state_kib(&[], MOST, scope), Ok(0), "a state that does not change costs nothing");
+        assert_eq!(state_kib(&[change("y")], MOST, scope), Ok(9), "the whole state is written");
         let long = "y".repeat(200);
-        let fault = refuse_large(&[change(&long)], scope).unwrap_err();
-        assert_eq!((fault.kind, fault.limit), (FaultKind::StateTooLarge, Some(1 << 20)));
+        let fault = state_kib(&[change(&long)], MOST, scope).unwrap_err();
+        assert_eq!((fault.kind, fault.limit), (FaultKind::StateTooLarge, Some(MOST as u64)));
+        assert_eq!(fault.setting.as_deref(), Some("host.state_bytes"));
         assert!(fault.value > fault.limit, "{fault}");
-        assert!(refuse_large(&[change(&long), change("y")], scope).is_ok(), "the state after all changes counts");
+        assert!(state_kib(&[change(&long), change("y")], MOST, scope).is_ok(), "the state after all changes counts");
     }
 
     #[test]

@@ -15,12 +15,17 @@ const MAX_TURNS: usize = 64;
 /// its own messages, so that other agents do not.
 const MAX_EMITTED: usize = 256;
 
+/// The most bytes that these messages have together.
+const MAX_BYTES: usize = 4 << 20;
+
 /// The turns of one agent that are not durable yet, oldest first.
 #[derive(Default)]
 pub(super) struct UncommittedTurns {
     turns: VecDeque<UncommittedTurn>,
     /// The messages that they emit together.
     emitted: usize,
+    /// The bytes of these messages.
+    bytes: usize,
 }
 
 struct UncommittedTurn {
@@ -29,17 +34,20 @@ struct UncommittedTurn {
     message: Arc<Message>,
     /// How many messages the turn emits.
     emitted: usize,
+    /// The bytes of these messages.
+    bytes: usize,
 }
 
 impl UncommittedTurns {
-    /// Adds a turn that was passed to the journal's writer.
-    pub(super) fn push(&mut self, receipt: Receipt, message: Arc<Message>, emitted: usize) {
-        self.turns.push_back(UncommittedTurn { receipt, message, emitted });
+    /// Adds a turn that was passed to the journal's writer, with the number and the bytes of its messages.
+    pub(super) fn push(&mut self, receipt: Receipt, message: Arc<Message>, (emitted, bytes): (usize, usize)) {
+        self.turns.push_back(UncommittedTurn { receipt, message, emitted, bytes });
         self.emitted += emitted;
+        self.bytes += bytes;
     }
 
     fn is_full(&self) -> bool {
-        self.turns.len() >= MAX_TURNS || self.emitted >= MAX_EMITTED
+        self.turns.len() >= MAX_TURNS || self.emitted >= MAX_EMITTED || self.bytes >= MAX_BYTES
     }
 
     /// Removes the turns that are durable or failed, and waits for the oldest one while the window is full. `failed` is
@@ -67,8 +75,9 @@ impl UncommittedTurns {
     }
 
     fn remove_first(&mut self, outcome: Result<(), JournalError>, failed: &impl Fn(&JournalError, &Message)) {
-        let Some(UncommittedTurn { message, emitted, .. }) = self.turns.pop_front() else { return };
+        let Some(UncommittedTurn { message, emitted, bytes, .. }) = self.turns.pop_front() else { return };
         self.emitted -= emitted;
+        self.bytes -= bytes;
         if let Err(error) = outcome {
             failed(&error, &message);
         }

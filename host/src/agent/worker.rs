@@ -28,13 +28,13 @@ use super::gauges::{AgentGauges, AgentHealth};
 use super::handle::SwapAnswer;
 use super::life::{HOST_FULL_WAIT, Life, Stage, StartReason};
 use super::logs::LogWriter;
-use super::pace::Pace;
+use super::pace::{Free, Pace};
 use super::retry::{self, Verdict};
 use super::routed::{States, commit_of, messages_of_failure};
-use super::turn_io::{self, TurnResults};
+use super::turn_io::{self, TurnResults, WeighedCommit};
 use super::uncommitted::UncommittedTurns;
 
-/// How long a turn may go on after its agent was stopped.
+/// How long a turn may go on after the host began to shut down.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How long an agent waits before it reads its inbox again after a failure of the journal.
 const INBOX_WAIT: Duration = Duration::from_secs(1);
@@ -85,13 +85,13 @@ impl Worker {
             let none = Expressions::none();
             return turn_io::accepts(delivery, &context.spec, &context.speaker, Scope::without_states(&none));
         }
-        let (states, shared, delivery) = (States::of(context), context.clone(), delivery.clone());
+        let (states, shared, served) = (States::of(context), context.clone(), delivery.clone());
         let accepts = move |expressions: &Expressions<'_>| {
-            turn_io::accepts(&delivery, &shared.spec, &shared.speaker, states.scope(expressions))
+            turn_io::accepts(&served, &shared.spec, &shared.speaker, states.scope(expressions))
         };
         match Box::pin(context.with_expressions(accepts)).await {
             Ok((accepts, cost)) => {
-                self.pay(cost.weight());
+                self.pay(delivery, cost.weight());
                 accepts
             }
             Err(error) => {
@@ -126,6 +126,10 @@ impl Worker {
         }
         self.count_turn(&outcome, &span);
         let TurnOutcome { end, usage, met } = outcome;
+        if self.context.has_ended() {
+            self.current.end();
+            return ControlFlow::Break(());
+        }
         match end {
             TurnEnd::Done { emits, agent_patches, guild_patches, values } => {
                 let results = TurnResults { emits, agent_patches, guild_patches, values };
@@ -185,6 +189,14 @@ impl Worker {
 
     /// The turn succeeded: what it emitted is routed and committed. Results that cannot be committed end the message.
     async fn turn_done(&mut self, delivery: Delivery, results: TurnResults, states: &States, usage: &Usage) {
+        // A turn that emits nothing may end in any case: it makes room.
+        if !results.emits.is_empty()
+            && let Err(fault) = self.context.log.check_room()
+        {
+            Limit::count_fault(&fault);
+            self.pay(&delivery, usage.emitted);
+            return self.give_up(&delivery, &fault).await;
+        }
         let (committed, cost) = match commit_of(&self.context, results, &delivery, states).await {
             Ok(routed) => routed,
             Err(error) => {
@@ -193,14 +205,13 @@ impl Worker {
             }
         };
         match committed {
-            Ok(commit) => {
-                let routed: usize = commit.emits.iter().map(Message::weight).sum();
-                self.pay(usage.emitted.max(routed as u64) + cost.weight());
+            Ok(WeighedCommit { commit, messages, state_kib }) => {
+                self.pay(&delivery, usage.emitted.max(messages) + state_kib + cost.weight());
                 self.finish_with(&delivery, commit);
             }
             Err(fault) => {
                 Limit::count_fault(&fault);
-                self.pay(usage.emitted + cost.weight());
+                self.pay(&delivery, usage.emitted + cost.weight());
                 self.give_up(&delivery, &fault).await;
             }
         }
@@ -208,7 +219,7 @@ impl Worker {
 
     /// The agent declined the message: it is attempted again after a pause, or given up.
     async fn turn_declined(&mut self, delivery: Delivery, failure: Failure, usage: &Usage, met: Option<LimitMet>) {
-        self.pay(usage.emitted);
+        self.pay(&delivery, usage.emitted);
         match retry::after_decline(failure, delivery.attempts, self.context.spec.qos.retry_count) {
             Verdict::Again { attempts, after } => {
                 self.attempt_again(Delivery { attempts, ..delivery });
@@ -303,7 +314,7 @@ impl Worker {
 
     /// Passes a turn to the journal's writer and does not wait until it is durable.
     fn commit(&mut self, delivery: &Delivery, commit: Commit) {
-        let emitted = commit.emits.len();
+        let emitted = (commit.emits.len(), commit.emits.iter().map(Message::stored_bytes).sum());
         let receipt = self.inbox.commit(&delivery.message, commit);
         self.uncommitted.push(receipt, delivery.message.clone(), emitted);
     }
@@ -321,15 +332,16 @@ impl Worker {
     }
 
     /// Charges what a turn emitted and pauses the agent if it emits too fast. The first pause is written to its log.
-    fn pay(&mut self, emitted: u64) {
+    fn pay(&mut self, delivery: &Delivery, emitted: u64) {
         let per_s = self.context.limits.get(Limit::EmitRate);
-        let Some(pause) = self.pace.charge(emitted, per_s, Instant::now().into_std()) else { return };
+        let free = if delivery.message.hops == 0 { Free::Turn } else { Free::Second };
+        let Some(pause) = self.pace.charge(emitted, free, per_s, Instant::now().into_std()) else { return };
         self.backoff.pause_for(pause);
         Limit::EmitRate.count();
         if self.pace.is_first_pause() {
             let setting = Limit::EmitRate.row().setting;
             let text = format!(
-                "the agent emits much and is paused after such turns: a turn may emit a weight of 16 at once, and \
+                "the agent emits much and is paused after such turns: it may emit a weight of 16 a second at once, and \
                  {per_s} a second beyond that (`{setting}`; docs/limits.md has the weights)"
             );
             self.context.write_log(LogLevel::Warn, &text);
@@ -398,8 +410,8 @@ async fn turn_input(context: &Context, delivery: &Delivery, states: &States) -> 
     input
 }
 
-/// Runs a turn. If the task is stopped, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message
-/// waits for the next start of the agent.
+/// Runs a turn. If the host shuts down, the turn may end within [`STOP_GRACE`]; then it is cancelled, and its message
+/// waits for the next start of the agent. If the agent ends for good, the turn is cancelled at once.
 ///
 /// Dropping the future ends the turn and drops the instance.
 async fn receive(
@@ -415,7 +427,8 @@ async fn receive(
         outcome = &mut receiving => return outcome,
         () = context.stop.cancelled() => {}
     }
-    match tokio::time::timeout(STOP_GRACE, &mut receiving).await {
+    let grace = if context.has_ended() { Duration::ZERO } else { STOP_GRACE };
+    match tokio::time::timeout(grace, &mut receiving).await {
         Ok(outcome) => outcome,
         Err(_) => {
             canceller.cancel();

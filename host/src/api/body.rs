@@ -1,23 +1,23 @@
 //! Reads the bodies of requests: JSON in any Unicode encoding, and components. A body has a limit of its own, and all
-//! bodies that are read at the same time share the memory of [`BodyRoom`](super::room::BodyRoom).
+//! bodies that are read at the same time share the memory of [`ByteRoom`].
 
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::error::ApiError;
+use super::error::{ApiError, READ_BYTES, is_long};
 use super::state::ApiState;
+use crate::room::{ByteRoom, Held};
 use guildhall_model::json::{self, JsonError};
 use guildhall_model::read::{FieldError, FieldErrors, Step, document};
 
-/// How long a client may take to send a body.
-const BODY_WITHIN: Duration = Duration::from_secs(300);
 /// The bytes of a body that need no room: most bodies are smaller.
 const FREE_BYTES: usize = 16 << 10;
 
@@ -26,24 +26,27 @@ const FREE_BYTES: usize = 16 << 10;
 const FIRST_BYTES: usize = 1 << 20;
 
 /// The bytes of a body, and the room that they use until this is dropped.
-struct Held {
+struct Whole {
     bytes: Bytes,
-    room: Option<OwnedSemaphorePermit>,
+    held: Option<Held>,
 }
 
 /// A body that is a JSON value other than null.
 pub struct JsonBody {
     value: Value,
-    _room: Option<OwnedSemaphorePermit>,
+    /// Whether the client says that the body is JSON.
+    is_json: bool,
+    _held: Option<Held>,
 }
 
 impl JsonBody {
     /// Reads the body with a reader.
     ///
     /// # Errors
-    /// `Invalid` with every error of the body.
+    /// `Invalid` with every error of the body; `NotJson` with the same, when the client does not say that it is JSON.
     pub fn read<T>(&self, read: impl FnOnce(&Value, &mut FieldErrors) -> Option<T>) -> Result<T, ApiError> {
-        document(&self.value, &["body"], read).map_err(ApiError::Invalid)
+        let invalid = if self.is_json { ApiError::Invalid } else { ApiError::NotJson };
+        document(&self.value, &["body"], read).map_err(invalid)
     }
 
     /// Replaces one field of the body, if it has that field.
@@ -67,29 +70,46 @@ impl FromRequest<ApiState> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
-        let (value, room) = json_of(request, state).await?;
+        let JsonOf { value, is_json, held } = json_of(request, state).await?;
         if value.is_null() {
             return Err(ApiError::Invalid(vec![FieldError::missing(vec!["body".into()], Value::Null)]));
         }
-        Ok(Self { value, _room: room })
+        Ok(Self { value, is_json, _held: held })
     }
 }
 
-/// A body that is a JSON value; null for an empty body.
-pub struct MaybeJsonBody(pub Value);
+/// A body that is a JSON value; null for an empty body. It keeps its room until it is dropped.
+pub struct MaybeJsonBody {
+    value: Value,
+    _held: Option<Held>,
+}
+
+impl MaybeJsonBody {
+    /// The whole body.
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+}
 
 impl FromRequest<ApiState> for MaybeJsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
-        json_of(request, state).await.map(|(value, _)| Self(value))
+        json_of(request, state).await.map(|JsonOf { value, held, .. }| Self { value, _held: held })
     }
 }
 
-/// The JSON value of a body, null for an empty one, and the room that it uses.
-async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<OwnedSemaphorePermit>), ApiError> {
+/// The JSON value of a body, null for an empty one.
+struct JsonOf {
+    value: Value,
+    /// Whether the client says that it is JSON.
+    is_json: bool,
+    held: Option<Held>,
+}
+
+async fn json_of(request: Request, state: &ApiState) -> Result<JsonOf, ApiError> {
     let is_json = media_type(request.headers()).is_some_and(is_json);
-    let Held { bytes, room } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
+    let Whole { bytes, held } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
     let value = match (bytes.is_empty(), is_json) {
         (true, _) => Value::Null,
         (false, true) => json::parse(&bytes).map_err(broken)?,
@@ -100,7 +120,7 @@ async fn json_of(request: Request, state: &ApiState) -> Result<(Value, Option<Ow
         find_nul(&value, &mut vec!["body".into()], &mut errors);
         return Err(ApiError::Invalid(errors));
     }
-    Ok((value, room))
+    Ok(JsonOf { value, is_json, held })
 }
 
 /// Reads one field of a body whose other fields do not matter. A body that is not an object has no fields, and a null field
@@ -156,7 +176,7 @@ fn find_nul(value: &Value, at: &mut Vec<Step>, found: &mut Vec<FieldError>) {
 /// The bytes of a component.
 pub struct WasmBody {
     pub bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    _held: Option<Held>,
 }
 
 impl FromRequest<ApiState> for WasmBody {
@@ -164,50 +184,92 @@ impl FromRequest<ApiState> for WasmBody {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
         match media_type(request.headers()) {
-            None | Some("application/wasm" | "application/octet-stream") => {
-                let Held { bytes, room } =
+            Some("application/wasm" | "application/octet-stream") => {
+                let Whole { bytes, held } =
                     read(request, state, state.limits.component_bytes, "host.component_mib").await?;
-                Ok(Self { bytes, _room: room })
+                Ok(Self { bytes, _held: held })
             }
-            Some(_) => Err(ApiError::NotWasm),
+            // A page of another site may send a body without a type.
+            None | Some(_) => Err(ApiError::NotWasm),
         }
     }
 }
 
-/// Reads a whole body, within its limit and the room for all bodies.
-async fn read(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Held, ApiError> {
-    let too_large = || ApiError::TooLarge { limit, setting };
+/// Reads a whole body, within its limit, its deadline and the room for all bodies.
+async fn read(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Whole, ApiError> {
     let size = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if size.is_some_and(|size: usize| size > limit) {
-        return Err(too_large());
+        return Err(ApiError::TooLarge { limit, setting });
     }
-    let mut parts = request.into_body().into_data_stream();
-    let all = async {
-        let (mut whole, mut room, mut taken) = (BytesMut::new(), None, FREE_BYTES);
-        while let Some(part) = parts.next().await {
-            let part = part.map_err(|_| ApiError::Unreadable)?;
-            let read = whole.len() + part.len();
-            if read > limit {
-                return Err(too_large());
-            }
-            if read > taken {
-                // The size to which the buffer may grow, so that most parts need no more room.
-                let wanted = (2 * read).min(limit);
-                state.bodies.take(wanted - taken, &mut room)?;
-                taken = wanted;
-            }
-            if whole.is_empty() {
-                if size == Some(part.len()) {
-                    return Ok(Held { bytes: part, room });
-                }
-                // Memory that is not written to uses none, so a wrong Content-Length costs nothing.
-                whole.reserve(size.map_or(0, |size| size.min(FIRST_BYTES)));
-            }
-            whole.extend_from_slice(&part);
+    let within = state.limits.body_within;
+    let all = read_all(request.into_body(), size, &state.room, (limit, setting));
+    tokio::time::timeout(within, all).await.unwrap_or(Err(ApiError::TooSlow { within }))
+}
+
+/// Reads a whole body of `size` bytes, if that is known.
+async fn read_all(
+    body: Body,
+    size: Option<usize>,
+    room: &ByteRoom,
+    (limit, setting): (usize, &'static str),
+) -> Result<Whole, ApiError> {
+    let mut parts = body.into_data_stream();
+    let (mut whole, mut held, mut taken) = (BytesMut::new(), None, FREE_BYTES);
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| ApiError::Unreadable)?;
+        let read = whole.len() + part.len();
+        if read > limit {
+            return Err(ApiError::TooLarge { limit, setting });
         }
-        Ok(Held { bytes: whole.freeze(), room })
-    };
-    tokio::time::timeout(BODY_WITHIN, all).await.unwrap_or(Err(ApiError::TooSlow { within: BODY_WITHIN }))
+        if read > taken {
+            // The size to which the buffer may grow, so that most parts need no more room.
+            let wanted = (2 * read).min(limit);
+            room.take_more(wanted - taken, &mut held)?;
+            taken = wanted;
+        }
+        if whole.is_empty() {
+            if size == Some(part.len()) {
+                return Ok(Whole { bytes: part, held });
+            }
+            // Memory that is not written to uses none, so a wrong Content-Length costs nothing.
+            whole.reserve(size.map_or(0, |size| size.min(FIRST_BYTES)));
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(Whole { bytes: whole.freeze(), held })
+}
+
+/// Reads a body of at most `limit` bytes, which are in memory until the result is dropped.
+///
+/// # Errors
+/// `TooLarge` with `setting`, `NoRoom`, `Unreadable`.
+pub async fn read_small(
+    body: Body,
+    room: &ByteRoom,
+    limit: usize,
+    setting: &'static str,
+) -> Result<(Bytes, Option<Held>), ApiError> {
+    read_all(body, None, room, (limit, setting)).await.map(|Whole { bytes, held }| (bytes, held))
+}
+
+/// Middleware that reads small bodies before their requests are looked at, so that a connection stays usable after an
+/// error. The body uses its room as long as the request is in work.
+///
+/// Dropping the future drops the request.
+pub async fn read_small_first(
+    State((room, within)): State<(ByteRoom, Duration)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_long(&request) || request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let reading = read_small(body, &room, READ_BYTES, "limits.body_bytes");
+    match tokio::time::timeout(within, reading).await.unwrap_or(Err(ApiError::TooSlow { within })) {
+        Ok((bytes, _held)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 fn media_type(headers: &HeaderMap) -> Option<&str> {

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -44,7 +44,7 @@ struct Cause(Arc<str>);
 
 /// A body of at most this many bytes is read before the request is looked at. After an error, a connection whose body was
 /// not read has to be closed; one whose body was read stays open.
-const READ_BYTES: usize = 64 << 10;
+pub const READ_BYTES: usize = 64 << 10;
 
 /// The most bytes that are sent of an error text that the framework made.
 const MAX_DETAIL_BYTES: usize = 1024;
@@ -53,12 +53,9 @@ const MAX_DETAIL_BYTES: usize = 1024;
 ///
 /// Dropping the future drops the request.
 pub async fn finish(request: Request, next: Next) -> Response {
-    let is_long = request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64);
+    let is_long = is_long(&request);
     let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
-    let mut response = match if is_long { Ok(request) } else { read_first(request).await } {
-        Ok(request) => next.run(request).await,
-        Err(error) => error.into_response(),
-    };
+    let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
@@ -88,13 +85,9 @@ pub async fn finish(request: Request, next: Next) -> Response {
     finished
 }
 
-async fn read_first(request: Request) -> Result<Request, ApiError> {
-    if request.body().is_end_stream() {
-        return Ok(request);
-    }
-    let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, READ_BYTES).await.map_err(|_| ApiError::Unreadable)?;
-    Ok(Request::from_parts(parts, Body::from(bytes)))
+/// Whether the body of a request is not read before the request is looked at.
+pub fn is_long(request: &Request) -> bool {
+    request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64)
 }
 
 /// The trace id of a W3C `traceparent`, in lower case.

@@ -2,6 +2,8 @@
 //! exists is not checked.
 
 mod form;
+mod pace;
+mod parameters;
 mod range;
 
 use axum::Json;

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
+use guildhall_model::origin::split_port;
 
 /// The setting with the allowed names.
 pub const SETTING: &str = "http.hosts";
@@ -26,13 +27,10 @@ pub enum Hosts {
 }
 
 impl Hosts {
-    /// Whether requests may use `host`, which may have a port.
+    /// Whether requests may use `host`, which may have a port. A port that is none is never allowed.
     fn allows(&self, host: &str) -> bool {
+        let Some((name, _)) = split_port(host) else { return false };
         let Self::Local(named) = self else { return true };
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            Some(_) | None => host,
-        };
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
         is_address || name == "localhost" || name.ends_with(".localhost") || named.contains(&name)
@@ -72,6 +70,9 @@ mod tests {
         for foreign in ["evil.example", "evil.example:8880", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
             assert!(!hosts.allows(foreign), "{foreign}");
             assert!(Hosts::Any.allows(foreign), "{foreign}");
+        }
+        for wrong in ["localhost:65616", "127.0.0.1:99999999999", "localhost:http"] {
+            assert!(!hosts.allows(wrong) && !Hosts::Any.allows(wrong), "{wrong}");
         }
     }
 }

@@ -14,12 +14,14 @@ mod health;
 mod host;
 mod metrics;
 mod openapi;
+mod pages;
 mod path;
 mod query;
 mod registry;
-mod room;
 mod spec;
 mod state;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -29,7 +31,6 @@ use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use host::{Hosts, SETTING as HOSTS_SETTING};
-pub use room::BodyRoom;
 use state::Route;
 pub use state::{ApiLimits, ApiState};
 
@@ -46,6 +47,8 @@ pub struct Visitors {
 /// browsers are served whatever their origin is.
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let limits = state.limits;
+    let cors_origin: Arc<str> = visitors.cors_origin.to_str().unwrap_or_default().into();
+    let small_bodies = (state.room.clone(), limits.body_within);
     let router = all_routes(limits)
         .into_iter()
         .fold(Router::new(), with_and_without_slash)
@@ -56,7 +59,9 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(path::refuse_odd))
+        .layer(from_fn_with_state(cors_origin, pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
+        .layer(from_fn_with_state(small_bodies, body::read_small_first))
         .layer(from_fn(error::finish))
         .layer(from_fn_with_state(cors::Cors::new(visitors.cors_origin), cors::cors));
     let respelled = router.clone();

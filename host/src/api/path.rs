@@ -9,16 +9,32 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 
 /// Middleware that answers 404 to paths with an empty part, with an escaped slash or with an escaped NUL: no resource has
-/// such a path.
+/// such a path. Only the name of a user may have an escaped slash.
 ///
 /// Dropping the future drops the request.
 pub async fn refuse_odd(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_odd = |at: usize| path[at..].get(..3).is_some_and(|code| matches!(code, "%2F" | "%2f" | "%00"));
+    let free_text = start_of_user_name(path);
+    let is_odd = |at: usize| match path[at..].get(..3) {
+        Some("%2F" | "%2f") => at < free_text,
+        code => code == Some("%00"),
+    };
     if path.contains("//") || path.match_indices('%').any(|(at, _)| is_odd(at)) {
         return ApiError::NoRoute.into_response();
     }
     next.run(request).await
+}
+
+/// Where the name of a user begins in the path of a user socket: a name is free text and may have slashes. The length of
+/// every other path.
+fn start_of_user_name(path: &str) -> usize {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        ["", "ws", "guilds", _, "usercomms", _, name] | ["", "ws", "guilds", _, "usercomms", _, name, ""] => {
+            path.trim_end_matches('/').len() - name.len()
+        }
+        _ => path.len(),
+    }
 }
 
 /// Unescapes the characters of a path that need no escape (RFC 3986, section 2.3); `None` when there are none.
@@ -57,6 +73,20 @@ pub fn respelled(uri: &Uri) -> Option<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_name_of_a_user_has_slashes() {
+        for (path, from) in [
+            ("/ws/guilds/g/usercomms/u/a%2Fb", Some("a%2Fb")),
+            ("/ws/guilds/g/usercomms/u/a%2Fb/", Some("a%2Fb/")),
+            ("/ws/guilds/g/usercomms/u", None),
+            ("/ws/guilds/g/syscomms/a%2Fb", None),
+            ("/api/guilds/g/usercomms/u/a%2Fb", None),
+        ] {
+            let start = start_of_user_name(path);
+            assert_eq!(path.get(start..).filter(|rest| !rest.is_empty()), from, "{path}");
+        }
+    }
 
     #[test]
     fn letters_that_need_no_escape_lose_it() {

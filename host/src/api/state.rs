@@ -1,10 +1,12 @@
 //! What the handlers work with: the state of the API, its limits, its routes.
 
+use std::time::Duration;
+
 use axum::routing::MethodRouter;
 
-use super::room::BodyRoom;
 use crate::files::Files;
 use crate::guild::Guilds;
+use crate::room::ByteRoom;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::expression::Evaluations;
@@ -18,6 +20,8 @@ pub struct ApiLimits {
     pub body_bytes: usize,
     /// A component, in bytes.
     pub component_bytes: usize,
+    /// How long a client may take to send a body.
+    pub body_within: Duration,
 }
 
 /// The services that the handlers call. Cheap to clone.
@@ -34,8 +38,8 @@ pub struct ApiState {
     /// Reads documents away from the server's threads, and checks their expressions.
     pub evaluations: Evaluations,
     pub limits: ApiLimits,
-    /// The memory for bodies of requests.
-    pub bodies: BodyRoom,
+    /// The memory for what clients send.
+    pub room: ByteRoom,
 }
 
 /// A path and its methods.

@@ -11,6 +11,7 @@ use super::*;
 use crate::agent::Components;
 use crate::files::Files;
 use crate::guild::Guilds;
+use crate::room::ByteRoom;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::GuildId;
@@ -42,6 +43,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         registries: crate::oci::Registries::default(),
         clock: clock.clone(),
         hop_limit: 1_000,
+        bounds: Default::default(),
         guild_memory_bytes: 64 << 20,
         dialect: guildhall_model::dialect::Dialect::Guide,
         idle_unload: None,
@@ -77,8 +79,12 @@ impl Server {
             evaluations,
             schemas: guildhall_sandbox::Limits::default().schemas(),
             ceilings: guildhall_sandbox::Limits::default().ceilings(),
-            limits: ApiLimits { body_bytes: 4096, component_bytes: 2_000_000 },
-            bodies: BodyRoom::new(3_000_000),
+            limits: ApiLimits {
+                body_bytes: 4096,
+                component_bytes: 2_000_000,
+                body_within: std::time::Duration::from_secs(5),
+            },
+            room: ByteRoom::new(3_000_000),
         };
         let visitors = Visitors {
             cors_origin: HeaderValue::from_static("http://localhost:3000"),
@@ -341,7 +347,9 @@ async fn a_component_is_uploaded_and_found_by_its_digest() {
     assert_eq!((&ready["state"], &ready["class_name"]), (&json!("ready"), &json!(CLASS)));
     assert_eq!(ready["grants"], json!([]));
     assert!(ready["imports"].as_array().unwrap().contains(&json!("guildhall:agent/messaging@0.1.0")), "{ready}");
-    assert_eq!(server.get("/catalog/components").await.body, json!([ready]));
+    let mut listed = ready.clone();
+    listed["description"] = json!(null);
+    assert_eq!(server.get("/catalog/components").await.body, json!([listed]), "a list has no descriptions");
     let again = server.upload("", component()).await;
     assert_eq!((again.status, &again.body), (StatusCode::OK, &ready));
     let bytes = server.get(&format!("/catalog/components/{digest}/wasm")).await;
@@ -460,6 +468,55 @@ async fn browsers_of_one_origin_are_let_in() {
         assert_eq!(answered.body, json!({"message": "All is well"}));
         assert_eq!(answered.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), allowed, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    let server = Server::new().await;
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = Request::post("/api/guilds/none/relaunch").header(header::HOST, "localhost:8880");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        server.send(request.body(Body::empty()).unwrap()).await
+    };
+    let let_in: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("origin", "http://localhost:8880"), ("sec-fetch-site", "same-origin")],
+        &[("origin", "http://localhost:3000"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "none")],
+    ];
+    for headers in let_in {
+        assert_eq!(ask(headers).await.body["code"], "guild_not_found", "{headers:?}");
+    }
+    let foreign: [&[(&str, &str)]; 4] = [
+        &[("origin", "http://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://localhost.evil.example"), ("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "cross-site")],
+    ];
+    for headers in foreign {
+        let refused = ask(headers).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::FORBIDDEN, &json!("foreign_origin")));
+        assert!(refused.body["hint"].as_str().unwrap().contains("cors.origin"), "{}", refused.body);
+    }
+    let page = server.get("/docs").await;
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_body_without_a_type_is_told_what_to_send() {
+    let server = Server::new().await;
+    for media_type in [None, Some("application/x-www-form-urlencoded"), Some("text/plain")] {
+        let answered = server.call("POST", "/catalog/categories/", media_type, "{\"name\": \"a\"}").await;
+        assert_eq!(answered.status, StatusCode::UNPROCESSABLE_ENTITY, "{media_type:?}: {}", answered.body);
+        assert_eq!(answered.body["hint"], "send `content-type: application/json`", "{media_type:?}");
+    }
+    let untyped = server.call("POST", "/catalog/components", None, component()).await;
+    assert_eq!((untyped.status, &untyped.body["code"]), (StatusCode::UNSUPPORTED_MEDIA_TYPE, &json!("not_wasm")));
+    let query = server.get("/catalog/components/none?wait=long").await;
+    assert_eq!((query.status, &query.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid_query")));
 }
 
 async fn boom() -> StatusCode {

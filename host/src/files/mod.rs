@@ -14,7 +14,7 @@ mod sweep;
 pub use error::FilesError;
 pub use key::Folder;
 pub use name::{BadName, FileName};
-pub use received::Received;
+pub use received::{RECEIVE_BYTES, Received};
 pub use storage::{About, Entry, Files};
 
 #[cfg(test)]

@@ -17,8 +17,10 @@ use super::key::Folder;
 use crate::random::random_id;
 use guildhall_model::ids::hex;
 
-/// The most bytes of an upload that are in memory: the smallest part that S3 accepts.
+/// The part of an upload that is collected before it is written, in bytes: the smallest part that S3 accepts.
 const BUFFER_BYTES: usize = 5 << 20;
+/// The most bytes of an upload that are in memory: one part is collected while another one is written.
+pub const RECEIVE_BYTES: usize = 2 * BUFFER_BYTES;
 
 /// Bytes that are stored and have no name yet. They are removed when this is dropped.
 #[derive(Debug)]

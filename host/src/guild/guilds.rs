@@ -21,6 +21,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::event;
 use guildhall_model::ids::{GuildId, MessageId};
+use guildhall_model::routing::Bounds;
 use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::Component;
 
@@ -39,6 +40,8 @@ pub struct Setup {
     pub clock: Clock,
     /// The most messages of a thread that may follow one another.
     pub hop_limit: u32,
+    /// The bounds of what routing makes.
+    pub bounds: Bounds,
     /// The linear memory that all agents of one guild share, in bytes.
     pub guild_memory_bytes: u64,
     /// The dialect of the history over REST.

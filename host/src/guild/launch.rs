@@ -69,6 +69,10 @@ impl Guilds {
         // A stop that the end of the host cut short is completed.
         for guild in self.0.setup.store.guilds().await? {
             if guild.status == GuildStatus::Stopping {
+                if let Err(error) = self.forget_consumers(&guild.id).await {
+                    tracing::error!(%error, guild = %guild.id, "a guild cannot be stopped; the next start tries again");
+                    continue;
+                }
                 let now_ms = self.0.setup.clock.now_ms();
                 self.0.setup.store.set_guild_status(&guild.id, GuildStatus::Stopped, now_ms).await?;
             }
@@ -84,6 +88,11 @@ impl Guilds {
         }
         self.0.is_resumed.store(true, Ordering::SeqCst);
         Ok(count)
+    }
+
+    /// Removes the cursors of a guild that was being stopped. They would keep its log from being trimmed.
+    async fn forget_consumers(&self, id: &GuildId) -> Result<(), JournalError> {
+        self.0.setup.journal.guild(id).await?.forget_consumers().await
     }
 
     /// Stores a guild and starts it. Dropping the future may leave a guild that is stored and not started; a relaunch
@@ -161,6 +170,7 @@ impl Guilds {
             agents: spec.agents.clone(),
             users,
             hop_limit: setup.hop_limit,
+            bounds: setup.bounds,
             conversation_history: history_size(&spec.properties),
         };
         let (view, viewed) = watch::channel(Arc::new(view));

@@ -2,12 +2,12 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes, and `news` bounds how often changes of the members are announced.
+//! `report` publishes health and changes, `pace` says how often.
 
 mod active;
 mod answer;
 mod member;
-mod news;
+mod pace;
 mod report;
 mod requests;
 mod states;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lifecycle::{Event, GuildLifecycle};
@@ -31,8 +32,8 @@ use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::MemoryBudget;
 
-use active::{ActiveManager, Ended};
-use news::News;
+use active::{ActiveManager, Due, Ended};
+use pace::Pace;
 
 /// How often agents are checked when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -99,10 +100,12 @@ impl Manager {
             metrics: self.metrics,
             shutdown: shutdown.clone(),
             reports,
-            news: News::default(),
+            known_participants: Vec::new(),
             agents_stop,
+            pace: Pace::new(Instant::now()),
+            due: Due::default(),
         };
-        active.news.begin(active.participants());
+        active.known_participants = active.participants();
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
         for (spec, consumer) in self.consumers {
@@ -111,8 +114,9 @@ impl Manager {
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let news_due = active.news.wait();
+            let due = active.publish_due();
             let event = tokio::select! {
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
                 () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
                 Some(report) = reported.recv() => {
                     let mut next = Some(report);
@@ -131,10 +135,6 @@ impl Manager {
                         None
                     }
                 },
-                () = news_due => {
-                    active.announce_news();
-                    None
-                }
                 _ = check.tick() => {
                     active.ask_agents();
                     Some(active.measure())

@@ -14,6 +14,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
+use guildhall_model::ids::GuildId;
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, guild};
@@ -23,28 +24,50 @@ use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Sandbox, SandboxConfig};
 
-#[tokio::test]
-async fn a_stopped_guild_leaves_no_cursor_in_the_journal() {
-    let dir = tempfile::tempdir().unwrap();
-    let (clock, file) = (Clock::system(), dir.path().join("journal.db"));
-    let sandbox = Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() }).unwrap();
-    let ceilings = sandbox.ceilings().ceilings();
-    let durability = Durability::None;
-    let guilds = Guilds::new(Setup {
-        store: Store::open("sqlite::memory:").await.unwrap(),
-        journal: Journal::open(&file, durability, JournalLimits::default(), Retention::default(), clock.clone())
-            .await
-            .unwrap(),
-        components: Components::new(sandbox, dir.path().join("components")),
-        registries: Registries::default(),
-        clock,
-        hop_limit: 10,
-        guild_memory_bytes: 1 << 30,
-        dialect: Dialect::Guide,
-        idle_unload: None,
-        metrics: Metrics::new().unwrap(),
-    });
-    // No component serves the class, but the agent has an inbox.
+struct Bench {
+    dir: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), store: Store::open("sqlite::memory:").await.unwrap() }
+    }
+
+    /// The guilds of a host that starts now.
+    async fn start(&self) -> Guilds {
+        let clock = Clock::system();
+        let sandbox = Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() }).unwrap();
+        let (limits, retention) = (JournalLimits::default(), Retention::default());
+        let file = self.dir.path().join("journal.db");
+        Guilds::new(Setup {
+            store: self.store.clone(),
+            journal: Journal::open(&file, Durability::None, limits, retention, clock.clone()).await.unwrap(),
+            components: Components::new(sandbox, self.dir.path().join("components")),
+            registries: Registries::default(),
+            clock,
+            hop_limit: 10,
+            bounds: Default::default(),
+            guild_memory_bytes: 1 << 30,
+            dialect: Dialect::Guide,
+            idle_unload: None,
+            metrics: Metrics::new().unwrap(),
+        })
+    }
+
+    /// Ends the guilds as a host does that shuts down, and returns how many cursors are stored.
+    async fn end(&self, guilds: Guilds) -> i64 {
+        guilds.shutdown().await;
+        guilds.0.setup.journal.close().await;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.dir.path().join("journal.db"));
+        let mut database = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query_scalar("SELECT COUNT(*) FROM cursors").fetch_one(&mut database).await.unwrap()
+    }
+}
+
+/// Launches a guild. No component serves the class of its agent, but the agent has an inbox.
+async fn launched(guilds: &Guilds) -> GuildId {
+    let ceilings = guilds.0.setup.components.sandbox().ceilings().ceilings();
     let agent = json!({"id": "a", "name": "A", "description": "d", "class_name": "x.A"});
     let spec = json!({"id": "g", "name": "G", "description": "d", "agents": [agent]});
     let parsed = document(
@@ -54,7 +77,14 @@ async fn a_stopped_guild_leaves_no_cursor_in_the_journal() {
     )
     .unwrap();
     let launch = Launch { spec: parsed, document: spec, org: "o".into(), user: None, blueprint: None };
-    let id = guilds.launch(launch).await.unwrap();
+    guilds.launch(launch).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stopped_guild_leaves_no_cursor_in_the_journal() {
+    let bench = Bench::new().await;
+    let guilds = bench.start().await;
+    let id = launched(&guilds).await;
     let log = guilds.0.setup.journal.guild(&id).await.unwrap();
     let stop = raw_json(&json!({"guild_id": "g", "user_id": "u"}));
     let topics = Topics::One(topic::SYSTEM.to_owned());
@@ -66,10 +96,18 @@ async fn a_stopped_guild_leaves_no_cursor_in_the_journal() {
     };
     tokio::time::timeout(Duration::from_secs(20), is_over).await.expect("the guild ends");
     drop(log);
-    guilds.shutdown().await;
-    guilds.0.setup.journal.close().await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-    let mut database = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    let (left,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM cursors").fetch_one(&mut database).await.unwrap();
-    assert_eq!(left, 0, "a cursor that stays keeps the log from being trimmed");
+    assert_eq!(bench.end(guilds).await, 0, "a cursor that stays keeps the log from being trimmed");
+}
+
+#[tokio::test]
+async fn a_stop_that_the_end_of_the_host_cut_short_is_completed_at_the_next_start() {
+    let bench = Bench::new().await;
+    let guilds = bench.start().await;
+    let id = launched(&guilds).await;
+    bench.store.set_guild_status(&id, GuildStatus::Stopping, 1).await.unwrap();
+    assert_eq!(bench.end(guilds).await, 2, "the agent's and the manager's");
+    let guilds = bench.start().await;
+    assert_eq!(guilds.resume().await.unwrap(), 0);
+    assert_eq!(bench.store.guild_status(&id).await.unwrap(), Some(GuildStatus::Stopped));
+    assert_eq!(bench.end(guilds).await, 0);
 }

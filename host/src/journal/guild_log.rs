@@ -15,9 +15,12 @@ mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
+use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{GuildId, MessageId};
 use guildhall_model::message::Message;
 use guildhall_model::values::Values;
@@ -34,6 +37,7 @@ use super::step::{CursorWrite, GuildKey, SideWrite, Step};
 use super::storage::{Page, PageSize, Range, Restored};
 use super::subscriber::Kind;
 use super::subscribers::Subscribers;
+use crate::room::Held;
 
 /// A handle on one guild's log; cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,6 +50,8 @@ struct Log {
     shared: Arc<Shared>,
     /// The committed values. Changed under the lock of `state`, so that the storage keeps the same last value.
     values: Values,
+    /// About how many bytes the messages have in the storage.
+    bytes: Arc<AtomicU64>,
     state: Mutex<LogState>,
 }
 
@@ -59,6 +65,8 @@ struct LogState {
     positions: HashMap<Arc<str>, Position>,
     client_ids: RecentClientIds,
     ingress: Option<Arc<dyn Ingress>>,
+    /// Whether the ingress is open.
+    is_open: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for LogState {
@@ -70,12 +78,14 @@ impl std::fmt::Debug for LogState {
 impl GuildLog {
     /// Returns the log of a guild of which nothing is stored.
     pub(super) fn new(id: GuildId, key: GuildKey, shared: Arc<Shared>) -> Self {
-        Self(Arc::new(Log { id, key, shared, values: Values::default(), state: Mutex::default() }))
+        let bytes = shared.log_bytes(key);
+        Self(Arc::new(Log { id, key, shared, values: Values::default(), bytes, state: Mutex::default() }))
     }
 
     /// Takes what is stored of the guild.
     pub(super) fn restore(&self, restored: Restored) -> Result<(), JournalError> {
         let mut state = self.lock();
+        self.0.bytes.store(restored.bytes, Ordering::Relaxed);
         for (consumer, position) in restored.consumers {
             state.positions.insert(consumer.into(), position);
         }
@@ -121,13 +131,27 @@ impl GuildLog {
         state: &LogState,
         messages: Vec<Message>,
         cursor: Option<CursorWrite>,
+        side_writes: Vec<SideWrite>,
+    ) -> (MessageId, Receipt) {
+        self.append_holding(state, messages, cursor, side_writes, None)
+    }
+
+    /// As [`Self::append`]; `held` is returned when the messages are stored or refused.
+    fn append_holding(
+        &self,
+        state: &LogState,
+        messages: Vec<Message>,
+        cursor: Option<CursorWrite>,
         mut side_writes: Vec<SideWrite>,
+        held: Option<Held>,
     ) -> (MessageId, Receipt) {
         let (reply, receipt) = Receipt::pair();
+        // Before the lock that all guilds share: a guild may have thousands of sockets.
+        let receivers: Vec<_> = messages.iter().map(|message| state.subscribers.receivers(message)).collect();
         let mut first = MessageId::default();
         let mut step = Step { guild: self.0.key, cursor, ..Step::default() };
-        let mut follow_up = FollowUp { reply: Some(reply), ..FollowUp::default() };
-        let mut eager = Vec::new();
+        let mut follow_up = FollowUp { reply: Some(reply), held, ..FollowUp::default() };
+        let (mut eager, mut bytes) = (Vec::new(), 0);
         {
             let mut sequence = self.0.shared.sequence();
             for (number, mut message) in messages.into_iter().enumerate() {
@@ -138,6 +162,7 @@ impl GuildLog {
                     message.in_response_to = Some(first);
                     message.thread = vec![first];
                 }
+                bytes += message.stored_bytes() as u64;
                 step.rows.push(Arc::new(message));
             }
             for side_write in &mut side_writes {
@@ -146,8 +171,8 @@ impl GuildLog {
                 }
             }
             step.side_writes = side_writes;
-            for message in &step.rows {
-                for subscriber in state.subscribers.receivers(message) {
+            for (message, receivers) in step.rows.iter().zip(receivers) {
+                for subscriber in receivers {
                     match subscriber.kind {
                         Kind::Consumer { .. } => eager.push((subscriber, message.clone())),
                         Kind::Tail => follow_up.deliveries.push((subscriber, message.clone())),
@@ -157,10 +182,31 @@ impl GuildLog {
             sequence.pending.push(QueuedStep { step, follow_up });
         }
         self.0.shared.work.notify_one();
+        if self.0.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.0.shared.trim_at.load(Ordering::Relaxed) {
+            self.0.shared.trim_due.notify_one();
+        }
         for (subscriber, message) in eager {
             subscriber.push(&message);
         }
         (first, receipt)
+    }
+
+    /// Checks that the log may grow.
+    ///
+    /// # Errors
+    /// `busy` with the limit, the value and the setting when the log has too many bytes. It has room again when agents
+    /// have read their messages and retention has removed them.
+    pub fn check_room(&self) -> Result<(), Fault> {
+        let (value, most) = (self.0.bytes.load(Ordering::Relaxed), self.0.shared.limits.log_bytes as u64);
+        if value <= most {
+            return Ok(());
+        }
+        let (value, most) = (value >> 20, most >> 20);
+        let text = format!(
+            "the log of this guild has {value} MiB, most of which wait for its agents, and the limit is {most} \
+             (`guild.log_mib`); try again later"
+        );
+        Err(Fault::new(FaultKind::Busy, text).over(most, Some(value), "guild.log_mib"))
     }
 
     /// Queues a step without messages.

@@ -35,6 +35,8 @@ pub struct Pending {
     guilds: HashMap<GuildKey, VecDeque<QueuedStep>>,
     /// Which guild is next. Each guild that waits is here once.
     turns: VecDeque<GuildKey>,
+    /// The bytes of all waiting steps.
+    bytes: usize,
     /// The guild that all of the last batches belong to, and how many there were.
     alone: (GuildKey, usize),
 }
@@ -43,6 +45,7 @@ impl Pending {
     /// Adds a step after those of its guild that wait already.
     pub fn push(&mut self, queued: QueuedStep) {
         let step = &queued.step;
+        self.bytes += step.bytes();
         let steps = self.guilds.entry(step.guild).or_default();
         if steps.is_empty() {
             self.turns.push_back(step.guild);
@@ -52,6 +55,11 @@ impl Pending {
         } else {
             steps.push_back(queued);
         }
+    }
+
+    /// Returns about how many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Returns whether no step waits.
@@ -76,6 +84,7 @@ impl Pending {
                 && let Some(queued) = steps.pop_front()
             {
                 weight += queued.step.weight();
+                self.bytes = self.bytes.saturating_sub(queued.step.bytes());
                 batch.push(queued);
             }
             if steps.is_empty() {
@@ -86,6 +95,10 @@ impl Pending {
             if weight >= BATCH {
                 break;
             }
+        }
+        if self.turns.is_empty() {
+            // The parts of a multipart step have side writes of their own, which were not counted.
+            self.bytes = 0;
         }
         self.note(&batch.steps);
         batch
@@ -141,6 +154,7 @@ mod tests {
         }
         pending.push(step(2, 40, 100));
         pending.push(step(3, 1, 140));
+        assert!(pending.bytes() > 141 * 50, "{}", pending.bytes());
         let batch = pending.take();
         assert_eq!(rows_of(&batch, 1), (0..32).collect::<Vec<_>>());
         assert_eq!(rows_of(&batch, 2), (100..132).collect::<Vec<_>>(), "the first part");
@@ -150,6 +164,7 @@ mod tests {
         assert_eq!((rows_of(&batch, 1).len(), rows_of(&batch, 2).len()), (32, 8));
         let rest: usize = std::iter::from_fn(|| Some(pending.take().steps.len()).filter(|taken| *taken > 0)).sum();
         assert_eq!(rest, 36);
+        assert_eq!(pending.bytes(), 0);
         assert!(pending.is_empty() && pending.first_id().is_none());
     }
 

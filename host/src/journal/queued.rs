@@ -10,6 +10,7 @@ use super::error::JournalError;
 use super::receipt::Reply;
 use super::step::{SideWrite, Step};
 use super::subscriber::Subscriber;
+use crate::room::Held;
 
 /// A step and its follow-up.
 #[derive(Debug, Default)]
@@ -26,6 +27,9 @@ pub struct FollowUp {
     pub reply: Option<Reply>,
     /// The multipart step that this step is a part of.
     pub multipart: Option<Arc<MultipartStep>>,
+    /// The room that a client's frame uses until it is stored or refused.
+    #[expect(dead_code, reason = "holds the room until it is dropped")]
+    pub held: Option<Held>,
 }
 
 /// A step that is written in parts, each in a transaction of its own. No message of it is shown before the last part is

@@ -46,7 +46,7 @@ impl Default for Retention {
     }
 }
 
-/// Bounds of the journal's memory.
+/// Bounds of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalLimits {
     /// Messages that a subscription holds in memory. Further messages stay in the storage until they are read.
@@ -57,10 +57,24 @@ pub struct JournalLimits {
     pub agent_lag: usize,
     /// Messages that may wait for a socket before it is closed.
     pub socket_lag: usize,
+    /// Bytes of JSON that a state may have.
+    pub state_bytes: usize,
+    /// Bytes that a guild's log may have before messages of users are refused and turns that emit fail.
+    pub log_bytes: usize,
+    /// Bytes of messages of all guilds that may wait for the writer before messages of users are refused.
+    pub unwritten_bytes: usize,
 }
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { window: 256, window_bytes: 2 << 20, agent_lag: 10_000, socket_lag: 10_000 }
+        Self {
+            window: 256,
+            window_bytes: 2 << 20,
+            agent_lag: 10_000,
+            socket_lag: 10_000,
+            state_bytes: 1 << 20,
+            log_bytes: 1 << 30,
+            unwritten_bytes: 128 << 20,
+        }
     }
 }

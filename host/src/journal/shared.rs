@@ -16,6 +16,7 @@ use guildhall_model::ids::{GuildId, IdGenerator, MessageId};
 use super::pending::{Batch, Pending};
 use super::queued::QueuedStep;
 use super::settings::JournalLimits;
+use super::states::Most;
 use super::step::GuildKey;
 use super::storage::{Recovered, Storage};
 
@@ -29,6 +30,10 @@ pub struct Shared {
     pub storage: Arc<dyn Storage>,
     /// Notified when a step waits or the journal closes.
     pub work: Notify,
+    /// Notified when a log has more bytes than `trim_at`.
+    pub trim_due: Notify,
+    /// The bytes of a log above which it is trimmed soon.
+    pub trim_at: AtomicU64,
     /// Cancelled when the writer has ended.
     pub closed: CancellationToken,
     clock: Clock,
@@ -66,6 +71,8 @@ impl Sequence {
 struct Keys {
     by_guild: HashMap<GuildId, GuildKey>,
     trimmed: HashMap<GuildKey, MessageId>,
+    /// About how many bytes the messages of each log have.
+    bytes: HashMap<GuildKey, Arc<AtomicU64>>,
     last: i64,
 }
 
@@ -83,6 +90,8 @@ impl Shared {
             limits,
             storage,
             work: Notify::new(),
+            trim_due: Notify::new(),
+            trim_at: AtomicU64::new(u64::MAX),
             closed: CancellationToken::new(),
             clock,
             sequence: Mutex::new(Sequence {
@@ -107,6 +116,11 @@ impl Shared {
     /// Returns the time in milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// Returns the time of a change of a state, and how large the state may be.
+    pub fn most(&self) -> Most {
+        Most { now_ms: self.now_ms(), state_bytes: self.limits.state_bytes }
     }
 
     /// Hands a step without messages to the writer.
@@ -203,6 +217,22 @@ impl Shared {
     /// Returns the id below which retention has removed messages of a guild.
     pub fn trimmed_to(&self, key: GuildKey) -> MessageId {
         self.keys.lock().trimmed.get(&key).copied().unwrap_or_default()
+    }
+
+    /// Returns the counter of the bytes of a log. It is exact when the log is opened and after each trim, and an estimate
+    /// in between.
+    pub fn log_bytes(&self, key: GuildKey) -> Arc<AtomicU64> {
+        self.keys.lock().bytes.entry(key).or_default().clone()
+    }
+
+    /// Returns the bytes of the steps that wait for the writer.
+    pub fn unwritten_bytes(&self) -> usize {
+        self.sequence().pending.bytes()
+    }
+
+    /// Returns the id up to which all messages are stored.
+    pub fn durable(&self) -> MessageId {
+        MessageId::new(self.durable.load(Ordering::Relaxed))
     }
 
     /// Records the id below which retention removes messages of a guild.

@@ -23,8 +23,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
@@ -37,27 +36,25 @@ use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
-use commit::Statements;
+use commit::{Statements, Writer};
+use trim::Trimmer;
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
+
+/// The bytes to which the file of the write-ahead log shrinks when it starts again from its beginning: 64 MiB.
+const WAL_BYTES: &str = "67108864";
 
 /// A journal in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStorage {
     file: PathBuf,
     /// `None` once the storage is closed.
-    writer: Mutex<Option<Writer>>,
+    writer: Arc<Mutex<Option<Writer>>>,
     readers: SqlitePool,
     /// Batches committed so far. The checkpointer reads it.
     commits: Arc<AtomicU64>,
     closed: CancellationToken,
-}
-
-#[derive(Debug)]
-struct Writer {
-    db: SqliteConnection,
-    statements: Statements,
 }
 
 impl SqliteStorage {
@@ -79,6 +76,7 @@ impl SqliteStorage {
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(512)
             .pragma("wal_autocheckpoint", "0")
+            .pragma("journal_size_limit", WAL_BYTES)
             .disable_statement_logging();
         let mut db = options.connect().await?;
         schema::prepare(&mut db, file).await?;
@@ -88,7 +86,7 @@ impl SqliteStorage {
             .connect_lazy_with(SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging());
         let storage = Self {
             file: file.to_owned(),
-            writer: Mutex::new(Some(Writer { db, statements: Statements::default() })),
+            writer: Arc::new(Mutex::new(Some(Writer { db, statements: Statements::default() }))),
             readers,
             commits: Arc::default(),
             closed: CancellationToken::new(),
@@ -133,11 +131,11 @@ impl SqliteStorage {
     }
 
     async fn trim(&self, trim: Trim<'_>) -> Result<u64, JournalError> {
-        // A trim opens a connection of its own.
         if self.closed.is_cancelled() {
             return Err(JournalError::Closed);
         }
-        trim::trim(&self.file, trim).await
+        let trimmer = Trimmer { file: &self.file, readers: &self.readers, writer: &self.writer };
+        trimmer.trim(trim).await
     }
 
     async fn close(&self) {

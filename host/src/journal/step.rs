@@ -26,11 +26,19 @@ pub struct Step {
 }
 
 impl Step {
-    /// Returns the approximate cost of writing the step: that of its messages and values, and one for each further
-    /// side write. At least 1.
+    /// Returns the approximate cost of writing the step: that of its messages, values and states, and one for each
+    /// further side write. At least 1.
     pub fn weight(&self) -> usize {
         let rows: usize = self.rows.iter().map(|row| row.weight()).sum();
         (rows + self.side_writes.iter().map(SideWrite::weight).sum::<usize>()).max(1)
+    }
+}
+
+impl Step {
+    /// Returns about how many bytes the step holds in memory.
+    pub fn bytes(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|row| row.stored_bytes()).sum();
+        rows + self.side_writes.iter().map(SideWrite::bytes).sum::<usize>()
     }
 }
 
@@ -97,10 +105,24 @@ pub enum SideWrite {
 }
 
 impl SideWrite {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Values(values) => values.iter().map(WrittenValue::bytes).sum(),
+            Self::State { state, .. } => state.text.len(),
+            Self::Snapshot { snapshot, .. } => snapshot.data.len(),
+            _ => SMALL_BYTES,
+        }
+    }
+
     fn weight(&self) -> usize {
         match self {
             Self::Values(values) => weight(values.iter().map(WrittenValue::bytes)),
+            Self::State { state, .. } => 1 + (state.text.len() >> 10),
+            Self::Snapshot { snapshot, .. } => 1 + (snapshot.data.len() >> 10),
             _ => 1,
         }
     }
 }
+
+/// About how many bytes the other side writes have.
+const SMALL_BYTES: usize = 128;

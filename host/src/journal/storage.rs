@@ -81,7 +81,7 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     fn snapshot<'a>(&'a self, guild: GuildKey, agent: &'a AgentId) -> Stored<'a, Option<Snapshot>>;
 
     /// Removes messages that retention does not keep, and returns how many. A message that a consumer of the guild has
-    /// not consumed is kept. Cancel safe: a later call continues the work.
+    /// not consumed is kept. A commit never waits long for it. Cancel safe: a later call continues the work.
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64>;
 
     /// Closes the storage. Every later operation fails with [`JournalError::Closed`]. A second call does nothing. Cancel
@@ -114,6 +114,8 @@ pub struct Restored {
     pub states: Vec<(StateOwner, VersionedState)>,
     /// Owner, key and value.
     pub values: Vec<(StateOwner, String, Vec<u8>)>,
+    /// The bytes of the messages as they are stored.
+    pub bytes: u64,
 }
 
 /// The messages of some topics of a guild, from one id (exclusive) to another (inclusive).
@@ -152,7 +154,9 @@ pub struct Trim<'a> {
     pub guild_bytes: u64,
     /// Client ids of messages below this id are removed.
     pub client_ids_before: MessageId,
-    /// Called for a guild before its first message is removed, after the id below which messages are removed is
-    /// durable. A reader that resumes never misses a message without notice.
+    /// Called for a guild before messages below an id are removed. The id is stored in the step that removes them. A
+    /// reader that resumes never misses a message without notice.
     pub on_trim: &'a (dyn Fn(GuildKey, MessageId) + Send + Sync),
+    /// Called for each guild with the bytes that its messages have after the trim.
+    pub on_sized: &'a (dyn Fn(GuildKey, u64) + Send + Sync),
 }

@@ -1,6 +1,6 @@
 //! The subscriptions of one guild, by topic. Plain data; the caller holds the guild's lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use guildhall_model::fault::{Fault, FaultKind};
@@ -39,28 +39,21 @@ impl Subscribers {
         self.by_topic.get(topic).into_iter().flatten()
     }
 
-    /// Returns the subscriptions that receive a message, each once.
+    /// Returns the subscriptions that receive a message, each once, in the order of the message's topics. The time grows
+    /// with the number of subscriptions of these topics.
     pub fn receivers(&self, message: &Message) -> Vec<Arc<Subscriber>> {
-        let mut receivers: Vec<Arc<Subscriber>> = Vec::new();
-        for topic in message.topics.as_slice().iter().chain(&message.also) {
-            for subscriber in self.of_topic(topic) {
-                if !subscriber.ignores(message) && !receivers.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
-                    receivers.push(subscriber.clone());
-                }
-            }
-        }
-        receivers
+        let mut seen = HashSet::new();
+        let topics = message.topics.as_slice().iter().chain(&message.also);
+        let subscribers = topics.flat_map(|topic| self.of_topic(topic));
+        let receives =
+            |subscriber: &&Arc<Subscriber>| !subscriber.ignores(message) && seen.insert(Arc::as_ptr(subscriber));
+        subscribers.filter(receives).cloned().collect()
     }
 
     /// Returns all subscriptions, each once.
     pub fn all(&self) -> Vec<&Arc<Subscriber>> {
-        let mut all: Vec<&Arc<Subscriber>> = Vec::new();
-        for subscriber in self.by_topic.values().flatten() {
-            if !all.iter().any(|other| Arc::ptr_eq(other, subscriber)) {
-                all.push(subscriber);
-            }
-        }
-        all
+        let mut seen = HashSet::new();
+        self.by_topic.values().flatten().filter(|subscriber| seen.insert(Arc::as_ptr(subscriber))).collect()
     }
 
     /// Fails with a fault for the user if an agent that receives one of the messages lags by its limit or more.

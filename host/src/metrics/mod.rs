@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use prometheus::{
-    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, PullingGauge, Registry,
+    TextEncoder,
 };
 
 use guildhall_model::fault::FaultKind;
@@ -150,6 +151,21 @@ impl Metrics {
             reading: Mutex::default(),
             registry,
         })))
+    }
+
+    /// Adds a gauge whose value is read when the metrics are read.
+    ///
+    /// # Errors
+    /// The name is not valid or used twice, which would be an error of the caller.
+    pub fn watch(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> prometheus::Result<()> {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is not that exact")]
+        let gauge = PullingGauge::new(name, help, Box::new(move || read() as f64))?;
+        self.0.registry.register(Box::new(gauge))
     }
 
     /// Returns the metrics of an agent class.

@@ -167,13 +167,29 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn components(&self) -> Result<Vec<ComponentRow>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(
+        self.all_components(
             "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, refusal,
                     created_ms
              FROM components ORDER BY position, digest",
         )
-        .fetch_all(&self.readers)
-        .await?;
+        .await
+    }
+
+    /// Returns all components without their descriptions, which may be long, in the order of upload.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn component_list(&self) -> Result<Vec<ComponentRow>, StoreError> {
+        self.all_components(
+            "SELECT digest, size, state, class_name, name, version, summary, 'null' AS description, imports, reason,
+                    refusal, created_ms
+             FROM components ORDER BY position, digest",
+        )
+        .await
+    }
+
+    async fn all_components(&self, query: &'static str) -> Result<Vec<ComponentRow>, StoreError> {
+        let rows: Vec<Columns> = sqlx::query_as(query).fetch_all(&self.readers).await?;
         rows.into_iter().map(Columns::read).collect()
     }
 

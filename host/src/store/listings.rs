@@ -77,8 +77,13 @@ from_row!(AccessibleColumns { @flatten info, is_through_organization });
 /// A query for blueprints, with these further columns and this text after the joined tables.
 macro_rules! select_infos {
     ($columns:literal, $rest:literal) => {
+        $crate::store::listings::select_infos!("b.description", $columns, $rest)
+    };
+    ($description:literal, $columns:literal, $rest:literal) => {
         concat!(
-            "SELECT b.id, b.name, b.description, b.version, b.exposure, b.author_id, b.created_ms, b.icon,
+            "SELECT b.id, b.name, ",
+            $description,
+            ", b.version, b.exposure, b.author_id, b.created_ms, b.icon,
                     b.organization_id, c.id AS category_id, c.name AS category_name",
             $columns,
             " FROM blueprints b LEFT JOIN categories c ON c.id = b.category_id ",
@@ -88,13 +93,20 @@ macro_rules! select_infos {
 }
 pub(super) use select_infos;
 
+/// As [`select_infos`], for lists: a long description is cut after 1,024 characters.
+macro_rules! select_list {
+    ($columns:literal, $rest:literal) => {
+        select_infos!("substr(b.description, 1, 1024) AS description", $columns, $rest)
+    };
+}
+
 impl Store {
     /// Returns the blueprints of an author.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_by_author(&self, author: &UserId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_infos!("", "WHERE b.author_id = $1 ORDER BY b.position, b.id");
+        const QUERY: &str = select_list!("", "WHERE b.author_id = $1 ORDER BY b.position, b.id");
         self.infos(QUERY, author.as_str()).await
     }
 
@@ -103,7 +115,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_of_organization(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_infos!("", "WHERE b.organization_id = $1 ORDER BY b.position, b.id");
+        const QUERY: &str = select_list!("", "WHERE b.organization_id = $1 ORDER BY b.position, b.id");
         self.infos(QUERY, org.as_str()).await
     }
 
@@ -112,7 +124,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_shared_with(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_infos!(
+        const QUERY: &str = select_list!(
             "",
             "JOIN blueprint_shares s ON s.blueprint_id = b.id WHERE s.organization_id = $1
              ORDER BY b.position, b.id"
@@ -125,7 +137,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_with_tag(&self, tag: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_infos!(
+        const QUERY: &str = select_list!(
             "",
             "JOIN blueprint_tags t ON t.blueprint_id = b.id WHERE t.tag = $1 ORDER BY b.position, b.id"
         );
@@ -137,7 +149,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn blueprints_in_category(&self, category: &CategoryId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_infos!("", "WHERE b.category_id = $1 ORDER BY b.position, b.id");
+        const QUERY: &str = select_list!("", "WHERE b.category_id = $1 ORDER BY b.position, b.id");
         self.infos(QUERY, category.as_str()).await
     }
 
@@ -156,7 +168,7 @@ impl Store {
         user: &UserId,
         org: Option<&OrgId>,
     ) -> Result<Vec<(BlueprintInfo, bool)>, StoreError> {
-        let rows: Vec<AccessibleColumns> = sqlx::query_as(select_infos!(
+        let rows: Vec<AccessibleColumns> = sqlx::query_as(select_list!(
             ", CAST(CASE WHEN (b.exposure = 'organization' AND b.organization_id = $2) OR s.blueprint_id IS NOT NULL
                          THEN 1 ELSE 0 END AS BIGINT) AS is_through_organization",
             "LEFT JOIN blueprint_shares s ON s.blueprint_id = b.id AND s.organization_id = $2

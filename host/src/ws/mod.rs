@@ -9,19 +9,20 @@ mod state;
 mod system;
 mod user;
 
-use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Query, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
+use crate::connections::Connection;
 use crate::journal::GuildLog;
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{GuildId, UserId};
 
-use session::MAX_MESSAGE_BYTES;
-pub use state::WsState;
+use session::{Accepted, MAX_WRITE_BUFFER_BYTES};
+pub use state::{SocketLimits, WsState};
 use state::{SocketOptions, SocketQuery};
 
 /// The buffer of a socket in each direction, in bytes.
@@ -43,6 +44,7 @@ async fn system_socket(
     Path((guild, user)): Path<(GuildId, UserId)>,
     Query(query): Query<SocketQuery>,
     headers: HeaderMap,
+    connection: Option<Extension<Connection>>,
     upgrade: Upgrade,
 ) -> Response {
     let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
@@ -51,8 +53,9 @@ async fn system_socket(
     };
     let tracker = state.tracker.clone();
     let tail = system::tail(&log, &user, &options);
-    bounded(upgrade).on_upgrade(move |socket| {
-        tracker.track_future(system::serve(state, (log, tail), user, options.dialect, socket))
+    bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
+        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection) };
+        tracker.track_future(system::serve(state, (log, tail), user, options.dialect, accepted))
     })
 }
 
@@ -61,6 +64,7 @@ async fn user_socket(
     Path((guild, user, name)): Path<(GuildId, UserId, String)>,
     Query(query): Query<SocketQuery>,
     headers: HeaderMap,
+    connection: Option<Extension<Connection>>,
     upgrade: Upgrade,
 ) -> Response {
     let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
@@ -74,18 +78,28 @@ async fn user_socket(
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
     let tail = user::tail(&log, &user, &options);
-    bounded(upgrade).on_upgrade(move |socket| {
-        tracker.track_future(user::serve(state, (log, tail), (user, name), options, connecting, socket))
+    bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
+        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection) };
+        tracker.track_future(user::serve(state, (log, tail), (user, name), options, connecting, accepted))
     })
 }
 
+/// The first subprotocol that the client offers. It changes nothing, but a browser disconnects when it offers some and none
+/// is selected.
+fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let first = offered.flat_map(|value| value.split(',')).map(str::trim).find(|name| !name.is_empty())?;
+    HeaderValue::from_str(first).ok()
+}
+
 /// Sets small buffers, because there may be thousands of sockets.
-fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+fn bounded(upgrade: WebSocketUpgrade, frame_bytes: usize) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(frame_bytes)
+        .max_frame_size(frame_bytes)
 }
 
 /// Checks before the upgrade whether the client may connect to the guild, and opens the guild's log. Nothing is published to
@@ -101,7 +115,10 @@ async fn admit(
     query: SocketQuery,
     upgrade: Upgrade,
 ) -> Result<(WebSocketUpgrade, SocketOptions, GuildLog), Response> {
-    let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
+    let mut upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
+    if let Some(name) = subprotocol(headers) {
+        upgrade.set_selected_protocol(name);
+    }
     if !origin::is_allowed(headers, &state.cors_origin) {
         return Err(refuse(
             StatusCode::FORBIDDEN,

@@ -3,18 +3,14 @@
 
 use axum::http::{HeaderMap, header};
 
+use guildhall_model::origin::is_page_let_in;
+
 /// Whether a request has no origin, or that of this host, of a page on the same machine, or the one that the operator
 /// allowed.
 pub fn is_allowed(headers: &HeaderMap, allowed: &str) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    origin == allowed || text(header::HOST) == Some(authority) || matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    origin.to_str().is_ok_and(|origin| is_page_let_in(origin, host, allowed))
 }
 
 #[cfg(test)]

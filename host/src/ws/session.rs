@@ -1,6 +1,7 @@
 //! The parts that both kinds of socket share: writing with a deadline, pings, endings, and the frames that the socket
 //! itself creates.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket};
@@ -10,23 +11,36 @@ use tokio::time::Instant;
 
 use guildhall_model::clock::Clock;
 use guildhall_model::format;
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{ClientId, MessageId};
 
+use super::state::WsState;
+use crate::connections::Connection;
+use crate::room::{ByteRoom, Held, NoRoom, SETTING as ROOM};
 use guildhall_model::frame::FrameError;
 
-/// The largest message that is read, in bytes. It is larger than the limit for frames, so that a frame over the limit is
-/// answered with a close frame and not with a broken connection.
-pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// The most bytes that wait to be written to a socket besides the frame that is being sent. A larger frame is refused by
+/// the library, so it is above every frame that the host writes.
+pub const MAX_WRITE_BUFFER_BYTES: usize = 64 << 20;
 /// A client that needs longer to accept a frame is disconnected.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
-/// The time between two pings, and the time that a client has to answer one.
-pub const PING_EVERY: Duration = Duration::from_secs(20);
+/// Frames that a client has not taken after this time use room.
+const SLOW_AFTER: Duration = Duration::from_millis(200);
 
 /// Why a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The client disconnected or does not answer: no close frame is sent.
+    /// The client disconnected: no close frame is sent.
     Gone,
+    /// The client has not answered a ping within this time.
+    Silent {
+        within: Duration,
+    },
+    /// The client broke a rule of the protocol.
+    BrokenProtocol(&'static str),
+    /// A text frame is not UTF-8.
+    NotUtf8,
+    /// All room for what clients send is taken.
+    NoRoom(NoRoom),
     /// The guild was stopped.
     GuildEnded,
     HostShutdown,
@@ -44,6 +58,14 @@ impl Ending {
     fn frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone => return None,
+            Self::Silent { within } => {
+                (1008, format!("no answer to a ping within {} s (limits.ping_s)", within.as_secs()))
+            }
+            Self::BrokenProtocol(rule) => (1002, rule.to_owned()),
+            Self::NotUtf8 => (1007, "a text frame is UTF-8".to_owned()),
+            Self::NoRoom(NoRoom { limit }) => {
+                (1013, format!("clients use all {limit} bytes of {ROOM}; try again later"))
+            }
             Self::GuildEnded => (1000, "the guild was stopped".to_owned()),
             Self::HostShutdown => (1001, "the host is shutting down".to_owned()),
             Self::FrameTooLarge { limit } => (1009, format!("a frame has at most {limit} bytes (limits.frame_bytes)")),
@@ -54,38 +76,82 @@ impl Ending {
     }
 }
 
+/// The bytes that a message uses besides its text.
+const MESSAGE_BYTES: usize = 1 << 10;
+
+/// A socket that was accepted, and its connection if it came from this host's listener.
+pub struct Accepted {
+    pub socket: WebSocket,
+    pub connection: Option<Connection>,
+}
+
 /// A socket with its deadlines.
 pub struct Session {
     pub socket: WebSocket,
     pub clock: Clock,
+    room: ByteRoom,
+    /// `None`: the socket is not served from a connection of this host's listener.
+    connection: Option<Connection>,
+    ping_every: Duration,
     next_ping: Instant,
     awaits_pong: bool,
 }
 
 impl Session {
     /// A session that pings its client at intervals.
-    pub fn new(socket: WebSocket, clock: Clock) -> Self {
-        Self { socket, clock, next_ping: Instant::now() + PING_EVERY, awaits_pong: false }
+    pub fn new(Accepted { socket, connection }: Accepted, state: &WsState) -> Self {
+        let ping_every = state.limits.ping_every;
+        Self {
+            socket,
+            clock: state.clock.clone(),
+            room: state.room.clone(),
+            connection,
+            ping_every,
+            next_ping: Instant::now() + ping_every,
+            awaits_pong: false,
+        }
     }
 
-    /// Sends frames and flushes them once.
+    /// Sends frames and flushes them once. Frames that the client is slow to take use room.
     ///
     /// Dropping the future may leave some of the frames unsent.
     ///
     /// # Errors
-    /// `Gone` when the connection is broken, `Lagged` when the client does not accept them in time.
+    /// `Gone` when the connection is broken, `Lagged` when the client does not accept them in time, `NoRoom` when others
+    /// use all room.
     pub async fn send(&mut self, frames: impl IntoIterator<Item = String>) -> Result<(), Ending> {
+        let frames: Vec<String> = frames.into_iter().collect();
+        let bytes = frames.iter().map(String::len).sum();
         let sending = async {
             for frame in frames {
                 self.socket.feed(WsMessage::Text(frame.into())).await?;
             }
             self.socket.flush().await
         };
-        match tokio::time::timeout(SEND_WITHIN, sending).await {
+        let mut sending = pin!(sending);
+        let done = match tokio::time::timeout(SLOW_AFTER, sending.as_mut()).await {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                let _held = self.room.take(bytes).map_err(Ending::NoRoom)?;
+                tokio::time::timeout(SEND_WITHIN, sending).await
+            }
+        };
+        match done {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Ending::Gone),
             Err(_) => Err(Ending::Lagged),
         }
+    }
+
+    /// Writes the answer to a ping before the next frame is read, so that answers which the client does not take cannot
+    /// pile up.
+    ///
+    /// Dropping the future may leave the answer unsent.
+    ///
+    /// # Errors
+    /// `Gone` when the connection is broken, `Lagged` when the client does not accept the answer in time.
+    pub async fn answer_ping(&mut self) -> Result<(), Ending> {
+        self.send([]).await
     }
 
     /// Sends a ping now.
@@ -96,7 +162,7 @@ impl Session {
     /// `Gone` when the connection is broken or slow.
     pub async fn ping(&mut self) -> Result<(), Ending> {
         self.awaits_pong = true;
-        self.next_ping = Instant::now() + PING_EVERY;
+        self.next_ping = Instant::now() + self.ping_every;
         match tokio::time::timeout(SEND_WITHIN, self.socket.send(WsMessage::Ping(Vec::new().into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Ending::Gone),
@@ -113,17 +179,39 @@ impl Session {
     /// Dropping the future may leave the ping unsent.
     ///
     /// # Errors
-    /// `Gone` when the client did not answer the ping before, or the connection is broken.
+    /// `Silent` when the client did not answer the ping before, `Gone` when the connection is broken.
     pub async fn keep_alive(&mut self) -> Result<(), Ending> {
         if self.awaits_pong {
-            return Err(Ending::Gone);
+            return Err(Ending::Silent { within: self.ping_every });
         }
         self.ping().await
     }
 
-    /// Notes that the client has sent something.
-    pub const fn is_alive(&mut self) {
+    /// Sorts what was received; `limit` is the largest frame in bytes.
+    pub fn sort(&mut self, received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
         self.awaits_pong = false;
+        if let Some(connection) = &self.connection {
+            match &received {
+                Some(Ok(WsMessage::Ping(bytes) | WsMessage::Pong(bytes))) => connection.has_control_frame(bytes.len()),
+                Some(_) | None => connection.has_frame(),
+            }
+            if received.as_ref().is_some_and(Result::is_err) && connection.is_out_of_room() {
+                return Incoming::End(Ending::NoRoom(self.room.no_room()));
+            }
+        }
+        sort(received, limit)
+    }
+
+    /// Takes room for a frame of this many bytes, until it is written to the log.
+    ///
+    /// # Errors
+    /// `BUSY` when others use all room.
+    pub fn room_for(&self, bytes: usize, client_id: Option<&ClientId>) -> Result<Held, FrameError> {
+        self.room.take(bytes + MESSAGE_BYTES).map_err(|no_room| FrameError {
+            error_type: "BUSY",
+            message: no_room.to_string(),
+            client_id: client_id.map(ClientId::to_json),
+        })
     }
 
     /// Closes the socket with a code, and waits up to two seconds for the client to close it too.
@@ -191,29 +279,41 @@ pub enum Incoming {
     /// A text frame within the limit.
     Text(axum::extract::ws::Utf8Bytes),
     Pong,
-    /// A frame that needs no answer.
-    Control,
+    Ping,
     /// A frame that is answered with an error.
     FrameError(FrameError),
     /// The socket is to be closed.
     End(Ending),
 }
 
-/// Whether a socket failed because a message is larger than [`MAX_MESSAGE_BYTES`].
-fn is_too_large(error: &axum::Error) -> bool {
+/// Why a socket failed to read, for its client.
+fn ending_of(error: &axum::Error, limit: usize) -> Ending {
     use tokio_tungstenite::tungstenite::Error;
-    use tokio_tungstenite::tungstenite::error::CapacityError;
+    use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
-    matches!(cause, Some(Error::Capacity(CapacityError::MessageTooLong { .. })))
+    match cause {
+        Some(Error::Capacity(CapacityError::MessageTooLong { .. })) => Ending::FrameTooLarge { limit },
+        Some(Error::Utf8(_)) => Ending::NotUtf8,
+        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Ending::Gone,
+        Some(Error::Protocol(error)) => Ending::BrokenProtocol(match error {
+            ProtocolError::UnmaskedFrameFromClient => "a client masks its frames",
+            ProtocolError::NonZeroReservedBits => "the reserved bits are zero",
+            ProtocolError::FragmentedControlFrame => "a ping, pong or close frame is not fragmented",
+            ProtocolError::ControlFrameTooBig => "a ping, pong or close frame has at most 125 bytes",
+            ProtocolError::InvalidCloseSequence => "a close frame is empty or has a code",
+            ProtocolError::UnexpectedContinueFrame | ProtocolError::ExpectedFragment(_) => {
+                "fragments of messages are not mixed"
+            }
+            _ => "the frame is not valid",
+        }),
+        _ => Ending::Gone,
+    }
 }
 
-/// Sorts what was received; `limit` is the largest frame in bytes.
-pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
+fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
     match received {
         None | Some(Ok(WsMessage::Close(_))) => Incoming::End(Ending::Gone),
-        Some(Err(error)) => {
-            Incoming::End(if is_too_large(&error) { Ending::FrameTooLarge { limit } } else { Ending::Gone })
-        }
+        Some(Err(error)) => Incoming::End(ending_of(&error, limit)),
         Some(Ok(WsMessage::Text(text))) if text.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Binary(bytes))) if bytes.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Text(text))) => Incoming::Text(text),
@@ -223,6 +323,6 @@ pub fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> I
             client_id: None,
         }),
         Some(Ok(WsMessage::Pong(_))) => Incoming::Pong,
-        Some(Ok(WsMessage::Ping(_))) => Incoming::Control,
+        Some(Ok(WsMessage::Ping(_))) => Incoming::Ping,
     }
 }

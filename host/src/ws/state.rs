@@ -1,16 +1,28 @@
 //! What the sockets work with, and what a client chooses in the query of a socket's URL.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::presence::Presences;
 use crate::journal::Journal;
+use crate::room::ByteRoom;
 use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::MessageId;
+
+/// The bounds of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// The largest frame of a client, in bytes, over all its fragments.
+    pub frame_bytes: usize,
+    /// The time between two pings, and the time that a client has to answer one.
+    pub ping_every: Duration,
+}
 
 /// The services and the settings of the sockets. Cheap to clone.
 #[derive(Clone)]
@@ -20,8 +32,9 @@ pub struct WsState {
     pub clock: Clock,
     /// The dialect of sockets that do not choose one.
     pub dialect: Dialect,
-    /// The largest frame of a client, in bytes.
-    pub frame_bytes: usize,
+    pub limits: SocketLimits,
+    /// The memory for what clients send and have not taken.
+    pub room: ByteRoom,
     /// The one other origin whose pages may open sockets.
     pub cors_origin: String,
     /// Checks the expressions of routing slips in frames.
@@ -36,12 +49,14 @@ pub struct WsState {
 impl WsState {
     /// The state of a host without open sockets.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "called once, with the parts of a host")]
     pub fn new(
         store: Store,
         journal: Journal,
         clock: Clock,
         dialect: Dialect,
-        frame_bytes: usize,
+        limits: SocketLimits,
+        room: ByteRoom,
         cors_origin: String,
         evaluations: Evaluations,
     ) -> Self {
@@ -50,7 +65,8 @@ impl WsState {
             journal,
             clock,
             dialect,
-            frame_bytes,
+            limits,
+            room,
             cors_origin,
             evaluations,
             tracker: TaskTracker::new(),
@@ -66,9 +82,9 @@ pub(super) struct SocketQuery {
     dialect: Option<String>,
     /// The id of the last message that the client has seen; later ones are sent.
     after: Option<String>,
-    /// `1`: an `Ack` frame for each message of the client, sent when the message is in the log.
+    /// `true`: an `Ack` frame for each message of the client, sent when the message is in the log.
     ack: Option<String>,
-    /// `1`, on a system socket: also send events.
+    /// `true`, on a system socket: also send events.
     events: Option<String>,
 }
 
@@ -97,7 +113,35 @@ impl SocketQuery {
             }
             None => None,
         };
-        let is_on = |flag: Option<String>| matches!(flag.as_deref(), Some("1" | "true"));
-        Ok(SocketOptions { dialect, after, ack: is_on(self.ack), events: is_on(self.events) })
+        Ok(SocketOptions { dialect, after, ack: switch("ack", self.ack)?, events: switch("events", self.events)? })
+    }
+}
+
+/// Reads a switch of a query, which is off unless it is given.
+fn switch(name: &str, value: Option<String>) -> Result<bool, String> {
+    match value.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        None | Some("0" | "false" | "no" | "off") => Ok(false),
+        Some(_) => Err(format!("`{name}` is true or false, not `{}`", value.unwrap_or_default())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_spelled_in_several_ways_and_never_ignored() {
+        let read = |ack: &str| {
+            let query = SocketQuery { ack: Some(ack.to_owned()), ..SocketQuery::default() };
+            query.read(Dialect::default()).map(|options| options.ack)
+        };
+        for (value, is_on) in [("1", true), ("true", true), ("yes", true), ("TRUE", true), ("0", false), ("no", false)]
+        {
+            assert_eq!(read(value), Ok(is_on), "{value}");
+        }
+        for value in ["", "2", "maybe"] {
+            assert!(read(value).unwrap_err().starts_with("`ack` is true or false"), "{value}");
+        }
     }
 }

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -25,7 +24,7 @@ use guildhall_model::topic::Topics;
 
 use super::frames::read_frame;
 use super::presence::Watched;
-use super::session::{Ending, Incoming, Session, sort};
+use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
 use guildhall_model::frame::{Frame, FrameError};
@@ -69,8 +68,8 @@ pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
 /// Serves one system socket until it ends, and closes it.
 ///
 /// Dropping the future drops the connection without a close frame.
-pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, socket: WebSocket) {
-    let session = Session::new(socket, state.clock.clone());
+pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, accepted: Accepted) {
+    let session = Session::new(accepted, &state);
     let now = Instant::now();
     let mut socket = SystemSocket {
         session,
@@ -81,7 +80,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         held: None,
         held_participants: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
-        frame_bytes: state.frame_bytes,
+        frame_bytes: state.limits.frame_bytes,
         evaluations: state.evaluations.clone(),
         second_began: now,
         frames_in_second: 0,
@@ -198,11 +197,12 @@ impl SystemSocket {
         &mut self,
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
     ) -> Result<(), Ending> {
-        self.session.is_alive();
+        let incoming = self.session.sort(received, self.frame_bytes);
         self.slow_down().await;
-        let error = match sort(received, self.frame_bytes) {
+        let error = match incoming {
             Incoming::End(ending) => return Err(ending),
-            Incoming::Pong | Incoming::Control => return Ok(()),
+            Incoming::Pong => return Ok(()),
+            Incoming::Ping => return self.session.answer_ping().await,
             Incoming::FrameError(error) => error,
             Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations))
                 .await

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::journal::{GuildLog, IngressError, JournalError, Published, Receipt, Tail, TailEvent};
+use crate::journal::{GuildLog, IngressError, JournalError, Receipt, Tail, TailEvent};
+use crate::room::Held;
 use guildhall_model::dialect::{self, Channel, Viewer};
 use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
@@ -20,17 +21,18 @@ use guildhall_model::topic::Topics;
 
 use super::frames::read_frame;
 use super::presence::Present;
-use super::session::{Ending, Incoming, Session, sort};
+use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
 use guildhall_model::frame::{Frame, FrameError};
 
-/// At most this many messages of one socket wait to be written to the log; after that the socket is not read.
+/// At most this many messages of one socket wait for their guild or to be written to the log; after that the socket is not
+/// read.
 const UNWRITTEN: usize = 64;
-/// The same for the bytes of their payloads.
-const UNWRITTEN_BYTES: usize = 4 << 20;
 /// At most this many frames are sent before they are flushed.
 const BURST: usize = 64;
+/// Frames are flushed when they have this many bytes.
+const BURST_BYTES: usize = 256 << 10;
 /// The time that a socket of a guild that was stopped waits for the next message.
 const LAST_MESSAGE_WITHIN: Duration = Duration::from_millis(200);
 /// The time that a message waits for a guild that is being started.
@@ -47,7 +49,18 @@ struct UserSocket {
     ack: bool,
     frame_bytes: usize,
     evaluations: Evaluations,
+    /// The messages that wait for the guild to run here, in their order.
+    waiting: VecDeque<Waiting>,
     unwritten: VecDeque<Unwritten>,
+}
+
+/// A message that waits for its guild.
+struct Waiting {
+    draft: UserDraft,
+    client_id: Option<Value>,
+    held: Held,
+    /// When it is refused.
+    until: Instant,
 }
 
 /// A message that is not written to the log yet.
@@ -55,8 +68,6 @@ struct Unwritten {
     receipt: Receipt,
     id: MessageId,
     client_id: Option<Value>,
-    /// The bytes of its payload.
-    bytes: usize,
 }
 
 /// Subscribes a user's socket to its topics, from now on or after the message of `options.after`.
@@ -75,9 +86,9 @@ pub async fn serve(
     (user, name): (UserId, String),
     options: SocketOptions,
     present: Present,
-    socket: WebSocket,
+    accepted: Accepted,
 ) {
-    let session = Session::new(socket, state.clock.clone());
+    let session = Session::new(accepted, &state);
     let mut socket = UserSocket {
         session,
         viewer: Viewer { dialect: options.dialect, user: user.clone(), user_name: name, channel: Channel::User },
@@ -86,8 +97,9 @@ pub async fn serve(
         number: rand::random::<u64>() | 1,
         present,
         ack: options.ack,
-        frame_bytes: state.frame_bytes,
+        frame_bytes: state.limits.frame_bytes,
         evaluations: state.evaluations.clone(),
+        waiting: VecDeque::new(),
         unwritten: VecDeque::new(),
     };
     let ending = socket.run(tail, options.after, &state).await;
@@ -112,12 +124,17 @@ impl UserSocket {
         }
         loop {
             let ping_due = self.session.ping_due();
-            let may_read = self.unwritten.len() < UNWRITTEN && self.unwritten_bytes() < UNWRITTEN_BYTES;
+            let may_read = self.unwritten.len() + self.waiting.len() < UNWRITTEN;
             let waits = !self.unwritten.is_empty();
+            let patience = self.waiting.front().map(|waiting| waiting.until);
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
                 event = tail.next() => self.show(event, &mut tail).await,
                 written = first_written(&mut self.unwritten), if waits => self.written(written).await,
+                () = self.log.opened(), if patience.is_some() => self.publish_waiting().await,
+                () = tokio::time::sleep_until(patience.unwrap_or(ping_due)), if patience.is_some() => {
+                    self.publish_waiting().await
+                }
                 received = self.session.socket.recv(), if may_read => self.received(received).await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
@@ -151,7 +168,7 @@ impl UserSocket {
 
     /// Sends an event and those that wait behind it, in bursts.
     async fn show(&mut self, first: Result<TailEvent, JournalError>, tail: &mut Tail) -> Result<(), Ending> {
-        let mut frames = Vec::new();
+        let (mut frames, mut bytes) = (Vec::new(), 0);
         let mut next = first.map(Some);
         let mut ending = Ok(());
         while let Some(event) = next.unwrap_or_else(|error| {
@@ -164,7 +181,9 @@ impl UserSocket {
                     if topic == topic::ENDING {
                         ending = Err(Ending::GuildEnded);
                     } else if self.shows(&message) {
-                        frames.push(dialect::write(&message, &topic, &self.viewer));
+                        let frame = dialect::write(&message, &topic, &self.viewer);
+                        bytes += frame.len();
+                        frames.push(frame);
                     }
                 }
                 TailEvent::Lagged => {
@@ -172,7 +191,7 @@ impl UserSocket {
                     break;
                 }
             }
-            if frames.len() >= BURST {
+            if frames.len() >= BURST || bytes >= BURST_BYTES {
                 break;
             }
             next = Ok(tail.try_next());
@@ -208,19 +227,21 @@ impl UserSocket {
         &mut self,
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
     ) -> Result<(), Ending> {
-        self.session.is_alive();
-        let outcome = match sort(received, self.frame_bytes) {
+        let outcome = match self.session.sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
-            Incoming::Control => return Ok(()),
+            Incoming::Ping => return self.session.answer_ping().await,
             Incoming::Pong => {
                 self.present.ready();
                 return Ok(());
             }
             Incoming::FrameError(error) => Err(error),
-            Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations)).await {
-                Ok(frame) => self.publish(frame).await,
-                Err(error) => Err(error),
-            },
+            Incoming::Text(text) => {
+                let bytes = text.len();
+                match Box::pin(read_frame(text, self.log.guild(), &self.evaluations)).await {
+                    Ok(frame) => self.accept(frame, bytes).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         match outcome {
             Ok(None) => Ok(()),
@@ -232,25 +253,47 @@ impl UserSocket {
         }
     }
 
-    /// Publishes a message. Returns an `Ack` frame when the log already has a message with this client id.
-    async fn publish(&mut self, frame: Frame) -> Result<Option<String>, FrameError> {
+    /// Publishes the message of a frame of `bytes` bytes, or keeps it until the guild runs here. Returns an `Ack` frame
+    /// when the log already has a message with this client id.
+    async fn accept(&mut self, frame: Frame, bytes: usize) -> Result<Option<String>, FrameError> {
+        let held = self.session.room_for(bytes, frame.client_id.as_ref())?;
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
         let mut draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         draft.traceparent.get_or_insert_with(new_trace);
-        let bytes = draft.payload.get().len();
-        let published =
-            publish_when_it_runs(&self.log, draft).await.map_err(|error| frame_error(error, client_id.clone()))?;
+        let waiting = Waiting { draft, client_id, held, until: Instant::now() + GUILD_WITHIN };
+        if self.waiting.is_empty() && self.log.is_open() {
+            return self.publish(waiting).await;
+        }
+        self.waiting.push_back(waiting);
+        Ok(None)
+    }
+
+    /// Publishes the messages that waited for the guild, or refuses those that have waited too long.
+    async fn publish_waiting(&mut self) -> Result<(), Ending> {
+        while let Some(first) = self.waiting.front()
+            && (self.log.is_open() || first.until <= Instant::now())
+            && let Some(first) = self.waiting.pop_front()
+        {
+            match self.publish(first).await {
+                Ok(None) => {}
+                Ok(Some(ack)) => self.session.send([ack]).await?,
+                Err(error) => self.session.send([Session::error_frame(self.log.new_id(), &error)]).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self, waiting: Waiting) -> Result<Option<String>, FrameError> {
+        let Waiting { draft, client_id, held, until: _ } = waiting;
+        let published = self.log.publish_from_user_holding(draft, Some(held)).await;
+        let published = published.map_err(|error| frame_error(error, client_id.clone()))?;
         match published.receipt {
             None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {
-                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id, bytes });
+                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id });
                 Ok(None)
             }
         }
-    }
-
-    fn unwritten_bytes(&self) -> usize {
-        self.unwritten.iter().map(|message| message.bytes).sum()
     }
 
     /// Acknowledges a message that was written, or reports that it could not be written.
@@ -270,17 +313,6 @@ impl UserSocket {
             }
         }
     }
-}
-
-/// Publishes a message as soon as the guild runs here, or is refused after [`GUILD_WITHIN`].
-///
-/// Dropping the future before the message is published loses it.
-async fn publish_when_it_runs(log: &GuildLog, draft: UserDraft) -> Result<Published, IngressError> {
-    let deadline = tokio::time::Instant::now() + GUILD_WITHIN;
-    while !log.is_open() && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    log.publish_from_user(draft).await
 }
 
 /// Waits until the oldest message is written. Cancel safe: the message leaves the queue only with its outcome.

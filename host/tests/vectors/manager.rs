@@ -19,7 +19,7 @@ use guildhall_model::format;
 use guildhall_model::ids::{AgentId, GuildId, MessageId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::priority::Priority;
-use guildhall_model::routing::HOP_LIMIT;
+use guildhall_model::routing::{Bounds, HOP_LIMIT};
 use guildhall_model::spec::GuildSpec;
 use guildhall_model::topic;
 use guildhall_sandbox::Component;
@@ -165,6 +165,7 @@ impl Bench {
             metrics: Metrics::new().map_err(error_text)?,
             clock,
             hop_limit: HOP_LIMIT,
+            bounds: Bounds::default(),
             guild_memory_bytes: 1 << 30,
             dialect: Dialect::Rustic,
         });

@@ -21,7 +21,7 @@ use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 pub use rules::{rule, slip};
 pub use sandbox::{SandboxCeilings, sandbox};
 
-use rules::predicates;
+use rules::{guild_slip, predicates};
 
 /// The longest name of a guild or an agent, in characters.
 pub const MAX_NAME: usize = 64;
@@ -46,7 +46,7 @@ pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErro
         let properties = f.or("properties", Map::new(), object_as_is);
         let agents = f.or("agents", Vec::new(), list(|value, errors| agent(value, errors, context)));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
-        let routes = f.or("routes", RoutingSlip::default(), slip(context.expressions));
+        let routes = f.or("routes", RoutingSlip::default(), guild_slip(context.ceilings, context.expressions));
         let gateway = f.optional("gateway", gateway);
         Some(GuildSpec {
             id: id?.unwrap_or_else(|| short_uuid((context.random)())).into(),

@@ -9,6 +9,8 @@ use crate::spec::{AgentSpec, RoutingSlip};
 use crate::tag::AgentTag;
 use crate::topic;
 
+use crate::routing::room::Bounds;
+
 /// The number of hops that a thread may have unless the operator sets another one (`limits.hops`).
 pub const HOP_LIMIT: u32 = 1_000;
 
@@ -27,6 +29,8 @@ pub struct GuildView {
     pub users: Vec<(UserId, String)>,
     /// The number of messages that may follow one another in a thread without one from a person.
     pub hop_limit: u32,
+    /// The bounds of what routing makes.
+    pub bounds: Bounds,
     /// The number of earlier messages that are attached to a message of a user.
     pub conversation_history: u32,
 }

@@ -18,6 +18,7 @@ use crate::topic;
 use crate::topic::Topics;
 
 use crate::routing::guild_view::{GuildView, subscriptions};
+use crate::routing::room::Room;
 use crate::routing::scope::Scope;
 use crate::routing::sender::Sender;
 use crate::routing::slip::{RuleInput, take_matching};
@@ -41,8 +42,8 @@ const MAX_COPIES: usize = 256;
 ///
 /// # Errors
 /// `no_recipient` when the guild has no routes and no agent listens to the topics. `denied` when the user may not write
-/// to a topic, or when more than 256 rules make a copy. `invalid_payload` when a transformer returns a value that
-/// cannot be a payload.
+/// to a topic, when more than 256 rules make a copy, or when the copies would be too large together. `invalid_payload`
+/// when a transformer returns a value that cannot be a payload, or when the session state would be too large.
 pub fn route_user_message(draft: UserDraft, guild: &GuildView, scope: Scope<'_>) -> Result<Routed, Fault> {
     let steps = draft.routing_slip.iter().flat_map(|slip| &slip.steps);
     let destinations = steps.filter_map(|rule| rule.destination.as_ref()?.topics.as_ref());
@@ -214,7 +215,11 @@ fn by_rules(
     guild.notify_tagged_users(&mut first);
     let owner = StateOwner::Agent(sender.id.clone());
     let (mut others, mut changes) = (Vec::new(), Vec::new());
+    let mut room = Room::new(guild.bounds);
+    room.take_message(&first)?;
+    let bytes = first.stored_bytes();
     for rule in rules {
+        room.check(bytes)?;
         let mut copy = first.clone();
         copy.also.clear();
         copy.client_id = None;
@@ -226,6 +231,7 @@ fn by_rules(
         changes.extend(changed);
         push_hop(&mut copy, sender, inbox);
         guild.notify_tagged_users(&mut copy);
+        room.take_message(&copy)?;
         others.push(copy);
     }
     first.enrich_with_history = guild.conversation_history;

@@ -34,6 +34,7 @@ fn guild(routes: Value, agents: Vec<AgentSpec>) -> GuildView {
         agents,
         users: vec![("ada".into(), "Ada".into())],
         hop_limit: HOP_LIMIT,
+        bounds: Bounds::default(),
         conversation_history: 0,
     }
 }
@@ -267,4 +268,70 @@ fn an_error_about_too_many_hops_follows_no_rules() {
         let to_others = routed.iter().filter(|message| message.topics.as_slice().contains(&"other".to_owned()));
         assert_eq!(to_others.count(), copies, "after {hops} hops");
     }
+}
+
+/// A guild whose bounds are small: a session state of 100 bytes, and 4,000 bytes of messages.
+fn tight(routes: Value) -> GuildView {
+    let bounds = Bounds { session_bytes: 100, routed_bytes: 4_000, ..Bounds::default() };
+    GuildView { bounds, ..guild(routes, vec![agent("e1", "Echo", &[], true)]) }
+}
+
+#[test]
+fn a_session_state_that_grows_along_a_thread_is_refused_at_its_limit() {
+    let guild = tight(json!([]));
+    let (echo, expressions) = (echo(), expressions());
+    let scope = Scope::without_states(&expressions);
+    let mut message =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    let mut turn = 0;
+    let fault = loop {
+        turn += 1;
+        let member = format!("m{turn}");
+        let next =
+            Outgoing { session_state: Some(raw_json(&json!({member: "0123456789"}))), ..outgoing(json!({"r": 1})) };
+        match TurnRouter::new(&message, "t", &echo, &guild, scope).route(next) {
+            Ok(mut routed) => message = with_id(routed.messages.remove(0), 5 + turn),
+            Err(fault) => break fault,
+        }
+        assert!(turn < 100, "it grows without bound");
+    };
+    assert_eq!((fault.kind, fault.limit), (FaultKind::InvalidPayload, Some(100)));
+    assert_eq!(fault.setting.as_deref(), Some("host.payload_bytes"));
+    assert!(fault.value > Some(100) && turn > 3, "{fault}");
+}
+
+#[test]
+fn what_routing_makes_of_one_turn_is_bounded_in_bytes() {
+    let guild = tight(json!([]));
+    let (echo, expressions) = (echo(), expressions());
+    let origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    let mut router = TurnRouter::new(&origin, "t", &echo, &guild, Scope::without_states(&expressions));
+    let sent =
+        (0..100).find_map(|n| router.route(outgoing(json!({"r": "x".repeat(200)}))).err().map(|fault| (n, fault)));
+    let (sent, fault) = sent.expect("it is bounded");
+    assert_eq!((fault.kind, fault.limit), (FaultKind::Denied, Some(4_000)));
+    assert_eq!(fault.setting.as_deref(), Some("host.routed_bytes"));
+    assert!((3..20).contains(&sent), "{sent} messages of about 700 bytes");
+}
+
+#[test]
+fn the_copies_that_rules_make_are_bounded_in_bytes() {
+    let rule = json!({"agent_type": "*", "destination": {"topics": "other"}, "route_times": -1});
+    let guild = tight(json!(vec![rule; 20]));
+    let (echo, expressions) = (echo(), expressions());
+    let fault =
+        enter(UserDraft { payload: raw_json(&json!({"text": "x".repeat(500)})), ..draft() }, &guild).unwrap_err();
+    assert_eq!((fault.kind, fault.setting.as_deref()), (FaultKind::Denied, Some("host.routed_bytes")));
+    let origin =
+        with_id(Message::draft(AgentTag::default(), Topics::One("t".into()), "f.x", raw_json(&json!({"a": 1}))), 5);
+    let origin = Message { routing_slip: Some(guild.routes.clone()), ..origin };
+    let mut router = TurnRouter::new(&origin, "t", &echo, &guild, Scope::without_states(&expressions));
+    let fault = router.route(outgoing(json!({"r": "x"}))).unwrap_err();
+    assert_eq!((fault.kind, fault.setting.as_deref()), (FaultKind::Denied, Some("host.routed_bytes")));
+    let failure = Fault::new(FaultKind::Rejected, "no");
+    let attempt = Attempt { number: 1, is_last: true };
+    let scope = Scope::without_states(&expressions);
+    let routed = failure_messages(&failure, &origin, "t", &echo, &guild, attempt, scope);
+    assert_eq!(routed.messages.len(), 1, "the error is reported without its copies");
 }

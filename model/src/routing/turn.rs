@@ -8,6 +8,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::message::{HistoryEntry, Message};
 use crate::priority::Priority;
 use crate::routing::guild_view::GuildView;
+use crate::routing::room::Room;
 use crate::routing::scope::Scope;
 use crate::routing::sender::Sender;
 use crate::routing::slip::{RuleInput, take_matching};
@@ -57,7 +58,9 @@ pub struct TurnRouter<'a> {
     guild: &'a GuildView,
     scope: Scope<'a>,
     slip: Option<Arc<RoutingSlip>>,
-    context: Option<serde_json::Value>,
+    /// The session state of this turn once it was changed, as a value and as text.
+    context: Option<(serde_json::Value, Box<RawValue>)>,
+    room: Room,
 }
 
 impl<'a> TurnRouter<'a> {
@@ -75,28 +78,37 @@ impl<'a> TurnRouter<'a> {
         // A turn that handles a message of the manager follows the guild's rules.
         let follows_guild = || guild.has_routes() && origin.sender.is_manager_of(&guild.id);
         let slip = origin.routing_slip.clone().or_else(|| follows_guild().then(|| guild.routes.clone()));
-        Self { origin, received_on, sender, guild, scope, slip, context: None }
+        let room = Room::new(guild.bounds);
+        Self { origin, received_on, sender, guild, scope, slip, context: None, room }
     }
 
     /// Routes one outgoing message.
     ///
     /// # Errors
-    /// `hop_limit` when the thread has more hops than [`GuildView::hop_limit`], and `invalid_payload` when a
-    /// transformer returns a value that cannot be a payload.
+    /// `hop_limit` when the thread has more hops than [`GuildView::hop_limit`]. `invalid_payload` when a transformer
+    /// returns a value that cannot be a payload, or when the session state would be too large. `denied` when the
+    /// messages of the turn would be too large together.
     pub fn route(&mut self, outgoing: Outgoing) -> Result<RoutedTurn, Fault> {
         let mut base = self.base(&outgoing)?;
         if !outgoing.topics.is_empty() {
             base.topics = Topics::Many(outgoing.topics.iter().map(|name| topic::canonical(name)).collect());
             base.routing_slip = self.guild.has_routes().then(|| self.guild.routes.clone());
-            return Ok(RoutedTurn { messages: vec![self.finish(base, outgoing.reason, None)], changes: Vec::new() });
+            return self.alone(base, outgoing.reason);
         }
         let rules = self.take_rules(&base.format);
         base.routing_slip = self.slip.clone();
         if rules.is_empty() {
             base.topics = self.default_topics();
-            return Ok(RoutedTurn { messages: vec![self.finish(base, outgoing.reason, None)], changes: Vec::new() });
+            return self.alone(base, outgoing.reason);
         }
         self.by_rules(rules, &base, outgoing.reason.as_deref())
+    }
+
+    /// Finishes a message that no rule copies.
+    fn alone(&mut self, base: Message, reason: Option<String>) -> Result<RoutedTurn, Fault> {
+        let message = self.finish(base, reason, None);
+        self.room.take_message(&message)?;
+        Ok(RoutedTurn { messages: vec![message], changes: Vec::new() })
     }
 
     /// Routes an error message, which has its topics already. Returns a copy for each rule that applies, then the
@@ -126,22 +138,29 @@ impl<'a> TurnRouter<'a> {
     }
 
     fn by_rules(
-        &self,
+        &mut self,
         rules: Vec<Arc<RoutingRule>>,
         base: &Message,
         reason: Option<&str>,
     ) -> Result<RoutedTurn, Fault> {
         let mut routed = RoutedTurn::default();
         let owner = StateOwner::Agent(self.sender.id.clone());
+        let bytes = base.stored_bytes();
         for rule in rules {
+            self.room.check(bytes)?;
             let mut message = base.clone();
             message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
             rule.apply(&mut message, self.origin);
             let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.scope)? else {
                 continue;
             };
+            for (_, change) in &changes {
+                self.room.take(crate::message::raw_json(&change.update).get().len())?;
+            }
             routed.changes.extend(changes);
-            routed.messages.push(self.finish(message, reason.map(str::to_owned), rule.reason.clone()));
+            let message = self.finish(message, reason.map(str::to_owned), rule.reason.clone());
+            self.room.take_message(&message)?;
+            routed.messages.push(message);
         }
         Ok(routed)
     }
@@ -157,7 +176,8 @@ impl<'a> TurnRouter<'a> {
             let limit = u64::from(self.guild.hop_limit);
             return Err(Fault::new(FaultKind::HopLimit, text).over(limit, Some(u64::from(hops)), "limits.hops"));
         }
-        self.merge_context(outgoing.session_state.as_deref());
+        self.merge_context(outgoing.session_state.as_deref())?;
+        self.room.check(outgoing.payload.get().len())?;
         let mut message = Message::draft(
             self.sender.tag.clone(),
             Topics::Many(Vec::new()),
@@ -173,7 +193,7 @@ impl<'a> TurnRouter<'a> {
         message.ttl = origin.ttl;
         message.traceparent.clone_from(&origin.traceparent);
         message.session_state = match &self.context {
-            Some(context) => Some(crate::message::raw_json(context)),
+            Some((_, text)) => Some(text.clone()),
             None => origin.session_state.clone(),
         };
         message.process_status = origin.process_status;
@@ -186,18 +206,25 @@ impl<'a> TurnRouter<'a> {
         Ok(message)
     }
 
-    fn merge_context(&mut self, update: Option<&RawValue>) {
+    /// Merges members into the session state of this message and of those that follow it.
+    fn merge_context(&mut self, update: Option<&RawValue>) -> Result<(), Fault> {
         let Some(update) = update.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok()) else {
-            return;
+            return Ok(());
         };
-        let mut context = self.context.take().unwrap_or_else(|| {
-            let state = self.origin.session_state.as_deref();
-            state.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| serde_json::json!({}))
-        });
+        let mut context = self.context.take().map_or_else(
+            || {
+                let state = self.origin.session_state.as_deref();
+                state.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| serde_json::json!({}))
+            },
+            |(context, _)| context,
+        );
         if let (Some(into), serde_json::Value::Object(from)) = (context.as_object_mut(), update) {
             into.extend(from);
         }
-        self.context = Some(context);
+        let text = crate::message::raw_json(&context);
+        self.guild.bounds.check_session(text.get().len())?;
+        self.context = Some((context, text));
+        Ok(())
     }
 
     /// Returns the topics of an answer that no rule routes. In a guild without routes it goes to the user who started

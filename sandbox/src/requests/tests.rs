@@ -363,3 +363,11 @@ async fn an_agent_sends_no_request_in_describe() {
     let (error, _) = sender.refusal(&format!("http://127.0.0.1:{}/", server.port)).await;
     assert_eq!((error.as_str(), server.received().len()), ("HttpRequestDenied", 0));
 }
+
+#[test]
+fn a_port_above_65535_is_refused() {
+    let origin = |uri: &str| origin_of(&uri.parse().expect("it has the form of a URI"));
+    assert!(origin("http://a.example:65616/").is_err());
+    assert_eq!(origin("http://a.example:65535/").expect("a port").port(), 65_535);
+    assert_eq!(origin("http://a.example/").expect("the default port").port(), 80);
+}

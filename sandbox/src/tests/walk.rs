@@ -104,6 +104,11 @@ async fn cross(limit: Limit) -> Crossed {
         Limit::Component | Limit::Nesting | Limit::Parts | Limit::Functions | Limit::FunctionSize | Limit::Items => {
             Crossed::Refused(Outline::read(&build(&receive(EMIT)), &fewer(0)).unwrap_err())
         }
+        Limit::Description => {
+            let describe = "(drop (memory.grow (i32.const 2))) (i32.store (i32.const 1024) (i32.const 65536))
+                (i32.store (i32.const 1028) (i32.const 70000))";
+            refused(build(&Script { describe, ..Script::default() })).await
+        }
         Limit::Snapshot => {
             let instance = started(&sandbox(), Script { functions: SAVE, ..Script::default() }, fewer(99)).await;
             let (instance, saved) = instance.save().await;
@@ -117,6 +122,12 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompileQueue
         | Limit::AgentLag
         | Limit::EmitRate
+        | Limit::RoutedBytes
+        | Limit::StateBytes
+        | Limit::SlipRules
+        | Limit::SlipBytes
+        | Limit::GuildLog
+        | Limit::Unwritten
         | Limit::Evaluations
         | Limit::FailedExpressions
         | Limit::SchemaPattern

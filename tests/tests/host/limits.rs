@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use guildhall_tests::{DEADLINE, Host, blueprint, chat, frame, within};
+use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually, frame, within};
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -157,4 +157,56 @@ async fn an_agent_that_refuses_its_properties_says_why_and_the_others_run() {
             break;
         }
     }
+}
+
+async fn hostile_guild(host: &Host) -> String {
+    let digest = host.rest().upload(super::faults::hostile_component()).await;
+    host.rest().launch_spec(&blueprint::hostile(&digest, &json!({}))).await
+}
+
+async fn is_met(host: &Host, setting: &str) {
+    let counter = format!("guildhall_limits_met_total{{setting=\\\"{setting}\\\"}} 0");
+    eventually(DEADLINE, "the limit to be met", async || {
+        let metrics = host.rest().get("/metrics").await.body.to_string();
+        if metrics.contains(setting) && !metrics.contains(&counter) { Ok(()) } else { Err(counter.clone()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_state_that_grows_from_turn_to_turn_meets_the_limit_of_a_payload() {
+    let host = Host::spawn(super::options().set("host.emit_rate", 10_000_000)).await;
+    let guild = hostile_guild(&host).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.say("hoard 100");
+    let error = chat.socket.wait_for("the limit", frame::is_error).await;
+    assert_eq!(error["payload"]["error_type"], "INVALID_PAYLOAD", "{error}");
+    assert_eq!(error["payload"]["setting"], "host.payload_bytes");
+    assert_eq!(error["payload"]["limit"], 262_144);
+    chat.say("hello");
+    chat.socket.wait_for("the next answer", |heard| frame::says(heard, "ok: hello")).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_sends_itself_two_messages_a_turn_is_paused_and_stops_with_its_guild() {
+    let host = Host::spawn(super::options().set("host.emit_rate", 200)).await;
+    let guild = hostile_guild(&host).await;
+    let chat = chat::join(&host, &guild, "ann").await;
+    chat.say("double");
+    is_met(&host, "host.emit_rate").await;
+    let began = Instant::now();
+    chat.stop_guild();
+    host.rest().guild_is(&guild, "stopped").await;
+    assert!(began.elapsed() < Duration::from_secs(3), "its queued work is dropped: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_guild_with_too_many_rules_is_refused_with_both_numbers() {
+    let host = super::host().await;
+    let mut spec = blueprint::echo();
+    spec["routes"] = json!({"steps": vec![json!({"agent": {"name": "x"}, "destination": {"topics": "t"}}); 5_000]});
+    let category = host.rest().category().await;
+    let refused = host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, &category)).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert!(refused.body.to_string().contains("1000 rules, not 5000 (`host.slip_rules`)"), "{}", refused.body);
 }

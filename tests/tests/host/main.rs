@@ -5,6 +5,7 @@ use guildhall_tests::{Host, Options};
 mod client_js;
 mod component_cli;
 mod components;
+mod connections;
 mod crash;
 mod database;
 mod dead_letters;

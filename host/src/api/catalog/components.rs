@@ -54,7 +54,7 @@ pub struct Component {
     summary: Option<String>,
     /// Bytes.
     size: u64,
-    /// How the component describes itself.
+    /// How the component describes itself; null in a list.
     description: Value,
     /// The interfaces that it imports.
     imports: Vec<String>,
@@ -141,7 +141,7 @@ async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Component>>, ApiEr
     for (digest, name) in api.store.component_names(None).await? {
         names.entry(digest).or_default().push(name);
     }
-    let rows = api.store.components().await?.into_iter();
+    let rows = api.store.component_list().await?.into_iter();
     Ok(Json(
         rows.map(|row| (names.remove(&row.digest), row))
             .map(|(n, row)| Component::new(row, n.unwrap_or_default()))

@@ -24,9 +24,11 @@ impl ApiError {
             Self::ForeignHost(host) => request::foreign_host(&host),
             Self::Unreadable => request::unreadable(),
             Self::TooLarge { limit, setting } => request::too_large(limit, setting),
-            Self::NoRoom { limit, setting } => request::no_room(limit, setting),
+            Self::NoRoom(no_room) => request::no_room(no_room),
             Self::TooSlow { within } => request::too_slow(within),
             Self::Invalid(errors) => request::invalid(&errors),
+            Self::NotJson(errors) => request::not_json(&errors),
+            Self::ForeignPage(origin) => request::foreign_page(&origin),
             Self::NotReady => request::not_ready(),
 
             Self::Multipart(detail) => file::invalid_form(detail),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::files::{BadName, FilesError};
 use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
+use crate::room::NoRoom;
 use crate::store::StoreError;
 use guildhall_model::configuration::ConfigurationError;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
@@ -27,14 +28,20 @@ pub enum ApiError {
     /// The body has more bytes than `setting` allows.
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
-    /// The bodies that are read at this time use all the memory that there is for bodies.
-    #[error("no room for a body: all have {limit} bytes")]
-    NoRoom { limit: usize, setting: &'static str },
+    /// What clients have sent uses all the memory that there is for it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error("a body that took more than {} seconds", within.as_secs())]
     TooSlow { within: Duration },
     /// The errors of a body or of a query.
     #[error("invalid body")]
     Invalid(Vec<FieldError>),
+    /// The same for a body that is not JSON by its content type.
+    #[error("invalid body that is not JSON")]
+    NotJson(Vec<FieldError>),
+    /// A page of another site sends a request that may change something.
+    #[error("foreign page {0}")]
+    ForeignPage(String),
     /// The host does not serve yet, or cannot write.
     #[error("not ready")]
     NotReady,

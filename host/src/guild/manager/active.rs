@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
-use super::news::News;
+use super::pace::Pace;
 use crate::agent::{self, Agent, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, Store};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
+use guildhall_model::participant::Participant;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -59,10 +61,23 @@ pub(super) struct ActiveManager {
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
-    /// What is announced of a change of the members, and when.
-    pub(super) news: News,
+    /// The participants that sockets were told of.
+    pub(super) known_participants: Vec<Participant>,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
+    pub(super) pace: Pace,
+    pub(super) due: Due,
+}
+
+/// What is to be published as soon as the pace allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Due {
+    /// The guild and its state, after a user has joined.
+    announcement: bool,
+    /// The participants, if they have changed.
+    pub(super) participants: bool,
+    /// A health report.
+    report: bool,
 }
 
 impl ActiveManager {
@@ -167,7 +182,6 @@ impl ActiveManager {
     /// Carries effects out and returns whether the guild is to end. Dropping the future leaves the rest undone.
     pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
         let mut ends = false;
-        let mut reports = false;
         for effect in effects {
             match effect {
                 Effect::SetStatus(status) => self.set_status(status).await,
@@ -176,14 +190,14 @@ impl ActiveManager {
                         tracing::error!(%error, guild = %self.log.guild(), "the agents' statuses cannot be stored");
                     }
                 }
-                Effect::Report => reports = true,
+                Effect::Report => self.due.report = true,
                 Effect::AskAgents(check) => {
                     self.publish_heartbeats(check);
                     self.ask_agents();
                 }
                 Effect::AddUser { user, name } => {
                     self.add_user(user, name).await;
-                    self.members_changed();
+                    self.due.announcement = true;
                 }
                 Effect::SendParticipants(request) => self.send_participants(request),
                 Effect::Stop { user } => {
@@ -192,10 +206,40 @@ impl ActiveManager {
                 }
             }
         }
-        if reports {
-            self.report();
+        if ends {
+            // Nothing is published later.
+            let due = std::mem::take(&mut self.due);
+            self.publish(due);
         }
         ends
+    }
+
+    /// Publishes what is due, if the pace allows; else returns when it will.
+    pub(super) fn publish_due(&mut self) -> Option<Instant> {
+        if !self.due.report && !self.due.announcement && !self.due.participants {
+            return None;
+        }
+        let now = Instant::now();
+        match self.pace.take(now) {
+            Ok(()) => {
+                let due = std::mem::take(&mut self.due);
+                self.publish(due);
+                None
+            }
+            Err(next) => Some(next),
+        }
+    }
+
+    fn publish(&mut self, due: Due) {
+        if due.announcement {
+            self.publish_guild();
+        }
+        if due.report {
+            self.report();
+        }
+        if due.announcement || due.participants {
+            self.publish_participants();
+        }
     }
 
     async fn set_status(&self, status: GuildStatus) {
@@ -262,8 +306,9 @@ impl ActiveManager {
         }
         if ended == Ended::Stopped {
             // A cursor that stays would keep the log from being trimmed.
-            for id in self.members.keys().chain([&AgentId::manager_of(self.log.guild())]) {
-                self.log.forget_consumer(id);
+            if !matches!(tokio::time::timeout(END_WITHIN, self.log.forget_consumers()).await, Ok(Ok(()))) {
+                tracing::error!(guild = %self.log.guild(), "the cursors of a guild that was stopped stay until a restart");
+                return ended;
             }
             let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
             if let Err(error) = self.store.set_agent_statuses(self.log.guild(), &rows).await {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::active::ActiveManager;
 use super::member::{Member, proxy_row};
@@ -106,32 +105,25 @@ impl ActiveManager {
         self.log.signal(message);
     }
 
-    /// Notes that users have changed. The guild and its participants are announced soon.
-    pub(super) fn members_changed(&mut self) {
-        self.news.guild_changed(Instant::now());
-    }
-
-    /// Announces what has changed: the guild, and the participants to every system socket.
-    pub(super) fn announce_news(&mut self) {
-        let (of_guild, participants) = self.news.take(self.participants(), Instant::now());
-        if of_guild {
-            self.publish_guild();
-        }
-        if let Some(participants) = participants {
+    /// Publishes the participants to every system socket, if they are others than those that were published last.
+    pub(super) fn publish_participants(&mut self) {
+        let participants = self.participants();
+        if participants != self.known_participants {
             let list = json!({"participants": participants});
             self.log.signal(self.message(topic::GUILD_STATUS, format::PARTICIPANT_LIST, &list));
+            self.known_participants = participants;
         }
     }
 
-    /// Announces the guild after its agents or rules have changed, and its state. A change of the participants is
-    /// announced soon.
+    /// Announces the guild after its agents or rules have changed, and its state. The participants are published soon,
+    /// if they have changed.
     pub(super) fn announce_guild(&mut self) {
         self.publish_guild();
-        self.news.changed(Instant::now());
+        self.due.participants = true;
     }
 
     /// Publishes the guild with the proxies of its users, and its state.
-    fn publish_guild(&self) {
+    pub(super) fn publish_guild(&self) {
         let mut spec = json!(self.spec);
         if let Some(agents) = spec["agents"].as_array_mut() {
             let view = self.view.borrow();

@@ -27,11 +27,10 @@ use guildhall_model::spec::{AgentSpec, RoutingRule};
 use guildhall_model::status::AgentStatus;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
+use guildhall_sandbox::Limit;
 
 /// The most agents of a guild.
 const MAX_AGENTS: usize = 1_000;
-/// The most rules of a guild.
-const MAX_RULES: usize = 1_000;
 
 fn is_about_state(format: &str) -> bool {
     matches!(format, format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST)
@@ -239,8 +238,16 @@ impl ActiveManager {
     }
 
     async fn add_rule(&mut self, rule: RoutingRule) -> Answer {
-        if self.spec.routes.steps.len() >= MAX_RULES {
-            return failure("TOO_MANY", format!("a guild may have {MAX_RULES} rules"));
+        let most = self.serving.components.sandbox().ceilings();
+        let (rules, bytes) = (&self.spec.routes, self.spec.routes.stored_bytes() + rule.stored_bytes());
+        for (limit, value) in [(Limit::SlipRules, rules.steps.len() + 1), (Limit::SlipBytes, bytes)] {
+            let (value, allowed, setting) = (value as u64, most.get(limit), limit.row().setting);
+            if value > allowed {
+                limit.count();
+                let text =
+                    format!("`{setting}` is {allowed} for the rules of a guild; with this rule it would be {value}");
+                return failure("TOO_MANY", text);
+            }
         }
         let hash = hashid(&rule);
         self.spec.routes.steps.push(Arc::new(rule));

@@ -37,7 +37,7 @@ impl GuildLog {
         advance: impl FnOnce() -> Option<CursorWrite>,
     ) -> Receipt {
         let mut state = self.lock();
-        let (owners, mut side_writes) = state.states.change_all(&turn.changes, self.0.shared.now_ms());
+        let (owners, mut side_writes) = state.states.change_all(&turn.changes, self.0.shared.most());
         let written = self.0.values.apply(turn.values);
         if !written.is_empty() {
             side_writes.push(SideWrite::Values(written));
@@ -65,7 +65,7 @@ impl GuildLog {
         advance: impl FnOnce() -> Option<CursorWrite>,
     ) -> Receipt {
         let mut state = self.lock();
-        let (outcome, side_writes) = match state.states.change(owner, change, self.0.shared.now_ms()) {
+        let (outcome, side_writes) = match state.states.change(owner, change, self.0.shared.most()) {
             Ok((versioned, write)) => (Ok(versioned), vec![write]),
             Err(error) => (Err(error), Vec::new()),
         };

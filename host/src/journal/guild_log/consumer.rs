@@ -171,6 +171,22 @@ impl GuildLog {
         self.enqueue(None, vec![SideWrite::ForgetConsumer { agent: agent.clone() }]);
     }
 
+    /// Removes the positions, snapshots, states and values of all agents, in one step, because the guild has ended. The
+    /// receipt is ready when they are gone.
+    pub fn forget_consumers(&self) -> Receipt {
+        let mut state = self.lock();
+        let names: Vec<Arc<str>> = state.positions.drain().map(|(name, _)| name).collect();
+        let mut side_writes = Vec::new();
+        for name in names {
+            let agent = AgentId::from(&*name);
+            let owner = StateOwner::Agent(agent.clone());
+            state.states.forget(&owner);
+            self.0.values.clear(&owner);
+            side_writes.push(SideWrite::ForgetConsumer { agent });
+        }
+        self.enqueue_with_receipt(side_writes)
+    }
+
     /// Moves the stored positions of consumers for which nothing waits to the end of the log, so that they do not keep
     /// retention from trimming it.
     pub(in crate::journal) fn settle_idle(&self) {

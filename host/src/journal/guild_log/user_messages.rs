@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use guildhall_model::draft::UserDraft;
+use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{ClientId, MessageId};
 use guildhall_model::state::StateOwner;
 
@@ -11,16 +12,21 @@ use super::GuildLog;
 use crate::journal::client_ids::ClientIdKey;
 use crate::journal::ingress::{Ingress, IngressError, Published};
 use crate::journal::step::SideWrite;
+use crate::room::Held;
 
 impl GuildLog {
     /// Opens the ingress for users, or replaces it.
     pub fn open_ingress(&self, ingress: Arc<dyn Ingress>) {
-        self.lock().ingress = Some(ingress);
+        let mut state = self.lock();
+        state.ingress = Some(ingress);
+        state.is_open.send_replace(true);
     }
 
     /// Closes the ingress. Users' messages fail with [`IngressError::Absent`] from now on.
     pub fn close_ingress(&self) {
-        self.lock().ingress = None;
+        let mut state = self.lock();
+        state.ingress = None;
+        state.is_open.send_replace(false);
     }
 
     /// Returns whether the ingress is open.
@@ -29,13 +35,36 @@ impl GuildLog {
         self.lock().ingress.is_some()
     }
 
+    /// Waits until the ingress is open. Cancel safe.
+    pub async fn opened(&self) {
+        let mut is_open = self.lock().is_open.subscribe();
+        if is_open.wait_for(|is_open| *is_open).await.is_err() {
+            // The log cannot be dropped while this borrows it.
+            std::future::pending().await
+        }
+    }
+
     /// Publishes a user's message. Cancel safe: a message that has its id is stored even if the future is dropped.
     ///
     /// # Errors
     /// [`IngressError::Absent`] while the guild does not run here. [`IngressError::Refused`] with a fault for the user
-    /// when the message has no recipient, or when an agent lags by its limit or more (`busy`).
+    /// when the message has no recipient, or when an agent lags, the log or what waits for the disk is over its limit
+    /// (`busy`).
     /// [`IngressError::Journal`] when the storage cannot be read.
     pub async fn publish_from_user(&self, draft: UserDraft) -> Result<Published, IngressError> {
+        self.publish_from_user_holding(draft, None).await
+    }
+
+    /// Publishes a user's message; `held` is the room that the message uses until it is stored or refused. Cancel safe as
+    /// [`Self::publish_from_user`] is.
+    ///
+    /// # Errors
+    /// Those of [`Self::publish_from_user`].
+    pub async fn publish_from_user_holding(
+        &self,
+        draft: UserDraft,
+        held: Option<Held>,
+    ) -> Result<Published, IngressError> {
         let client_id = draft.client_id.as_ref().and_then(ClientId::text);
         let key = client_id.map(|client_id| (draft.user.clone(), client_id.to_owned()));
         if let Some(key) = &key
@@ -44,7 +73,7 @@ impl GuildLog {
             self.wait_for_all().await;
             return Ok(Published { id, receipt: None });
         }
-        let published = self.accept(draft, key).await?;
+        let published = self.accept(draft, key, held).await?;
         if published.receipt.is_none() {
             self.wait_for_all().await;
         }
@@ -62,9 +91,28 @@ impl GuildLog {
         Ok(shared.storage.find_client_id(self.0.key, user, client_id, shared.client_ids_since()).await?)
     }
 
+    /// Refuses a message while too many bytes of all guilds wait for the disk.
+    fn check_unwritten(&self) -> Result<(), Fault> {
+        let (value, most) = (self.0.shared.unwritten_bytes(), self.0.shared.limits.unwritten_bytes);
+        if value <= most {
+            return Ok(());
+        }
+        let (value, most) = ((value >> 20) as u64, (most >> 20) as u64);
+        let text = format!(
+            "messages of {value} MiB wait for the disk of this host, and the limit is {most} (`limits.unwritten_mib`); \
+             try again later"
+        );
+        Err(Fault::new(FaultKind::Busy, text).over(most, Some(value), "limits.unwritten_mib"))
+    }
+
     /// Routes and appends a user's message. The guild's rules run outside the log's lock, because an expression may take
     /// long. Cancel safe: the message is appended, or nothing has happened.
-    async fn accept(&self, draft: UserDraft, key: Option<ClientIdKey>) -> Result<Published, IngressError> {
+    async fn accept(
+        &self,
+        draft: UserDraft,
+        key: Option<ClientIdKey>,
+        held: Option<Held>,
+    ) -> Result<Published, IngressError> {
         let (ingress, guild_state) = {
             let state = self.lock();
             (state.ingress.clone().ok_or(IngressError::Absent)?, state.states.get(&StateOwner::Guild).text)
@@ -80,7 +128,8 @@ impl GuildLog {
         }
         let mut messages = vec![routed.first];
         messages.extend(routed.others);
-        if let Err(fault) = state.subscribers.check_lag(&messages) {
+        let room = self.check_room().and_then(|()| self.check_unwritten());
+        if let Err(fault) = room.and_then(|()| state.subscribers.check_lag(&messages)) {
             ingress.refused(&fault);
             return Err(IngressError::Refused(Box::new(fault)));
         }
@@ -89,16 +138,16 @@ impl GuildLog {
             // `append` writes the id of the first message into it.
             side_writes.push(SideWrite::ClientId { user, client_id, id: MessageId::default() });
         }
-        let (owners, writes) = state.states.change_all(&routed.changes, self.0.shared.now_ms());
+        let (owners, writes) = state.states.change_all(&routed.changes, self.0.shared.most());
         side_writes.extend(writes);
         messages.extend(state.announcements(&self.0.id, &owners).map(|mut announcement| {
             // The default id stands for the user's own message, which has no id yet.
             announcement.in_response_to = Some(MessageId::default());
             announcement
         }));
-        let (id, receipt) = self.append(&state, messages, None, side_writes);
+        let (id, receipt) = self.append_holding(&state, messages, None, side_writes, held);
         if let Some(key) = key {
-            state.client_ids.insert(key, id);
+            state.client_ids.insert(key, id, self.0.shared.durable());
         }
         Ok(Published { id, receipt: Some(receipt) })
     }

@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_millis(250);
 /// beginning. The writer waits for that, and its next transaction waits for the disk.
 const PAGES: i64 = 16_384;
 /// When the write-ahead log has more pages than this, it starts again however many batches are written.
-const MOST_PAGES: i64 = 131_072;
+const MOST_PAGES: i64 = 65_536;
 /// At most this many batches since the last look count as few.
 const FEW_BATCHES: u64 = 25;
 

@@ -15,6 +15,13 @@ use super::columns::{cursors_column, topics_column};
 use super::side_writes;
 use crate::journal::step::{CursorWrite, GuildKey, SideWrite, Step};
 
+/// The only connection that writes, with the statements that it has prepared.
+#[derive(Debug)]
+pub struct Writer {
+    pub db: SqliteConnection,
+    pub statements: Statements,
+}
+
 /// Writes a batch in one transaction. After an error the caller rolls back. Not cancel safe: a dropped future may leave
 /// the transaction open.
 pub async fn transact(

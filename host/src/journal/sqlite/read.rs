@@ -14,7 +14,7 @@ use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, Snapshot};
 use crate::journal::storage::{Page, PageSize, Range, Restored};
 
-/// Reads the positions, states and values of a guild. Cancel safe.
+/// Reads the positions, states and values of a guild, and the bytes of its log. Cancel safe.
 pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, JournalError> {
     let consumers = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
         .bind(guild.0)
@@ -30,6 +30,13 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
             .bind(guild.0)
             .fetch_all(readers)
             .await?;
+    let bytes: Option<i64> = sqlx::query_scalar(
+        "SELECT bytes + (SELECT COALESCE(SUM(octet_length(body) + octet_length(topics)), 0) FROM log
+         WHERE guild = key AND id > sized_to) FROM guilds WHERE key = ?",
+    )
+    .bind(guild.0)
+    .fetch_optional(readers)
+    .await?;
     let state = |(owner, version, updated_ms, text): (String, i64, i64, String)| {
         let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
         (read_owner(&owner), VersionedState { version, updated_ms, text: text.into() })
@@ -37,6 +44,7 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
     Ok(Restored {
         consumers: consumers.iter().map(read_consumer).collect::<Result<_, _>>()?,
         states: states.into_iter().map(state).collect(),
+        bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
         values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
     })
 }

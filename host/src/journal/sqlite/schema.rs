@@ -6,11 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::journal::error::JournalError;
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
-    key INTEGER PRIMARY KEY, guild TEXT NOT NULL UNIQUE, trimmed BIGINT NOT NULL DEFAULT 0);
+    key INTEGER PRIMARY KEY, guild TEXT NOT NULL UNIQUE, trimmed BIGINT NOT NULL DEFAULT 0,
+    bytes BIGINT NOT NULL DEFAULT 0, sized_to BIGINT NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS log (
     id INTEGER PRIMARY KEY, guild BIGINT NOT NULL, lane BIGINT NOT NULL, topics TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS log_by_guild ON log (guild);
@@ -27,17 +28,24 @@ CREATE TABLE IF NOT EXISTS keyvalues (
 CREATE TABLE IF NOT EXISTS client_ids (
     guild BIGINT NOT NULL, user TEXT NOT NULL, client_id TEXT NOT NULL, id BIGINT NOT NULL,
     PRIMARY KEY (guild, user, client_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS client_ids_by_id ON client_ids (id);
 CREATE TABLE IF NOT EXISTS snapshots (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, version TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unfinished (
     first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 ";
 
 /// Adds the column that the tables of version 1 lack. `SCHEMA` creates the table that version 2 lacks.
 const FROM_1: &str = "BEGIN; ALTER TABLE cursors ADD COLUMN declined BIGINT NOT NULL DEFAULT 0;
     PRAGMA user_version = 2; COMMIT;";
+
+/// Adds the columns that the tables before version 4 lack: the bytes of each log, and up to which message they are
+/// counted. Retention counts the messages when it runs first.
+const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE guilds ADD COLUMN sized_to BIGINT NOT NULL DEFAULT 0;
+    PRAGMA user_version = 4; COMMIT;";
 
 /// Creates the tables or brings them up to date. Cancel safe: each version is one transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
@@ -50,6 +58,9 @@ pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), Journ
     }
     if version == 1 {
         sqlx::raw_sql(FROM_1).execute(&mut *db).await?;
+    }
+    if (1..4).contains(&version) {
+        sqlx::raw_sql(FROM_3).execute(&mut *db).await?;
     }
     sqlx::raw_sql(SCHEMA).execute(&mut *db).await?;
     Ok(())

@@ -91,11 +91,21 @@ pub async fn write(db: &mut SqliteConnection, guild: GuildKey, write: &SideWrite
             sqlx::query("DELETE FROM unfinished WHERE first = ?").bind(first.as_i64()).execute(db).await?;
         }
         SideWrite::Erase { id } => {
-            sqlx::query("DELETE FROM log WHERE guild = ? AND id = ?")
-                .bind(guild.0)
-                .bind(id.as_i64())
-                .execute(db)
-                .await?;
+            // A message that retention has counted is counted no longer.
+            sqlx::query(
+                "UPDATE guilds SET bytes = MAX(0, bytes - COALESCE(
+                 (SELECT octet_length(body) + octet_length(topics) FROM log WHERE guild = ? AND id = ?), 0))
+                 WHERE key = ? AND sized_to >= ?;
+                 DELETE FROM log WHERE guild = ? AND id = ?",
+            )
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .execute(db)
+            .await?;
         }
     }
     Ok(())

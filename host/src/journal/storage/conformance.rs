@@ -44,6 +44,7 @@ macro_rules! conformance_tests {
             a_client_id_is_found_until_it_is_too_old
             a_snapshot_replaces_the_one_before
             a_trim_keeps_what_is_not_consumed
+            a_trim_reports_the_bytes_that_are_left
             a_trim_is_reported_before_the_messages_are_gone
             ids_are_not_given_again_after_everything_was_removed
             a_closed_storage_refuses_everything
@@ -332,12 +333,13 @@ pub async fn a_snapshot_replaces_the_one_before<B: Bench>() {
 /// Removes every consumed message of some guilds.
 fn trim_all(guilds: &[GuildKey]) -> Trim<'_> {
     let zero = MessageId::default();
-    Trim { guilds, too_old: zero, guild_bytes: 0, client_ids_before: zero, on_trim: &|_, _| () }
+    Trim { guilds, too_old: zero, guild_bytes: 0, client_ids_before: zero, on_trim: &|_, _| (), on_sized: &|_, _| () }
 }
 
 pub async fn a_trim_keeps_what_is_not_consumed<B: Bench>() {
     let (_bench, storage) = opened::<B>().await;
-    storage.commit(&[rows(G, 1..=9), rows(H, [10, 11]), cursor(G, 4)]).await.unwrap();
+    let new = |guild, id: &str| side(guild, vec![SideWrite::NewGuild { id: id.into() }]);
+    storage.commit(&[new(G, "g"), new(H, "h"), rows(G, 1..=9), rows(H, [10, 11]), cursor(G, 4)]).await.unwrap();
     let nothing = Trim { guild_bytes: u64::MAX >> 1, ..trim_all(&[G, H]) };
     assert_eq!(storage.trim(nothing).await.unwrap(), 0);
     let old = Trim { too_old: MessageId::new(3), ..nothing };
@@ -345,6 +347,30 @@ pub async fn a_trim_keeps_what_is_not_consumed<B: Bench>() {
     assert_eq!(storage.trim(trim_all(&[G])).await.unwrap(), 1);
     assert_eq!((stored(&*storage, G).await, stored(&*storage, H).await), ((4..=9).collect(), vec![10, 11]));
     assert_eq!(storage.trim(trim_all(&[G, H])).await.unwrap(), 2, "a guild without consumers keeps nothing");
+}
+
+pub async fn a_trim_reports_the_bytes_that_are_left<B: Bench>() {
+    let (_bench, storage) = opened::<B>().await;
+    let new = side(G, vec![SideWrite::NewGuild { id: "g".into() }]);
+    storage.commit(&[new, rows(G, 1..=9)]).await.unwrap();
+    let bytes = || async { storage.restore(G).await.unwrap().bytes };
+    let reported = Mutex::new(Vec::new());
+    let on_sized = |_, bytes: u64| reported.lock().push(bytes);
+    let all = bytes().await;
+    assert!(all > 9 * 50, "{all}");
+    let nothing = Trim { guild_bytes: all, on_sized: &on_sized, ..trim_all(&[G]) };
+    assert_eq!(storage.trim(nothing).await.unwrap(), 0);
+    storage.commit(&[rows(G, 10..=18)]).await.unwrap();
+    let both = bytes().await;
+    assert!(both > all * 19 / 10, "{both} after {all}");
+    assert_eq!(storage.trim(Trim { too_old: MessageId::new(10), guild_bytes: both, ..nothing }).await.unwrap(), 9);
+    assert_eq!(*reported.lock(), [all, both - all]);
+    assert_eq!(bytes().await, both - all);
+    let erase = SideWrite::Erase { id: MessageId::new(10) };
+    storage.commit(&[side(G, vec![erase])]).await.unwrap();
+    assert!(bytes().await < both - all);
+    assert_eq!(storage.trim(trim_all(&[G])).await.unwrap(), 8);
+    assert_eq!(bytes().await, 0);
 }
 
 pub async fn a_trim_is_reported_before_the_messages_are_gone<B: Bench>() {

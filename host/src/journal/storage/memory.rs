@@ -135,6 +135,7 @@ impl Data {
         let states = self.states.iter().filter(|((of, _), _)| *of == guild);
         let buckets = self.values.iter().filter(|((of, _), _)| *of == guild);
         Restored {
+            bytes: self.bytes_of(guild),
             consumers: positions.map(|((_, name), position)| (name.clone(), *position)).collect(),
             states: states.map(|((_, owner), state)| (owner.clone(), state.clone())).collect(),
             values: buckets
@@ -159,9 +160,14 @@ impl Data {
                 (trim.on_trim)(*guild, end);
                 self.log.retain(|id, (of, _)| of != guild || *id >= end);
             }
+            (trim.on_sized)(*guild, self.bytes_of(*guild));
         }
         self.client_ids.retain(|_, id| *id >= trim.client_ids_before);
         (before - self.log.len()) as u64
+    }
+
+    fn bytes_of(&self, guild: GuildKey) -> u64 {
+        self.of_guild(guild).map(|message| serde_json::to_string(&**message).map_or(0, |text| text.len()) as u64).sum()
     }
 
     fn first_to_keep(&self, guild: GuildKey, bytes: u64) -> MessageId {

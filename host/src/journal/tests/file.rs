@@ -3,7 +3,7 @@
 use super::*;
 
 /// Opens another connection to the journal's file.
-async fn other_connection(dir: &TempDir) -> sqlx::SqliteConnection {
+pub(super) async fn other_connection(dir: &TempDir) -> sqlx::SqliteConnection {
     use sqlx::ConnectOptions;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("journal.db"));
     options.busy_timeout(Duration::from_secs(5)).connect().await.unwrap()

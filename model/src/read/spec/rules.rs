@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::expression::{Expressions, Language};
 use crate::priority::Priority;
 use crate::python_repr::repr;
+use crate::read::spec::sandbox::SandboxCeilings;
 use crate::read::{FieldErrors, Fields, boolean, document, integer, list, map, nullable, object, one_of, text};
 use crate::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
@@ -23,6 +24,27 @@ pub fn slip<'e>(expressions: &'e Expressions<'e>) -> impl Fn(&Value, &mut FieldE
     let shared = |value: &Value, errors: &mut FieldErrors| rule(expressions)(value, errors).map(Arc::new);
     move |value, errors| {
         object(|f| Some(RoutingSlip { steps: f.or("steps", Vec::new(), list(shared))? }))(value, errors)
+    }
+}
+
+/// Returns a reader for the rules of a guild. They are bounded, because they are stored with each message.
+pub fn guild_slip<'e>(
+    most: &'e SandboxCeilings,
+    expressions: &'e Expressions<'e>,
+) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<RoutingSlip> + 'e {
+    move |value, errors| {
+        let rules = value.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
+        if rules as u64 > most.slip_rules {
+            let text = format!("a guild may have {} rules, not {rules} (`host.slip_rules`)", most.slip_rules);
+            return errors.refuse(&text, &json!({"steps": rules}));
+        }
+        let slip = slip(expressions)(value, errors)?;
+        let bytes = slip.stored_bytes();
+        if bytes as u64 > most.slip_bytes {
+            let text = format!("the rules may have {} bytes, not {bytes} (`host.slip_bytes`)", most.slip_bytes);
+            return errors.refuse(&text, &json!({"steps": rules}));
+        }
+        Some(slip)
     }
 }
 

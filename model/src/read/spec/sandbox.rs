@@ -28,10 +28,14 @@ pub struct SandboxCeilings {
     pub keyvalue_keys: u64,
     /// The KiB of a bucket.
     pub keyvalue_kib: u64,
+    /// The rules of a guild.
+    pub slip_rules: u64,
+    /// The bytes of the rules of a guild, as they are stored.
+    pub slip_bytes: u64,
 }
 
 impl SandboxCeilings {
-    /// Ceilings of 0, so that a spec may ask for no limit.
+    /// Ceilings of 0, so that a spec may ask for no limit. The bounds of routing rules are the defaults.
     pub const NOTHING: Self = Self {
         fuel: 0,
         memory_mib: 0,
@@ -41,6 +45,8 @@ impl SandboxCeilings {
         http_response_kib: 0,
         keyvalue_keys: 0,
         keyvalue_kib: 0,
+        slip_rules: 1_000,
+        slip_bytes: 64 << 10,
     };
 }
 

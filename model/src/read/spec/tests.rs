@@ -17,6 +17,8 @@ const CEILINGS: SandboxCeilings = SandboxCeilings {
     http_response_kib: 64,
     keyvalue_keys: 10,
     keyvalue_kib: 16,
+    slip_rules: 1_000,
+    slip_bytes: 64 << 10,
 };
 const ECHO: &str = "rustic_ai.core.agents.testutils.echo_agent.EchoAgent";
 
@@ -263,5 +265,21 @@ proptest! {
         })).unwrap();
         let again = read(&serde_json::to_value(&spec).unwrap()).unwrap();
         prop_assert_eq!(again, spec);
+    }
+}
+
+#[test]
+fn a_guild_has_a_bounded_number_of_rules_and_bytes_of_them() {
+    let with_rules =
+        |rules: Vec<Value>| json!({"name": "G", "description": "d", "agents": [], "routes": {"steps": rules}});
+    let rule = |reason: &str| json!({"agent": {"name": "a"}, "reason": reason});
+    assert!(read(&with_rules(vec![rule(""); 100])).is_ok());
+    for (rules, wanted) in [
+        (vec![rule(""); 5_000], "a guild may have 1000 rules, not 5000 (`host.slip_rules`)"),
+        (vec![rule(&"x".repeat(2_000)); 40], "(`host.slip_bytes`)"),
+    ] {
+        let errors = read(&with_rules(rules)).unwrap_err();
+        assert_eq!((errors.len(), errors[0].path().as_str()), (1, "spec.routes"));
+        assert!(errors[0].msg.contains(wanted), "{}", errors[0].msg);
     }
 }

@@ -17,6 +17,8 @@
 //! | `crash-once` | panics at the first attempt, replies at the next |
 //! | `count`, `count-trap` | adds one to its state and replies with the sum; the same, then panics |
 //! | `remember X`, `recall` | keeps X only in its memory; replies with it |
+//! | `hoard KIB` | sends itself the order again without end, each time with KIB more session state |
+//! | `double` | sends itself the order twice without end |
 //! | `spin-until-cancelled` | returns when it is cancelled |
 //! | anything else | replies `ok: ` and the text |
 //!
@@ -129,6 +131,8 @@ impl Hostile {
                 return reply(ctx, "ok: remembered".into());
             }
             "recall" => return reply(ctx, format!("recalled: {}", self.remembered)),
+            "hoard" => hoard(ctx, &order, number(argument)?),
+            "double" => to_itself(ctx, &order).and_then(|()| to_itself(ctx, &order)),
             "spin-until-cancelled" => {
                 while !ctx.is_cancelled() {}
                 return reply(ctx, "cancelled".into());
@@ -193,6 +197,22 @@ fn burn(ms: u64) -> u64 {
 
 fn flood(ctx: &mut Ctx, count: u64) -> Result<(), EmitError> {
     (0..count).try_for_each(|n| ctx.reply(&Text { text: format!("flood {n}") }))
+}
+
+fn itself(ctx: &Ctx, order: &Text) -> Result<Outgoing, EmitError> {
+    Ok(Outgoing::new(order)?.to_topic(format!("agent_self_inbox:{}", ctx.whoami().agent_id)))
+}
+
+fn to_itself(ctx: &mut Ctx, order: &Text) -> Result<(), EmitError> {
+    let again = itself(ctx, order)?;
+    ctx.emit(again)
+}
+
+/// Adds a member of `kib` KiB to the session state of the thread.
+fn hoard(ctx: &mut Ctx, order: &Text, kib: u64) -> Result<(), EmitError> {
+    let name = ctx.message().id.to_string();
+    let again = itself(ctx, order)?.with_session_state(&json!({ name: "x".repeat(kib as usize * 1024) }))?;
+    ctx.emit(again)
 }
 
 /// Returns a payload of exactly `bytes` bytes, or of an empty text if that is longer.

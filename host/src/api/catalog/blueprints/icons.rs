@@ -65,9 +65,9 @@ async fn put(State(api): State<ApiState>, Path(id): Path<BlueprintId>, body: Jso
 async fn put_one(
     State(api): State<ApiState>,
     Path((id, agent_name)): Path<(BlueprintId, String)>,
-    MaybeJsonBody(body): MaybeJsonBody,
+    body: MaybeJsonBody,
 ) -> Result<StatusCode, ApiError> {
-    let icon = IconChoice::read(&body)?.agent_icon;
+    let icon = IconChoice::read(body.value())?.agent_icon;
     if icon.is_empty() {
         return Err(ApiError::NothingGiven("agent icon"));
     }

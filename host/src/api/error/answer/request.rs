@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::Answer;
+use crate::room::{NoRoom, SETTING as ROOM};
 use guildhall_model::error_body::ErrorBody;
-use guildhall_model::read::FieldError;
+use guildhall_model::read::{FieldError, Step};
 
 pub fn no_route() -> Answer {
     (StatusCode::NOT_FOUND, ErrorBody::new("Not Found", "no_such_path"))
@@ -33,20 +34,34 @@ pub fn too_large(limit: usize, setting: &str) -> Answer {
     (StatusCode::PAYLOAD_TOO_LARGE, body.hint(format!("the operator sets the limit with {setting}")))
 }
 
-pub fn no_room(limit: usize, setting: &str) -> Answer {
-    let body = ErrorBody::new(format!("All bodies that are read at once may have {limit} bytes"), "busy")
-        .hint(format!("try again later; the operator sets the limit with {setting}"))
-        .about(json!({"limit": limit, "setting": setting}));
+pub fn no_room(NoRoom { limit }: NoRoom) -> Answer {
+    let body = ErrorBody::new(format!("All that clients send at once may have {limit} bytes"), "busy")
+        .hint(format!("try again later; the operator sets the limit with {ROOM}"))
+        .about(json!({"limit": limit, "setting": ROOM}));
     (StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
 pub fn too_slow(within: Duration) -> Answer {
     let detail = format!("The body took more than {} seconds", within.as_secs());
-    (StatusCode::REQUEST_TIMEOUT, ErrorBody::new(detail, "too_slow"))
+    let body = ErrorBody::new(detail, "too_slow").hint("the operator sets the limit with limits.body_s");
+    (StatusCode::REQUEST_TIMEOUT, body)
 }
 
 pub fn invalid(errors: &[FieldError]) -> Answer {
-    (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody::new(json!(errors), "invalid_body"))
+    let is_of_query = |error: &FieldError| error.loc.first() == Some(&Step::from("query"));
+    let code = if !errors.is_empty() && errors.iter().all(is_of_query) { "invalid_query" } else { "invalid_body" };
+    (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody::new(json!(errors), code))
+}
+
+pub fn not_json(errors: &[FieldError]) -> Answer {
+    let (status, body) = invalid(errors);
+    (status, body.hint("send `content-type: application/json`"))
+}
+
+pub fn foreign_page(origin: &str) -> Answer {
+    let body = ErrorBody::new(format!("Pages of {origin} may not change anything here"), "foreign_origin");
+    let hint = "to let the pages of one origin in, the operator sets cors.origin=https://…; programs send no Origin";
+    (StatusCode::FORBIDDEN, body.hint(hint))
 }
 
 pub fn not_ready() -> Answer {

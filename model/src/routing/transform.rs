@@ -15,8 +15,9 @@ use crate::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::state::{StateChange, StateOwner};
 use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
+use crate::topic;
 use crate::topic::Topics;
-use crate::{format, names, topic};
+use crate::names;
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]
@@ -186,7 +187,7 @@ fn transform(
             };
             message.payload = payload_of(&payload)?;
             if let Some(name) = output_format {
-                message.format = format::canonical(name.clone());
+                message.format.clone_from(name);
             }
             Ok(Ok(message))
         }
@@ -246,7 +247,6 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Result<M
         Topics::One(name) => Topics::One(topic::canonical(&name)),
         Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
     };
-    message.format = format::canonical(message.format);
     if names_topics && !may_go_to(&message) {
         let names = shortened(&message.topics.as_slice().join(", "));
         return Ok(Err((FaultKind::Denied, format!("may not send this message to {names}"))));

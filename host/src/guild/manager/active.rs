@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
+use guildhall_model::participant::Participant;
 use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -69,6 +70,8 @@ pub(super) struct ActiveManager {
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// The participants that sockets were told of.
+    pub(super) known_participants: Vec<Participant>,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
     pub(super) pace: Pace,
@@ -86,6 +89,8 @@ pub(super) struct ActiveManager {
 pub(super) struct Due {
     /// The guild and its state, after a user has joined.
     announcement: bool,
+    /// The participants, if they have changed.
+    pub(super) participants: bool,
     /// A health report.
     report: bool,
 }
@@ -183,11 +188,13 @@ impl ActiveManager {
             }
             format::HEALTH_CHECK_REQUEST => {
                 let time_ms = payload.get("checktime").and_then(read_time);
-                Some(Event::CheckRequested(Some(HealthCheck { request: message.id, time_ms })))
+                let check = HealthCheck { request: message.id, number: message.root_number, time_ms };
+                Some(Event::CheckRequested(Some(check)))
             }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
-                Event::ParticipantsRequested(ParticipantsRequest { user, request: message.id, conversation_id })
+                let (request, number) = (message.id, message.root_number);
+                Event::ParticipantsRequested(ParticipantsRequest { user, request, number, conversation_id })
             }),
             format::STOP_GUILD_REQUEST => user.map(|user| {
                 let guild = payload.get("guild_id").and_then(Value::as_str).map(str::to_owned);
@@ -242,7 +249,7 @@ impl ActiveManager {
 
     /// Publishes what is due, if the pace allows; else returns when it will.
     pub(super) fn publish_due(&mut self) -> Option<Instant> {
-        if !self.due.report && !self.due.announcement {
+        if !self.due.report && !self.due.announcement && !self.due.participants {
             return None;
         }
         let now = Instant::now();
@@ -256,12 +263,15 @@ impl ActiveManager {
         }
     }
 
-    fn publish(&self, due: Due) {
+    fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.announce_guild();
+            self.publish_guild();
         }
         if due.report {
             self.report();
+        }
+        if due.announcement || due.participants {
+            self.publish_participants();
         }
     }
 

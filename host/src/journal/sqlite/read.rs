@@ -1,4 +1,4 @@
-//! The reads of the storage, on the pool of read-only connections. Every function here is cancel safe.
+//! The reads of the storage, on the pools of read-only connections. Every function here is cancel safe.
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -12,9 +12,9 @@ use super::columns::{read_cursors, read_owner, topic_pattern};
 use crate::journal::cursors::{Attempts, FailedAttempts, Position};
 use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, Snapshot};
-use crate::journal::storage::{Page, PageSize, Range, Restored};
+use crate::journal::storage::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Restored};
 
-/// Reads the positions, states and values of a guild, and the bytes of its log. Cancel safe.
+/// Reads the positions, states, values and client ids of a guild, and the bytes of its log. Cancel safe.
 pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, JournalError> {
     let consumers = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
         .bind(guild.0)
@@ -37,6 +37,15 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
     .bind(guild.0)
     .fetch_optional(readers)
     .await?;
+    let mut client_ids: Vec<(String, String, i64)> =
+        sqlx::query_as("SELECT user, client_id, id FROM client_ids WHERE guild = ? LIMIT ?")
+            .bind(guild.0)
+            .bind(i64::try_from(CLIENT_IDS_RESTORED + 1).unwrap_or(i64::MAX))
+            .fetch_all(readers)
+            .await?;
+    let has_all_client_ids = client_ids.len() <= CLIENT_IDS_RESTORED;
+    client_ids.truncate(CLIENT_IDS_RESTORED);
+    let client_id = |(user, client_id, id): (String, String, i64)| (user.into(), client_id, MessageId::from_i64(id));
     let state = |(owner, version, updated_ms, text): (String, i64, i64, String)| {
         let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
         (read_owner(&owner), VersionedState { version, updated_ms, text: text.into() })
@@ -46,6 +55,8 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
         states: states.into_iter().map(state).collect(),
         bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
         values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
+        client_ids: client_ids.into_iter().map(client_id).collect(),
+        has_all_client_ids,
     })
 }
 

@@ -14,6 +14,7 @@ mod schema;
 mod side_writes;
 #[cfg(test)]
 mod tests;
+mod topic_index;
 mod trim;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,8 @@ use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
-use super::columns::{read_cursors, read_owner, topic_pattern};
+use super::columns::{one_line, read_cursors, read_owner};
+use super::topic_index::ids_sql;
 use crate::journal::cursors::{Attempts, FailedAttempts, Position};
 use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, Snapshot};
@@ -77,16 +78,19 @@ pub async fn page(
     lane: Option<usize>,
     most: PageSize,
 ) -> Result<Page, JournalError> {
-    let lane_is = if lane.is_some() { "lane = ?" } else { "?" };
-    let sql = format!(
-        "SELECT id, body FROM log WHERE guild = ? AND id > ? AND id <= ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
-        any_topic(range.topics)
-    );
+    if range.topics.is_empty() {
+        return Ok(Page::default());
+    }
+    let ids = ids_sql(range.topics.len(), lane.is_some());
+    let limit = range.topics.len() + if lane.is_some() { 5 } else { 4 };
+    let sql = format!("SELECT id, body FROM log WHERE id IN ({ids} ORDER BY id LIMIT ?{limit}) ORDER BY id");
     let mut query = sqlx::query(AssertSqlSafe(sql));
     query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
-    query = query.bind(lane.map_or(1, |lane| i64::try_from(lane).unwrap_or(0)));
+    if let Some(lane) = lane {
+        query = query.bind(i64::try_from(lane).unwrap_or(0));
+    }
     for topic in range.topics {
-        query = query.bind(topic_pattern(topic));
+        query = query.bind(one_line(topic));
     }
     let mut rows = query.bind(i64::try_from(most.messages).unwrap_or(i64::MAX)).fetch(readers);
     let (mut messages, mut bytes) = (Vec::new(), 0);
@@ -103,12 +107,14 @@ pub async fn page(
 
 /// Counts the messages of a range. Cancel safe.
 pub async fn count(readers: &SqlitePool, range: Range<'_>) -> Result<usize, JournalError> {
-    let topics = any_topic(range.topics);
-    let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {topics}");
+    if range.topics.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!("SELECT COUNT(*) FROM ({})", ids_sql(range.topics.len(), false));
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
     query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
     for topic in range.topics {
-        query = query.bind(topic_pattern(topic));
+        query = query.bind(one_line(topic));
     }
     let count: i64 = query.fetch_one(readers).await?;
     Ok(usize::try_from(count).unwrap_or(0))
@@ -160,11 +166,6 @@ pub async fn snapshot(
             .fetch_optional(readers)
             .await?;
     Ok(row.map(|(version, data)| Snapshot { version, data }))
-}
-
-/// Returns a condition with one placeholder for each topic.
-fn any_topic(topics: &[String]) -> String {
-    format!("({})", vec!["instr(topics, ?)"; topics.len().max(1)].join(" OR "))
 }
 
 fn read_message(row: &SqliteRow) -> Result<Message, JournalError> {

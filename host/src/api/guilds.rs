@@ -117,7 +117,11 @@ impl From<GuildSummary> for Listed {
 }
 
 async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError> {
-    Ok(Json(api.store.guilds().await?.into_iter().map(Listed::from).collect()))
+    let mut guilds = api.store.guilds().await?;
+    for guild in &mut guilds {
+        guild.status = api.guilds.shown_status(&guild.id, guild.status);
+    }
+    Ok(Json(guilds.into_iter().map(Listed::from).collect()))
 }
 
 /// A guild: its spec with the agents that it has now, and its status.
@@ -206,8 +210,9 @@ fn with_back_ends(mut properties: Map<String, Value>) -> Map<String, Value> {
 }
 
 async fn one(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Shown>, ApiError> {
-    let guild = api.store.guild(&id).await?;
+    let mut guild = api.store.guild(&id).await?;
     let agents = api.store.agents(&id).await?;
+    guild.status = api.guilds.shown_status(&id, guild.status);
     Ok(Json(Shown::new(guild, agents)))
 }
 
@@ -238,7 +243,8 @@ async fn history(
     if let Some(limit) = limit {
         return page(history, limit).await;
     }
-    let first = history.next_page().await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let first =
+        history.next_page().await.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let pages = stream::unfold((history, first.map(Ok), true), |(mut history, page, is_first)| async move {
         let page = page?;
         let next = history.next_page().await.transpose();
@@ -250,7 +256,8 @@ async fn history(
 
 async fn page(mut history: History, limit: u64) -> Result<Response, ApiError> {
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let page = history.next_page_of(size).await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let page = history.next_page_of(size).await;
+    let page = page.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let text = json_part(&page.unwrap_or_default(), true, true);
     let mut answer = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
     if let Some(after) = history.next_after() {

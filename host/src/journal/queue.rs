@@ -188,6 +188,15 @@ impl Queue {
         !self.lanes.iter().any(|lane| is_behind(lane) || waits(lane))
     }
 
+    /// Returns the id, or a smaller one if messages wait that are not after it, in memory or in the storage.
+    pub fn before_all(&self, id: MessageId) -> MessageId {
+        let waiting = |lane: &Lane| lane.window.iter().map(|message| message.id).chain(lane.behind).min();
+        match self.lanes.iter().filter_map(waiting).min() {
+            Some(first) if first <= id => first.before(id.get()),
+            _ => id,
+        }
+    }
+
     /// Returns the position in each lane.
     pub fn cursors(&self) -> Cursors {
         std::array::from_fn(|lane| self.lanes[lane].cursor)
@@ -283,9 +292,9 @@ mod tests {
         assert!(queue.push_ephemeral(&message(new.get())));
         let seen = MessageId::new(take(&mut queue).unwrap());
         assert!(seen < old, "a client that resumes after {seen} gets what comes after {old}");
-        assert!(!queue.has_passed(new));
+        assert!(!queue.has_passed(new) && queue.before_all(new) < old);
         queue.loaded(0, vec![message(new.get())], new, false);
-        assert!(!queue.has_passed(new));
+        assert!(!queue.has_passed(new) && queue.before_all(new) < new);
         assert_eq!((take(&mut queue), queue.has_passed(new)), (Some(new.get()), true));
     }
 

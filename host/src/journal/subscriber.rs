@@ -146,6 +146,11 @@ impl Subscriber {
         self.queue.lock().has_passed(id)
     }
 
+    /// Returns the id, or a smaller one if messages wait that are not after it.
+    pub fn before_all(&self, id: MessageId) -> MessageId {
+        self.queue.lock().before_all(id)
+    }
+
     /// Returns whether a message was lost, or would be.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)

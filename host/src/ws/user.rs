@@ -52,9 +52,12 @@ struct UserSocket {
     /// The messages that wait for the guild to run here, in their order.
     waiting: VecDeque<Waiting>,
     unwritten: VecDeque<Unwritten>,
-    /// The `Ack` and error frames that wait until the messages before them are sent.
-    answers: VecDeque<String>,
+    /// The `Ack` frames that wait until the messages before them are sent.
+    acks: VecDeque<String>,
 }
+
+/// The time after which a message that the log has not stored is answered with `BUSY`.
+const STORED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A message that waits for its guild.
 struct Waiting {
@@ -67,6 +70,8 @@ struct Waiting {
 
 /// A message that is not written to the log yet.
 struct Unwritten {
+    /// When it is answered with `BUSY`; `None`: that was done.
+    late: Option<Instant>,
     receipt: Receipt,
     id: MessageId,
     client_id: Option<Value>,
@@ -103,7 +108,7 @@ pub async fn serve(
         evaluations: state.evaluations.clone(),
         waiting: VecDeque::new(),
         unwritten: VecDeque::new(),
-        answers: VecDeque::new(),
+        acks: VecDeque::new(),
     };
     let ending = socket.run(tail, options.after, &state).await;
     socket.session.close(ending).await;
@@ -127,25 +132,22 @@ impl UserSocket {
         }
         loop {
             let ping_due = self.session.ping_due();
-            let may_read = self.unwritten.len() + self.waiting.len() + self.answers.len() < UNWRITTEN;
+            let may_read = self.unwritten.len() + self.waiting.len() + self.acks.len() < UNWRITTEN;
             let waits = !self.unwritten.is_empty();
             let patience = self.waiting.front().map(|waiting| waiting.until);
+            let late = self.unwritten.iter().find_map(|message| message.late);
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
                 event = tail.next() => self.show(event, &mut tail).await,
-                written = first_written(&mut self.unwritten), if waits => {
-                    self.written(written, &mut tail);
-                    Ok(())
-                }
+                written = first_written(&mut self.unwritten), if waits => self.written(written, &mut tail).await,
                 () = self.log.opened(), if patience.is_some() => {
-                    self.publish_waiting(&mut tail).await;
-                    Ok(())
+                    self.publish_waiting(&mut tail).await
                 }
                 () = tokio::time::sleep_until(patience.unwrap_or(ping_due)), if patience.is_some() => {
-                    self.publish_waiting(&mut tail).await;
-                    Ok(())
+                    self.publish_waiting(&mut tail).await
                 }
                 received = self.session.socket.recv(), if may_read => self.received(received, &mut tail).await,
+                () = tokio::time::sleep_until(late.unwrap_or(ping_due)), if late.is_some() => self.tell_late(&tail).await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
             if let Err(ending) = done {
@@ -197,9 +199,9 @@ impl UserSocket {
                     }
                 }
                 TailEvent::Passed => {
-                    let answer = self.answers.pop_front();
-                    bytes += answer.as_ref().map_or(0, String::len);
-                    frames.extend(answer);
+                    let ack = self.acks.pop_front();
+                    bytes += ack.as_ref().map_or(0, String::len);
+                    frames.extend(ack);
                 }
                 TailEvent::Lagged => {
                     ending = Err(Ending::Lagged);
@@ -233,7 +235,7 @@ impl UserSocket {
                     Some(dialect::write(&message, &topic, &self.viewer))
                 }
                 TailEvent::Message { .. } => None,
-                TailEvent::Passed => self.answers.pop_front(),
+                TailEvent::Passed => self.acks.pop_front(),
                 TailEvent::Lagged => break,
             };
             if let Some(text) = text {
@@ -264,28 +266,31 @@ impl UserSocket {
                 }
             }
         };
-        if let Err(error) = outcome {
-            self.answer_error(&error, tail);
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => self.answer_error(&error, tail).await,
         }
-        Ok(())
     }
 
-    /// Sends a frame of this socket's own when all messages before its id are sent, so that a client that resumes after
-    /// the largest id it has seen misses nothing.
-    fn answer(&mut self, id: MessageId, frame: String, tail: &mut Tail) {
-        self.answers.push_back(frame);
+    /// Acknowledges a message when all messages before it are sent, so that a client that resumes after the largest id it
+    /// has seen misses nothing.
+    fn acknowledge(&mut self, id: MessageId, ack: String, tail: &mut Tail) {
+        self.acks.push_back(ack);
         tail.announce(id);
     }
 
-    fn answer_error(&mut self, error: &FrameError, tail: &mut Tail) {
-        let id = self.log.new_id();
-        self.answer(id, Session::error_frame(id, error), tail);
+    async fn answer_error(&mut self, error: &FrameError, tail: &Tail) -> Result<(), Ending> {
+        self.session.send([Session::error_frame(tail.new_id(), error)]).await
     }
 
     /// Publishes the message of a frame of `bytes` bytes, or keeps it until the guild runs here.
     async fn accept(&mut self, frame: Frame, bytes: usize, tail: &mut Tail) -> Result<(), FrameError> {
         let held = self.session.room_for(bytes, frame.client_id.as_ref())?;
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
+        if self.log.stalled_for() > STORED_WITHIN {
+            let message = "the journal takes no messages at present; send the message again in some seconds".to_owned();
+            return Err(FrameError { error_type: "BUSY", message, client_id });
+        }
         let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         let waiting = Waiting { draft, client_id, held, until: Instant::now() + GUILD_WITHIN };
         if self.waiting.is_empty() && self.log.is_open() {
@@ -296,15 +301,16 @@ impl UserSocket {
     }
 
     /// Publishes the messages that waited for the guild, or refuses those that have waited too long.
-    async fn publish_waiting(&mut self, tail: &mut Tail) {
+    async fn publish_waiting(&mut self, tail: &mut Tail) -> Result<(), Ending> {
         while let Some(first) = self.waiting.front()
             && (self.log.is_open() || first.until <= Instant::now())
             && let Some(first) = self.waiting.pop_front()
         {
             if let Err(error) = self.publish(first, tail).await {
-                self.answer_error(&error, tail);
+                self.answer_error(&error, tail).await?;
             }
         }
+        Ok(())
     }
 
     /// Publishes a message. A message whose client id the log already has is acknowledged as a repeat.
@@ -313,20 +319,44 @@ impl UserSocket {
         let published = self.log.publish_from_user_holding(draft, Some(held)).await;
         let Published { id, receipt } = published.map_err(|error| frame_error(error, client_id.clone()))?;
         match receipt {
-            None => self.answer(id, Session::ack(id, client_id.as_ref(), true), tail),
-            Some(receipt) => self.unwritten.push_back(Unwritten { receipt, id, client_id }),
+            None => self.acknowledge(id, Session::ack(id, client_id.as_ref(), true), tail),
+            Some(receipt) => {
+                let late = Some(Instant::now() + STORED_WITHIN);
+                self.unwritten.push_back(Unwritten { late, receipt, id, client_id });
+            }
         }
         Ok(())
     }
 
+    /// Answers the messages that the log has not stored in time with `BUSY`, once each.
+    async fn tell_late(&mut self, tail: &Tail) -> Result<(), Ending> {
+        let now = Instant::now();
+        let mut late = Vec::new();
+        for message in self.unwritten.iter_mut().filter(|message| message.late.is_some_and(|at| at <= now)) {
+            message.late = None;
+            late.push(message.client_id.clone());
+        }
+        let text = "the journal has not stored this message yet; it is stored when the disk works again, unless the host \
+                    ends before; sent again with the same id, it is stored once";
+        let frame = |client_id| FrameError { error_type: "BUSY", message: text.to_owned(), client_id };
+        let frames: Vec<_> =
+            late.into_iter().map(|client_id| Session::error_frame(tail.new_id(), &frame(client_id))).collect();
+        self.session.send(frames).await
+    }
+
     /// Acknowledges a message that was written, or reports that it could not be written.
-    fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>), tail: &mut Tail) {
+    async fn written(
+        &mut self,
+        (written, outcome): (Unwritten, Result<(), JournalError>),
+        tail: &mut Tail,
+    ) -> Result<(), Ending> {
         match outcome {
             Ok(()) if self.ack => {
-                self.answer(written.id, Session::ack(written.id, written.client_id.as_ref(), false), tail);
+                self.acknowledge(written.id, Session::ack(written.id, written.client_id.as_ref(), false), tail);
+                Ok(())
             }
-            Ok(()) => {}
-            Err(error) => self.answer_error(&frame_error(IngressError::Journal(error), written.client_id), tail),
+            Ok(()) => Ok(()),
+            Err(error) => self.answer_error(&frame_error(IngressError::Journal(error), written.client_id), tail).await,
         }
     }
 }

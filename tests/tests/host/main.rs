@@ -26,6 +26,7 @@ mod life;
 mod limits;
 mod oci;
 mod openapi;
+mod outages;
 mod restart;
 mod resume;
 mod semantics;

@@ -126,8 +126,15 @@ async fn a_page_of_a_history_names_the_next_one() {
     }
     assert_eq!(found, whole);
     let after = frame::id(&whole[0]);
-    let rest: Vec<Value> = host.rest().request(reqwest::Method::GET, &format!("{path}?after={after}")).send().await
-        .expect("an answer").json().await.expect("a list");
+    let rest: Vec<Value> = host
+        .rest()
+        .request(reqwest::Method::GET, &format!("{path}?after={after}"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("a list");
     assert_eq!(rest, whole[1..]);
     host.rest().get(&format!("{path}?limit=501")).await.expect(&[422]);
 }
@@ -145,7 +152,10 @@ async fn what_comes_before_an_ack_in_the_log_comes_before_it_on_the_socket() {
         chat.say_as(&format!("client {}", round / 2), "said while the history is read");
         chat.socket.send_text("no frame");
         let mut seen = Vec::new();
-        let is_ack = |frame: &Value| frame::id(frame) > whole[whole.len() - 1].0 && frame["format"].as_str().is_some_and(|format| format.ends_with("Ack"));
+        let is_ack = |frame: &Value| {
+            frame::id(frame) > whole[whole.len() - 1].0
+                && frame["format"].as_str().is_some_and(|format| format.ends_with("Ack"))
+        };
         let frames = chat.socket.collect_until("the ack", is_ack).await;
         let mut largest = 0;
         for frame in &frames {

@@ -30,6 +30,8 @@ impl ApiError {
             Self::NotJson(errors) => request::not_json(&errors),
             Self::ForeignPage(origin) => request::foreign_page(&origin),
             Self::NotReady => request::not_ready(),
+            Self::Unavailable { part, .. } => request::unavailable(part),
+            Self::DiskFull { part, .. } => request::disk_full(part),
 
             Self::Multipart(detail) => file::invalid_form(detail),
             Self::BadFileName(why) => file::bad_name(why),

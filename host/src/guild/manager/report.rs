@@ -9,6 +9,7 @@ use super::active::ActiveManager;
 use super::member::Member;
 use crate::agent::AgentHealth;
 use crate::guild::lifecycle::{HealthCheck, ParticipantsRequest};
+use crate::store::StoreError;
 use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::format;
 use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat};
@@ -66,6 +67,21 @@ impl ActiveManager {
     /// Confirms the stop that a user requested.
     pub(super) fn confirm_stop(&self, user: &UserId) {
         self.log.signal(self.message(topic::GUILD_STATUS, format::STOP_GUILD_RESPONSE, &json!({"user_id": user})));
+    }
+
+    /// Tells a user that the stop could not be stored, and that the guild goes on.
+    pub(super) fn refuse_stop(&self, user: &UserId, error: &StoreError) {
+        let payload = json!({
+            "agent_type": format::MANAGER_CLASS,
+            "error_type": "STORE_UNAVAILABLE",
+            "error_message": format!("the guild was not stopped and goes on: {error}; try again later"),
+        });
+        for to in [topic::user_system_notification(user), topic::user_notifications(user)] {
+            let mut message = self.message(&to, format::ERROR_MESSAGE, &payload);
+            message.is_error = true;
+            message.user = Some(user.clone());
+            self.log.signal(message);
+        }
     }
 
     /// A message of the manager to one topic.

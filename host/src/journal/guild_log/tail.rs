@@ -70,6 +70,13 @@ impl Tail {
         Some(self.delivered(message))
     }
 
+    /// Returns an id for a message that goes to this client alone and is not stored. It is smaller than the id of every
+    /// message that the tail has yet to return.
+    #[must_use]
+    pub fn new_id(&self) -> MessageId {
+        self.subscriber().before_all(self.log.new_id())
+    }
+
     /// Takes the first announced id if the tail has passed it.
     fn has_passed(&mut self) -> bool {
         let subscriber = self.window.subscriber();

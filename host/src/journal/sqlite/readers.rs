@@ -32,15 +32,9 @@ impl Readers {
     /// Returns pools for a file. No connection is opened.
     pub fn new(file: &Path) -> Self {
         let options = SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging();
-        let pool = |most| {
-            SqlitePoolOptions::new().min_connections(0).max_connections(most).connect_lazy_with(options.clone())
-        };
-        Self {
-            lookups: pool(LOOKUPS),
-            inboxes: pool(INBOXES),
-            histories: pool(HISTORIES),
-            retention: pool(RETENTION),
-        }
+        let pool =
+            |most| SqlitePoolOptions::new().min_connections(0).max_connections(most).connect_lazy_with(options.clone());
+        Self { lookups: pool(LOOKUPS), inboxes: pool(INBOXES), histories: pool(HISTORIES), retention: pool(RETENTION) }
     }
 
     /// Closes all connections. Reads that wait fail. Cancel safe.

@@ -105,14 +105,14 @@ pub async fn write(db: &mut SqliteConnection, guild: GuildKey, write: &SideWrite
                 query = query.bind(guild.0).bind(id.as_i64()).bind(id.as_i64());
             }
             query
-            .bind(guild.0)
-            .bind(id.as_i64())
-            .bind(guild.0)
-            .bind(id.as_i64())
-            .bind(guild.0)
-            .bind(id.as_i64())
-            .execute(db)
-            .await?;
+                .bind(guild.0)
+                .bind(id.as_i64())
+                .bind(guild.0)
+                .bind(id.as_i64())
+                .bind(guild.0)
+                .bind(id.as_i64())
+                .execute(db)
+                .await?;
         }
     }
     Ok(())

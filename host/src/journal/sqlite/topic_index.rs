@@ -51,9 +51,7 @@ pub fn bind(arguments: &mut SqliteArguments, rows: &[TopicRow]) -> Result<(), sq
 /// Returns the statement that writes rows; `rows` is a padded number and not 0.
 pub fn insert_sql(rows: usize) -> String {
     let values = vec!["(?,?,?,?)"; rows].join(",");
-    format!(
-        "INSERT INTO topics (guild, topic, id, lane) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL;"
-    )
+    format!("INSERT INTO topics (guild, topic, id, lane) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL;")
 }
 
 /// Removes the rows of a guild's messages from `first` to `last`, before these messages are removed. The arguments are

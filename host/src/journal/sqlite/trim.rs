@@ -134,7 +134,7 @@ impl Trimmer<'_> {
         for row in
             sqlx::query("SELECT lanes FROM cursors WHERE guild = ?").bind(guild.0).fetch_all(self.readers).await?
         {
-            let consumed = read_cursors(row.get(0)).and_then(|cursors| cursors.into_iter().min());
+            let consumed = read_cursors(row.try_get(0)?).and_then(|cursors| cursors.into_iter().min());
             end = end.min(consumed.unwrap_or_default().as_i64());
         }
         let mut removed = 0;
@@ -158,14 +158,7 @@ impl Trimmer<'_> {
                         for _ in 0..2 {
                             query = query.bind(guild.0).bind(i64::MIN).bind(next - 1);
                         }
-                        query
-                        .bind(next)
-                        .bind(bytes)
-                        .bind(guild.0)
-                        .bind(guild.0)
-                        .bind(next)
-                        .execute(db)
-                        .await?;
+                        query.bind(next).bind(bytes).bind(guild.0).bind(guild.0).bind(next).execute(db).await?;
                         Ok(portion.rows)
                     }
                     .boxed()

@@ -65,6 +65,9 @@ pub fn agent(error: &AgentError) -> Answer {
             let body = ErrorBody::new(detail, "swap_failed");
             (StatusCode::UNPROCESSABLE_ENTITY, body.hint("the agent keeps the component it had"))
         }
+        AgentError::Swap(SwapError::NotStored(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorBody::new(detail, "store_unavailable"))
+        }
         AgentError::Swap(SwapError::Ended) => (StatusCode::CONFLICT, ErrorBody::new(detail, "agent_ended")),
     }
 }

@@ -164,6 +164,7 @@ impl ActiveManager {
     pub(super) fn read_socket_request(&self, next: Result<TailEvent, JournalError>, tail: &mut Tail) -> Option<Event> {
         let message = match next {
             Ok(TailEvent::Message { message, .. }) => message,
+            Ok(TailEvent::Passed) => return None,
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager received more requests than it could answer");
                 *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);

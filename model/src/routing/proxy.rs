@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::draft::UserDraft;
 use crate::fault::{Fault, FaultKind};
 use crate::format;
-use crate::ids::{AgentId, ClientId, MessageId};
+use crate::ids::{ClientId, MessageId};
 use crate::message::{HistoryEntry, Message, raw_json};
 use crate::spec::RoutingSlip;
 use crate::state::{StateChange, StateOwner};

@@ -26,7 +26,7 @@ use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
 use guildhall_model::participant::Participant;
-use guildhall_model::routing::{GuildView, subscriptions};
+use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 use guildhall_model::tag::AgentTag;
@@ -266,7 +266,7 @@ impl ActiveManager {
 
     fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.publish_guild();
+            self.publish_spec();
         }
         if due.report {
             self.report();

@@ -72,7 +72,6 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     };
     let (mut spec, org, mut document, mut warnings) = spec::aside(&api, read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
-    spec::check_classes(&api, &spec).await?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
     spec::check_grants(&api, &spec).await?;
     warnings.extend(spec::unserved(&spec));

@@ -117,7 +117,7 @@ pub fn admit(spec: &GuildSpec, document: &Value) -> Result<Vec<String>, ApiError
     }
     let warnings = [external_backends(spec), unknown_keys(document), advice(spec)].concat();
     for warning in &warnings {
-        tracing::warn!(guild = %spec.name, "{warning}");
+        tracing::info!(guild = %spec.name, "{warning}");
     }
     Ok(warnings)
 }

@@ -67,12 +67,15 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         let LaunchGuildReq { spec, org_id } =
             body.read(|value, errors| LaunchGuildReq::read(value, errors, context))?;
         let document = body.into_value()["spec"].take();
-        let warnings = spec::admit(&spec)?;
+        let warnings = spec::admit(&spec, &document)?;
         Ok((spec, org_id, document, warnings))
     };
-    let (mut spec, org, mut document, warnings) = spec::aside(&api, read).await?;
+    let (mut spec, org, mut document, mut warnings) = spec::aside(&api, read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
+    spec::check_classes(&api, &spec).await?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
+    spec::check_grants(&api, &spec).await?;
+    warnings.extend(spec::unserved(&spec));
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;

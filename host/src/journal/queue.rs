@@ -207,6 +207,11 @@ impl Queue {
         self.lanes.iter().filter_map(|lane| lane.window.front()).map(|message| message.id).min()
     }
 
+    /// Returns the messages that wait in memory, lane by lane.
+    pub fn in_memory(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.lanes.iter().flat_map(|lane| &lane.window)
+    }
+
     /// Returns the number of messages that wait, in memory or in the storage.
     pub fn waiting(&self) -> usize {
         self.waiting

@@ -13,7 +13,7 @@ use guildhall_model::dialect::{self, Channel, Viewer};
 use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::format;
-use guildhall_model::ids::{MessageId, UserId};
+use guildhall_model::ids::{ClientId, MessageId, UserId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
@@ -24,7 +24,7 @@ use super::presence::Present;
 use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
-use guildhall_model::frame::{ClientId, Frame, FrameError};
+use guildhall_model::frame::{Frame, FrameError};
 
 /// At most this many messages of one socket wait for their guild, to be written to the log, or to be acknowledged; after
 /// that the socket is not read.
@@ -291,7 +291,8 @@ impl UserSocket {
             let message = "the journal takes no messages at present; send the message again in some seconds".to_owned();
             return Err(FrameError { error_type: "BUSY", message, client_id });
         }
-        let draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
+        let mut draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
+        draft.traceparent.get_or_insert_with(new_trace);
         let waiting = Waiting { draft, client_id, held, until: Instant::now() + GUILD_WITHIN };
         if self.waiting.is_empty() && self.log.is_open() {
             return self.publish(waiting, tail).await;
@@ -369,6 +370,13 @@ async fn first_written(unwritten: &mut VecDeque<Unwritten>) -> (Unwritten, Resul
         Some(first) => (first, outcome),
         None => std::future::pending().await,
     }
+}
+
+/// The trace context of a new trace, for a message whose client gave none.
+fn new_trace() -> String {
+    // An id of zeros is not valid.
+    let (trace, span) = (rand::random::<u128>().max(1), rand::random::<u64>().max(1));
+    format!("00-{trace:032x}-{span:016x}-01")
 }
 
 fn frame_error(error: IngressError, client_id: Option<Value>) -> FrameError {

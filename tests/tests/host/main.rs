@@ -27,9 +27,11 @@ mod limits;
 mod oci;
 mod openapi;
 mod outages;
+mod reference_clients;
 mod restart;
 mod resume;
 mod semantics;
+mod silence;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

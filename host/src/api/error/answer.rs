@@ -10,11 +10,8 @@ mod spec;
 
 use axum::http::StatusCode;
 
-use super::api_error::ApiError;
+use super::api_error::{Answer, ApiError};
 use guildhall_model::error_body::ErrorBody;
-
-/// A status and a body.
-type Answer = (StatusCode, ErrorBody);
 
 impl ApiError {
     pub(super) fn answer(self) -> Answer {
@@ -44,6 +41,7 @@ impl ApiError {
             Self::Unsupported(parts) => spec::unsupported(&parts),
             Self::DuplicateAgent(id) => spec::duplicate_agent(&id),
             Self::UnknownClass(class) => spec::unknown_class(&class),
+            Self::MissingCapability(lacking) => spec::missing_capability(&lacking),
             Self::UnknownComponent(component) => spec::unknown_component(&component),
             Self::Unpaired(missing) => spec::unpaired(missing),
             Self::InvalidConfiguration(why) => spec::invalid_configuration(&why),

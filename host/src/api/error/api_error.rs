@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+
 use crate::files::{BadName, FilesError};
-use crate::guild::{AgentError, Away, ComponentError, DeadLetterError, GuildError, LaunchError, Part};
+use crate::guild::{AgentError, Away, ComponentError, DeadLetterError, GuildError, Lacking, LaunchError, Part};
 use crate::room::NoRoom;
 use crate::store::{StoreError, StoreOutage};
 use guildhall_model::configuration::ConfigurationError;
+use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::read::FieldError;
 use guildhall_model::template::TemplateError;
+
+/// What an error is answered with: a status and a body.
+pub type Answer = (StatusCode, ErrorBody);
 
 /// Why a request was not served. The texts are for the log; what the client gets is in `answer`.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +87,9 @@ pub enum ApiError {
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
+    /// Agents cannot start because they lack grants.
+    #[error("missing grants of {0:?}")]
+    MissingCapability(Vec<Lacking>),
     /// A body names a component that does not exist.
     #[error("component {0} is not known")]
     UnknownComponent(String),

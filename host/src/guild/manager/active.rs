@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
 use super::pace::Pace;
+use super::removal::Removal;
 use super::unsaved::Unsaved;
-use crate::agent::{self, Agent, Confirm, Report, ReportKind};
+use crate::agent::{self, Agent, Confirm, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
@@ -24,7 +25,8 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
-use guildhall_model::routing::GuildView;
+use guildhall_model::participant::Participant;
+use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 use guildhall_model::tag::AgentTag;
@@ -64,9 +66,12 @@ pub(super) struct ActiveManager {
     pub(super) revive: watch::Sender<()>,
     pub(super) roster: Roster,
     pub(super) idle_unload: Option<Duration>,
+    pub(super) notices: Arc<Notices>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// The participants that sockets were told of.
+    pub(super) known_participants: Vec<Participant>,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
     pub(super) pace: Pace,
@@ -84,6 +89,8 @@ pub(super) struct ActiveManager {
 pub(super) struct Due {
     /// The guild and its state, after a user has joined.
     announcement: bool,
+    /// The participants, if they have changed.
+    pub(super) participants: bool,
     /// A health report.
     report: bool,
 }
@@ -108,6 +115,7 @@ impl ActiveManager {
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             idle_unload,
+            notices: self.notices.clone(),
             metrics: self.metrics.clone(),
             revive: self.revive.subscribe(),
             stop: stop.clone(),
@@ -130,18 +138,19 @@ impl ActiveManager {
         self.roster.lock().remove(id);
         self.unsaved.forget(id);
         member.stop.cancel();
-        if tokio::time::timeout(END_AT_ONCE, member.task.wait()).await.is_ok() {
-            return self.log.forget_consumer(id);
-        }
         self.ending.lock().insert(id.clone());
-        let (log, ending, id) = (self.log.clone(), self.ending.clone(), id.clone());
-        self.ends.spawn(async move {
-            if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
-                tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
-            }
-            log.forget_consumer(&id);
-            ending.lock().remove(&id);
-        });
+        let removal = Removal {
+            member,
+            tag: self.tag.clone(),
+            log: self.log.clone(),
+            notices: self.notices.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            ending: self.ending.clone(),
+        };
+        let ended = self.ends.spawn(removal.finish());
+        // A longer end goes on beside the manager.
+        let _ = tokio::time::timeout(END_AT_ONCE, ended).await;
     }
 
     /// Measures the health of all agents.
@@ -180,11 +189,13 @@ impl ActiveManager {
             }
             format::HEALTH_CHECK_REQUEST => {
                 let time_ms = payload.get("checktime").and_then(read_time);
-                Some(Event::CheckRequested(Some(HealthCheck { request: message.id, time_ms })))
+                let check = HealthCheck { request: message.id, number: message.root_number, time_ms };
+                Some(Event::CheckRequested(Some(check)))
             }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
-                Event::ParticipantsRequested(ParticipantsRequest { user, request: message.id, conversation_id })
+                let (request, number) = (message.id, message.root_number);
+                Event::ParticipantsRequested(ParticipantsRequest { user, request, number, conversation_id })
             }),
             format::STOP_GUILD_REQUEST => user.map(|user| {
                 let guild = payload.get("guild_id").and_then(Value::as_str).map(str::to_owned);
@@ -239,7 +250,7 @@ impl ActiveManager {
 
     /// Publishes what is due, if the pace allows; else returns when it will.
     pub(super) fn publish_due(&mut self) -> Option<Instant> {
-        if !self.due.report && !self.due.announcement {
+        if !self.due.report && !self.due.announcement && !self.due.participants {
             return None;
         }
         let now = Instant::now();
@@ -253,12 +264,15 @@ impl ActiveManager {
         }
     }
 
-    fn publish(&self, due: Due) {
+    fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.announce_guild();
+            self.publish_guild();
         }
         if due.report {
             self.report();
+        }
+        if due.announcement || due.participants {
+            self.publish_participants();
         }
     }
 

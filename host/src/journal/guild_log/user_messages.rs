@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use guildhall_model::draft::UserDraft;
 use guildhall_model::fault::{Fault, FaultKind};
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{ClientId, MessageId};
 use guildhall_model::state::StateOwner;
 
 use super::GuildLog;
@@ -65,7 +65,8 @@ impl GuildLog {
         draft: UserDraft,
         held: Option<Held>,
     ) -> Result<Published, IngressError> {
-        let key = draft.client_id.clone().map(|client_id| (draft.user.clone(), client_id));
+        let client_id = draft.client_id.as_ref().and_then(ClientId::text);
+        let key = client_id.map(|client_id| (draft.user.clone(), client_id.to_owned()));
         if let Some(key) = &key
             && let Some(id) = self.find_client_id(key).await?
         {

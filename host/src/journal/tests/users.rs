@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::*;
+use guildhall_model::ids::ClientId;
 
 /// Publishes two messages, or none for the format `nowhere`.
 struct TestIngress;
@@ -18,7 +19,7 @@ impl Ingress for TestIngress {
         let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
         let mut other = message("in", json!({"n": 2}));
         other.in_response_to = Some(MessageId::default());
-        Box::pin(ready(Ok(Routed { first, others: vec![other], changes: Vec::new() })))
+        Box::pin(ready(Ok(Routed { first, others: vec![other], changes: Vec::new(), lost: None })))
     }
 
     fn refused(&self, _: &Fault) {}
@@ -39,7 +40,7 @@ fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
         traceparent: None,
         ttl: None,
         routing_slip: None,
-        client_id: client_id.map(str::to_owned),
+        client_id: client_id.map(|id| ClientId::Text(id.to_owned())),
         full_names: false,
     }
 }

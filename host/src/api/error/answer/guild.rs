@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Answer;
+use crate::api::error::api_error::Answer;
 use crate::guild::{AgentError, DeadLetterError, SwapError};
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{GuildId, UserId};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::Answer;
+use crate::api::error::api_error::Answer;
 use crate::guild::Part;
 use crate::room::{NoRoom, SETTING as ROOM};
 use guildhall_model::error_body::ErrorBody;

@@ -1,7 +1,8 @@
 //! The dialects in which messages are written for clients: `guide` is that of the wire document and the default,
 //! `rustic` that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the
-//! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, and
-//! in whether a socket sees its own messages. `ui` is `guide` with camel-case members, ids as texts and short formats.
+//! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, in
+//! whether a socket sees its own messages, and in the numbers of messages: `rustic` writes the number that a client gave
+//! its message in place of the id. `ui` is `guide` with camel-case members, ids as texts and short formats.
 
 use std::borrow::Cow;
 
@@ -10,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::format;
-use crate::ids::{AgentId, MessageId, UserId};
+use crate::health;
+use crate::ids::{AgentId, ClientId, MessageId, UserId};
 use crate::message::{ForwardHeader, GuildStackEntry, HistoryEntry, Message};
 use crate::priority::Priority;
 use crate::spec::RoutingSlip;
@@ -94,7 +96,7 @@ struct Frame<'a> {
     current_thread_id: MessageId,
     root_thread_id: MessageId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
+    client_id: Option<&'a ClientId>,
 }
 
 /// Returns whether a socket shows a message. In `guide` and `ui` a socket does not show the messages that it sent.
@@ -118,9 +120,20 @@ pub fn is_shown_on_system(message: &Message, dialect: Dialect) -> bool {
 /// Returns a message as a JSON text frame for a client. `received_on` is the topic of the delivery.
 #[must_use]
 pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
+    let with_manager = lists_manager(message, viewer).then(|| health::with_manager(message)).flatten();
     let mut frame = envelope(message, received_on, viewer.dialect);
-    if viewer.channel == Channel::User {
-        address_to_user(&mut frame, message, viewer);
+    if let Some(payload) = &with_manager {
+        frame.payload = payload;
+    }
+    match viewer.channel {
+        Channel::User => address_to_user(&mut frame, message, viewer),
+        Channel::System if message.format == format::PARTICIPANT_LIST => address_participants(&mut frame, viewer),
+        Channel::System => {}
+    }
+    if viewer.dialect == Dialect::Rustic
+        && let Some(number) = message.root_number
+    {
+        use_number(&mut frame, message, MessageId::new(number));
     }
     match viewer.dialect {
         Dialect::Guide | Dialect::Rustic => serde_json::to_string(&frame).unwrap_or_default(),
@@ -128,7 +141,7 @@ pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
     }
 }
 
-/// Returns a message as predicates see it: all members and full names. `received_on` is the topic of the delivery.
+/// Returns a message as predicates see it: all members, and the names that its sender wrote. `received_on` is the topic of the delivery.
 #[must_use]
 pub fn write_for_expressions(message: &Message, received_on: &str) -> String {
     serde_json::to_string(&envelope(message, received_on, Dialect::Rustic)).unwrap_or_default()
@@ -226,7 +239,7 @@ fn envelope<'a>(message: &'a Message, received_on: &'a str, dialect: Dialect) ->
         current_thread_id: thread.last().copied().unwrap_or(message.id),
         root_thread_id: message.root(),
         thread,
-        client_id: message.client_id.as_deref(),
+        client_id: message.client_id.as_ref(),
     }
 }
 
@@ -253,8 +266,64 @@ fn address_to_user(frame: &mut Frame<'_>, message: &Message, viewer: &Viewer) {
                 .clone()
                 .unwrap_or(ForwardHeader { origin_message_id: message.id, on_behalf_of: first_sender });
             frame.forward_header = Cow::Owned(Some(header));
-            frame.topics = Cow::Owned(Topics::One(own_topic.clone()));
+            // The reference sends a user's own copy to a list of topics, and hands the rest on to one topic.
+            let is_own = author(message) == Some(&viewer.user);
+            frame.topics =
+                Cow::Owned(if is_own { Topics::Many(vec![own_topic.clone()]) } else { Topics::One(own_topic.clone()) });
             frame.topic_published_to = Cow::Owned(own_topic);
+        }
+    }
+}
+
+/// Addresses a list of participants to the user of a system socket. In `rustic` it comes from the user's proxy.
+fn address_participants(frame: &mut Frame<'_>, viewer: &Viewer) {
+    let own_topic = topic::user_system_notification(&viewer.user);
+    if viewer.dialect == Dialect::Rustic {
+        let proxy = AgentId::proxy_of(&viewer.user);
+        frame.sender = Cow::Owned(AgentTag::new(proxy.into_string(), viewer.user_name.as_str()));
+    }
+    frame.topics = Cow::Owned(Topics::Many(vec![own_topic.clone()]));
+    frame.topic_published_to = Cow::Owned(own_topic);
+}
+
+/// Returns whether a health report shows the guild's manager among the agents. In the reference it does not.
+fn lists_manager(message: &Message, viewer: &Viewer) -> bool {
+    viewer.channel == Channel::System && viewer.dialect != Dialect::Rustic && message.format == format::HEALTH_REPORT
+}
+
+/// Writes the number that a client gave the first message of a thread in place of that message's id, and of the ids of
+/// the copies that rules made of it. The id of a frame stays, because `?after=` and boards refer to it. In the reference
+/// the number belongs to what the socket hands to the user's proxy, and the own copy of the user answers it.
+fn use_number(frame: &mut Frame<'_>, message: &Message, number: MessageId) {
+    let root = message.root();
+    // Only the proxy's entry has one id for what was taken and what was made of it.
+    let is_proxys = |entry: &HistoryEntry| entry.origin == entry.result;
+    let made: Vec<MessageId> =
+        frame.message_history.iter().filter(|entry| is_proxys(entry)).map(|entry| entry.result).collect();
+    let is_users = |id: MessageId| id == root || made.contains(&id);
+    let replace = |id: &mut MessageId| {
+        if is_users(*id) {
+            *id = number;
+        }
+    };
+    frame.thread.iter_mut().for_each(replace);
+    replace(&mut frame.current_thread_id);
+    replace(&mut frame.root_thread_id);
+    if let Some(header) = frame.forward_header.to_mut() {
+        let is_answer = message.forward_header.is_none() && message.in_response_to.is_some_and(is_users);
+        if is_answer || is_users(header.origin_message_id) {
+            header.origin_message_id = number;
+        }
+    }
+    if message.id == root {
+        frame.in_response_to = Some(number);
+    }
+    if let Some(id) = &mut frame.in_response_to {
+        replace(id);
+    }
+    if !made.is_empty() {
+        for entry in frame.message_history.to_mut().iter_mut().filter(|entry| is_proxys(entry)) {
+            entry.origin = number;
         }
     }
 }
@@ -265,106 +334,16 @@ fn author(message: &Message) -> Option<&UserId> {
     (message.sender.id.as_deref()? == AgentId::proxy_of(user).as_str()).then_some(user)
 }
 
+/// Returns the name of a message's format in a dialect. `rustic` has the name that was written, `guide` those of the
+/// wire document, and `ui` the full name, which is shortened later.
 fn format_out(message: &Message, dialect: Dialect) -> &str {
-    match (dialect, message.format.as_str()) {
-        (Dialect::Ui, format::TEXT_FORMAT) => format::TEXT_FORMAT,
+    match (dialect, format::canonical(&message.format)) {
+        (Dialect::Rustic, _) => &message.format,
         (Dialect::Guide, format::TEXT_FORMAT) if !message.full_names => format::TEXT,
         (Dialect::Guide, format::PARTICIPANT_LIST) => format::PARTICIPANTS,
-        (_, format) => format,
-    }
-}
-
-/// Returns the host's spelling of a format that a client wrote: short names of the wire document and of the component
-/// kit become class names.
-#[must_use]
-pub fn format_in(name: &str) -> &str {
-    match name {
-        format::TEXT | "TextFormat" => format::TEXT_FORMAT,
-        "FilesWithTextFormat" => format::FILES_WITH_TEXT,
-        format::PARTICIPANTS_REQUEST | "ParticipantListRequest" | "ParticipantsRequest" => {
-            format::PARTICIPANT_LIST_REQUEST
-        }
-        format::STOP_GUILD_SHORT | "StopGuildRequest" => format::STOP_GUILD_REQUEST,
-        "HealthCheckRequest" | "healthCheckRequest" => format::HEALTH_CHECK_REQUEST,
-        other => other,
+        (Dialect::Guide | Dialect::Ui, full) => full,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::message::raw_json;
-
-    fn viewer(dialect: Dialect) -> Viewer {
-        Viewer { dialect, user: "ada".into(), user_name: "Ada".into(), channel: Channel::User }
-    }
-
-    fn reply() -> Message {
-        let mut message = Message::draft(
-            AgentTag::new("echoagent-1", "EchoAgent"),
-            Topics::Many(vec!["user_notifications:ada".into()]),
-            format::TEXT_FORMAT,
-            raw_json(&json!({"text": "Echo: Hello Echo!"})),
-        );
-        message.id = MessageId::new(9 << 12);
-        message.thread = vec![MessageId::new(7)];
-        message.in_response_to = Some(MessageId::new(7));
-        message.user = Some("ada".into());
-        message
-    }
-
-    fn read(message: &Message, dialect: Dialect) -> Value {
-        serde_json::from_str(&write(message, "user_notifications:ada", &viewer(dialect))).unwrap()
-    }
-
-    #[test]
-    fn a_reply_in_the_guide_dialect_has_the_members_of_the_wire_document() {
-        let frame = read(&reply(), Dialect::Guide);
-        assert_eq!(frame["id"], 9 << 12);
-        assert_eq!(frame["format"], "text");
-        assert_eq!(frame["sender"], json!({"id": "echoagent-1", "name": "EchoAgent"}));
-        assert_eq!(frame["topics"], json!(["user:ada:notifications"]));
-        assert_eq!(frame["thread"], json!([7, 9 << 12]));
-        assert_eq!(frame["in_response_to"], 7);
-        assert_eq!(frame["timestamp"], crate::ids::ID_EPOCH_MS + 9);
-        assert_eq!(frame["priority"], 4);
-    }
-
-    #[test]
-    fn a_reply_in_the_rustic_dialect_comes_from_the_proxy() {
-        let frame = read(&reply(), Dialect::Rustic);
-        assert_eq!(frame["format"], format::TEXT_FORMAT);
-        assert_eq!(frame["sender"], json!({"id": "upa-ada", "name": "Ada"}));
-        assert_eq!(frame["forward_header"]["on_behalf_of"]["id"], "echoagent-1");
-        assert_eq!(frame["topics"], "user_notifications:ada");
-        assert_eq!(frame["thread"], json!([7]));
-        assert_eq!(frame.as_object().unwrap().len(), 24, "all members, null or not");
-    }
-
-    #[test]
-    fn the_ui_dialect_has_text_ids_and_camel_case_members() {
-        let frame = read(&reply(), Dialect::Ui);
-        assert_eq!((&frame["id"], &frame["format"]), (&json!((9 << 12).to_string()), &json!("TextFormat")));
-        assert_eq!(frame["data"], json!({"text": "Echo: Hello Echo!"}));
-        assert_eq!((&frame["inReplyTo"], &frame["threads"]), (&json!("7"), &json!(["7", (9 << 12).to_string()])));
-        assert!(frame.get("payload").is_none());
-    }
-
-    #[test]
-    fn a_client_that_writes_full_names_reads_full_names() {
-        let mut message = reply();
-        message.full_names = true;
-        assert_eq!(read(&message, Dialect::Guide)["format"], format::TEXT_FORMAT);
-    }
-
-    #[test]
-    fn guide_does_not_mirror_to_the_sending_socket() {
-        let mut message = reply();
-        message.socket = 3;
-        assert!(!is_shown(&message, 3, &viewer(Dialect::Guide)));
-        assert!(is_shown(&message, 4, &viewer(Dialect::Guide)));
-        assert!(is_shown(&message, 3, &viewer(Dialect::Rustic)));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::ids::UserId;
+use crate::ids::{ClientId, UserId};
 use crate::priority::Priority;
 use crate::spec::RoutingSlip;
 use crate::tag::AgentTag;
@@ -20,7 +20,7 @@ pub struct UserDraft {
     pub user_name: String,
     /// The socket that it came from, which is not shown the message again; 0 means no socket.
     pub socket: u64,
-    /// The format, with its aliases resolved.
+    /// The format, as the client wrote it.
     pub format: String,
     /// A JSON object with at least one member.
     pub payload: Box<RawValue>,
@@ -40,8 +40,8 @@ pub struct UserDraft {
     pub ttl: Option<i64>,
     /// The client's own rules, added to those of the guild.
     pub routing_slip: Option<Arc<RoutingSlip>>,
-    /// The client's id for the message. A message that is sent twice with the same client id is stored once.
-    pub client_id: Option<String>,
+    /// The client's id for the message. A message that is sent twice with the same text as client id is stored once.
+    pub client_id: Option<ClientId>,
     /// Whether the client wrote the format as a full class name.
     pub full_names: bool,
 }

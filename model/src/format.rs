@@ -1,5 +1,5 @@
-//! The names of the formats and classes that the host knows. Formats are compared as exact texts. Their aliases are
-//! resolved where messages enter the host.
+//! The names of the formats and classes that the host knows. A message keeps the format that its sender or a rule wrote.
+//! Some formats have several names: [`is_same`] compares formats, and [`canonical`] returns the full name.
 
 /// Any JSON object.
 pub const GENERIC_JSON: &str = "generic_json";
@@ -115,14 +115,41 @@ pub fn is_reserved_class(name: &str) -> bool {
     OF_THE_API.contains(&name) || name.starts_with("guildhall.agents.")
 }
 
-/// Returns a format in the host's spelling, which writes `text` as its class name.
+/// Returns the full name of a format. Short names of the wire document and of the component kit stand for class names;
+/// every other name stands for itself.
 #[must_use]
-pub fn canonical(name: String) -> String {
-    if name == TEXT { TEXT_FORMAT.to_owned() } else { name }
+pub fn canonical(name: &str) -> &str {
+    match name {
+        TEXT | "TextFormat" => TEXT_FORMAT,
+        "FilesWithTextFormat" => FILES_WITH_TEXT,
+        PARTICIPANTS_REQUEST | "ParticipantListRequest" | "ParticipantsRequest" => PARTICIPANT_LIST_REQUEST,
+        STOP_GUILD_SHORT | "StopGuildRequest" => STOP_GUILD_REQUEST,
+        "HealthCheckRequest" | "healthCheckRequest" => HEALTH_CHECK_REQUEST,
+        other => other,
+    }
+}
+
+/// Returns whether two names are names of the same format.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    one == other || canonical(one) == canonical(other)
 }
 
 /// Returns the last segment of a class name: `TextFormat` for `a.b.TextFormat`.
 #[must_use]
 pub fn short_name(format: &str) -> &str {
     format.rsplit('.').next().unwrap_or(format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_same_format_are_the_same_and_others_are_compared_exactly() {
+        assert!(is_same(TEXT, TEXT_FORMAT) && is_same("TextFormat", TEXT));
+        assert!(is_same("FilesWithTextFormat", FILES_WITH_TEXT));
+        assert!(is_same("app.Order", "app.Order"));
+        assert!(!is_same("Order", "app.Order") && !is_same(TEXT, FILES_WITH_TEXT) && !is_same("Text", TEXT));
+    }
 }

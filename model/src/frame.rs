@@ -8,11 +8,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::dialect::format_in;
 use crate::draft::UserDraft;
 use crate::expression::Expressions;
 use crate::format;
-use crate::ids::UserId;
+use crate::ids::{ClientId, UserId};
 use crate::message::MAX_PAYLOAD_BYTES;
 use crate::names;
 use crate::payload;
@@ -26,7 +25,7 @@ use crate::topic::Topics;
 /// A frame that was read. Its topics may still be refused by routing.
 #[derive(Debug)]
 pub struct Frame {
-    /// The format, in the host's spelling.
+    /// The format, as the client wrote it.
     pub format: String,
     /// Whether the client wrote the format as a full class name.
     pub full_names: bool,
@@ -50,26 +49,6 @@ pub struct Frame {
     pub routing_slip: Option<Arc<RoutingSlip>>,
     /// The client's id for the message.
     pub client_id: Option<ClientId>,
-}
-
-/// The id that a client gives its message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientId {
-    /// A text. A message that is sent twice with the same text is stored once.
-    Text(String),
-    /// A number. It is returned in an `Ack` and has no other effect.
-    Number(u64),
-}
-
-impl ClientId {
-    /// Returns the id as the client wrote it.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        match self {
-            Self::Text(text) => Value::from(text.as_str()),
-            Self::Number(number) => Value::from(*number),
-        }
-    }
 }
 
 /// Why a frame cannot be used.
@@ -167,7 +146,7 @@ impl Reader<'_> {
             check_payload(payload.get())?;
         }
         Ok(Frame {
-            format: format_in(given).to_owned(),
+            format: given.to_owned(),
             full_names: given.contains('.'),
             payload: payload.map(RawValue::to_owned),
             topics: self.topics()?,
@@ -289,10 +268,6 @@ impl Frame {
     /// # Errors
     /// [`FrameError`] when the frame has no payload.
     pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, FrameError> {
-        let client_id = match &self.client_id {
-            Some(ClientId::Text(text)) => Some(text.clone()),
-            Some(ClientId::Number(_)) | None => None,
-        };
         let payload = self.payload.ok_or_else(|| FrameError {
             client_id: self.client_id.as_ref().map(ClientId::to_json),
             ..FrameError::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
@@ -311,7 +286,7 @@ impl Frame {
             traceparent: self.traceparent,
             ttl: self.ttl,
             routing_slip: self.routing_slip,
-            client_id,
+            client_id: self.client_id,
             full_names: self.full_names,
         })
     }
@@ -330,7 +305,7 @@ mod tests {
             "sender": {"id": "x", "name": "y"}, "conversationId": "conv_789", "timestamp": "2025-01-15T10:00:00.000Z",
         });
         let frame = read(&text.to_string(), &Expressions::none()).unwrap();
-        assert_eq!(frame.format, format::TEXT_FORMAT);
+        assert_eq!(frame.format, format::TEXT);
         assert_eq!(frame.client_id, Some(ClientId::Text("msg123".into())));
         assert_eq!(frame.conversation_id, Some(json!("conv_789")));
         assert_eq!(frame.payload.unwrap().get(), r#"{"text":"Hello Echo!"}"#);

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
 
+use crate::clock::rfc3339_ms;
 use crate::ids::AgentId;
+use crate::message::{Message, raw_json};
 use crate::status::GuildStatus;
 
 /// The health of an agent, in lower case on the wire.
@@ -61,6 +65,30 @@ pub fn aggregate(agents: impl IntoIterator<Item = HealthStatus>) -> HealthStatus
         }
     }
     if has(PendingLaunch) { Unknown } else { Ok }
+}
+
+/// Returns the payload of a health report with its sender, the guild's manager, among the agents. A report that lists
+/// the manager is returned as it is; `None` if the payload is not that of a report.
+#[must_use]
+pub fn with_manager(report: &Message) -> Option<Box<RawValue>> {
+    /// A report whose heartbeats are not parsed.
+    #[derive(Serialize, Deserialize)]
+    struct Report {
+        agents: BTreeMap<String, Box<RawValue>>,
+        guild_health: HealthStatus,
+    }
+    let mut shown: Report = serde_json::from_str(report.payload.get()).ok()?;
+    let time = rfc3339_ms(report.id.timestamp_ms());
+    let heartbeat = || {
+        raw_json(&json!({
+            "checktime": time,
+            "checkstatus": HealthStatus::Ok,
+            "responsetime": time,
+            "checkmeta": {"qos_latency": null, "observed_latency": 0},
+        }))
+    };
+    shown.agents.entry(report.sender.id.clone()?).or_insert_with(heartbeat);
+    Some(raw_json(&shown))
 }
 
 /// Returns `Backlogged` when a message waits longer than an agent's limit, both in milliseconds. A limit of `None` or 0

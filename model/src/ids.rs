@@ -227,6 +227,48 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// The id that a client gives its message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ClientId {
+    /// A number. The dialect `rustic` writes it in place of the message's id.
+    Number(u64),
+    /// A text. A message that is sent twice with the same text is stored once.
+    Text(String),
+}
+
+impl ClientId {
+    /// Returns the id as the client wrote it.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Number(number) => (*number).into(),
+        }
+    }
+
+    /// Returns the id as the number of a message: a number, or a text of decimal digits. 0 is no number of a message.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let number = match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            Self::Text(_) => None,
+        };
+        number.filter(|number| *number != 0)
+    }
+
+    /// Returns the id, if it is a text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) => None,
+        }
+    }
+}
+
 /// Creates message ids. Each id is larger than the one before. The generator runs ahead of the clock when a millisecond
 /// has no more ids, or when the clock is set back.
 #[derive(Debug)]
@@ -269,6 +311,19 @@ mod tests {
             assert_eq!(read(refused), None, "{refused}");
         }
         assert_eq!(serde_json::to_string(&MessageId::new(u64::MAX)).ok(), Some(u64::MAX.to_string()));
+    }
+
+    #[test]
+    fn a_client_id_of_digits_is_a_number_too() {
+        let text = |text: &str| ClientId::Text(text.into());
+        assert_eq!(ClientId::Number(u64::MAX).number(), Some(u64::MAX));
+        assert_eq!(text("9738724237304139776").number(), Some(9_738_724_237_304_139_776));
+        for other in [text("msg123"), text("-1"), text("18446744073709551616"), text("0"), ClientId::Number(0)] {
+            assert_eq!(other.number(), None, "{other:?}");
+        }
+        for id in [ClientId::Number(7), text("7")] {
+            assert_eq!(serde_json::from_str::<ClientId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        }
     }
 
     #[test]

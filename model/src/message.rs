@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::ids::{MessageId, UserId};
+use crate::ids::{ClientId, MessageId, UserId};
 use crate::priority::Priority;
 use crate::spec::RoutingSlip;
 use crate::status::ProcessStatus;
@@ -144,9 +144,13 @@ pub struct Message {
     /// The number of messages from the root to this one, each caused by the one before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u32,
-    /// The id that the client gave the message, if it was a text.
+    /// The id that the client gave the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
+    pub client_id: Option<ClientId>,
+    /// The number that the client gave the first message of the thread. The dialect `rustic` writes it in place of the
+    /// id of that message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_number: Option<u64>,
     /// Whether the user of the thread writes formats as full class names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_names: bool,
@@ -165,8 +169,8 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// The largest payload of a message, in bytes of JSON.
-pub const MAX_PAYLOAD_BYTES: usize = 256 << 10;
+/// The largest payload of a message of a user or of a rule, in bytes of JSON.
+pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 
 /// The most hops that a message's history keeps. The oldest ones are removed first.
 pub const MAX_HISTORY: usize = 64;
@@ -210,6 +214,7 @@ impl Message {
             user: None,
             hops: 0,
             client_id: None,
+            root_number: None,
             full_names: false,
             socket: 0,
         }

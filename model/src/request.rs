@@ -91,7 +91,7 @@ impl Request {
     /// errors of the payload if it cannot be read.
     pub fn read(format: &str, payload: &Value, context: SpecContext<'_>) -> Option<Result<Self, Vec<FieldError>>> {
         let id = |key: &'static str| move |f: &mut Fields<'_, '_>| f.required(key, text);
-        let read = match format {
+        let read = match format::canonical(format) {
             format::AGENT_LAUNCH_REQUEST => document(
                 payload,
                 &[],

@@ -87,7 +87,7 @@ limits! {
         "messages that one turn emits";
     EmitRate: "host.emit_rate", 2_500, 10_000_000, Busy,
         "weight a second of what an agent emits and writes; an agent over it pauses (see below)";
-    PayloadBytes: "host.payload_bytes", 256 << 10, 4 << 20, InvalidPayload,
+    PayloadBytes: "host.payload_bytes", 1 << 20, 4 << 20, InvalidPayload,
         "one payload, session state, state patch or value";
     StagedBytes: "host.staged_bytes", 16 << 20, 256 << 20, Denied,
         "all effects of one turn that are not committed yet";

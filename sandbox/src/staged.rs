@@ -258,8 +258,8 @@ mod tests {
         let deep = |levels| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
         assert!(emit(outgoing(&deep(63))).is_ok());
         assert!(matches!(emit(outgoing(&deep(64))), Err(EmitError::InvalidPayload(_))));
-        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(256 << 10));
-        assert!(matches!(emit(outgoing(&large)), Err(EmitError::PayloadTooLarge(262_144))));
+        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
+        assert!(matches!(emit(outgoing(&large)), Err(EmitError::PayloadTooLarge(1_048_576))));
     }
 
     #[test]

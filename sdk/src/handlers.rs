@@ -85,11 +85,14 @@ impl<A: 'static> Handlers<A> {
     }
 }
 
-/// The two names of the text format: chat clients send the short name, servers deliver the class name.
-const TEXTS: [&str; 2] = ["text", "rustic_ai.core.ui_protocol.types.TextFormat"];
+/// The formats with several names. A message has the name that its sender wrote.
+const NAMES: [&[&str]; 2] = [
+    &["text", "TextFormat", "rustic_ai.core.ui_protocol.types.TextFormat"],
+    &["FilesWithTextFormat", "rustic_ai.core.ui_protocol.types.FilesWithTextFormat"],
+];
 
 fn is_same(one: &str, other: &str) -> bool {
-    one == other || (TEXTS.contains(&one) && TEXTS.contains(&other))
+    one == other || NAMES.iter().any(|names| names.contains(&one) && names.contains(&other))
 }
 
 /// The formats that an agent emits, filled by [`Agent::emits`](crate::Agent::emits).

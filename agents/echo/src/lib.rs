@@ -7,7 +7,7 @@ use guildhall_sdk::prelude::*;
 use guildhall_sdk::serde_json::{self, value::RawValue};
 
 /// The formats whose member `text` gets the prefix.
-const TEXTS: [&str; 2] = ["text", "rustic_ai.core.ui_protocol.types.TextFormat"];
+const TEXTS: [&str; 3] = ["text", "TextFormat", "rustic_ai.core.ui_protocol.types.TextFormat"];
 
 /// The properties in a blueprint.
 #[properties]

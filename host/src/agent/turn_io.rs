@@ -149,8 +149,7 @@ pub fn commit_of(
     let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
     let mut dropped = Vec::new();
     for emit in results.emits {
-        let outgoing = Outgoing { format: format::canonical(emit.format), ..emit };
-        let routed = router.route(outgoing)?;
+        let routed = router.route(emit)?;
         commit.emits.extend(routed.messages);
         dropped.extend(routed.dropped);
         if commit.emits.len() > MAX_ROUTED {
@@ -271,6 +270,7 @@ fn state_error(
     message.in_response_to = Some(delivery.message.id);
     message.thread = delivery.message.full_thread();
     message.user.clone_from(&delivery.message.user);
+    message.root_number = delivery.message.root_number;
     message
 }
 

@@ -29,6 +29,7 @@ impl Worker {
             Ok(TailEvent::Message { message, topic }) => {
                 self.tell_waiting(&Delivery { message, topic, attempts: Attempts::default() });
             }
+            Ok(TailEvent::Passed) => {}
             Ok(TailEvent::Lagged) => *tail = self.watch_inbox(),
             // The inbox itself is kept; whoever writes next is told.
             Err(error) => {

@@ -44,6 +44,8 @@ pub struct ParticipantsRequest {
     pub user: UserId,
     /// The request's message.
     pub request: MessageId,
+    /// The number that the client gave the request.
+    pub number: Option<u64>,
     /// The conversation of the request; the answer has the same.
     pub conversation_id: Option<Value>,
 }
@@ -53,6 +55,8 @@ pub struct ParticipantsRequest {
 pub struct HealthCheck {
     /// The request's message.
     pub request: MessageId,
+    /// The number that the client gave the request.
+    pub number: Option<u64>,
     /// When it was sent, in Unix milliseconds, as its sender says.
     pub time_ms: Option<u64>,
 }

@@ -107,6 +107,7 @@ impl Manager {
             metrics: self.metrics,
             shutdown: shutdown.clone(),
             reports,
+            known_participants: Vec::new(),
             agents_stop,
             pace: Pace::new(Instant::now()),
             due: Due::default(),
@@ -114,6 +115,7 @@ impl Manager {
             ending: Default::default(),
             ends: TaskTracker::new(),
         };
+        active.known_participants = active.participants();
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
         for (spec, consumer) in self.consumers {

@@ -141,6 +141,16 @@ impl Subscriber {
         }
     }
 
+    /// Returns whether no message up to a durable id waits for a tail, in memory or in the log.
+    pub fn has_passed(&self, id: MessageId) -> bool {
+        self.queue.lock().has_passed(id)
+    }
+
+    /// Returns the id, or a smaller one if messages wait that are not after it.
+    pub fn before_all(&self, id: MessageId) -> MessageId {
+        self.queue.lock().before_all(id)
+    }
+
     /// Returns whether a message was lost, or would be.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)

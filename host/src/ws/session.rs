@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use guildhall_model::clock::Clock;
 use guildhall_model::format;
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{ClientId, MessageId};
 
 use super::state::WsState;
 use crate::connections::Connection;
 use crate::room::{ByteRoom, Held, NoRoom, SETTING as ROOM};
-use guildhall_model::frame::{ClientId, FrameError};
+use guildhall_model::frame::FrameError;
 
 /// The most bytes that wait to be written to a socket besides the frame that is being sent. A larger frame is refused by
 /// the library, so it is above every frame that the host writes.

@@ -15,7 +15,7 @@ use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::format;
 use guildhall_model::health::HealthStatus;
-use guildhall_model::ids::{AgentId, UserId};
+use guildhall_model::ids::{AgentId, ClientId, UserId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::priority::Priority;
 use guildhall_model::tag::AgentTag;
@@ -27,7 +27,7 @@ use super::presence::Watched;
 use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
-use guildhall_model::frame::{ClientId, Frame, FrameError};
+use guildhall_model::frame::{Frame, FrameError};
 
 /// The time after which a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -45,6 +45,8 @@ struct SystemSocket {
     watched: Watched,
     /// The report that the barrier holds back.
     held: Option<Arc<Message>>,
+    /// The news of the participants that the barrier holds back.
+    held_participants: Option<Arc<Message>>,
     /// When the barrier is lifted without a user socket, and with one that does not answer; `None`: it is lifted.
     barrier: Option<(Instant, Instant)>,
     frame_bytes: usize,
@@ -76,6 +78,7 @@ pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, 
         log,
         user,
         held: None,
+        held_participants: None,
         barrier: Some((now + ALONE_AFTER, now + SLOW_AFTER)),
         frame_bytes: state.limits.frame_bytes,
         evaluations: state.evaluations.clone(),
@@ -127,6 +130,7 @@ impl SystemSocket {
     async fn show(&mut self, event: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
         let (message, received_on) = match event {
             Ok(TailEvent::Message { message, topic }) => (message, topic),
+            Ok(TailEvent::Passed) => return Ok(()),
             Ok(TailEvent::Lagged) => return Err(Ending::Lagged),
             Err(error) => {
                 tracing::error!(%error, "a system socket cannot read the log");
@@ -147,8 +151,30 @@ impl SystemSocket {
             self.held = Some(message);
             return self.lift_if_ready().await;
         }
+        if message.format == format::PARTICIPANT_LIST {
+            self.learn_name(&message);
+            let is_asked = message.in_response_to.is_some();
+            if self.barrier.is_some() && !is_asked && self.viewer.dialect != Dialect::Rustic {
+                // A client that joins waits for the report.
+                self.held_participants = Some(message);
+                return Ok(());
+            }
+        }
         let text = dialect::write(&message, &received_on, &self.viewer);
         self.session.send([text]).await
+    }
+
+    /// Learns the name of the user, which the URL of a system socket does not have, from a list of participants.
+    fn learn_name(&mut self, list: &Message) {
+        if self.viewer.dialect != Dialect::Rustic {
+            return;
+        }
+        let Ok(list) = serde_json::from_str::<Value>(list.payload.get()) else { return };
+        let proxy = AgentId::proxy_of(&self.user);
+        let mut all = list["participants"].as_array().into_iter().flatten();
+        if let Some(name) = all.find(|one| one["id"] == proxy.as_str()).and_then(|own| own["name"].as_str()) {
+            name.clone_into(&mut self.viewer.user_name);
+        }
     }
 
     /// Lifts the barrier when a user socket has answered and the report lists the user. The manager reports again when the
@@ -159,16 +185,13 @@ impl SystemSocket {
         if self.watched.now().ready > 0 && knows_user { self.lift().await } else { Ok(()) }
     }
 
-    /// Sends the report that was held back; later ones are sent at once.
+    /// Sends what was held back; what comes later is sent at once.
     async fn lift(&mut self) -> Result<(), Ending> {
         self.barrier = None;
-        match self.held.take() {
-            Some(report) => {
-                let text = dialect::write(&report, topic::GUILD_STATUS, &self.viewer);
-                self.session.send([text]).await
-            }
-            None => Ok(()),
-        }
+        let held = self.held.take().into_iter().chain(self.held_participants.take());
+        let texts: Vec<String> =
+            held.map(|message| dialect::write(&message, topic::GUILD_STATUS, &self.viewer)).collect();
+        if texts.is_empty() { Ok(()) } else { self.session.send(texts).await }
     }
 
     async fn received(
@@ -184,7 +207,7 @@ impl SystemSocket {
             Incoming::FrameError(error) => error,
             Incoming::Text(text) => match Box::pin(read_frame(text, self.log.guild(), &self.evaluations))
                 .await
-                .and_then(|frame| self.forward(frame))
+                .and_then(|frame| self.forward(&frame))
             {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
@@ -208,21 +231,21 @@ impl SystemSocket {
     }
 
     /// Forwards a request to the manager. The guild and the user are those of the connection, whatever the payload says.
-    fn forward(&self, frame: Frame) -> Result<(), FrameError> {
+    fn forward(&self, frame: &Frame) -> Result<(), FrameError> {
         let given: Value =
             frame.payload.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_else(|| json!({}));
-        match frame.format.as_str() {
-            format::PARTICIPANT_LIST_REQUEST => {
+        match format::canonical(&frame.format) {
+            format @ format::PARTICIPANT_LIST_REQUEST => {
                 let payload = json!({"guild_id": self.log.guild()});
-                self.ask(&frame.format, &payload, frame.conversation_id);
+                self.ask(format, &payload, Some(frame));
                 Ok(())
             }
-            format::HEALTH_CHECK_REQUEST => {
+            format @ format::HEALTH_CHECK_REQUEST => {
                 let payload = json!({"checktime": given.get("checktime")});
-                self.ask(&frame.format, &payload, frame.conversation_id);
+                self.ask(format, &payload, Some(frame));
                 Ok(())
             }
-            format::STOP_GUILD_REQUEST => {
+            format @ format::STOP_GUILD_REQUEST => {
                 let meant = given.get("guild_id").and_then(Value::as_str).unwrap_or(self.log.guild().as_str());
                 if meant != self.log.guild().as_str() {
                     return Err(FrameError {
@@ -232,7 +255,7 @@ impl SystemSocket {
                     });
                 }
                 let payload = json!({"guild_id": meant, "user_id": self.user});
-                self.ask(&frame.format, &payload, frame.conversation_id);
+                self.ask(format, &payload, Some(frame));
                 Ok(())
             }
             other => Err(FrameError {
@@ -245,12 +268,15 @@ impl SystemSocket {
         }
     }
 
-    fn ask(&self, format: &str, payload: &Value, conversation_id: Option<Value>) {
+    /// Sends a request to the manager; `frame` is the client's, if the client asks.
+    fn ask(&self, format: &str, payload: &Value, frame: Option<&Frame>) {
         let sender = AgentTag { id: Some(format!("sys_comms_socket:{}", self.user)), name: None };
         let mut message = Message::draft(sender, Topics::One(topic::SYSTEM.to_owned()), format, raw_json(payload));
         message.user = Some(self.user.clone());
         message.priority = Priority::HIGH;
-        message.conversation_id = conversation_id;
+        message.conversation_id = frame.and_then(|frame| frame.conversation_id.clone());
+        message.client_id = frame.and_then(|frame| frame.client_id.clone());
+        message.root_number = message.client_id.as_ref().and_then(ClientId::number);
         self.log.signal(message);
     }
 

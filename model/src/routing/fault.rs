@@ -49,6 +49,7 @@ pub fn error_message(fault: &Fault, origin: &Message, sender: &Sender, attempt: 
     message.history = origin.settled_history().into_owned();
     message.session_state.clone_from(&origin.session_state);
     message.user.clone_from(&origin.user);
+    message.root_number = origin.root_number;
     message.hops = origin.hops.saturating_add(1);
     message
 }

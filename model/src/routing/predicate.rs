@@ -25,7 +25,7 @@ struct Input<'a> {
 pub fn holds(predicate: &Predicate, message: &Message, received_on: &str, scope: Scope<'_>) -> bool {
     let (language, source) = match predicate {
         Predicate::TypeEquals { expected_type } => {
-            return format::canonical(expected_type.clone()) == message.format;
+            return format::is_same(expected_type, &message.format);
         }
         Predicate::Jsonata { expression } => (Language::Jsonata, expression),
         Predicate::Cel { expression } => (Language::Cel, expression),

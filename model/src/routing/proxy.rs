@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::draft::UserDraft;
 use crate::fault::{Fault, FaultKind};
 use crate::format;
-use crate::ids::MessageId;
+use crate::ids::{ClientId, MessageId};
 use crate::message::{HistoryEntry, Message, raw_json};
 use crate::spec::RoutingSlip;
 use crate::state::{StateChange, StateOwner};
@@ -92,15 +92,14 @@ pub fn user_message_has_expressions(draft: &UserDraft, guild: &GuildView) -> boo
 fn is_request(draft: &UserDraft) -> bool {
     let is_managers = |name: &String| matches!(topic::canonical(name).as_str(), topic::SYSTEM | topic::STATE);
     let topics = draft.topics.as_ref().map(Topics::as_slice).unwrap_or_default();
-    !topics.is_empty() && topics.iter().all(is_managers) && format::REQUESTS.contains(&draft.format.as_str())
+    !topics.is_empty() && topics.iter().all(is_managers) && format::REQUESTS.contains(&format::canonical(&draft.format))
 }
 
 /// Adds the agents that the user mentions to the recipients. In text formats under their full class names the payload
-/// lists them too, as JSON text in `tagged_users`. The payload stays as it is under the short name `text`, and when
+/// lists them too, as JSON text in `tagged_users`. The payload stays as it is under a short name such as `text`, and when
 /// there is no mention in a guild without routes.
 fn add_mentions(message: &mut Message, guild: &GuildView, is_routed: bool) {
-    let has_text = matches!(message.format.as_str(), format::TEXT_FORMAT | format::FILES_WITH_TEXT);
-    let lists_tags = has_text && message.full_names;
+    let lists_tags = matches!(message.format.as_str(), format::TEXT_FORMAT | format::FILES_WITH_TEXT);
     let may_mention = message.payload.get().contains('@') || message.payload.get().contains("\\u0040");
     let may_change = may_mention || (lists_tags && is_routed);
     if !may_change {
@@ -150,6 +149,7 @@ fn message_of(draft: UserDraft, sender: &Sender) -> Message {
     message.session_state = draft.session_state;
     message.traceparent = draft.traceparent;
     message.ttl = draft.ttl;
+    message.root_number = draft.client_id.as_ref().and_then(ClientId::number);
     message.client_id = draft.client_id;
     message.full_names = draft.full_names;
     message.user = Some(draft.user);

@@ -54,7 +54,7 @@ impl RoutingRule {
         self.agent.as_ref().is_none_or(|tag| tag.matches(&input.sender.tag))
             && self.agent_type.as_deref().is_none_or(|pattern| matches_class(pattern, &input.sender.class_name))
             && fits(&self.method_name, input.sender.method)
-            && fits(&self.message_format.clone().map(format::canonical), input.format)
+            && fits_format(&self.message_format, input.format)
             && self.origin_filter.as_ref().is_none_or(|filter| filter.admits(input))
     }
 
@@ -92,8 +92,13 @@ impl OriginFilter {
         };
         self.origin_sender.as_ref().is_none_or(|tag| tag.matches(input.origin_sender))
             && fits(&self.origin_topic.as_deref().map(topic::canonical), input.origin_topic)
-            && fits(&self.origin_message_format, input.origin_format)
+            && fits_format(&self.origin_message_format, input.origin_format)
     }
+}
+
+/// Returns whether a format is the wanted one, by any of its names. Without a wanted one every format is.
+fn fits_format(wanted: &Option<String>, actual: &str) -> bool {
+    wanted.as_deref().is_none_or(|wanted| wanted.is_empty() || format::is_same(wanted, actual))
 }
 
 /// Returns whether a class name equals `pattern`, or matches it as a shell pattern if it contains `*`, `?` or `[`. An

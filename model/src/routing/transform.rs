@@ -9,14 +9,15 @@ use crate::expression::{ExpressionError, Language};
 use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
 use crate::message::{ForwardHeader, MAX_PAYLOAD_BYTES, Message, raw_json};
+use crate::names;
 use crate::priority::Priority;
 use crate::routing::scope::Scope;
 use crate::spec::{RoutingRule, StateUpdate, Transformer};
 use crate::state::{StateChange, StateOwner};
 use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
+use crate::topic;
 use crate::topic::Topics;
-use crate::{format, names, topic};
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]
@@ -186,7 +187,7 @@ fn transform(
             };
             message.payload = payload_of(&payload)?;
             if let Some(name) = output_format {
-                message.format = format::canonical(name.clone());
+                message.format.clone_from(name);
             }
             Ok(Ok(message))
         }
@@ -246,7 +247,6 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Result<M
         Topics::One(name) => Topics::One(topic::canonical(&name)),
         Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
     };
-    message.format = format::canonical(message.format);
     if names_topics && !may_go_to(&message) {
         let names = shortened(&message.topics.as_slice().join(", "));
         return Ok(Err((FaultKind::Denied, format!("may not send this message to {names}"))));

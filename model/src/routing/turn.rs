@@ -211,6 +211,7 @@ impl<'a> TurnRouter<'a> {
         message.priority = outgoing.priority.unwrap_or(origin.priority);
         message.user.clone_from(&origin.user);
         message.full_names = origin.full_names;
+        message.root_number = origin.root_number;
         message.hops = hops;
         Ok(message)
     }

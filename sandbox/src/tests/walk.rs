@@ -82,8 +82,8 @@ async fn cross(limit: Limit) -> Crossed {
         }
         Limit::Emits => declined(&[EMIT, EMIT, DECLINE_IF_REFUSED], fewer(1)).await,
         Limit::PayloadBytes => {
-            let large = "(drop (memory.grow (i32.const 10))) (i32.store (i32.const 3080) (i32.const 65536))
-                (i32.store (i32.const 3084) (i32.const 300000))";
+            let large = "(drop (memory.grow (i32.const 20))) (i32.store (i32.const 3080) (i32.const 65536))
+                (i32.store (i32.const 3084) (i32.const 1200000))";
             declined(&[large, EMIT, DECLINE_IF_REFUSED], Limits::default()).await
         }
         Limit::StagedBytes => declined(&[EMIT, EMIT, DECLINE_IF_REFUSED], fewer(8)).await,

@@ -165,7 +165,7 @@ async fn a_flood_ends_with_the_name_of_its_limit() {
     assert_eq!(ask(chat, "fill own 10 6000").await, "filled");
     assert!(metrics().await.contains(paid), "{}", metrics().await);
     assert!(ask(chat, "fill own 10 10000").await.contains("sandbox.keyvalue_kib"));
-    assert!(ask(chat, "fill own 1 300000").await.contains("host.payload_bytes"));
+    assert!(ask(chat, "fill own 1 1200000").await.contains("host.payload_bytes"));
     // The server answers before it has read the whole body.
     ask(chat, &format!("upload 2000000 {origin}/")).await;
     let handles = ask(chat, "buckets").await;

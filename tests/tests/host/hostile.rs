@@ -38,14 +38,14 @@ async fn a_forbidden_emit_is_refused_in_the_call() {
         ("topic? agent_inbox:somebody", "agent_inbox:somebody"),
         ("badjson?", "not valid"),
         ("array?", "not a JSON object"),
-        ("big? 262145", "262144"),
+        ("big? 1048577", "1048576"),
     ] {
         let answer = ask(&mut chat, order).await;
         let text = frame::text(&answer);
         assert!(text.starts_with("refused: ") && text.contains(words), "`{order}`: {answer}");
     }
-    let large = ask(&mut chat, "big 262144").await;
-    assert_eq!(large["payload"].to_string().len(), 262_144, "a payload at the limit is taken");
+    let large = ask(&mut chat, "big 1048576").await;
+    assert_eq!(large["payload"].to_string().len(), 1_048_576, "a payload at the limit is taken");
     assert_eq!(large["sender"]["name"], "Hostile", "the host says who speaks");
 }
 

@@ -182,7 +182,7 @@ async fn a_session_state_that_grows_from_turn_to_turn_meets_the_limit_of_a_paylo
     let error = chat.socket.wait_for("the limit", frame::is_error).await;
     assert_eq!(error["payload"]["error_type"], "INVALID_PAYLOAD", "{error}");
     assert_eq!(error["payload"]["setting"], "host.payload_bytes");
-    assert_eq!(error["payload"]["limit"], 262_144);
+    assert_eq!(error["payload"]["limit"], 1_048_576);
     chat.say("hello");
     chat.socket.wait_for("the next answer", |heard| frame::says(heard, "ok: hello")).await;
 }

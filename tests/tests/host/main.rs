@@ -27,6 +27,7 @@ mod limits;
 mod oci;
 mod openapi;
 mod outages;
+mod reference_clients;
 mod restart;
 mod resume;
 mod semantics;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{ClientId, MessageId};
 use guildhall_model::message::{ForwardHeader, GuildStackEntry, HistoryEntry};
 use guildhall_model::openapi::HandlerEntry;
 use guildhall_model::priority::Priority;
@@ -69,9 +69,9 @@ pub struct Message {
     timestamp: f64,
     current_thread_id: MessageId,
     root_thread_id: MessageId,
-    /// The id that the client gave, when it was not a number.
-    #[schema(nullable = false)]
-    client_id: Option<String>,
+    /// The id that the client gave.
+    #[schema(nullable = false, inline)]
+    client_id: Option<ClientId>,
 }
 
 /// The form of an upload.

@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
+use guildhall_model::participant::Participant;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -69,6 +70,8 @@ pub(super) struct ActiveManager {
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// The participants that sockets were told of.
+    pub(super) known_participants: Vec<Participant>,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
     pub(super) pace: Pace,
@@ -86,6 +89,8 @@ pub(super) struct ActiveManager {
 pub(super) struct Due {
     /// The guild and its state, after a user has joined.
     announcement: bool,
+    /// The participants, if they have changed.
+    pub(super) participants: bool,
     /// A health report.
     report: bool,
 }
@@ -133,31 +138,19 @@ impl ActiveManager {
         self.roster.lock().remove(id);
         self.unsaved.forget(id);
         member.stop.cancel();
-        if tokio::time::timeout(END_AT_ONCE, member.task.wait()).await.is_ok() {
-            self.removal_of(member.spec).tell().await;
-            return self.log.forget_consumer(id);
-        }
         self.ending.lock().insert(id.clone());
-        let (log, ending, id) = (self.log.clone(), self.ending.clone(), id.clone());
-        let removal = self.removal_of(member.spec);
-        self.ends.spawn(async move {
-            if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
-                tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
-            }
-            removal.tell().await;
-            log.forget_consumer(&id);
-            ending.lock().remove(&id);
-        });
-    }
-
-    fn removal_of(&self, spec: AgentSpec) -> Removal {
-        Removal {
-            spec,
+        let removal = Removal {
+            member,
+            tag: self.tag.clone(),
             log: self.log.clone(),
             notices: self.notices.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
-        }
+            ending: self.ending.clone(),
+        };
+        let ended = self.ends.spawn(removal.finish());
+        // A longer end goes on beside the manager.
+        let _ = tokio::time::timeout(END_AT_ONCE, ended).await;
     }
 
     /// Measures the health of all agents.
@@ -171,6 +164,7 @@ impl ActiveManager {
     pub(super) fn read_socket_request(&self, next: Result<TailEvent, JournalError>, tail: &mut Tail) -> Option<Event> {
         let message = match next {
             Ok(TailEvent::Message { message, .. }) => message,
+            Ok(TailEvent::Passed) => return None,
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager received more requests than it could answer");
                 *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);
@@ -195,11 +189,13 @@ impl ActiveManager {
             }
             format::HEALTH_CHECK_REQUEST => {
                 let time_ms = payload.get("checktime").and_then(read_time);
-                Some(Event::CheckRequested(Some(HealthCheck { request: message.id, time_ms })))
+                let check = HealthCheck { request: message.id, number: message.root_number, time_ms };
+                Some(Event::CheckRequested(Some(check)))
             }
             format::PARTICIPANT_LIST_REQUEST => user.map(|user| {
                 let conversation_id = message.conversation_id.clone();
-                Event::ParticipantsRequested(ParticipantsRequest { user, request: message.id, conversation_id })
+                let (request, number) = (message.id, message.root_number);
+                Event::ParticipantsRequested(ParticipantsRequest { user, request, number, conversation_id })
             }),
             format::STOP_GUILD_REQUEST => user.map(|user| {
                 let guild = payload.get("guild_id").and_then(Value::as_str).map(str::to_owned);
@@ -254,7 +250,7 @@ impl ActiveManager {
 
     /// Publishes what is due, if the pace allows; else returns when it will.
     pub(super) fn publish_due(&mut self) -> Option<Instant> {
-        if !self.due.report && !self.due.announcement {
+        if !self.due.report && !self.due.announcement && !self.due.participants {
             return None;
         }
         let now = Instant::now();
@@ -268,12 +264,15 @@ impl ActiveManager {
         }
     }
 
-    fn publish(&self, due: Due) {
+    fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.announce_guild();
+            self.publish_spec();
         }
         if due.report {
             self.report();
+        }
+        if due.announcement || due.participants {
+            self.publish_participants();
         }
     }
 

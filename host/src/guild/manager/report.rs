@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::active::ActiveManager;
-use super::member::Member;
+use super::member::{Member, proxy_row};
 use crate::agent::AgentHealth;
 use crate::guild::lifecycle::{HealthCheck, ParticipantsRequest};
 use crate::store::StoreError;
@@ -22,6 +22,9 @@ use guildhall_model::state::StateOwner;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
+
+/// The most users whose proxies an announcement of the guild lists: those who joined last.
+const MAX_PROXIES: usize = 1_000;
 
 impl ActiveManager {
     /// Publishes a health report. Later subscribers get the last one.
@@ -44,8 +47,8 @@ impl ActiveManager {
         self.log.retain(self.message(topic::GUILD_STATUS, format::HEALTH_REPORT, &json!(report)));
     }
 
-    /// Sends the list of participants to the user who requested it.
-    pub(super) fn send_participants(&self, request: ParticipantsRequest) {
+    /// The agents, the manager and the users of the guild, by name.
+    pub(super) fn participants(&self) -> Vec<Participant> {
         let view = self.view.borrow().clone();
         let member = |spec: &AgentSpec| Participant::new(spec.tag(), &spec.class_name);
         let mut participants: Vec<Participant> = view.agents.iter().map(member).collect();
@@ -56,10 +59,17 @@ impl ActiveManager {
         };
         participants.extend(view.users.iter().map(user));
         participant::sort(&mut participants);
+        participants
+    }
+
+    /// Sends the list of participants to the user who requested it.
+    pub(super) fn send_participants(&self, request: ParticipantsRequest) {
+        let participants = self.participants();
         let to = topic::user_system_notification(&request.user);
         let mut answer = self.message(&to, format::PARTICIPANT_LIST, &json!({"participants": participants}));
         answer.in_response_to = Some(request.request);
         answer.thread = vec![request.request];
+        answer.root_number = request.number;
         answer.conversation_id = request.conversation_id;
         self.log.signal(answer);
     }
@@ -107,12 +117,36 @@ impl ActiveManager {
         message.priority = Priority::HIGH;
         message.in_response_to = check.map(|check| check.request);
         message.thread = message.in_response_to.into_iter().collect();
+        message.root_number = check.and_then(|check| check.number);
         self.log.signal(message);
     }
 
-    /// Announces the guild after its agents, rules or users have changed, and its state.
-    pub(super) fn announce_guild(&self) {
+    /// Publishes the participants to every system socket, if they are others than those that were published last.
+    pub(super) fn publish_participants(&mut self) {
+        let participants = self.participants();
+        if participants != self.known_participants {
+            let list = json!({"participants": participants});
+            self.log.signal(self.message(topic::GUILD_STATUS, format::PARTICIPANT_LIST, &list));
+            self.known_participants = participants;
+        }
+    }
+
+    /// Announces the guild after its agents or rules have changed, and its state. The participants are published soon,
+    /// if they have changed.
+    pub(super) fn announce_guild(&mut self) {
+        self.publish_spec();
+        self.due.participants = true;
+    }
+
+    /// Publishes the guild with the proxies of its users, and its state.
+    pub(super) fn publish_spec(&self) {
         let mut spec = json!(self.spec);
+        if let Some(agents) = spec["agents"].as_array_mut() {
+            let view = self.view.borrow();
+            agents.extend(
+                view.users.iter().rev().take(MAX_PROXIES).rev().map(|(user, name)| json!(proxy_row(user, name).spec)),
+            );
+        }
         for agent in spec["agents"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
             agent.retain(|name, _| !matches!(name.as_str(), "sandbox" | "component"));
         }

@@ -358,6 +358,7 @@ impl ActiveManager {
             if name.ends_with("Response") && name.contains(".state.") { Priority::NORMAL } else { request.priority };
         answer.user.clone_from(&request.user);
         answer.full_names = request.full_names;
+        answer.root_number = request.root_number;
         answer.hops = request.hops.saturating_add(1);
         answer.also = request.user.iter().map(topic::user_notifications).collect();
         answer.history = request.settled_history().into_owned();

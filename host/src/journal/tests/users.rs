@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::*;
+use guildhall_model::ids::ClientId;
 
 /// Publishes two messages, or none for the format `nowhere`.
 struct TestIngress;
@@ -39,7 +40,7 @@ fn draft(format: &str, client_id: Option<&str>) -> UserDraft {
         traceparent: None,
         ttl: None,
         routing_slip: None,
-        client_id: client_id.map(str::to_owned),
+        client_id: client_id.map(|id| ClientId::Text(id.to_owned())),
         full_names: false,
     }
 }

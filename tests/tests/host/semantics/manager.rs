@@ -181,7 +181,7 @@ async fn every_change_is_announced_with_the_state_on_the_guild_status_topic() {
     chat.socket.send(&json!({"format": models("AgentLaunchRequest"), "topics": "system_topic", "payload": launch}));
     let has_both = |heard: &Value| {
         frame::format(heard) == "GuildUpdatedAnnouncement"
-            && heard["payload"]["guild_spec"]["agents"].as_array().is_some_and(|agents| agents.len() == 2)
+            && heard["payload"]["guild_spec"]["agents"].as_array().is_some_and(|agents| agents.len() == 3)
     };
     let news = chat.system.wait_for("the announcement", has_both).await;
     assert_eq!((&news["topics"], &news["priority"]), (&json!(["guild_status_topic"]), &json!(4)), "{news}");
@@ -225,5 +225,6 @@ async fn launching_an_agent_whose_id_is_in_use_changes_nothing_and_is_announced(
     );
     let announced = chat.system.wait_for("the announcement of the launch", is_announcement).await;
     let agents = announced["payload"]["guild_spec"]["agents"].as_array().expect("agents");
-    assert_eq!((agents.len(), &agents[0]["class_name"]), (1, &json!(WIRING)), "{announced}");
+    assert_eq!((agents.len(), &agents[0]["class_name"]), (2, &json!(WIRING)), "{announced}");
+    assert_eq!(agents[1]["id"], "upa-ann", "{announced}");
 }

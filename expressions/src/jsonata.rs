@@ -1,16 +1,27 @@
-//! Evaluates JSONata. Its numbers are doubles. An integer of the input that no double holds is exact in the result if the
-//! expression passes it on unchanged, as a number or as text.
+//! Evaluates JSONata. Its numbers are doubles; [`numbers`] keeps integers of 64 bits exact. What the library lacks is
+//! in [`functions`], and [`rewrite`] calls it.
 
-use std::borrow::Cow;
+mod functions;
+mod numbers;
+mod patterns;
+mod rewrite;
+mod urls;
+mod walk;
+
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use jsonata_core::Expression;
-use jsonata_core::evaluator::{EvaluatorError, EvaluatorOptions};
+use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
 use jsonata_core::value::JValue;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::bindings::Fault;
 use crate::room::Room;
+use functions::{Function, Patterns, Shared};
+use numbers::Numbers;
+use rewrite::Contents;
 
 /// How deeply calls may be nested.
 const MAX_CALLS: usize = 512;
@@ -19,24 +30,46 @@ const MAX_SEQUENCE: usize = 100_000;
 
 /// A compiled JSONata expression.
 pub(crate) struct Program {
-    expression: Expression,
+    /// The expression as the library evaluates it fastest; `None` when it needs functions of ours on any input.
+    plain: Option<Expression>,
+    /// The expression with functions of ours.
+    full: AstNode,
+    functions: Vec<&'static Function>,
+    patterns: Rc<Patterns>,
+    /// The integers of the expression itself.
+    literals: Numbers,
+}
+
+/// The host bounds the time. The library would read the clock at every step, which is a call out of the sandbox.
+fn options() -> EvaluatorOptions {
+    EvaluatorOptions {
+        max_stack_depth: Some(MAX_CALLS),
+        max_sequence_length: Some(MAX_SEQUENCE),
+        ..EvaluatorOptions::default()
+    }
 }
 
 impl Program {
     /// Compiles an expression.
     ///
     /// # Errors
-    /// [`Fault::Invalid`] with the parser's message.
+    /// [`Fault::Invalid`] with the parser's message, or with a function or a pattern that does not exist.
     pub(crate) fn compile(source: &str) -> Result<Self, Fault> {
-        // The host bounds the time. The library would read the clock at every step, which is a call out of the sandbox.
-        let options = EvaluatorOptions {
-            max_stack_depth: Some(MAX_CALLS),
-            max_sequence_length: Some(MAX_SEQUENCE),
-            ..EvaluatorOptions::default()
-        };
-        let expression =
-            Expression::compile_with_options(source, options).map_err(|error| Fault::Invalid(error.to_string()))?;
-        Ok(Self { expression })
+        let invalid = |text: &dyn ToString| Fault::Invalid(text.to_string());
+        let parse = |source: &str| Expression::compile_with_options(source, options()).map_err(|error| invalid(&error));
+        let mut plain = parse(source)?;
+        let mut literals = Numbers::default();
+        let mut full = plain.ast().clone();
+        let mut contents = Contents::of(&mut full).map_err(|text| invalid(&text))?;
+        let has_integers = numbers::has_long_digits(source);
+        if has_integers && !contents.patterns.keys().any(|(pattern, _)| numbers::has_long_digits(pattern)) {
+            plain = parse(&numbers::literals(source, &mut literals))?;
+            full = plain.ast().clone();
+        }
+        let functions = rewrite::rewrite(&mut full, &contents);
+        let is_full = has_integers || contents.needs_ours || contents.computes;
+        let patterns = Rc::new(std::mem::take(&mut contents.patterns));
+        Ok(Self { plain: (!is_full).then_some(plain), full, functions, patterns, literals })
     }
 
     /// Evaluates the expression on a JSON text. Returns `None` when the result is undefined or a function.
@@ -44,20 +77,44 @@ impl Program {
     /// # Errors
     /// The expression fails, or its result is too large.
     pub(crate) fn evaluate(&self, input: &str) -> Result<Option<Value>, Fault> {
-        let data = JValue::from_json_str(input).map_err(|error| Fault::Failed(error.to_string()))?;
-        let result = self.expression.evaluate(&data).map_err(|error| fault_of(&error))?;
-        if result.is_undefined() || result.is_function() {
-            return Ok(None);
+        let failed = |error: serde_json::Error| Fault::Failed(error.to_string());
+        let has_integers = numbers::has_long_digits(input);
+        if let Some(plain) = self.plain.as_ref().filter(|_| !has_integers) {
+            let data = JValue::from_json_str(input).map_err(failed)?;
+            let result = plain.evaluate(&data).map_err(|error| fault_of(&error))?;
+            return read(&result, &self.literals);
         }
-        let mut reader = Reader { room: Room::new(), input, exact: None };
-        reader.read(&result, 0).map(Some)
+        let mut numbers = self.literals.clone();
+        let data = if has_integers { numbers.read(input) } else { JValue::from_json_str(input) };
+        let data = data.map_err(failed)?;
+        let shared =
+            Rc::new(Shared { numbers: RefCell::new(numbers), patterns: self.patterns.clone(), now: OnceCell::new() });
+        let mut evaluator = Evaluator::with_options(Context::new(), options());
+        for function in self.functions.iter().copied() {
+            let shared = shared.clone();
+            evaluator
+                .register_fn(function.ours, move |args: &[JValue]| (function.call)(&shared, args))
+                .map_err(|error| Fault::Failed(error.message().to_owned()))?;
+        }
+        let result = evaluator.evaluate(&self.full, &data).map_err(|error| fault_of(&error))?;
+        let numbers = shared.numbers.borrow();
+        read(&result, &numbers)
     }
+}
+
+fn read(result: &JValue, numbers: &Numbers) -> Result<Option<Value>, Fault> {
+    if result.is_undefined() || result.is_function() {
+        return Ok(None);
+    }
+    Reader { room: Room::new(), numbers }.read(result, 0).map(Some)
 }
 
 fn fault_of(error: &EvaluatorError) -> Fault {
     match error.code() {
         Some("D1011" | "U1001") => Fault::TooDeep,
-        Some("D2015" | "D2014") => Fault::TooLarge("a sequence that it builds".to_owned()),
+        Some("D2015" | "D2014") => {
+            Fault::TooLarge(format!("a sequence that it builds has more than {MAX_SEQUENCE} items"))
+        }
         _ => Fault::Failed(error.message().to_owned()),
     }
 }
@@ -66,9 +123,7 @@ fn fault_of(error: &EvaluatorError) -> Fault {
 /// memory may be huge as a text.
 struct Reader<'a> {
     room: Room,
-    input: &'a str,
-    /// The integers of the input that do not fit into a double. They are read when they are first needed.
-    exact: Option<Rc<[u64]>>,
+    numbers: &'a Numbers,
 }
 
 impl Reader<'_> {
@@ -77,10 +132,10 @@ impl Reader<'_> {
         Ok(match value {
             JValue::Null | JValue::Undefined => Value::Null,
             JValue::Bool(value) => Value::Bool(*value),
-            JValue::Number(number) => self.number(*number),
+            JValue::Number(number) => self.numbers.number(*number),
             JValue::String(text) => {
                 self.room.take(text.len(), depth)?;
-                Value::String(self.text(text).into_owned())
+                Value::String(text.to_string())
             }
             JValue::Array(items) => {
                 Value::Array(items.iter().map(|item| self.read(item, depth + 1)).collect::<Result<_, _>>()?)
@@ -97,76 +152,7 @@ impl Reader<'_> {
             JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Value::String(String::new()),
         })
     }
-
-    fn number(&mut self, number: f64) -> Value {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if number.fract() != 0.0 || !number.is_finite() {
-            return Number::from_f64(number).map_or(Value::Null, Value::Number);
-        }
-        if number.abs() < EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
-            return Value::from(number as i64);
-        }
-        let input = self.input;
-        let exact = self.exact.get_or_insert_with(|| big_integers(input));
-        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator read them")]
-        let mut same = exact.iter().filter(|integer| **integer as f64 == number);
-        match (same.next(), same.next()) {
-            (Some(integer), None) => Value::from(*integer),
-            _ => Number::from_f64(number).map_or(Value::Null, Value::Number),
-        }
-    }
 }
 
-impl Reader<'_> {
-    /// Returns a text of the result with exact integers. The evaluator writes the digits of a double, so the digits of an
-    /// integer of the input are put in their place. Digits that the input has itself stay.
-    fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        if !digit_runs(text).any(|run| run.len() >= MIN_BIG_DIGITS) {
-            return Cow::Borrowed(text);
-        }
-        let mut written = String::with_capacity(text.len());
-        let mut rest = text;
-        for run in digit_runs(text).filter(|run| run.len() >= MIN_BIG_DIGITS) {
-            let Some((before, after)) = rest.split_once(run) else { break };
-            written.push_str(before);
-            match self.exact_digits(run) {
-                Some(integer) => written.push_str(&integer.to_string()),
-                None => written.push_str(run),
-            }
-            rest = after;
-        }
-        written.push_str(rest);
-        Cow::Owned(written)
-    }
-
-    /// Returns the integer of the input that the evaluator writes with these digits, if it is the only one.
-    fn exact_digits(&mut self, run: &str) -> Option<u64> {
-        let double: f64 = run.parse().ok().filter(|double| format!("{double}") == run)?;
-        let input = self.input;
-        let exact = self.exact.get_or_insert_with(|| big_integers(input));
-        #[expect(clippy::cast_precision_loss, reason = "compared as the evaluator saw them")]
-        let mut same = exact.iter().filter(|integer| **integer as f64 == double);
-        match (same.next(), same.next()) {
-            (Some(integer), None) if !digit_runs(input).any(|other| other == run) => Some(*integer),
-            _ => None,
-        }
-    }
-}
-
-/// The decimal digits of 2^53, the smallest integer that a double may not hold exactly.
-const MIN_BIG_DIGITS: usize = 16;
-
-/// Returns the parts of a text that are digits, and empty parts.
-fn digit_runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_digit())
-}
-
-/// The distinct integers of 2^53 and more in a JSON text.
-fn big_integers(json: &str) -> Rc<[u64]> {
-    let runs = digit_runs(json).filter(|run| run.len() >= MIN_BIG_DIGITS);
-    let mut found: Vec<u64> = runs.filter_map(|run| run.parse().ok()).take(1_024).collect();
-    found.sort_unstable();
-    found.dedup();
-    found.into()
-}
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ const MAX_KEPT: usize = 1_024;
 
 /// A compiled expression.
 enum Program {
-    Jsonata(jsonata::Program),
+    Jsonata(Box<jsonata::Program>),
     Cel(cel::Program),
 }
 
@@ -50,7 +50,7 @@ fn compiled(language: Language, source: &str) -> Result<Rc<Program>, Fault> {
         return Ok(program);
     }
     let program = Rc::new(match language {
-        Language::Jsonata => Program::Jsonata(jsonata::Program::compile(source)?),
+        Language::Jsonata => Program::Jsonata(Box::new(jsonata::Program::compile(source)?)),
         Language::Cel => Program::Cel(cel::Program::compile(source)?),
     });
     PROGRAMS.with_borrow_mut(|kept| {

@@ -26,7 +26,10 @@ impl Room {
         if depth > MAX_RESULT_DEPTH {
             return Err(Fault::TooDeep);
         }
-        self.bytes = self.bytes.checked_sub(bytes + 2).ok_or_else(|| Fault::TooLarge("its result".to_owned()))?;
+        self.bytes = self
+            .bytes
+            .checked_sub(bytes + 2)
+            .ok_or_else(|| Fault::TooLarge(format!("its result has more than {MAX_RESULT_BYTES} bytes")))?;
         Ok(())
     }
 }

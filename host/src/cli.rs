@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::journal::Durability;
 use crate::server::Server;
-use crate::{blueprint, chat, component};
+use crate::{blueprint, chat, check, component};
 use guildhall_model::dialect::Dialect;
 use guildhall_sandbox::CompileBudget;
 use guildhall_sandbox::allocator;
@@ -40,6 +40,8 @@ enum Command {
     /// Inspect and try a component's file, or exchange it with a registry.
     #[command(subcommand)]
     Component(component::Command),
+    /// Look for damage in the data of a host: one line for each defect, and exit code 1 if there is one.
+    Check(check::Check),
     /// Compile a component from standard input to standard output; the host starts this.
     #[command(hide = true)]
     Compile(CompileBudget),
@@ -114,6 +116,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),
             Command::Guild(Guild::Chat(chat)) => chat.run().await.map(|()| ExitCode::SUCCESS),
             Command::Component(command) => Ok(command.run().await),
+            Command::Check(check) => Ok(check.run().await),
             Command::Blueprint(command) => tokio::task::block_in_place(|| command.run()).map(|()| ExitCode::SUCCESS),
             Command::Compile(_) => unreachable!("compiled above, without a runtime"),
         }
@@ -149,11 +152,21 @@ impl Serve {
         let server = Server::start(config).await?;
         let demo = if self.demo { Some(server.demo().await?) } else { None };
         print(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
-        stopped.recv().await;
-        tracing::info!("shutting down; a second signal ends the process at once");
+        let failure = tokio::select! {
+            () = stopped.recv() => None,
+            failure = server.failed() => Some(failure),
+        };
+        match &failure {
+            None => tracing::info!("shutting down; a second signal ends the process at once"),
+            Some(failure) => tracing::error!(failure, "the host cannot go on and shuts down"),
+        }
         tokio::select! {
-            done = server.stop() => done,
+            done = server.stop() => done?,
             () = stopped.recv() => anyhow::bail!("ended by a second signal"),
+        }
+        match failure {
+            None => Ok(()),
+            Some(failure) => anyhow::bail!("the host could not go on: {failure}"),
         }
     }
 }

@@ -53,6 +53,9 @@ pub struct Exchange {
     /// The user of the registry; the password is read from the environment variable GUILDHALL_OCI_PASSWORD.
     #[arg(long)]
     user: Option<String>,
+    /// Reach the registry over plain HTTP. A registry on this machine is reached so without it.
+    #[arg(long)]
+    plain_http: bool,
 }
 
 /// The options of `inspect` and `check`.
@@ -171,7 +174,7 @@ impl Inspect {
 
 impl Exchange {
     async fn push(&self) -> anyhow::Result<ExitCode> {
-        let place = Place::read(&self.reference)?;
+        let place = self.place()?;
         let bytes = read(&self.file)?;
         let outline = match Outline::read(&bytes, &Limits::default()) {
             Ok(outline) => outline,
@@ -185,12 +188,17 @@ impl Exchange {
     }
 
     async fn pull(&self) -> anyhow::Result<ExitCode> {
-        let place = Place::read(&self.reference)?;
+        let place = self.place()?;
         let most = Limit::Component.row().ceiling << 20;
         let bytes = oci::pull(&place, &self.auth()?, most).await?;
         std::fs::write(&self.file, &bytes).with_context(|| format!("{} cannot be written", self.file.display()))?;
         print(&format!("{}\n", digest_of(&bytes)));
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn place(&self) -> anyhow::Result<Place> {
+        let place = Place::read(&self.reference)?;
+        Ok(if self.plain_http { place.over_plain_http() } else { place })
     }
 
     fn auth(&self) -> anyhow::Result<oci::Auth> {

@@ -30,6 +30,8 @@ pub struct Config {
     pub durability: Durability,
     pub retention: Retention,
     pub journal: JournalLimits,
+    /// Whether the journal in `data_dir` is taken although it is not the one that the store knows.
+    pub accept_journal: bool,
     pub dialect: Dialect,
     /// The one other origin whose pages may use this host.
     pub cors_origin: String,
@@ -73,6 +75,7 @@ impl Default for Config {
             durability: Durability::default(),
             retention: Retention::default(),
             journal: JournalLimits::default(),
+            accept_journal: false,
             dialect: Dialect::default(),
             cors_origin: "http://localhost:3000".to_owned(),
             hosts: Vec::new(),
@@ -95,8 +98,11 @@ impl Default for Config {
 /// The largest value of `limits.frame_bytes`, in bytes.
 const MAX_FRAME_BYTES: usize = 8 << 20;
 
+/// The setting with which an operator accepts another journal.
+pub const ACCEPT_JOURNAL: &str = "journal.accept";
+
 /// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "limits.socket_lag",
     "limits.window",
     "limits.frame_bytes",
@@ -113,6 +119,7 @@ const NAMES: [&str; 19] = [
     "sandbox.idle_unload_s",
     "retention.age_s",
     "retention.guild_bytes",
+    ACCEPT_JOURNAL,
     "cors.origin",
     HOSTS_SETTING,
     oci::SETTING,
@@ -131,6 +138,10 @@ impl Config {
         }
         if name == HOSTS_SETTING {
             self.hosts = host_names(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
+            return Ok(());
+        }
+        if name == ACCEPT_JOURNAL {
+            self.accept_journal = value.parse().map_err(|_| format!("`{name}` is true or false, not `{value}`"))?;
             return Ok(());
         }
         if Policy::NAMES.contains(&name) {

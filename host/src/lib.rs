@@ -4,6 +4,7 @@ pub mod agent;
 pub mod api;
 mod blueprint;
 pub mod chat;
+pub mod check;
 pub mod cli;
 pub mod component;
 pub mod config;

@@ -1,16 +1,16 @@
 //! Pushes components to OCI registries, as artifacts of one layer, and pulls them by the digest of their manifest. The only
-//! place that names oci_client. A registry on this machine is reached over plain HTTP, every other one over TLS.
+//! place that names oci_client. A registry on this machine, or one that the operator names with `http://`, is reached
+//! over plain HTTP, every other one over TLS.
+
+mod pull;
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
-use oci_client::manifest::OciDescriptor;
 use oci_client::{Client, Reference};
 use serde_json::json;
-use tokio::io::AsyncWrite;
 
 use guildhall_model::clock::rfc3339_ms;
 
@@ -35,10 +35,16 @@ pub enum OciError {
     Reference { reference: String, why: String },
     #[error("the registry {registry} is not one that this host may reach: the operator allows it with `{SETTING}`")]
     Denied { registry: String },
-    #[error("{0} is not a component: it has no layer of the type {WASM}")]
-    NoComponent(String),
+    #[error(
+        "the registry {registry} sends to {host}, which this host may not reach: the operator allows it with `{SETTING}`"
+    )]
+    SentAway { registry: String, host: String },
+    #[error("{reference} is not a component: {why}")]
+    NoComponent { reference: String, why: String },
     #[error("the component {reference} has {size} bytes and may have {limit} (`host.component_mib`)")]
     TooLarge { reference: String, size: u64, limit: u64 },
+    #[error("the {what} of {reference} has more than {limit} bytes")]
+    TooLong { reference: String, what: &'static str, limit: u64 },
     #[error("the registry failed with {reference}: {why}")]
     Registry { reference: String, why: String },
 }
@@ -46,7 +52,11 @@ pub enum OciError {
 /// The setting that names the registries.
 pub const SETTING: &str = "oci.registries";
 
-/// The registries that a host may pull from: `host[:port]` or `host[:port]/path`. None unless the operator allows them.
+/// What stands before a registry that is reached over plain HTTP.
+const PLAIN: &str = "http://";
+
+/// The registries that a host may pull from: `host[:port]` or `host[:port]/path`, with `http://` before it for plain
+/// HTTP. None unless the operator allows them.
 #[derive(Clone, Debug, Default)]
 pub struct Registries(Vec<String>);
 
@@ -57,11 +67,18 @@ impl Registries {
     /// A sentence about the first entry that is not a registry.
     pub fn read(list: &str) -> Result<Self, String> {
         let read = |entry: &str| {
-            let entry = entry.trim().trim_end_matches('/');
+            // Not the slashes of `http://`.
+            let entry = entry.trim();
+            let entry = if entry == PLAIN { entry } else { entry.trim_end_matches('/') };
             let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-            let (registry, path) = entry.split_once('/').unwrap_or((entry, "x"));
+            let bare = entry.strip_prefix(PLAIN).unwrap_or(entry);
+            let (registry, path) = bare.split_once('/').unwrap_or((bare, "x"));
             let is_whole = path.split('/').all(|part| !part.is_empty() && part.chars().all(is_part));
-            if is_registry(registry) && registry.chars().all(is_part) && is_whole {
+            if (is_registry(registry) || bare != entry)
+                && !registry.is_empty()
+                && registry.chars().all(is_part)
+                && is_whole
+            {
                 return Ok(entry.to_owned());
             }
             Err(format!(
@@ -71,11 +88,23 @@ impl Registries {
         list.split(',').map(read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Returns the entry that allows a place.
+    fn entry_of(&self, place: &Place) -> Option<&str> {
+        let whole = format!("{}/{}", place.reference.registry(), place.reference.repository());
+        let is_below = |entry: &&str| {
+            let bare = entry.strip_prefix(PLAIN).unwrap_or(entry);
+            whole.strip_prefix(bare).is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+        };
+        self.0.iter().map(String::as_str).find(is_below)
+    }
+
     fn allows(&self, place: &Place) -> bool {
-        let whole = format!("{}/{}", place.0.registry(), place.0.repository());
-        self.0.iter().any(|entry| {
-            whole.strip_prefix(entry.as_str()).is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
-        })
+        self.entry_of(place).is_some()
+    }
+
+    /// Whether a registry may send to a host: the operator names it, with any path.
+    fn allows_host(&self, host: &str) -> bool {
+        self.0.iter().any(|entry| entry.strip_prefix(PLAIN).unwrap_or(entry).split('/').next() == Some(host))
     }
 
     /// Checks that a place is in an allowed registry.
@@ -83,7 +112,11 @@ impl Registries {
     /// # Errors
     /// The registry is not allowed.
     pub fn check(&self, place: &Place) -> Result<(), OciError> {
-        if self.allows(place) { Ok(()) } else { Err(OciError::Denied { registry: place.0.registry().to_owned() }) }
+        if self.allows(place) {
+            Ok(())
+        } else {
+            Err(OciError::Denied { registry: place.reference.registry().to_owned() })
+        }
     }
 
     /// Pulls a component of at most `limit` bytes from an allowed registry. Cancel safe.
@@ -92,7 +125,9 @@ impl Registries {
     /// The registry is not allowed or fails, or there is no component at the place.
     pub async fn pull(&self, place: &Place, limit: u64) -> Result<Vec<u8>, OciError> {
         self.check(place)?;
-        pull(place, &Auth::Anonymous, limit).await
+        let is_plain = self.entry_of(place).is_some_and(|entry| entry.starts_with(PLAIN));
+        let place = Place { is_plain: place.is_plain || is_plain, ..place.clone() };
+        pull::pull(&place, &Auth::Anonymous, limit, Some(self)).await
     }
 }
 
@@ -104,7 +139,11 @@ pub fn provide_tls() {
 
 /// The place of a component: a registry, a repository, and a tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(Reference);
+pub struct Place {
+    reference: Reference,
+    /// Whether the registry is reached over plain HTTP although it is not on this machine.
+    is_plain: bool,
+}
 
 /// Whether the first part of a reference is a registry, and not the first part of a repository in a default registry.
 fn is_registry(host: &str) -> bool {
@@ -123,19 +162,24 @@ impl Place {
         if !bare.contains('/') || !is_registry(first) {
             return Err(wrong("it begins with a registry, such as ghcr.io/acme/greeter:1.0"));
         }
-        bare.parse().map(Self).map_err(|error| wrong(&format!("{error}")))
+        let reference = bare.parse().map_err(|error| wrong(&format!("{error}")))?;
+        Ok(Self { reference, is_plain: false })
     }
 
-    fn is_local(&self) -> bool {
-        let registry = self.0.resolve_registry();
-        let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-        matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+    /// Returns the same place, reached over plain HTTP.
+    #[must_use]
+    pub fn over_plain_http(self) -> Self {
+        Self { is_plain: true, ..self }
+    }
+
+    fn is_over_http(&self) -> bool {
+        self.is_plain || is_loopback(self.reference.resolve_registry())
     }
 
     fn client(&self) -> Client {
         provide_tls();
         Client::new(ClientConfig {
-            protocol: if self.is_local() { ClientProtocol::Http } else { ClientProtocol::Https },
+            protocol: if self.is_over_http() { ClientProtocol::Http } else { ClientProtocol::Https },
             connect_timeout: Some(CONNECT),
             read_timeout: Some(SILENT),
             ..ClientConfig::default()
@@ -147,9 +191,18 @@ impl Place {
     }
 }
 
+/// Whether a registry is on this machine: `localhost` and the names below it (RFC 6761, section 6.3), 127.0.0.0/8 or
+/// `[::1]`, with or without a port.
+fn is_loopback(registry: &str) -> bool {
+    let port = registry.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let host = port.map_or(registry, |(host, _)| host).to_ascii_lowercase();
+    let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    host == "localhost" || host.ends_with(".localhost") || address.is_some_and(|address| address.is_loopback())
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "oci://{}", self.0.whole())
+        write!(f, "oci://{}", self.reference.whole())
     }
 }
 
@@ -175,33 +228,21 @@ pub async fn push(
     let config = Config::new(config.to_string(), CONFIG.to_owned(), None);
     let client = place.client();
     let whole = async {
-        client.push(&place.0, &[layer], config, auth, None).await?;
-        client.fetch_manifest_digest(&place.0, auth).await
+        client.push(&place.reference, &[layer], config, auth, None).await?;
+        client.fetch_manifest_digest(&place.reference, auth).await
     };
     let digest = within(place, whole).await?;
-    let reference = Reference::with_digest(place.0.registry().to_owned(), place.0.repository().to_owned(), digest);
-    Ok(Place(reference))
+    let reference =
+        Reference::with_digest(place.reference.registry().to_owned(), place.reference.repository().to_owned(), digest);
+    Ok(Place { reference, is_plain: place.is_plain })
 }
 
-/// Pulls a component of at most `limit` bytes. Cancel safe.
+/// Pulls a component of at most `limit` bytes, from whatever hosts the registry sends to. Cancel safe.
 ///
 /// # Errors
 /// The registry fails, the artifact is not a component, or the component is too large.
 pub async fn pull(place: &Place, auth: &Auth, limit: u64) -> Result<Vec<u8>, OciError> {
-    let client = place.client();
-    let (manifest, _) = within(place, client.pull_image_manifest(&place.0, auth)).await?;
-    let layer: &OciDescriptor = manifest
-        .layers
-        .iter()
-        .find(|layer| layer.media_type == WASM)
-        .ok_or_else(|| OciError::NoComponent(place.to_string()))?;
-    let size = u64::try_from(layer.size).unwrap_or(u64::MAX);
-    if size > limit {
-        return Err(OciError::TooLarge { reference: place.to_string(), size, limit });
-    }
-    let mut bytes = Bounded { bytes: Vec::new(), most: size };
-    within(place, client.pull_blob(&place.0, layer, &mut bytes)).await?;
-    Ok(bytes.bytes)
+    pull::pull(place, auth, limit, None).await
 }
 
 async fn within<T>(
@@ -211,30 +252,6 @@ async fn within<T>(
     match tokio::time::timeout(WHOLE, done).await {
         Ok(done) => done.map_err(|error| place.failed(error)),
         Err(_) => Err(place.failed(format!("it takes more than {} seconds", WHOLE.as_secs()))),
-    }
-}
-
-/// A buffer with a bound: a registry may send more bytes than its manifest names.
-struct Bounded {
-    bytes: Vec<u8>,
-    most: u64,
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, part: &[u8]) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + part.len()) as u64 > self.most {
-            return Poll::Ready(Err(std::io::Error::other("there are more bytes than its manifest names")));
-        }
-        self.bytes.extend_from_slice(part);
-        Poll::Ready(Ok(part.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -250,6 +267,20 @@ mod tests {
         ] {
             assert_eq!(Place::read(text).unwrap().to_string(), whole);
         }
+        for (registry, is_local) in [
+            ("localhost:5000", true),
+            ("k3d-registry.localhost:5000", true),
+            ("127.0.0.1:5000", true),
+            ("127.8.0.2", true),
+            ("ghcr.io", false),
+            ("localhost.example.org", false),
+            ("10.0.0.5:5000", false),
+        ] {
+            let place = Place::read(&format!("{registry}/acme/greeter:1")).unwrap();
+            assert_eq!(place.is_over_http(), is_local, "{registry}");
+            assert!(place.over_plain_http().is_over_http());
+        }
+        assert!(is_loopback("[::1]:5000") && is_loopback("[::1]") && !is_loopback("[2001:db8::1]:5000"));
         for wrong in ["greeter", "acme/greeter:1", "oci://", "ghcr.io/", "ghcr.io/UPPER", "ghcr.io/a@sha256:00"] {
             assert!(Place::read(wrong).is_err(), "{wrong}");
         }
@@ -265,6 +296,8 @@ mod tests {
         );
         let allows = |list: &str| Registries::read(list).unwrap().allows(&place);
         assert!(allows("ghcr.io, localhost:1") && allows("localhost:1/acme/") && allows("localhost:1/acme/greeter"));
+        assert!(allows("http://localhost:1") && Registries::read("http://registry").is_ok());
+        assert!(Registries::read("registry").is_err() && Registries::read("http://").is_err());
         assert!(!allows("localhost") && !allows("localhost:1/ac") && !allows("localhost:12"));
         let failed = Registries::read("localhost:1").unwrap().pull(&place, 1).await.unwrap_err();
         assert!(matches!(failed, OciError::Registry { .. }), "{failed}");

@@ -12,18 +12,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::Components;
 use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
-use crate::config::Config;
+use crate::config::{ACCEPT_JOURNAL, Config};
 use crate::connections::{self, ConnectionLimits, Connections, allowed_by, raise_descriptors};
 use crate::demo;
 use crate::files::Files;
 use crate::guild::{Guilds, Setup};
-use crate::journal::Journal;
+use crate::journal::{Durability, Journal};
 use crate::metrics::Metrics;
 use crate::oci::provide_tls;
 use crate::room::ByteRoom;
-use crate::store::Store;
+use crate::store::{Flush, JournalMark, Store};
 use crate::ws::{self, SocketLimits, WsState};
 use guildhall_model::clock::Clock;
+use guildhall_model::ids::MessageId;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
@@ -84,7 +85,9 @@ impl Server {
         })?;
         let in_data_dir = || format!("sqlite://{}?mode=rwc", dir.join("guildhall.db").display());
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
-        let store = Store::open(&store_url).await.context("the store (--database-url) cannot be opened")?;
+        let flush = if config.durability == Durability::Disk { Flush::Always } else { Flush::Later };
+        let store = Store::open_with(&store_url, flush).await.context("the store (--database-url) cannot be opened")?;
+        let store_lock = store.lock().await.context("the store (--database-url) cannot be used")?;
         let files = open_files(&config).await.context("the storage of files cannot be opened")?;
         files.begin_sweep(std::time::SystemTime::now());
         let journal = Journal::open(
@@ -96,6 +99,11 @@ impl Server {
         )
         .await
         .context("the journal cannot be opened")?;
+        if let Err(error) = compare_journal(&store, &journal, &config).await {
+            // So that a journal that is restored over this one finds no write-ahead log.
+            journal.close().await;
+            return Err(error);
+        }
         let components = Components::new(sandbox, dir.join("components"));
         let metrics = Metrics::new()?;
         let guilds = Guilds::new(Setup {
@@ -117,6 +125,7 @@ impl Server {
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
         guilds.resume_components().await.context("the components cannot be resumed")?;
+        guilds.begin_watch();
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         tracing::info!(resumed, %addr, "ready");
 
@@ -160,7 +169,7 @@ impl Server {
         let until = accepting.clone();
         let router = api.clone();
         let serving = tokio::spawn(async move {
-            let _lock = lock;
+            let _locks = (lock, store_lock);
             connections::serve(listener, router, connections, until).await;
         });
         Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
@@ -174,6 +183,14 @@ impl Server {
     /// An error of the API, with its answer.
     pub async fn demo(&self) -> anyhow::Result<guildhall_model::ids::GuildId> {
         demo::set_up(&self.api, &self.store, &self.guilds).await
+    }
+
+    /// Is ready, with the reason, when the host cannot go on: what it took could not be stored. Cancel safe.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            failure = self.journal.failed() => failure,
+            () = self.store.lost() => "another host has taken the database of the store".to_owned(),
+        }
     }
 
     /// Stops accepting connections, closes the sockets with 1001, gives running turns time to finish, and writes what is not
@@ -270,6 +287,39 @@ async fn open_files(config: &Config) -> anyhow::Result<Files> {
         }
         Some(url) => anyhow::bail!("{url} is not s3://BUCKET"),
     }
+}
+
+/// Compares the journal with what the store knows of it: a journal that is missing or another one is refused, one that
+/// has lost messages is reported.
+async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> anyhow::Result<()> {
+    let file = config.data_dir.join("journal.db");
+    let mark = store.journal_mark().await?;
+    let is_known = match &mark {
+        Some(mark) => mark.identity == journal.identity(),
+        None => journal.has_guilds() || store.guilds().await?.is_empty(),
+    };
+    if !is_known && !config.accept_journal {
+        anyhow::bail!(
+            "{} is not the journal that the store knows: it is missing, empty or another one. Restore the right file; or \
+             start once with --set {ACCEPT_JOURNAL}=true, and the guilds go on without their history",
+            file.display()
+        );
+    }
+    let last = mark.map_or(0, |mark| mark.last);
+    if !is_known {
+        tracing::warn!(file = %file.display(), "another journal is accepted; the history of before is not in it");
+    } else if journal.durable().get() < last {
+        tracing::error!(
+            file = %file.display(),
+            ends_at = journal.durable().get(),
+            stored_before = last,
+            "the journal has lost messages that were confirmed: it is an older copy, or its end is missing; stop the host \
+             and restore a newer file if there is one"
+        );
+    }
+    journal.continue_after(MessageId::new(last));
+    let mark = JournalMark { identity: journal.identity().to_owned(), last: journal.durable().get() };
+    Ok(store.set_journal_mark(&mark).await?)
 }
 
 /// The path that starts this program again, even when its file was replaced in the meantime.

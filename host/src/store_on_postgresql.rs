@@ -3,6 +3,7 @@
 use std::process::Command;
 
 #[path = "../../tests/src/postgres.rs"]
+#[expect(dead_code, reason = "only tests from outside stop and restart the server")]
 mod postgres;
 
 #[test]

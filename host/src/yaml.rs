@@ -1,6 +1,6 @@
 //! Reads documents on disk: JSON, or YAML 1.2 with `!include FILE` (another YAML file) and `!code FILE` (the text of a file).
 //! Only the command line uses it; documents of requests are not read here. All files of a document are below the folder of
-//! the first one, and the size of a document is bounded.
+//! the first one, and the size of a document is bounded. Files are UTF-8 or UTF-16, with or without a byte-order mark.
 
 mod build;
 mod error;
@@ -12,6 +12,8 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
+
+use guildhall_model::encoding;
 
 use build::{Growth, Source};
 pub use error::YamlError;
@@ -83,15 +85,15 @@ impl Loader {
             return Err(unreadable(std::io::Error::other("it is not a file")));
         }
         let room = MAX_BYTES - self.bytes;
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(|error| not_there(path, error))?;
-        let read = file.take(room as u64 + 1).read_to_string(&mut text);
-        if text.len() > room {
+        let read = file.take(room as u64 + 1).read_to_end(&mut bytes);
+        if bytes.len() > room {
             return Err(YamlError::TooLarge(path.to_owned()));
         }
         read.map_err(unreadable)?;
-        self.bytes += text.len();
-        Ok(text)
+        self.bytes += bytes.len();
+        encoding::text(bytes).map_err(|error| unreadable(std::io::Error::other(error)))
     }
 }
 

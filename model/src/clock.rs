@@ -29,6 +29,12 @@ impl Clock {
         }
     }
 
+    /// Returns whether this is the clock of the machine.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Returns the time in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> u64 {

@@ -48,7 +48,7 @@ pub enum ExpressionError {
     )]
     Timeout,
     /// The expression or its result is nested too deep.
-    #[error("expression_too_deep: the expression or its result is nested too deep")]
+    #[error("expression_too_deep: its steps may be nested 512 deep, and its result 64 levels")]
     TooDeep,
     /// The expression, its input or its result is too large; the detail says which.
     #[error("expression_too_large: {0}")]

@@ -1,6 +1,7 @@
 //! JSON Schemas of clients and components, which are untrusted. The host fetches nothing for a schema, matches its
 //! patterns in linear time and bounds the work of each comparison.
 
+mod fit;
 mod patterns;
 mod size;
 mod texts;
@@ -59,6 +60,16 @@ impl Schema {
         let options = jsonschema::options().offline().with_pattern_options(patterns);
         let validator = options.build(schema).map_err(|error| Texts { schema, value: schema }.text(&error))?;
         Ok(Self { validator, document: schema.clone(), size })
+    }
+
+    /// Turns texts and whole floats into the types that the schema asks for, where they spell a value of them: templates
+    /// only produce texts. A value that the schema would no longer accept stays as it is.
+    pub fn fit(&self, value: &mut Value) {
+        let mut fitted = value.clone();
+        fit::fit(&self.document, &mut fitted);
+        if fitted != *value && (self.errors(&fitted).is_empty() || !self.errors(value).is_empty()) {
+            *value = fitted;
+        }
     }
 
     /// Returns the first errors of a value, at most twenty.
@@ -199,12 +210,60 @@ mod tests {
             assert_eq!(unfolded(3, reference), Ok(()));
             assert!(unfolded(40, reference).unwrap_err().contains("more than 20000 schemas"));
         }
-        let other_base = json!({"$defs": {"a": {"$id": "http://a/b", "$defs": {}}}});
-        assert!(read(&other_base).err().unwrap().contains("`$id`"));
         let deep = (0..200).fold(json!({}), |inner, _| json!({"not": inner}));
         assert!(read(&deep).err().unwrap().contains("128 deep"));
         let named_id = json!({"properties": {"$id": {"type": "string"}, "id": {"const": "x"}}});
         assert!(read(&named_id).is_ok());
+    }
+
+    #[test]
+    fn a_reference_in_data_is_the_name_of_a_member() {
+        for (schema, good, bad) in [
+            (json!({"const": {"$ref": "#/somewhere"}}), json!({"$ref": "#/somewhere"}), json!({})),
+            (json!({"enum": [{"$ref": "#/$defs/text"}]}), json!({"$ref": "#/$defs/text"}), json!("a text")),
+            (json!({"type": "object", "default": {"$ref": "https://example.org/x.json"}}), json!({}), json!(1)),
+            (json!({"type": "object", "examples": [{"$ref": "other.json#/x"}]}), json!({}), json!(1)),
+            (json!({"type": "object", "default": {"$id": "a", "$anchor": "b"}}), json!({}), json!(1)),
+            (json!({"properties": {"$ref": {"type": "string"}}}), json!({"$ref": "#/x"}), json!({"$ref": 1})),
+            (json!({"properties": {"const": {"$ref": "#/$defs/n"}}}), json!({"const": 1}), json!({"const": "x"})),
+        ] {
+            let schema = json!({"$defs": {"n": {"type": "integer"}}, "properties": {"v": schema}});
+            let found = read(&schema).map_err(|error| format!("{schema}: {error}")).unwrap();
+            assert_eq!(found.errors(&json!({"v": good})), [], "{schema}");
+            assert_ne!(found.errors(&json!({"v": bad})), [], "{schema}");
+        }
+        assert!(read(&json!({"properties": {"const": {"$ref": "#/nothing"}}})).is_err());
+    }
+
+    #[test]
+    fn references_in_a_bundle_are_resolved_by_the_ids_of_its_parts() {
+        let bundle = json!({
+            "$id": "https://example.org/root.json",
+            "properties": {"a": {"$ref": "item.json"}, "b": {"$ref": "https://example.org/item.json#/$defs/text"}},
+            "$defs": {
+                "item": {"$id": "item.json", "properties": {"n": {"$ref": "#/$defs/n"}}, "$defs": {
+                    "n": {"type": "integer"}, "text": {"type": "string"},
+                }},
+                "n": {"type": "string"},
+            },
+        });
+        let schema = read(&bundle).map_err(|error| panic!("{error}")).unwrap();
+        assert_eq!(schema.errors(&json!({"a": {"n": 1}, "b": "x"})), []);
+        assert_eq!(schema.errors(&json!({"a": {"n": "x"}, "b": 1})).len(), 2);
+        let without_root = json!({"$defs": {"i": {"$id": "urn:item", "type": "integer"}}, "$ref": "urn:item"});
+        assert_eq!(texts(&without_root, &json!("x")).len(), 1);
+        let away = json!({"$defs": {"i": {"$id": "https://a.org/i"}}, "$ref": "https://a.org/other"});
+        assert!(read(&away).err().unwrap().contains("the host fetches no schemas"));
+        let twice = json!({"$defs": {"a": {"$id": "urn:x"}, "b": {"$id": "urn:x"}}});
+        assert!(read(&twice).err().unwrap().contains("`urn:x`"));
+        let unfolded = |n: usize| {
+            let to = format!("d{}.json", n + 1);
+            json!({"$id": format!("d{n}.json"), "allOf": [{"$ref": to}, {"$ref": to}]})
+        };
+        let mut defs: serde_json::Map<String, Value> = (0..40).map(|n| (format!("d{n}"), unfolded(n))).collect();
+        defs.insert("d40".to_owned(), json!({"$id": "d40.json"}));
+        let bomb = json!({"$id": "https://a.org/root", "$defs": defs, "$ref": "d0.json"});
+        assert!(read(&bomb).err().unwrap().contains("more than 20000 schemas"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod component;
 pub mod configuration;
 pub mod dialect;
 pub mod draft;
+pub mod encoding;
 pub mod error_body;
 pub mod event;
 pub mod expression;

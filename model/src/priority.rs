@@ -46,7 +46,11 @@ impl Priority {
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
         let number = match value {
-            Value::Number(number) => number.as_u64()?,
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
+            Value::Number(number) => match number.as_f64().filter(|float| float.fract() == 0.0) {
+                Some(float @ 0.0..=7.0) => float as u64,
+                _ => return None,
+            },
             Value::String(text) => {
                 let text = text.trim();
                 match NAMES.iter().position(|name| name.eq_ignore_ascii_case(text)) {
@@ -81,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_priority_is_read_in_every_spelling() {
-        for value in [json!(2), json!("2"), json!("high"), json!(" HIGH ")] {
+        for value in [json!(2), json!(2.0), json!("2"), json!("high"), json!(" HIGH ")] {
             assert_eq!(Priority::read(&value), Some(Priority::HIGH), "{value}");
         }
         for value in [json!(9), json!("soon"), json!(null), json!(1.5), json!(-1)] {

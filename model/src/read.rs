@@ -289,13 +289,24 @@ pub fn integer_or_float(value: &Value, errors: &mut FieldErrors) -> Option<f64> 
     }
 }
 
-/// Returns a reader for one of a set of texts. `expected` lists the texts in the error for people.
+/// Whether a word stands for a value of an enumeration: the value itself, or the name that it has in the reference, in
+/// capitals and with underscores.
+pub fn is_named(word: &str, value: &str) -> bool {
+    let is_capital = |(word, value): (u8, u8)| match value {
+        b'-' => word == b'_',
+        _ => word == value.to_ascii_uppercase(),
+    };
+    word == value || (word.len() == value.len() && word.bytes().zip(value.bytes()).all(is_capital))
+}
+
+/// Returns a reader for one of a set of texts, in small letters or as their names in capitals. `expected` lists the
+/// texts in the error for people.
 pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     expected: &'static str,
 ) -> impl Fn(&Value, &mut FieldErrors) -> Option<T> {
     move |value, errors| {
-        let found = value.as_str().and_then(|word| words.iter().find(|(name, _)| *name == word));
+        let found = value.as_str().and_then(|word| words.iter().find(|(name, _)| is_named(word, name)));
         match found {
             Some((_, meaning)) => Some(*meaning),
             None => {
@@ -357,6 +368,20 @@ mod tests {
         }
         assert_eq!(document(&json!(true), &[], integer), Ok(1));
         assert_eq!(kinds(document(&json!(null), &[], integer)), [("int_type", String::new())]);
+    }
+
+    #[test]
+    fn values_of_enumerations_may_be_written_as_their_names() {
+        let words: &[(&str, u8)] = &[("json-patch", 1), ("content_based_router", 2)];
+        for (word, wanted) in [
+            ("json-patch", Some(1)),
+            ("JSON_PATCH", Some(1)),
+            ("CONTENT_BASED_ROUTER", Some(2)),
+            ("Json-Patch", None),
+            ("json_patch", None),
+        ] {
+            assert_eq!(document(&json!(word), &[], one_of(words, "one")).ok(), wanted, "{word}");
+        }
     }
 
     #[test]

@@ -205,10 +205,40 @@ fn patch_bounded(part: &mut Value, patch: &json_patch::Patch) -> Result<(), Stat
         };
         let too_much = || StateError::Patch("it moves too much".to_owned());
         shifts_left = shifts_left.checked_sub(shifts).ok_or_else(too_much)?;
+        if let Operation::Test(test) = operation
+            && part.pointer(test.path.as_str()).is_some_and(|found| are_equal(found, &test.value))
+        {
+            continue;
+        }
         json_patch::patch(part, std::slice::from_ref(operation))
             .map_err(|error| StateError::Patch(error.to_string()))?;
     }
     Ok(())
+}
+
+/// Whether two values are equal by RFC 6902, section 4.6: numbers by their value, so 1 is 1.0.
+fn are_equal(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || whole(one).is_some_and(|n| whole(other) == Some(n))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| are_equal(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let is_there = |(name, value)| other.get(name).is_some_and(|other| are_equal(value, other));
+            one.len() == other.len() && one.iter().all(is_there)
+        }
+        _ => one == other,
+    }
+}
+
+/// Returns a number without a fraction, exactly.
+fn whole(number: &serde_json::Number) -> Option<i128> {
+    let integer = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number far below 2^127")]
+    let of_float = |float: f64| (float.fract() == 0.0 && float.abs() < 1e30).then_some(float as i128);
+    integer.or_else(|| number.as_f64().and_then(of_float))
 }
 
 /// Returns the number of elements of a list that shift when an element is added or removed at a place.
@@ -280,6 +310,37 @@ mod tests {
         let change = StateChange { version: Some(3), ..StateChange::merge(json!({"a": 1})) };
         assert_eq!(changed(&json!({}), 4, &change), Err(StateError::Version { expected: 3, actual: 4 }));
         assert_eq!(changed(&json!({}), 3, &change), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn a_test_compares_numbers_by_their_value() {
+        let tested = |state: Value, value: Value| {
+            let operations =
+                json!([{"op": "test", "path": "/n", "value": value}, {"op": "add", "path": "/ok", "value": 1}]);
+            let change = StateChange::merge(json!({"operations": operations}));
+            changed(&json!({"n": state}), 0, &StateChange { format: UpdateFormat::JsonPatch, ..change }).is_ok()
+        };
+        for (one, other) in [
+            (json!(1), json!(1.0)),
+            (json!(-2.0), json!(-2)),
+            (json!(0.0), json!(-0.0)),
+            (json!({"a": [1, {"b": 2}], "c": 3}), json!({"c": 3.0, "a": [1.0, {"b": 2.0}]})),
+            (json!(9_007_199_254_740_992_u64), json!(9_007_199_254_740_992.0)),
+        ] {
+            assert!(tested(one.clone(), other.clone()) && tested(other.clone(), one.clone()), "{one} {other}");
+        }
+        for (one, other) in [
+            (json!(1), json!("1")),
+            (json!(1), json!(true)),
+            (json!(1), json!(1.5)),
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992.0)),
+            (json!(u64::MAX), json!(-1)),
+            (json!([1]), json!([1, 1])),
+            (json!({"a": 1}), json!({"b": 1})),
+            (json!(null), json!(0)),
+        ] {
+            assert!(!tested(one.clone(), other.clone()) && !tested(other.clone(), one.clone()), "{one} {other}");
+        }
     }
 
     #[test]

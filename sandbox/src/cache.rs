@@ -144,6 +144,8 @@ impl Unfinished {
     }
 
     fn rename(self, to: &Path) -> io::Result<()> {
+        // On the disk before it has its name: a crash of the machine leaves no half of a file.
+        self.file.sync_all()?;
         fs::rename(&self.path, to)
     }
 }
@@ -174,12 +176,18 @@ fn seal_path(path: &Path) -> PathBuf {
     path.with_extension("seal")
 }
 
-/// Reads the key, or creates one. If two hosts create it at the same time, both use the key of the first.
+/// Reads the key, or creates one. If two hosts create it at the same time, both use the key of the first. A file that is
+/// no key is replaced: what was sealed with another key is compiled again.
 fn key(root: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = root.join("key");
+    if fs::metadata(&path).is_ok_and(|file| file.len() != KEY_BYTES as u64) {
+        tracing::warn!(path = %path.display(), "the key of the cache is damaged; it is replaced");
+        fs::remove_file(&path)?;
+    }
     if !path.exists() {
         let mut new = Unfinished::new(root)?;
         new.file.write_all(&rand::random::<[u8; KEY_BYTES]>())?;
+        new.file.sync_all()?;
         match fs::hard_link(&new.path, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
@@ -259,6 +267,15 @@ mod tests {
         fs::write(cache.path(&one), code).unwrap();
         assert!(cache.load(&engine, &one).is_none());
         assert!(!cache.path(&one).exists());
+    }
+
+    #[test]
+    fn an_empty_key_is_replaced() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), Engine::default());
+        fs::write(dir.path().join("key"), "").unwrap();
+        let digest = Digest::from("sha256:aa");
+        Cache::open(dir.path(), &engine).unwrap().store(&digest, &compiled(&engine)).unwrap();
+        assert!(Cache::open(dir.path(), &engine).unwrap().load(&engine, &digest).is_some());
     }
 
     #[test]

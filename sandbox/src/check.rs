@@ -1,7 +1,10 @@
 //! Checks an upload before it is compiled: whether it is a component, has a size that can be compiled, fits the
 //! contract, and imports only what the host has. Compiling, linking and `describe` find the remaining errors.
 
-use wasmparser::{BinaryReaderError, Parser, Payload};
+use wasmparser::{
+    BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,
+    ComponentTypeDeclaration, InstanceTypeDeclaration, Parser, Payload,
+};
 use wasmtime::Engine;
 
 use crate::imports;
@@ -26,6 +29,8 @@ pub struct Outline {
     pub longest_function: u64,
     /// How many types, imports, exports and other declarations it has.
     pub items: u64,
+    /// The first feature of WebAssembly in its interfaces that the host does not have, and what to do about it.
+    feature: Option<&'static str>,
 }
 
 impl Outline {
@@ -52,6 +57,7 @@ impl Outline {
             outline.count(&payload);
             outline.check_size(depth, limits)?;
             // The check before bounds how many names there are.
+            outline.feature = outline.feature.or(missing_feature(&payload).map_err(malformed)?);
             if depth == 1 {
                 outline.name(payload).map_err(malformed)?;
             }
@@ -128,6 +134,9 @@ impl Outline {
     /// # Errors
     /// It was built for another version of the contract or another world, or imports what the host does not have.
     pub fn fits(&self) -> Result<(), Refusal> {
+        if let Some(feature) = self.feature {
+            return Err(Refusal::invalid(&format!("the component uses {feature}")));
+        }
         let of_agent = |name: &&String| name.split('@').next() == CONTRACT.split('@').next();
         match self.exports.iter().find(of_agent) {
             Some(found) if found.split_once('@').is_some_and(|(_, v)| v.starts_with(imports::CONTRACT_SERIES)) => {}
@@ -137,6 +146,58 @@ impl Outline {
             None => return Err(Refusal::not_an_agent(CONTRACT, &self.exports)),
         }
         self.imports.iter().try_for_each(|import| imports::check(import))
+    }
+}
+
+/// The words for each feature of interfaces that the host does not have.
+const ASYNC: &str = "async functions, which this host does not have: build it with the synchronous ABI, such as with the \
+                     option `--sync` of its tool";
+const STREAM: &str = "the types `stream` and `future` (async), which this host does not have: build it for WASI 0.2";
+const MAP: &str = "the type `map`, which this host does not have: use a list of pairs in its WIT";
+const FIXED_LIST: &str = "lists of a fixed length, which this host does not have: use a list or a tuple in its WIT";
+
+/// Returns the words for a feature in a section of types or functions.
+fn missing_feature(payload: &Payload<'_>) -> Result<Option<&'static str>, BinaryReaderError> {
+    match payload {
+        Payload::ComponentTypeSection(section) => {
+            for ty in section.clone() {
+                if let Some(feature) = feature_of(&ty?) {
+                    return Ok(Some(feature));
+                }
+            }
+        }
+        Payload::ComponentCanonicalSection(section) => {
+            for function in section.clone() {
+                let options = match function? {
+                    CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => options,
+                    _ => continue,
+                };
+                if options.contains(&CanonicalOption::Async) {
+                    return Ok(Some(ASYNC));
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(None)
+}
+
+/// Returns the words for a feature in a type. The parser bounds how deep types are nested.
+fn feature_of(ty: &ComponentType<'_>) -> Option<&'static str> {
+    match ty {
+        ComponentType::Defined(ComponentDefinedType::Map(..)) => Some(MAP),
+        ComponentType::Defined(ComponentDefinedType::FixedLengthList(..)) => Some(FIXED_LIST),
+        ComponentType::Defined(ComponentDefinedType::Future(_) | ComponentDefinedType::Stream(_)) => Some(STREAM),
+        ComponentType::Func(function) => function.async_.then_some(ASYNC),
+        ComponentType::Component(parts) => parts.iter().find_map(|part| match part {
+            ComponentTypeDeclaration::Type(ty) => feature_of(ty),
+            _ => None,
+        }),
+        ComponentType::Instance(parts) => parts.iter().find_map(|part| match part {
+            InstanceTypeDeclaration::Type(ty) => feature_of(ty),
+            _ => None,
+        }),
+        ComponentType::Defined(_) | ComponentType::Resource { .. } => None,
     }
 }
 
@@ -201,6 +262,21 @@ mod tests {
         assert!(
             newer.to_string().contains("`guildhall:agent/agent@0.2.0`; this host has `guildhall:agent/agent@0.1.0`")
         );
+    }
+
+    #[test]
+    fn a_feature_that_the_host_does_not_have_is_named() {
+        let with = |part: &str| {
+            let text =
+                format!(r#"(component {part} (instance $i) (export "guildhall:agent/agent@0.1.0" (instance $i)))"#);
+            refusal(&text).to_string()
+        };
+        let imported = |ty: &str| format!(r#"(import "a:b/c" (instance (type $t {ty}) (export "t" (type (eq $t)))))"#);
+        assert!(with(&imported("(map string u8)")).contains("the type `map`"));
+        assert!(with(&imported("(stream u8)")).contains("async"));
+        assert!(with(&imported("(future)")).contains("async"));
+        assert!(with(&imported("(list u8 4)")).contains("fixed length"));
+        assert!(with("(type (func async))").contains("--sync"));
     }
 
     #[test]

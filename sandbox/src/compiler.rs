@@ -147,8 +147,11 @@ fn outcome(status: ExitStatus, stderr: &str, limits: &Limits) -> Result<(), Refu
         (_, Some(libc::SIGINT | libc::SIGTERM | libc::SIGHUP)) => {
             Err(Refusal::Host("the compiler was stopped by a signal".to_owned()))
         }
-        // The kernel kills a compiler when the machine has no memory left; the allocator aborts at the limit.
-        (_, Some(libc::SIGKILL)) => no_memory(),
+        // The kernel kills a compiler when the machine has no memory left, whatever the component is.
+        (_, Some(libc::SIGKILL)) => {
+            Err(Refusal::Host("the system killed the compiler, perhaps because memory is short".to_owned()))
+        }
+        // The allocator aborts at the limit.
         (_, Some(libc::SIGABRT)) if stderr.contains("memory allocation of") => no_memory(),
         _ => Err(Refusal::invalid(&format!("the component breaks the compiler ({status}): {stderr}"))),
     }
@@ -169,14 +172,13 @@ mod tests {
         for (raw, stderr, setting) in [
             (libc::SIGXCPU, "", "120 (`host.compile_cpu_s`)"),
             (libc::SIGXFSZ, "", "512 (`host.compiled_mib`)"),
-            (libc::SIGKILL, "", "2048 (`host.compile_memory_mib`)"),
             (libc::SIGABRT, "memory allocation of 8 bytes failed", "2048 (`host.compile_memory_mib`)"),
             (refused, "out of memory: mmap", "2048 (`host.compile_memory_mib`)"),
         ] {
             assert!(refusal(raw, stderr).unwrap().ends_with(setting), "{raw}");
         }
         assert!(refusal(i32::from(FAILED) << 8, "no stdin").unwrap().contains("no stdin"));
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGKILL] {
             let ended = outcome(ExitStatus::from_raw(signal), "", &limits);
             assert!(matches!(ended, Err(Refusal::Host(_))), "{ended:?}");
         }

@@ -62,9 +62,10 @@ impl Capability {
 pub struct Import {
     /// The package, such as `wasi:http`.
     pub package: &'static str,
-    /// The interface. Empty: all interfaces of the package.
+    /// The interface.
     pub interface: &'static str,
-    /// The beginning of the versions that fit. Empty: every version, or none.
+    /// The beginning of the versions that fit. Empty: every version, or none. A release candidate or a draft fits only if
+    /// the series has one too.
     pub series: &'static str,
     /// Whether it needs a grant.
     pub provision: Provision,
@@ -88,25 +89,61 @@ pub const IMPORTS: &[Import] = &[
     import(CONTRACT_PACKAGE, "expressions", CONTRACT_SERIES, Provision::Linked),
     import(CONTRACT_PACKAGE, "secrets", CONTRACT_SERIES, Provision::Granted(Capability::Secrets)),
     import(CONTRACT_PACKAGE, "reveal", CONTRACT_SERIES, Provision::Granted(Capability::Reveal)),
-    import("wasi:cli", "", WASI, Provision::Linked),
-    import("wasi:io", "", WASI, Provision::Linked),
-    import("wasi:clocks", "", WASI, Provision::Linked),
-    import("wasi:random", "", WASI, Provision::Linked),
-    import("wasi:filesystem", "", WASI, Provision::Linked),
-    import("wasi:sockets", "", WASI, Provision::Linked),
-    import("wasi:http", "", WASI, Provision::Granted(Capability::Http)),
-    import("wasi:keyvalue", "", "0.2.0-draft", Provision::Granted(Capability::KeyValue)),
-    import("wasi:config", "", "0.2.0-", Provision::Granted(Capability::Config)),
-    import("wasi:logging", "", "", Provision::Granted(Capability::Logging)),
+    import("wasi:cli", "environment", WASI, Provision::Linked),
+    import("wasi:cli", "exit", WASI, Provision::Linked),
+    import("wasi:cli", "stdin", WASI, Provision::Linked),
+    import("wasi:cli", "stdout", WASI, Provision::Linked),
+    import("wasi:cli", "stderr", WASI, Provision::Linked),
+    import("wasi:cli", "terminal-input", WASI, Provision::Linked),
+    import("wasi:cli", "terminal-output", WASI, Provision::Linked),
+    import("wasi:cli", "terminal-stdin", WASI, Provision::Linked),
+    import("wasi:cli", "terminal-stdout", WASI, Provision::Linked),
+    import("wasi:cli", "terminal-stderr", WASI, Provision::Linked),
+    import("wasi:io", "error", WASI, Provision::Linked),
+    import("wasi:io", "poll", WASI, Provision::Linked),
+    import("wasi:io", "streams", WASI, Provision::Linked),
+    import("wasi:clocks", "monotonic-clock", WASI, Provision::Linked),
+    import("wasi:clocks", "wall-clock", WASI, Provision::Linked),
+    import("wasi:random", "random", WASI, Provision::Linked),
+    import("wasi:random", "insecure", WASI, Provision::Linked),
+    import("wasi:random", "insecure-seed", WASI, Provision::Linked),
+    import("wasi:filesystem", "types", WASI, Provision::Linked),
+    import("wasi:filesystem", "preopens", WASI, Provision::Linked),
+    import("wasi:sockets", "network", WASI, Provision::Linked),
+    import("wasi:sockets", "instance-network", WASI, Provision::Linked),
+    import("wasi:sockets", "ip-name-lookup", WASI, Provision::Linked),
+    import("wasi:sockets", "tcp", WASI, Provision::Linked),
+    import("wasi:sockets", "tcp-create-socket", WASI, Provision::Linked),
+    import("wasi:sockets", "udp", WASI, Provision::Linked),
+    import("wasi:sockets", "udp-create-socket", WASI, Provision::Linked),
+    import("wasi:http", "types", WASI, Provision::Granted(Capability::Http)),
+    import("wasi:http", "outgoing-handler", WASI, Provision::Granted(Capability::Http)),
+    import("wasi:keyvalue", "store", "0.2.0-draft", Provision::Granted(Capability::KeyValue)),
+    import("wasi:keyvalue", "atomics", "0.2.0-draft", Provision::Granted(Capability::KeyValue)),
+    import("wasi:keyvalue", "batch", "0.2.0-draft", Provision::Granted(Capability::KeyValue)),
+    import("wasi:config", "store", "0.2.0-", Provision::Granted(Capability::Config)),
+    import("wasi:logging", "logging", "", Provision::Granted(Capability::Logging)),
 ];
 
 impl Import {
-    /// Returns the name for people, such as `wasi:cli@0.2`.
+    /// Returns the names for people: such as `wasi:io/error`, `wasi:io/poll`.
     fn name(&self) -> String {
-        let interface = if self.interface.is_empty() { String::new() } else { format!("/{}", self.interface) };
-        let version = self.series.trim_end_matches(['.', '-']);
-        let version = if version.is_empty() { String::new() } else { format!("@{version}") };
-        format!("{}{interface}{version}", self.package)
+        format!("{}/{}", self.package, self.interface)
+    }
+
+    /// Whether a version of the interface is linked.
+    fn fits(&self, version: &str) -> bool {
+        version.starts_with(self.series)
+            && (!version.contains('-') || self.series.contains('-') || self.series.is_empty())
+    }
+
+    /// Returns the versions that fit, for people.
+    fn versions(&self) -> &'static str {
+        match self.series {
+            // The host links both under this name.
+            "0.2.0-" => "0.2.0-draft",
+            series => series.trim_end_matches('.'),
+        }
     }
 }
 
@@ -117,17 +154,25 @@ impl Import {
 fn provision(import: &str) -> Result<Provision, Refusal> {
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-    let mut rows =
-        IMPORTS.iter().filter(|row| row.package == package && (row.interface.is_empty() || row.interface == interface));
-    let Some(row) = rows.next() else {
-        let provided = IMPORTS.iter().map(Import::name).collect();
-        return Err(Refusal::unknown_import(import, provided));
-    };
-    if !version.starts_with(row.series) {
-        let supported = format!("{path}@{}", row.series.trim_end_matches(['.', '-']));
-        return Err(Refusal::unsupported(import, &supported));
+    let of_package = || IMPORTS.iter().filter(|row| row.package == package);
+    let is_unstable = |row: &Import| version.starts_with(row.series.trim_end_matches('-')) && version.contains('-');
+    match of_package().find(|row| row.interface == interface) {
+        Some(row) if row.fits(version) => Ok(row.provision),
+        // Nobody else has an unstable version either, so another build of the same source does not help.
+        Some(row) if is_unstable(row) => {
+            let provided = vec![format!("{path}@{}", row.versions())];
+            Err(Refusal::unknown_import(import, provided))
+        }
+        Some(row) => Err(Refusal::unsupported(import, &format!("{path}@{}", row.versions()))),
+        None => {
+            let mut provided: Vec<String> = of_package().map(Import::name).collect();
+            if provided.is_empty() {
+                provided = IMPORTS.iter().map(|row| row.package.to_owned()).collect();
+                provided.dedup();
+            }
+            Err(Refusal::unknown_import(import, provided))
+        }
     }
-    Ok(row.provision)
 }
 
 /// Checks whether the host has this import.
@@ -179,9 +224,30 @@ mod tests {
         assert_eq!(code("guildhall:agent/messaging@0.2.0"), "unsupported_contract");
         assert_eq!(code("wasi:cli/exit@0.3.0"), "unsupported_contract");
         assert_eq!(code("guildhall:agent/telepathy@0.1.0"), "unknown_import");
-        assert_eq!(code("other:thing/secrets@1.0.0"), "unknown_import");
-        let text = check("other:thing/secrets@1.0.0").unwrap_err().to_string();
-        assert!(text.contains("`other:thing/secrets@1.0.0`") && text.contains("wasi:cli@0.2"), "{text}");
+        for unknown in [
+            "other:thing/secrets@1.0.0",
+            "wasi:clocks/timezone@0.2.6",
+            "wasi:cli/made-up@0.2.0",
+            "wasi:sockets/made-up",
+            "wasi:keyvalue/eventual@0.2.0-draft",
+            "wasi:cli/environment@0.2.0-rc-2023-11-10",
+            "wasi:http/types@0.2.0-rc-2023-12-05",
+            "wasi:http/incoming-handler@0.2.0",
+        ] {
+            let refused = check(unknown).unwrap_err();
+            assert_eq!(refused.code(), "unknown_import", "{unknown}");
+            assert!(refused.to_string().contains(&format!("`{unknown}`")), "{refused}");
+        }
+        let text = |import| check(import).unwrap_err().to_string();
+        assert!(text("other:thing/secrets@1.0.0").contains("wasi:cli, wasi:io"));
+        assert!(text("wasi:clocks/timezone@0.2.6").contains("it provides wasi:clocks/monotonic-clock, "));
+        assert!(text("wasi:cli/exit@0.2.0-rc-2023-11-10").contains("it provides wasi:cli/exit@0.2"));
+        let stable = text("wasi:config/store@0.2.0");
+        assert!(
+            stable.contains("`wasi:config/store@0.2.0`; this host has `wasi:config/store@0.2.0-draft`"),
+            "{stable}"
+        );
+        assert!(text("wasi:cli/exit@0.3.0").ends_with("build it for WASI 0.2"), "{}", text("wasi:cli/exit@0.3.0"));
         let newer = check("wasi:cli/exit@0.3.0").unwrap_err().to_string();
         assert!(newer.contains("`wasi:cli/exit@0.3.0`; this host has `wasi:cli/exit@0.2`"), "{newer}");
     }

@@ -75,7 +75,7 @@ limits! {
         "memories of an agent";
     Tables: "host.tables", 16, 16, Memory,
         "tables of an agent";
-    Instances: "host.instances", 32, 32, Memory,
+    Instances: "host.instances", 64, 1_024, Memory,
         "core instances of an agent";
     Handles: "host.handles", 1_024, 100_000, Trap,
         "resources that an agent holds at the same time: pollables, streams, requests, buckets, …";

@@ -29,9 +29,7 @@ pub enum Refusal {
     #[error("{0}")]
     NotAComponent(String),
     /// It was built for another version of the contract or of WASI.
-    #[error(
-        "the component was built for `{found}`; this host has `{supported}`: rebuild it with the agent WIT of this version"
-    )]
+    #[error("the component was built for `{found}`; this host has `{supported}`: {}", remedy(found))]
     UnsupportedContract { found: String, supported: String },
     /// It is a component of another world.
     #[error(
@@ -135,6 +133,15 @@ impl Refusal {
         limit.count();
         let setting = limit.row().setting.to_owned();
         Self::CompileLimit { what: what.to_owned(), limit: limits.get(limit), setting }
+    }
+}
+
+/// What makes a component fit that was built for another version.
+fn remedy(found: &str) -> &'static str {
+    match found.split('/').next() {
+        Some("wasi:keyvalue" | "wasi:config" | "wasi:logging") => "use the interface in this version",
+        Some(package) if package.starts_with("wasi:") => "build it for WASI 0.2",
+        _ => "rebuild it with the agent WIT of this version",
     }
 }
 

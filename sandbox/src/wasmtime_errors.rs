@@ -117,7 +117,7 @@ mod tests {
             format!("(component (core module $m {body}) {instances})")
         };
         for (wat, setting, value) in [
-            (module("", 33), "host.instances", 33),
+            (module("", 65), "host.instances", 65),
             (module("(memory 1)", 5), "host.memories", 5),
             (module("(table 1 funcref)", 17), "host.tables", 17),
             (module(&"(memory 1)".repeat(5), 1), "host.memories", 5),

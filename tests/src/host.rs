@@ -69,6 +69,36 @@ pub struct Host {
     running: Running,
 }
 
+/// The data directory of a server that does not run.
+pub struct Stopped {
+    options: Options,
+    directory: TempDir,
+}
+
+impl Stopped {
+    /// Returns the data directory, which does not exist yet.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Starts a server that is expected to fail, and returns its standard error.
+    ///
+    /// # Panics
+    /// If the process does not end, or ends with exit code 0.
+    pub async fn refused_again(&self, arguments: &[&str]) -> String {
+        refused(&self.options, self.directory.path(), arguments).await
+    }
+}
+
+async fn refused(options: &Options, directory: &Path, arguments: &[&str]) -> String {
+    let mut command = command(options, directory);
+    let ended = within(START_DEADLINE, "the host to end", command.args(arguments).status()).await;
+    let errors = tail(&stderr_file(directory));
+    assert!(!ended.expect("the host can be run").success(), "the host ended well: {errors}");
+    errors
+}
+
 struct Running {
     child: Child,
     rest: Rest,
@@ -89,10 +119,21 @@ impl Host {
     /// If the process does not end, or ends with exit code 0.
     pub async fn refused(options: &Options) -> String {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let ended = within(START_DEADLINE, "the host to end", command(options, directory.path()).status()).await;
-        let errors = tail(&stderr_file(directory.path()));
-        assert!(!ended.expect("the host can be run").success(), "the host ended well: {errors}");
-        errors
+        refused(options, directory.path(), &[]).await
+    }
+
+    /// Makes the data directory of a server that is not started.
+    #[must_use]
+    pub fn stopped(options: Options) -> Stopped {
+        Stopped { options, directory: tempfile::tempdir().expect("a temporary directory can be made") }
+    }
+
+    /// Starts the server again, as [`Host::start_again`], and expects that to fail. Returns its standard error.
+    ///
+    /// # Panics
+    /// If the process does not end, or ends with exit code 0.
+    pub async fn refused_again(&self, arguments: &[&str]) -> String {
+        refused(&self.options, self.directory.path(), arguments).await
     }
 
     /// Starts the server again with the same data, after [`Host::kill`] or an orderly stop. It listens on another port.

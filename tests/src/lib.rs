@@ -22,7 +22,7 @@ mod wait;
 
 pub use bucket::Bucket;
 pub use chat::Chat;
-pub use host::{Host, Options};
+pub use host::{Host, Options, Stopped};
 pub use rest::Rest;
 pub use socket::Socket;
 pub use wait::{DEADLINE, eventually, within};

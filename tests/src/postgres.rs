@@ -48,28 +48,36 @@ impl Postgres {
             .output()
             .expect("initdb starts");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
-        let log = folder.path().join("log");
-        let output = fs::File::create(&log).expect("a log can be made");
-        let server = command(&programs, "postgres")
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300", "-k"])
-            .arg(folder.path())
-            .arg("-D")
-            .arg(&data)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(output)
-            .spawn()
-            .expect("the server starts");
+        let server = serve(&programs, folder.path());
         let started = Self { programs, folder, server };
-        started.wait_until_ready(&log);
+        started.wait_until_ready();
         Some(started)
     }
 
-    fn wait_until_ready(&self, log: &Path) {
+    /// Stops the server at once. Its data stays.
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn stop(&mut self) {
+        let asked = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the server runs");
+        self.server.wait().expect("a child can be waited for");
+    }
+
+    /// Starts the server with the same data, after [`Postgres::stop`].
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub fn start_again(&mut self) {
+        self.server = serve(&self.programs, self.folder.path());
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
+        let log = self.folder.path().join("log");
         let end = Instant::now() + Duration::from_secs(60);
         while !self.run("pg_isready", &["--quiet"]) {
-            let said = || fs::read_to_string(log).unwrap_or_default();
+            let said = || fs::read_to_string(&log).unwrap_or_default();
             assert!(Instant::now() < end, "the server is not ready after a minute: {}", said());
             thread::sleep(Duration::from_millis(50));
         }
@@ -101,6 +109,22 @@ impl Drop for Postgres {
         }
         let _ = self.server.wait();
     }
+}
+
+/// Starts the program of the server on the data in a folder.
+fn serve(programs: &Path, folder: &Path) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
+    command(programs, "postgres")
+        .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300", "-k"])
+        .arg(folder)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.expect("a log can be made"))
+        .spawn()
+        .expect("the server starts")
 }
 
 /// Returns a command that runs a program of the server as the right user.

@@ -2,7 +2,7 @@
 //! rows about them are kept in the store.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,9 @@ pub enum ResolveError {
     /// Its bytes are not on this host.
     #[error("the component {0} is not on this host: upload it to /catalog/components")]
     Unknown(Digest),
+    /// The bytes on the disk are not those of the component.
+    #[error("the file of the component {0} is damaged: upload the component again to repair it")]
+    Damaged(Digest),
     /// The disk failed.
     #[error("the bytes of the component {digest} cannot be kept or read: {error}")]
     Unreadable { digest: Digest, error: std::io::Error },
@@ -69,17 +72,32 @@ impl Components {
         written.map_err(|error| ResolveError::Unreadable { digest: digest.clone(), error })
     }
 
+    /// Whether the bytes are on disk and are those of the digest. Cancel safe.
+    pub async fn is_whole(&self, digest: &Digest) -> bool {
+        self.read(digest).await.is_ok()
+    }
+
     /// Whether the bytes are on disk. Cancel safe.
     pub async fn has(&self, digest: &Digest) -> bool {
         tokio::fs::try_exists(self.file(digest)).await.unwrap_or(false)
     }
 
-    /// Opens the bytes of a component for reading. Cancel safe.
+    /// Opens the bytes of a component for reading, after they were compared with the digest. Cancel safe.
     ///
     /// # Errors
-    /// It was never uploaded, or the disk fails.
+    /// It was never uploaded, the file is damaged, or the disk fails.
     pub async fn open(&self, digest: &Digest) -> Result<tokio::fs::File, ResolveError> {
+        self.read(digest).await?;
         tokio::fs::File::open(self.file(digest)).await.map_err(|error| open_error(digest, error))
+    }
+
+    /// Reads the bytes of a component and compares them with the digest.
+    async fn read(&self, digest: &Digest) -> Result<Bytes, ResolveError> {
+        let (file, wanted) = (self.file(digest), digest.clone());
+        let reading = tokio::task::spawn_blocking(move || read_file(&file, &wanted)).await;
+        reading.unwrap_or_else(|error| {
+            Err(ResolveError::Unreadable { digest: digest.clone(), error: std::io::Error::other(error) })
+        })
     }
 
     /// Removes the bytes of a component and its code. Agents that run it go on. Dropping the future may leave the
@@ -108,7 +126,7 @@ impl Components {
         if !self.has(digest).await {
             return Err(ResolveError::Unknown(digest.clone()));
         }
-        let read = async { tokio::fs::read(self.file(digest)).await.map(Bytes::from) };
+        let read = async { self.read(digest).await.map_err(std::io::Error::other) };
         let prepared = self.sandbox.prepare(digest, read).await;
         prepared.map_err(|refusal| ResolveError::Refused { digest: digest.clone(), refusal })
     }
@@ -122,20 +140,83 @@ impl Components {
 /// Writes a file. It is there in full or not at all, also after a crash.
 fn write_file(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(dir)?;
-    if fs::exists(file)? {
+    // A file that differs is damaged.
+    if fs::read(file).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
     let beside = file.with_extension(format!("{}.tmp", random_id()));
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, file));
+    let written = write_synced(&beside, bytes).and_then(|()| fs::rename(&beside, file));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
-    written
+    // The rename is on the disk as well.
+    written.and_then(|()| fs::File::open(dir)?.sync_all())
+}
+
+fn write_synced(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut new = fs::File::create(file)?;
+    new.write_all(bytes)?;
+    new.sync_all()
+}
+
+fn read_file(file: &Path, digest: &Digest) -> Result<Bytes, ResolveError> {
+    let bytes = fs::read(file).map_err(|error| open_error(digest, error))?;
+    if digest_of(&bytes) != *digest {
+        return Err(ResolveError::Damaged(digest.clone()));
+    }
+    Ok(bytes.into())
+}
+
+/// Returns the damaged files among the components of a folder, each as a sentence.
+#[must_use]
+pub fn damaged_components(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".wasm")) else { continue };
+        let is_whole = |bytes: &[u8]| {
+            let digest = digest_of(bytes);
+            digest.as_str().chars().filter(char::is_ascii_alphanumeric).eq(name.chars())
+        };
+        match fs::read(&path) {
+            Ok(bytes) if is_whole(&bytes) => {}
+            Ok(_) => found.push(format!("{} is damaged: upload the component again", path.display())),
+            Err(error) => found.push(format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+    found.sort();
+    found
 }
 
 fn open_error(digest: &Digest, error: std::io::Error) -> ResolveError {
     match error.kind() {
         ErrorKind::NotFound => ResolveError::Unknown(digest.clone()),
         _ => ResolveError::Unreadable { digest: digest.clone(), error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guildhall_sandbox::SandboxConfig;
+
+    #[tokio::test]
+    async fn a_damaged_file_is_found_and_is_repaired_by_saving_it_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let components = Components::new(Sandbox::new(SandboxConfig::default()).unwrap(), dir.path().to_owned());
+        let bytes = Bytes::from(wat::parse_bytes(b"(component)").unwrap().into_owned());
+        let digest = digest_of(&bytes);
+        components.save(&digest, bytes.clone()).await.unwrap();
+        assert!(damaged_components(dir.path()).is_empty());
+
+        fs::write(components.file(&digest), &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(damaged_components(dir.path()).len(), 1);
+        assert!(!components.is_whole(&digest).await);
+        assert!(matches!(components.open(&digest).await, Err(ResolveError::Damaged(_))));
+        let error = components.get(&digest).await.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("damaged"), "{error}");
+
+        components.save(&digest, bytes).await.unwrap();
+        assert!(components.is_whole(&digest).await);
+        assert!(damaged_components(dir.path()).is_empty());
     }
 }

@@ -27,9 +27,9 @@ pub(super) enum Command {
 }
 
 /// Takes the outcome of a swap.
-pub(super) type SwapAnswer = oneshot::Sender<Result<(), Fault>>;
+pub(super) type SwapAnswer = oneshot::Sender<Result<(), SwapError>>;
 
-/// Why an agent does not run another component. It goes on with its present one.
+/// Why a swap was not confirmed. Unless it says otherwise, the agent goes on with its present component.
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
     /// The running turn did not end in time.
@@ -38,6 +38,10 @@ pub enum SwapError {
     /// The new component did not start.
     #[error("the new component does not start: {0}")]
     Failed(Fault),
+    /// The agent runs the new component, but that could not be stored. The host stores it as soon as it can; if it ends
+    /// before, the agent runs the old one again.
+    #[error("the agent runs the new component, but the store could not keep that: {0}; the host tries it again")]
+    NotStored(String),
     /// The agent's task has ended.
     #[error("the agent has ended")]
     Ended,
@@ -78,13 +82,13 @@ impl Handle {
     /// Dropping the future withdraws the swap, unless the new component runs by then.
     ///
     /// # Errors
-    /// [`SwapError`]; the agent goes on with its present component.
+    /// [`SwapError`]; the agent goes on with its present component, unless it is `NotStored`.
     pub async fn swap(&self, component: Arc<Component>) -> Result<(), SwapError> {
         let (answer, answered) = oneshot::channel();
         let swapping = async {
             let command = Command::Swap { component, answer };
             self.commands.send(command).await.map_err(|_| SwapError::Ended)?;
-            answered.await.map_err(|_| SwapError::Ended)?.map_err(SwapError::Failed)
+            answered.await.map_err(|_| SwapError::Ended)?
         };
         tokio::time::timeout(SWAP_WITHIN, swapping).await.unwrap_or(Err(SwapError::Busy))
     }

@@ -17,7 +17,7 @@ use super::backoff::Backoff;
 use super::budget::RestartBudget;
 use super::context::Context;
 use super::gauges::AgentHealth;
-use super::handle::SwapAnswer;
+use super::handle::{SwapAnswer, SwapError};
 use super::report::{Confirm, ReportKind};
 use super::retry;
 use super::setup::instance_setup;
@@ -354,7 +354,7 @@ impl Life {
         let details = json!({"component": component.digest, "fault": fault});
         self.context.send_event(event::AGENT_SWAP_FAILED, details);
         // The caller may have stopped waiting.
-        let _ = answer.send(Err(fault));
+        let _ = answer.send(Err(SwapError::Failed(fault)));
     }
 
     /// Ends the instance in order: it is saved, gets the reason of its end, and is dropped.

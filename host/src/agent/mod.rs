@@ -36,7 +36,7 @@ pub mod turn_io;
 mod uncommitted;
 mod worker;
 
-pub use components::{Components, ResolveError};
+pub use components::{Components, ResolveError, damaged_components};
 pub use context::{Agent, FindComponent};
 pub use gauges::{AgentGauges, AgentHealth};
 pub use handle::{Handle, SwapError};

@@ -2,7 +2,7 @@
 
 use guildhall_model::ids::{AgentId, Digest};
 
-use super::handle::SwapAnswer;
+use super::handle::{SwapAnswer, SwapError};
 
 /// A report of an agent's task. The channel for reports is unbounded: a task sends one report for each change of the
 /// agent's health, one for each answer to a command, and one when it ends.
@@ -37,5 +37,10 @@ impl Confirm {
     /// Sends the confirmation. A caller that no longer waits is ignored.
     pub fn confirm(self) {
         let _ = self.0.send(Ok(()));
+    }
+
+    /// Reports that the swap could not be stored, and why.
+    pub fn not_stored(self, reason: String) {
+        let _ = self.0.send(Err(SwapError::NotStored(reason)));
     }
 }

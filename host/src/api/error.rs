@@ -20,7 +20,13 @@ use guildhall_model::error_body::ErrorBody;
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let cause = if let Self::Internal(cause) = &self { Some(Arc::<str>::from(cause.as_str())) } else { None };
+        let cause = match &self {
+            Self::Internal(cause) | Self::Unavailable { cause, .. } | Self::DiskFull { cause, .. } => {
+                Some(Arc::<str>::from(cause.as_str()))
+            }
+            _ => None,
+        };
+        let is_outage = matches!(self, Self::Unavailable { .. } | Self::DiskFull { .. } | Self::NotReady);
         let all_bytes = if let Self::NoSuchPart { bytes } = self { Some(format!("bytes */{bytes}")) } else { None };
         let (status, body) = self.answer();
         let mut response = status.into_response();
@@ -28,12 +34,18 @@ impl IntoResponse for ApiError {
         if let Some(value) = all_bytes.and_then(|text| text.parse().ok()) {
             response.headers_mut().insert(header::CONTENT_RANGE, value);
         }
+        if is_outage {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(cause));
         }
         response
     }
 }
+
+/// After how many seconds a client tries again when a part of the host is away.
+const RETRY_AFTER_S: &str = "2";
 
 /// The W3C trace context of a request.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -77,7 +89,7 @@ pub async fn finish(request: Request, next: Next) -> Response {
     if is_long {
         finished.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    for name in [header::ALLOW, header::CONTENT_RANGE] {
+    for name in [header::ALLOW, header::CONTENT_RANGE, header::RETRY_AFTER] {
         if let Some(value) = response.headers_mut().remove(&name) {
             finished.headers_mut().insert(name, value);
         }

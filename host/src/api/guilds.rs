@@ -116,7 +116,11 @@ impl From<GuildSummary> for Listed {
 }
 
 async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError> {
-    Ok(Json(api.store.guilds().await?.into_iter().map(Listed::from).collect()))
+    let mut guilds = api.store.guilds().await?;
+    for guild in &mut guilds {
+        guild.status = api.guilds.shown_status(&guild.id, guild.status);
+    }
+    Ok(Json(guilds.into_iter().map(Listed::from).collect()))
 }
 
 /// A guild: its spec with the agents that it has now, and its status.
@@ -205,8 +209,9 @@ fn with_back_ends(mut properties: Map<String, Value>) -> Map<String, Value> {
 }
 
 async fn one(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Shown>, ApiError> {
-    let guild = api.store.guild(&id).await?;
+    let mut guild = api.store.guild(&id).await?;
     let agents = api.store.agents(&id).await?;
+    guild.status = api.guilds.shown_status(&id, guild.status);
     Ok(Json(Shown::new(guild, agents)))
 }
 
@@ -225,7 +230,8 @@ async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Resul
 /// not look complete.
 async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, UserId)>) -> Result<Response, ApiError> {
     let mut history = api.guilds.history(&id, &user).await?;
-    let first = history.next_page().await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let first =
+        history.next_page().await.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let pages = stream::unfold((history, first.map(Ok), true), |(mut history, page, is_first)| async move {
         let page = page?;
         let next = history.next_page().await.transpose();

@@ -20,10 +20,18 @@ pub struct Notice {
     pub message: &'static str,
 }
 
-/// The state of the host: `ok` or `ready`.
+/// The state of the host: `ok`.
 #[derive(Serialize, ToSchema)]
 pub struct Alive {
     status: &'static str,
+}
+
+/// A host that serves requests.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    status: &'static str,
+    /// The guilds that should run and could not be started; the host tries again.
+    guilds_not_started: usize,
 }
 
 async fn all_is_well() -> Json<Notice> {
@@ -34,6 +42,12 @@ async fn alive() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 
-async fn ready(State(api): State<ApiState>) -> Result<Json<Alive>, ApiError> {
-    if api.guilds.is_ready() { Ok(Json(Alive { status: "ready" })) } else { Err(ApiError::NotReady) }
+async fn ready(State(api): State<ApiState>) -> Result<Json<Ready>, ApiError> {
+    if let Some(away) = api.guilds.away() {
+        return Err(away.into());
+    }
+    if !api.guilds.is_ready() {
+        return Err(ApiError::NotReady);
+    }
+    Ok(Json(Ready { status: "ready", guilds_not_started: api.guilds.not_started() }))
 }

@@ -14,6 +14,7 @@ mod health;
 mod host;
 mod metrics;
 mod openapi;
+mod outage;
 mod pages;
 mod path;
 mod query;
@@ -46,7 +47,7 @@ pub struct Visitors {
 /// Returns the whole REST API with `sockets` beside it; both report errors in the same way. Clients that are not
 /// browsers are served whatever their origin is.
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
-    let limits = state.limits;
+    let (limits, guilds) = (state.limits, state.guilds.clone());
     let cors_origin: Arc<str> = visitors.cors_origin.to_str().unwrap_or_default().into();
     let small_bodies = (state.room.clone(), limits.body_within);
     let router = all_routes(limits)
@@ -58,6 +59,7 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn_with_state(guilds, outage::give_up))
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn_with_state(cors_origin, pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))

@@ -254,10 +254,10 @@ pub async fn fit(api: &ApiState, spec: &mut GuildSpec) -> Result<Result<(), Vec<
     Ok(if errors.is_empty() { Ok(()) } else { Err(errors) })
 }
 
-/// Returns the properties with converted texts, and where they do not fit the schema. An invalid schema checks nothing.
+/// Returns the properties in the types of the schema, and where they do not fit the schema. An invalid schema checks nothing.
 fn fitted(schema: &Value, mut properties: Value, limits: SchemaLimits) -> (Value, Vec<SchemaError>) {
     let Ok(compiled) = Schema::new(schema, limits) else { return (properties, Vec::new()) };
-    coerce(schema, &mut properties);
+    compiled.fit(&mut properties);
     let errors = compiled.errors(&properties);
     (properties, errors)
 }
@@ -272,42 +272,4 @@ async fn properties_schema(api: &ApiState, agent: &AgentSpec) -> Result<Option<V
         None => api.store.agent_entry(&agent.class_name).await?.map(|entry| Value::Object(entry.properties_schema)),
     };
     Ok(schema.filter(|schema| !schema.is_null() && *schema != json!({})))
-}
-
-/// Converts texts to the type that the schema asks for, where they spell a value of it. Templates only produce texts.
-fn coerce(schema: &Value, value: &mut Value) {
-    if let (Some(kind), Some(text)) = (schema["type"].as_str(), value.as_str()) {
-        let meant = match kind {
-            "integer" => text.trim().parse().ok().map(|number: i64| json!(number)),
-            "number" => text.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(|number| json!(number)),
-            "boolean" => text.trim().parse().ok().map(|flag: bool| json!(flag)),
-            _ => None,
-        };
-        if let Some(meant) = meant {
-            *value = meant;
-        }
-    }
-    let Some(fields) = value.as_object_mut() else { return };
-    for (name, field) in fields {
-        coerce(&schema["properties"][name.as_str()], field);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_converted_to_the_types_of_the_schema() {
-        let schema = json!({"properties": {
-            "n": {"type": "integer"}, "on": {"type": "boolean"}, "text": {"type": "string"},
-            "deep": {"properties": {"f": {"type": "number"}}},
-        }});
-        let mut value = json!({"n": "3", "on": "true", "text": "4", "deep": {"f": "1.5"}, "other": "5"});
-        coerce(&schema, &mut value);
-        assert_eq!(value, json!({"n": 3, "on": true, "text": "4", "deep": {"f": 1.5}, "other": "5"}));
-        let mut unfit = json!({"n": "three", "on": "perhaps"});
-        coerce(&schema, &mut unfit);
-        assert_eq!(unfit, json!({"n": "three", "on": "perhaps"}));
-    }
 }

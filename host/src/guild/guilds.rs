@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::components::compiling::ComponentWork;
+use super::not_started::NotStarted;
+use super::outage::{Outages, Part};
 use super::running::RunningGuilds;
 use crate::agent::Components;
 use crate::journal::Journal;
@@ -72,6 +74,10 @@ pub(in crate::guild) struct Inner {
     pub(in crate::guild) shutdown: CancellationToken,
     /// Whether the guilds of before are running again.
     pub(in crate::guild) is_resumed: AtomicBool,
+    /// The guilds that should run and could not be started.
+    pub(in crate::guild) not_started: NotStarted,
+    /// What is away at present.
+    pub(in crate::guild) outages: Outages,
 }
 
 impl Guilds {
@@ -87,15 +93,16 @@ impl Guilds {
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             is_resumed: AtomicBool::new(false),
+            not_started: NotStarted::default(),
+            outages: Outages::default(),
         }))
     }
 
-    /// Whether the guilds that were running are running again, and messages can be written.
+    /// Whether the guilds that were running are running again, and neither the store nor the journal is away. Guilds
+    /// that could not be started are counted by [`Self::not_started`].
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.is_resumed.load(Ordering::SeqCst)
-            && self.0.setup.journal.is_writable()
-            && !self.0.shutdown.is_cancelled()
+        self.0.is_resumed.load(Ordering::SeqCst) && self.away().is_none() && !self.0.shutdown.is_cancelled()
     }
 
     /// The metrics of the host in the text format of Prometheus.
@@ -104,8 +111,15 @@ impl Guilds {
     /// The metrics cannot be written, as a text for the log.
     pub fn metrics(&self) -> Result<String, String> {
         let sandbox = self.0.setup.components.sandbox();
-        let present =
-            Present { live_agents: sandbox.live(), agent_capacity: sandbox.capacity(), guilds: self.0.running.count() };
+        let is_away = |part| usize::from(self.0.outages.is_away(part));
+        let present = Present {
+            live_agents: sandbox.live(),
+            agent_capacity: sandbox.capacity(),
+            guilds: self.0.running.count(),
+            guilds_not_started: self.not_started(),
+            store_away: is_away(Part::Store),
+            journal_away: is_away(Part::Journal),
+        };
         self.0.setup.metrics.text(present).map_err(|error| error.to_string())
     }
 
@@ -123,5 +137,6 @@ impl Guilds {
         self.0.shutdown.cancel();
         self.0.tracker.close();
         self.0.tracker.wait().await;
+        self.mark_last().await;
     }
 }

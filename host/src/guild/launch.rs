@@ -1,10 +1,11 @@
 //! How guilds begin to run here: launched, resumed when the host starts, relaunched. The subscriptions of a guild exist
 //! before its launch is answered, so that no message is lost.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -25,7 +26,7 @@ use guildhall_model::topic;
 use guildhall_sandbox::MemoryBudget;
 
 /// How many guilds are resumed at a time.
-const RESUMED_AT_ONCE: usize = 8;
+pub(super) const RESUMED_AT_ONCE: usize = 8;
 /// The most earlier messages that agents get with each message of a user.
 const MAX_HISTORY_SIZE: u32 = 64;
 
@@ -53,9 +54,9 @@ pub enum LaunchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The journal failed.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    /// The task of the launch failed.
+    #[error("the launch failed: {0}")]
+    Host(String),
 }
 
 impl Guilds {
@@ -63,18 +64,13 @@ impl Guilds {
     /// agents may still be starting. Dropping the future leaves the rest to a relaunch.
     ///
     /// # Errors
-    /// The store cannot be read. A guild that cannot be started is logged.
+    /// The store cannot be read. A guild that cannot be started is tried again, see [`Self::not_started`].
     pub async fn resume(&self) -> Result<usize, StoreError> {
         let mut count = 0;
         // A stop that the end of the host cut short is completed.
         for guild in self.0.setup.store.guilds().await? {
             if guild.status == GuildStatus::Stopping {
-                if let Err(error) = self.forget_consumers(&guild.id).await {
-                    tracing::error!(%error, guild = %guild.id, "a guild cannot be stopped; the next start tries again");
-                    continue;
-                }
-                let now_ms = self.0.setup.clock.now_ms();
-                self.0.setup.store.set_guild_status(&guild.id, GuildStatus::Stopped, now_ms).await?;
+                self.complete_stop(&guild.id).await?;
             }
         }
         let ids = self.0.setup.store.guilds_to_resume().await?;
@@ -83,24 +79,39 @@ impl Guilds {
         while let Some((started, id)) = starts.next().await {
             match started {
                 Ok(started) => count += usize::from(started),
-                Err(error) => tracing::error!(%error, guild = %id, "a guild cannot be resumed"),
+                Err(error) => self.note_not_started(&id, error.to_string()).await,
             }
         }
+        self.0.tracker.spawn(self.clone().start_again());
         self.0.is_resumed.store(true, Ordering::SeqCst);
         Ok(count)
     }
 
-    /// Removes the cursors of a guild that was being stopped. They would keep its log from being trimmed.
-    async fn forget_consumers(&self, id: &GuildId) -> Result<(), JournalError> {
-        self.0.setup.journal.guild(id).await?.forget_consumers().await
+    /// Completes the stop of a guild that the end of the host cut short.
+    async fn complete_stop(&self, id: &GuildId) -> Result<(), StoreError> {
+        let setup = &self.0.setup;
+        // A cursor that stays would keep the log from being trimmed.
+        let forgotten = async { setup.journal.guild(id).await?.forget_consumers().await };
+        if let Err(error) = forgotten.await {
+            tracing::error!(%error, guild = %id, "a guild cannot be stopped; the next start tries again");
+            return Ok(());
+        }
+        setup.store.set_guild_status(id, GuildStatus::Stopped, setup.clock.now_ms()).await?;
+        Ok(())
     }
 
-    /// Stores a guild and starts it. Dropping the future may leave a guild that is stored and not started; a relaunch
-    /// or the next start of the host starts it.
+    /// Stores a guild and starts it. A guild that is stored and cannot be started is launched all the same: it is tried
+    /// again, and shown with an error meanwhile. A launch that has begun is completed even if the future is dropped.
     ///
     /// # Errors
-    /// `Taken`, or the store or the journal fails.
+    /// `Taken`, or the store fails.
     pub async fn launch(&self, launch: Launch) -> Result<GuildId, LaunchError> {
+        let guilds = self.clone();
+        let launching = self.0.tracker.spawn(async move { guilds.store_and_open(launch).await });
+        launching.await.map_err(|error| LaunchError::Host(error.to_string()))?
+    }
+
+    async fn store_and_open(&self, launch: Launch) -> Result<GuildId, LaunchError> {
         let setup = &self.0.setup;
         let new = NewGuild {
             spec: &launch.spec,
@@ -116,7 +127,9 @@ impl Guilds {
             Err(error) => return Err(error.into()),
         }
         let id = launch.spec.id.clone();
-        self.open(launch.spec, GuildStatus::Requested, Vec::new()).await?;
+        if let Err(error) = self.open(launch.spec, GuildStatus::Requested, Vec::new()).await {
+            self.note_not_started(&id, error.to_string()).await;
+        }
         Ok(id)
     }
 
@@ -129,11 +142,16 @@ impl Guilds {
         match self.0.setup.store.guild_status(id).await? {
             None => Err(GuildError::Unknown),
             Some(status) if status.is_over() => Err(GuildError::Stopped),
-            Some(_) => self.start(id).await,
+            Some(_) => {
+                let started = self.start(id).await?;
+                self.0.not_started.remove(id);
+                Ok(started)
+            }
         }
     }
 
-    async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
+    /// Starts a guild as it is stored. Returns false if it runs already. Dropping the future leaves it as it was.
+    pub(super) async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
         if self.0.running.revive(id) {
             return Ok(false);
         }
@@ -205,10 +223,19 @@ impl Guilds {
             metrics: setup.metrics.clone(),
             shutdown,
         };
+        let (guilds, log) = (self.clone(), manager.log.clone());
         self.0.tracker.spawn(async move {
             let guard = guard;
-            let ended = manager.run().await;
-            tracing::info!(guild = %guard.id, ?ended, "a guild has ended here");
+            match AssertUnwindSafe(manager.run()).catch_unwind().await {
+                Ok(ended) => tracing::info!(guild = %guard.id, ?ended, "a guild has ended here"),
+                Err(_) => {
+                    // Nobody serves what would be taken from now on.
+                    log.close_ingress();
+                    let id = guard.id.clone();
+                    drop(guard);
+                    guilds.note_not_started(&id, "the task of its manager failed".to_owned()).await;
+                }
+            }
         });
         Ok(true)
     }

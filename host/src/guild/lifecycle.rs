@@ -81,7 +81,8 @@ pub enum Effect {
     },
     /// Send the list of participants to the user who requested it.
     SendParticipants(ParticipantsRequest),
-    /// Confirm the stop, then end the guild.
+    /// Store that the guild stops, confirm the stop, then end the guild. If it cannot be stored, the user is told, and
+    /// [`GuildLifecycle::stop_failed`] is called.
     Stop {
         /// The user who requested it.
         user: UserId,
@@ -95,6 +96,8 @@ pub struct GuildLifecycle {
     status: GuildStatus,
     agents: BTreeMap<AgentId, AgentHealth>,
     users: BTreeMap<UserId, String>,
+    /// The status before a stop was requested.
+    before_stop: GuildStatus,
 }
 
 impl GuildLifecycle {
@@ -106,7 +109,8 @@ impl GuildLifecycle {
         users: impl IntoIterator<Item = (UserId, String)>,
     ) -> Self {
         let starting = |agent| (agent, AgentHealth::without_detail(HealthStatus::Starting));
-        Self { guild, status, agents: agents.into_iter().map(starting).collect(), users: users.into_iter().collect() }
+        let (agents, users) = (agents.into_iter().map(starting).collect(), users.into_iter().collect());
+        Self { guild, status, agents, users, before_stop: status }
     }
 
     /// The status of the guild.
@@ -203,8 +207,13 @@ impl GuildLifecycle {
         if guild.is_some_and(|guild| guild != self.guild.as_str()) {
             return Vec::new();
         }
-        self.status = GuildStatus::Stopping;
-        vec![Effect::SetStatus(GuildStatus::Stopping), Effect::Stop { user }]
+        self.before_stop = std::mem::replace(&mut self.status, GuildStatus::Stopping);
+        vec![Effect::Stop { user }]
+    }
+
+    /// Goes on as before the stop, which could not be stored.
+    pub fn stop_failed(&mut self) {
+        self.status = self.before_stop;
     }
 }
 
@@ -267,8 +276,18 @@ mod tests {
         let mut state = guild(&["a"]);
         let stop = |guild: Option<&str>| Event::StopRequested { user: "u".into(), guild: guild.map(str::to_owned) };
         assert_eq!(state.on(stop(Some("other"))), []);
-        assert_eq!(state.on(stop(None)).len(), 2);
+        assert_eq!(state.on(stop(None)), [Effect::Stop { user: "u".into() }]);
         assert_eq!(state.on(Event::CheckRequested(None)), []);
         assert_eq!(state.on(measured(&[("a", HealthStatus::Ok)])), []);
+    }
+
+    #[test]
+    fn a_guild_whose_stop_could_not_be_stored_goes_on() {
+        let mut state = guild(&[]);
+        state.on(Event::Started);
+        state.on(Event::StopRequested { user: "u".into(), guild: None });
+        state.stop_failed();
+        assert_eq!(state.status(), GuildStatus::Running);
+        assert_eq!(state.on(Event::CheckRequested(None)).len(), 2);
     }
 }

@@ -2,7 +2,7 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes, `pace` says how often.
+//! `report` publishes health and changes, `pace` says how often, `unsaved` stores later what could not be stored.
 
 mod active;
 mod answer;
@@ -11,6 +11,7 @@ mod pace;
 mod report;
 mod requests;
 mod states;
+mod unsaved;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::lifecycle::{Event, GuildLifecycle};
 use super::running::Roster;
@@ -104,6 +106,9 @@ impl Manager {
             agents_stop,
             pace: Pace::new(Instant::now()),
             due: Due::default(),
+            unsaved: Default::default(),
+            ending: Default::default(),
+            ends: TaskTracker::new(),
         };
         active.known_participants = active.participants();
         let effects = active.lifecycle.on(Event::Started);
@@ -115,6 +120,8 @@ impl Manager {
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let due = active.publish_due();
+            let save_at = active.unsaved.due;
+            let save_due = tokio::time::sleep_until(save_at.unwrap_or_else(Instant::now));
             let event = tokio::select! {
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
                 () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
@@ -135,6 +142,10 @@ impl Manager {
                         None
                     }
                 },
+                () = save_due, if save_at.is_some() => {
+                    active.save_again().await;
+                    None
+                }
                 _ = check.tick() => {
                     active.ask_agents();
                     Some(active.measure())

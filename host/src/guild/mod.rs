@@ -11,6 +11,8 @@
 //! | `user_ingress` | routes the messages of users |
 //! | `agents`, `dead_letters`, `history` | what REST asks about one guild |
 //! | `components` | uploads, names, bindings |
+//! | `not_started` | the guilds that could not be started, and their next tries |
+//! | `outage` | watches the store and the journal, and knows which is away |
 //! | `running`, `error` | small types that the others share |
 
 mod agents;
@@ -22,6 +24,8 @@ mod history;
 mod launch;
 mod lifecycle;
 mod manager;
+mod not_started;
+mod outage;
 mod running;
 mod serving;
 #[cfg(test)]
@@ -39,3 +43,4 @@ pub use guildhall_sandbox::Refusal as ComponentRefusal;
 pub use guilds::{Guilds, Setup};
 pub use history::History;
 pub use launch::{Launch, LaunchError};
+pub use outage::{Away, Part};

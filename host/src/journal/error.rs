@@ -12,6 +12,9 @@ pub enum JournalError {
     /// operation may succeed later.
     #[error("the journal's storage is not available: {0}")]
     Unavailable(StorageFailure),
+    /// As `Unavailable`, because the disk is full.
+    #[error("the disk of the journal is full: {0}")]
+    DiskFull(StorageFailure),
     /// The storage refused the operation. Repeating it does not help.
     #[error("the journal's storage failed: {0}")]
     Storage(StorageFailure),
@@ -21,7 +24,27 @@ pub enum JournalError {
     /// Stored data cannot be read.
     #[error("a stored message cannot be read: {0}")]
     Corrupt(String),
+    /// The storage is damaged or does not work. The host has to end: what is taken from now on could not be stored.
+    #[error("the journal's storage is damaged or does not work: {0}; look at it with `guildhall check`")]
+    Broken(StorageFailure),
     /// The journal was closed before the operation ended.
     #[error("the journal is closed")]
     Closed,
+}
+
+impl JournalError {
+    /// Whether the same operation may succeed later.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::DiskFull(_))
+    }
+}
+
+/// Why the storage takes no writes at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageTrouble {
+    /// It cannot be reached or is locked.
+    Unavailable,
+    /// Its disk is full.
+    DiskFull,
 }

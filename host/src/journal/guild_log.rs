@@ -16,6 +16,7 @@ mod window;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -101,6 +102,12 @@ impl GuildLog {
     /// Returns whether anybody but the journal holds this log.
     pub(super) fn is_held(&self) -> bool {
         Arc::strong_count(&self.0) > 1
+    }
+
+    /// Returns for how long what is being written of any guild has not been stored.
+    #[must_use]
+    pub fn stalled_for(&self) -> Duration {
+        self.0.shared.stalled_for()
     }
 
     /// Returns the id of the guild.

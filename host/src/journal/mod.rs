@@ -4,7 +4,7 @@
 //! What always holds: a message's id is its place in the log. A [`Receipt`] is ready when the message is stored. A turn
 //! is committed in one step or not at all. Publishing never waits for a consumer.
 //!
-//! The files form layers, from the bottom: `settings`, `error`, `cursors`, `step` and `storage` (what every storage
+//! The files form layers, from the bottom: `settings`, `error`, `time`, `cursors`, `step` and `storage` (what every storage
 //! keeps and guarantees), `sqlite` (the storage of the server), `queue`, `subscriber` and `subscribers` (subscriptions
 //! in memory), `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
 //! guild), `open_logs` and `retention`, and [`Journal`] on top. A file uses only what is below it.
@@ -30,16 +30,18 @@ mod subscriber;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+mod time;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use guildhall_model::clock::Clock;
-use guildhall_model::ids::GuildId;
+use guildhall_model::ids::{GuildId, MessageId};
 
 pub use cursors::Attempts;
-pub use error::{JournalError, StorageFailure};
+pub use error::{JournalError, StorageFailure, StorageTrouble};
 pub use guild_log::GuildLog;
 pub use guild_log::commit::Commit;
 pub use guild_log::consumer::{Consumer, Delivery};
@@ -47,6 +49,7 @@ pub use guild_log::tail::{Tail, TailEvent};
 pub use ingress::{Ingress, IngressError, Published};
 pub use receipt::Receipt;
 pub use settings::{Durability, JournalLimits, Retention};
+pub use sqlite::check::{JournalCheck, check};
 pub use step::Snapshot;
 pub use subscriber::Lag;
 
@@ -106,10 +109,45 @@ impl Journal {
         retention::trim(&self.0, retention).await
     }
 
-    /// Returns whether the storage takes writes at present.
+    /// Returns why the storage takes no writes at present; `None` if it takes them.
     #[must_use]
-    pub fn is_writable(&self) -> bool {
-        self.0.shared.is_writable()
+    pub fn trouble(&self) -> Option<StorageTrouble> {
+        self.0.shared.trouble()
+    }
+
+    /// Returns for how long what is being written has not been stored.
+    #[must_use]
+    pub fn stalled_for(&self) -> Duration {
+        self.0.shared.stalled_for()
+    }
+
+    /// Returns whether the journal has the log of any guild.
+    #[must_use]
+    pub fn has_guilds(&self) -> bool {
+        !self.0.shared.guild_keys().is_empty()
+    }
+
+    /// Returns the random id that the journal was created with.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.0.shared.identity
+    }
+
+    /// Returns the id up to which all messages are stored.
+    #[must_use]
+    pub fn durable(&self) -> MessageId {
+        self.0.shared.durable()
+    }
+
+    /// Lets the next ids be larger than `last`, which the journal has had and lost. Called before the first message.
+    pub fn continue_after(&self, last: MessageId) {
+        self.0.shared.continue_after(last);
+    }
+
+    /// Is ready, with the reason, when nothing can be written any more. Cancel safe.
+    pub async fn failed(&self) -> String {
+        self.0.shared.failed.cancelled().await;
+        self.0.shared.failure().unwrap_or_default().to_owned()
     }
 
     /// Stores what waits and closes the storage. Cancel safe: the steps that wait are stored in any case, and a second

@@ -33,6 +33,8 @@ impl Batch {
 #[derive(Debug, Default)]
 pub struct Pending {
     guilds: HashMap<GuildKey, VecDeque<QueuedStep>>,
+    /// Whether nothing is written any more. Steps are dropped, so that their receipts fail.
+    is_over: bool,
     /// Which guild is next. Each guild that waits is here once.
     turns: VecDeque<GuildKey>,
     /// The bytes of all waiting steps.
@@ -44,6 +46,9 @@ pub struct Pending {
 impl Pending {
     /// Adds a step after those of its guild that wait already.
     pub fn push(&mut self, queued: QueuedStep) {
+        if self.is_over {
+            return;
+        }
         let step = &queued.step;
         self.bytes += step.bytes();
         let steps = self.guilds.entry(step.guild).or_default();
@@ -60,6 +65,11 @@ impl Pending {
     /// Returns about how many bytes wait.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Drops all steps, and those that are added from now on. Their receipts fail.
+    pub fn end(&mut self) {
+        *self = Self { is_over: true, ..Self::default() };
     }
 
     /// Returns whether no step waits.

@@ -2,9 +2,9 @@
 //! It knows no log and no subscription.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, IdGenerator, MessageId};
 
+use super::error::StorageTrouble;
 use super::pending::{Batch, Pending};
 use super::queued::QueuedStep;
 use super::settings::JournalLimits;
 use super::states::Most;
 use super::step::GuildKey;
 use super::storage::{Recovered, Storage};
+use super::time::PlausibleTime;
 
 /// How long the journal knows the client id of a message.
 const CLIENT_IDS_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -36,15 +38,23 @@ pub struct Shared {
     pub trim_at: AtomicU64,
     /// Cancelled when the writer has ended.
     pub closed: CancellationToken,
-    clock: Clock,
+    /// The random id that the journal was created with.
+    pub identity: String,
+    time: PlausibleTime,
     sequence: Mutex<Sequence>,
     keys: Mutex<Keys>,
     /// All messages up to this id are stored.
     durable: AtomicU64,
     closing: AtomicBool,
-    writable: AtomicBool,
+    trouble: Mutex<Option<StorageTrouble>>,
     /// Whether the batch that was taken last is not stored yet.
     is_writing: AtomicBool,
+    /// When that batch was taken.
+    writing_since: Mutex<Option<Instant>>,
+    /// Why nothing can be written any more.
+    failure: OnceLock<String>,
+    /// Cancelled when there is a failure.
+    pub failed: CancellationToken,
     /// The number of ids that were given to ephemeral messages.
     ephemeral: AtomicU64,
 }
@@ -93,7 +103,8 @@ impl Shared {
             trim_due: Notify::new(),
             trim_at: AtomicU64::new(u64::MAX),
             closed: CancellationToken::new(),
-            clock,
+            identity: recovered.identity,
+            time: PlausibleTime::new(clock, if last.get() == 0 { 0 } else { last.timestamp_ms() }),
             sequence: Mutex::new(Sequence {
                 ids: IdGenerator::after(0, last),
                 last_logged: last,
@@ -102,8 +113,11 @@ impl Shared {
             keys: Mutex::new(keys),
             durable: AtomicU64::new(last.get()),
             closing: AtomicBool::new(false),
-            writable: AtomicBool::new(true),
+            trouble: Mutex::default(),
             is_writing: AtomicBool::new(false),
+            writing_since: Mutex::default(),
+            failure: OnceLock::new(),
+            failed: CancellationToken::new(),
             ephemeral: AtomicU64::new(0),
         }
     }
@@ -115,7 +129,12 @@ impl Shared {
 
     /// Returns the time in milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
+        self.time.now_ms()
+    }
+
+    /// Returns whether the clock of the machine has jumped ahead, so that nothing may be removed by age.
+    pub fn has_clock_jumped(&self) -> bool {
+        self.time.has_jumped()
     }
 
     /// Returns the time of a change of a state, and how large the state may be.
@@ -149,7 +168,7 @@ impl Shared {
     /// Returns the smallest id of a message that is not older than `age`.
     pub fn first_id_within(&self, age: Duration) -> MessageId {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        MessageId::first_at(self.clock.now_ms().saturating_sub(age))
+        MessageId::first_at(self.time.now_ms().saturating_sub(age))
     }
 
     /// Asks the writer to end once no step waits.
@@ -163,26 +182,66 @@ impl Shared {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Returns whether the last attempt to write succeeded.
-    pub fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+    /// Returns why the last attempt to write failed; `None` if it succeeded.
+    pub fn trouble(&self) -> Option<StorageTrouble> {
+        *self.trouble.lock()
     }
 
     /// Records whether the storage takes writes.
-    pub fn set_writable(&self, writable: bool) {
-        self.writable.store(writable, Ordering::Relaxed);
+    pub fn set_trouble(&self, trouble: Option<StorageTrouble>) {
+        *self.trouble.lock() = trouble;
+    }
+
+    /// Returns for how long the batch that is being written has not been stored.
+    pub fn stalled_for(&self) -> Duration {
+        self.writing_since.lock().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Returns the id up to which all messages are stored.
+    pub fn durable(&self) -> MessageId {
+        MessageId::new(self.durable.load(Ordering::Relaxed))
+    }
+
+    /// Lets the next ids be larger than `last`. Called before the first message is published.
+    pub fn continue_after(&self, last: MessageId) {
+        let mut sequence = self.sequence();
+        if last > sequence.last_logged {
+            (sequence.ids, sequence.last_logged) = (IdGenerator::after(0, last), last);
+            self.durable.store(last.get(), Ordering::Relaxed);
+        }
+    }
+
+    /// Records that nothing can be written any more. The receipts of the steps that wait fail.
+    pub fn fail(&self, reason: String) {
+        tracing::error!(reason, "the journal has failed");
+        let _ = self.failure.set(reason);
+        self.sequence().pending.end();
+        self.failed.cancel();
+    }
+
+    /// Returns whether nothing can be written any more.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_cancelled()
+    }
+
+    /// Returns why nothing can be written any more.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// Takes the batch that is written next.
     pub fn take_batch(&self) -> Batch {
         let mut sequence = self.sequence();
         let batch = sequence.pending.take();
-        self.is_writing.store(!batch.steps.is_empty(), Ordering::SeqCst);
+        let is_writing = !batch.steps.is_empty();
+        self.is_writing.store(is_writing, Ordering::SeqCst);
+        *self.writing_since.lock() = is_writing.then(Instant::now);
         batch
     }
 
     /// Records that the batch that was taken last is stored or refused.
     pub fn has_written(&self) {
+        *self.writing_since.lock() = None;
         let sequence = self.sequence();
         let durable = match sequence.pending.first_id() {
             Some(first) => first.get().saturating_sub(1),
@@ -228,11 +287,6 @@ impl Shared {
     /// Returns the bytes of the steps that wait for the writer.
     pub fn unwritten_bytes(&self) -> usize {
         self.sequence().pending.bytes()
-    }
-
-    /// Returns the id up to which all messages are stored.
-    pub fn durable(&self) -> MessageId {
-        MessageId::new(self.durable.load(Ordering::Relaxed))
     }
 
     /// Records the id below which retention removes messages of a guild.

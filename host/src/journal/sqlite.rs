@@ -4,6 +4,7 @@
 //! A batch is one transaction. A task moves the write-ahead log into the file beside the writer.
 
 mod arguments;
+pub mod check;
 mod checkpoint;
 mod columns;
 mod commit;
@@ -102,14 +103,17 @@ impl SqliteStorage {
         let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut *db).await?;
         commit::discard_unfinished(db).await?;
         let rows = sqlx::query("SELECT key, guild, trimmed FROM guilds").fetch_all(&mut *db).await?;
-        let guild = |row: &sqlx::sqlite::SqliteRow| StoredGuild {
-            key: GuildKey(row.get(0)),
-            id: row.get::<String, _>(1).into(),
-            trimmed: MessageId::from_i64(row.get(2)),
+        let guild = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(StoredGuild {
+                key: GuildKey(row.try_get(0)?),
+                id: row.try_get::<String, _>(1)?.into(),
+                trimmed: MessageId::from_i64(row.try_get(2)?),
+            })
         };
-        let guilds: Vec<_> = rows.iter().map(guild).collect();
+        let guilds: Vec<_> = rows.iter().map(guild).collect::<Result<_, sqlx::Error>>()?;
         let trimmed = guilds.iter().map(|guild| guild.trimmed).max().unwrap_or_default();
-        Ok(Recovered { guilds, last: MessageId::from_i64(last).max(trimmed) })
+        let identity = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *db).await?;
+        Ok(Recovered { guilds, identity, last: MessageId::from_i64(last).max(trimmed) })
     }
 
     async fn commit(&self, batch: &[Step]) -> Result<(), JournalError> {
@@ -140,13 +144,18 @@ impl SqliteStorage {
 
     async fn close(&self) {
         let mut writer = self.writer.lock().await;
-        if let Some(Writer { db, .. }) = writer.take()
-            && let Err(error) = db.close().await
-        {
-            tracing::warn!(%error, "the journal's database did not close cleanly");
-        }
+        // The readers first: one that reads would keep a part of the write-ahead log.
         self.closed.cancel();
         self.readers.close().await;
+        if let Some(Writer { mut db, .. }) = writer.take() {
+            // So that the file is complete alone, and no large write-ahead log stays.
+            if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut db).await {
+                tracing::warn!(%error, "the journal's write-ahead log could not be moved into its file");
+            }
+            if let Err(error) = db.close().await {
+                tracing::warn!(%error, "the journal's database did not close cleanly");
+            }
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 /// - **Order of reads.** Reads return messages in the order of their ids.
 /// - **Durability.** A committed batch survives what the [`Durability`](super::settings::Durability) promises with
 ///   which the storage was opened.
-/// - **Errors.** [`JournalError::Unavailable`] means that the same call may succeed later, and that a batch was not
+/// - **Errors.** [`JournalError::Unavailable`] and `DiskFull` mean that the same call may succeed later, and that a batch was not
 ///   stored. After any other error, repeating the call does not help.
 ///
 /// All reads are cancel safe, and several may run at the same time, also beside a commit. Only the journal's writer
@@ -93,6 +93,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub guilds: Vec<StoredGuild>,
+    /// The random id that the storage was created with.
+    pub identity: String,
     /// The largest id that a message of the log has had, as far as it is known. New ids are larger.
     pub last: MessageId,
 }

@@ -6,10 +6,13 @@
 //!
 //! [`Storage::commit`]: super::storage::Storage::commit
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::JournalError;
+use futures_util::FutureExt;
+
+use super::error::{JournalError, StorageTrouble};
 use super::pending::Batch;
 use super::queued::FollowUp;
 use super::shared::Shared;
@@ -18,9 +21,17 @@ use super::step::Step;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes until the journal is being closed and no step waits. Not cancel safe.
+/// Writes until the journal is being closed and no step waits, or until it fails. Not cancel safe.
 pub async fn run(shared: Arc<Shared>) {
-    loop {
+    let writing = AssertUnwindSafe(write_all(&shared)).catch_unwind();
+    if writing.await.is_err() {
+        shared.fail("the task that writes the journal failed".to_owned());
+    }
+    shared.closed.cancel();
+}
+
+async fn write_all(shared: &Shared) {
+    while !shared.has_failed() {
         let batch = shared.take_batch();
         if batch.steps.is_empty() {
             if shared.is_closing() {
@@ -29,10 +40,9 @@ pub async fn run(shared: Arc<Shared>) {
             shared.work.notified().await;
             continue;
         }
-        write(&shared, batch).await;
+        write(shared, batch).await;
         shared.has_written();
     }
-    shared.closed.cancel();
 }
 
 async fn write(shared: &Shared, batch: Batch) {
@@ -70,12 +80,13 @@ async fn commit(shared: &Shared, steps: &[Step]) -> Result<(), JournalError> {
     loop {
         match shared.storage.commit(steps).await {
             Ok(()) => {
-                shared.set_writable(true);
+                shared.set_trouble(None);
                 return Ok(());
             }
-            Err(JournalError::Unavailable(error)) => {
+            Err(error) if error.is_outage() => {
                 tracing::error!(%error, "the journal cannot be written; trying again");
-                shared.set_writable(false);
+                let is_full = matches!(error, JournalError::DiskFull(_));
+                shared.set_trouble(Some(if is_full { StorageTrouble::DiskFull } else { StorageTrouble::Unavailable }));
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -103,6 +114,10 @@ async fn write_apart(shared: &Shared, batch: Batch, error: JournalError) {
 /// Reports that a step is not stored, and removes the earlier parts of its multipart step.
 async fn refuse(shared: &Shared, step: &Step, follow_up: FollowUp, error: JournalError) {
     tracing::error!(%error, "the journal's storage refused a step");
+    if let JournalError::Broken(_) = &error {
+        // What is in memory is ahead of what is stored, and the next step would be refused as well.
+        shared.fail(error.to_string());
+    }
     if let Some(multipart) = &follow_up.multipart {
         let _ = multipart.failure.set(error.clone());
         if let Err(error) = shared.storage.discard(step.guild, multipart.first, multipart.last).await {

@@ -65,6 +65,9 @@ struct Inner {
     live: IntGauge,
     capacity: IntGauge,
     guilds: IntGauge,
+    guilds_not_started: IntGauge,
+    store_away: IntGauge,
+    journal_away: IntGauge,
     by_class: Mutex<HashMap<String, Arc<ClassMetrics>>>,
     /// Held while the metrics are read, so that counts of other modules are added once.
     reading: Mutex<()>,
@@ -89,6 +92,12 @@ pub struct Present {
     pub agent_capacity: u32,
     /// Guilds that run here.
     pub guilds: usize,
+    /// Guilds that should run here and could not be started.
+    pub guilds_not_started: usize,
+    /// 1 while the store is away, else 0.
+    pub store_away: usize,
+    /// 1 while the journal is away, else 0.
+    pub journal_away: usize,
 }
 
 const CLASS: &[&str] = &["class"];
@@ -147,6 +156,12 @@ impl Metrics {
                 "Instances that may exist at the same time (host.max_agents)",
             )?,
             guilds: gauge("guildhall_guilds_running", "Guilds that run here")?,
+            guilds_not_started: gauge(
+                "guildhall_guilds_not_started",
+                "Guilds that should run here and could not be started; the host tries again",
+            )?,
+            store_away: gauge("guildhall_store_away", "1 while the store does not serve, else 0")?,
+            journal_away: gauge("guildhall_journal_away", "1 while the journal takes no messages, else 0")?,
             by_class: Mutex::default(),
             reading: Mutex::default(),
             registry,
@@ -207,6 +222,9 @@ impl Metrics {
         self.0.live.set(whole(present.live_agents));
         self.0.capacity.set(present.agent_capacity.into());
         self.0.guilds.set(whole(present.guilds));
+        self.0.guilds_not_started.set(whole(present.guilds_not_started));
+        self.0.store_away.set(whole(present.store_away));
+        self.0.journal_away.set(whole(present.journal_away));
         for row in &TABLE {
             let counter = self.0.limits_met.with_label_values(&[row.setting]);
             counter.inc_by(row.met().saturating_sub(counter.get()));
@@ -247,7 +265,8 @@ mod tests {
 
     use super::*;
 
-    const PRESENT: Present = Present { live_agents: 3, agent_capacity: 8, guilds: 2 };
+    const PRESENT: Present =
+        Present { live_agents: 3, agent_capacity: 8, guilds: 2, guilds_not_started: 0, store_away: 0, journal_away: 0 };
 
     #[test]
     fn turns_are_counted_by_class_and_outcome() {

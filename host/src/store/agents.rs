@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::database::{Store, StoreError, from_json, to_json};
+use super::database::{Store, from_json, to_json};
+use super::error::StoreError;
 use super::row::from_row;
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::ids::Digest;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::database::{Store, StoreError, from_json, raw, to_i64, to_json, word};
+use super::database::{Store, from_json, raw, to_i64, to_json, word};
+use super::error::StoreError;
 use super::icons;
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
 use super::row::from_row;

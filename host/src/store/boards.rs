@@ -1,6 +1,7 @@
 //! The boards of guilds, and the messages that are pinned to them.
 
-use super::database::{Store, StoreError, to_i64, to_u64};
+use super::database::{Store, to_i64, to_u64};
+use super::error::StoreError;
 use super::row::from_row;
 use guildhall_model::catalog::Board;
 use guildhall_model::ids::{BoardId, GuildId};

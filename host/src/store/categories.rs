@@ -1,6 +1,7 @@
 //! The categories of blueprints.
 
-use super::database::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use guildhall_model::catalog::Category;
 use guildhall_model::ids::CategoryId;
 

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use super::database::{Store, from_json, to_i64, to_json, to_u64, word};
+use super::error::StoreError;
 use super::row::from_row;
 use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;

@@ -1,45 +1,16 @@
-//! The database behind the store: opening it, its connections and errors, and the encoding of columns.
+//! The database behind the store: opening it, its connections, and the encoding of columns.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, Transaction};
+use tokio_util::sync::CancellationToken;
 
-/// Why an operation of the store failed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is no row of this kind with this id.
-    #[error("{what} {id} is not there")]
-    NotFound { what: &'static str, id: String },
-    /// There already is a row of this kind with this id.
-    #[error("{what} {id} already exists")]
-    Conflict { what: &'static str, id: String },
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The server of the database does not accept connections; `cause` has no password.
-    #[error("the database at {place} cannot be reached: {cause}")]
-    Unreachable { place: String, cause: String },
-}
-
-impl StoreError {
-    /// The error of a row that does not exist.
-    pub(super) fn not_found(what: &'static str, id: &str) -> Self {
-        Self::NotFound { what, id: id.to_owned() }
-    }
-
-    /// The error of an insert that failed: the id is taken, or the database failed.
-    pub(super) fn on_insert(error: sqlx::Error, what: &'static str, id: &str) -> Self {
-        match &error {
-            sqlx::Error::Database(database) if database.is_unique_violation() => {
-                Self::Conflict { what, id: id.to_owned() }
-            }
-            _ => Self::Database(error),
-        }
-    }
-}
+use super::error::{StoreError, is_damage};
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,6 +21,21 @@ pub struct Store {
     pub(super) writer: AnyPool,
     /// The statement that begins a transaction.
     begin: &'static str,
+    /// Where the database is, without a password.
+    pub(super) place: Arc<str>,
+    /// Cancelled when the store is closed, or when another host took its database.
+    pub(super) closed: CancellationToken,
+    pub(super) lost: CancellationToken,
+}
+
+/// Whether every transaction of a SQLite store is flushed to the disk before it is confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// A transaction survives the end of the process, and may be lost when the machine ends.
+    #[default]
+    Later,
+    /// A transaction survives the end of the machine.
+    Always,
 }
 
 impl Store {
@@ -60,18 +46,37 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached or its tables belong to a later version.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(url, Flush::default()).await
+    }
+
+    /// Opens a database as [`Self::open`] does. `flush` has no meaning for PostgreSQL, whose operator decides.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(url: &str, flush: Flush) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        let is_sqlite = url.starts_with("sqlite:");
+        let store = if is_sqlite { Self::sqlite(url, flush).await? } else { Self::postgres(url).await? };
         super::migrations::migrator().run(&store.writer).await.map_err(sqlx::Error::from)?;
         Ok(store)
     }
 
-    async fn sqlite(url: &str) -> Result<Self, StoreError> {
-        let begin = "BEGIN IMMEDIATE";
+    fn new(readers: AnyPool, writer: AnyPool, begin: &'static str, place: &str) -> Self {
+        let (closed, lost) = (CancellationToken::new(), CancellationToken::new());
+        Self { readers, writer, begin, place: place.into(), closed, lost }
+    }
+
+    /// Whether the database is SQLite.
+    pub(super) fn is_sqlite(&self) -> bool {
+        self.begin == BEGIN_SQLITE
+    }
+
+    async fn sqlite(url: &str, flush: Flush) -> Result<Self, StoreError> {
+        let begin = BEGIN_SQLITE;
         if url.contains(":memory:") {
             // Each connection to it would have a database of its own, which would end with the connection.
-            let only = sqlite_pool(1).idle_timeout(None).max_lifetime(None).connect_with(options(url)?).await?;
-            return Ok(Self { readers: only.clone(), writer: only, begin });
+            let only = sqlite_pool(1, flush).idle_timeout(None).max_lifetime(None).connect_with(options(url)?).await?;
+            return Ok(Self::new(only.clone(), only, begin, url));
         }
         let created = match (url.contains("mode="), url.contains('?')) {
             (true, _) => url.to_owned(),
@@ -80,16 +85,24 @@ impl Store {
         };
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let readers = u32::try_from(cores.clamp(2, 8)).unwrap_or(2);
-        let writer = sqlite_pool(1).connect_with(options(&created)?).await?;
-        let readers = sqlite_pool(readers).connect_with(options(&created)?).await?;
-        Ok(Self { readers, writer, begin })
+        read_file(&created).await?;
+        let writer = sqlite_pool(1, flush).connect_with(options(&created)?).await?;
+        let readers = sqlite_pool(readers, flush).connect_with(options(&created)?).await?;
+        let place = url.split('?').next().unwrap_or(url).trim_start_matches("sqlite:").trim_start_matches("//");
+        Ok(Self::new(readers, writer, begin, place))
     }
 
     async fn postgres(url: &str) -> Result<Self, StoreError> {
         let options = options(url)?;
         reach(&options).await?;
-        let pool = AnyPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).connect_with(options).await?;
-        Ok(Self { readers: pool.clone(), writer: pool, begin: "BEGIN" })
+        let place = place_of(&options);
+        let pool = AnyPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(ACQUIRE)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
+            .connect_with(options)
+            .await?;
+        Ok(Self::new(pool.clone(), pool, "BEGIN", &place))
     }
 
     /// Begins a transaction that may read before it writes.
@@ -97,15 +110,27 @@ impl Store {
         Ok(self.writer.begin_with(self.begin).await?)
     }
 
-    /// Closes the connections after the statements that run.
+    /// Closes the connections after the statements that run. A SQLite file is complete without its write-ahead log
+    /// afterwards.
     pub async fn close(&self) {
+        self.closed.cancel();
         self.readers.close().await;
+        if self.is_sqlite()
+            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&self.writer).await
+        {
+            tracing::warn!(%error, "the write-ahead log of the store could not be moved into its file");
+        }
         self.writer.close().await;
     }
 }
 
-/// The time to wait for a connection.
-const ACQUIRE: Duration = Duration::from_secs(10);
+const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+/// The time to wait for a connection. Requests are answered within two seconds while the database is away.
+const ACQUIRE: Duration = Duration::from_secs(1);
+/// How long a statement waits while another program has locked the file of SQLite.
+const BUSY_MS: u32 = 700;
+/// How long the start waits for a database server.
+const REACH: Duration = Duration::from_secs(10);
 
 fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     Ok(AnyConnectOptions::from_str(url)?.disable_statement_logging())
@@ -113,32 +138,60 @@ fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
 
 /// Opens one connection, to report its error: a pool tries again until its time is over and reports only that.
 async fn reach(options: &AnyConnectOptions) -> Result<(), StoreError> {
-    let url = &options.database_url;
-    let socket = url.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
-    let host = socket.as_deref().or(url.host_str()).unwrap_or("localhost");
-    let port = url.port().unwrap_or(5432);
-    let unreachable = |cause: String| StoreError::Unreachable { place: format!("{host}:{port}"), cause };
-    match tokio::time::timeout(ACQUIRE, AnyConnection::connect_with(options)).await {
+    let unreachable = |cause: String| StoreError::Unreachable { place: place_of(options), cause };
+    match tokio::time::timeout(REACH, AnyConnection::connect_with(options)).await {
         Ok(Ok(connection)) => Ok(connection.close().await?),
         Ok(Err(error)) => Err(unreachable(error.to_string())),
-        Err(_) => Err(unreachable(format!("no answer in {} s", ACQUIRE.as_secs()))),
+        Err(_) => Err(unreachable(format!("no answer in {} s", REACH.as_secs()))),
     }
 }
 
-fn sqlite_pool(connections: u32) -> AnyPoolOptions {
+/// The server of a URL, without the password.
+fn place_of(options: &AnyConnectOptions) -> String {
+    let url = &options.database_url;
+    let socket = url.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
+    let host = socket.as_deref().or(url.host_str()).unwrap_or("localhost");
+    format!("{host}:{}", url.port().unwrap_or(5432))
+}
+
+/// Opens a file of SQLite once, to report its error: a pool tries again until its time is over and reports only that.
+async fn read_file(url: &str) -> Result<(), StoreError> {
+    let file =
+        || url.split('?').next().unwrap_or(url).trim_start_matches("sqlite:").trim_start_matches("//").to_owned();
+    let damaged = |error: sqlx::Error| match is_damage(&error) {
+        true => StoreError::Damaged { file: file(), cause: error.to_string() },
+        false => error.into(),
+    };
+    let mut connection = AnyConnection::connect_with(&options(url)?).await.map_err(damaged)?;
+    let read = sqlx::query("SELECT COUNT(*) FROM sqlite_master").fetch_one(&mut connection).await;
+    connection.close().await.map_err(damaged)?;
+    read.map(|_| ()).map_err(damaged)
+}
+
+/// Whether a connection may go back into the pool. One whose transaction could not be ended may not: SQLite ends a
+/// transaction itself when the disk is full, and the connection would count it for ever.
+async fn is_clean(connection: &mut AnyConnection) -> sqlx::Result<bool> {
+    // The rollback of a transaction that was dropped runs before this returns.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+fn sqlite_pool(connections: u32, flush: Flush) -> AnyPoolOptions {
     AnyPoolOptions::new()
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
         // A file stays reachable; a test before each use would double the round trips.
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
             Box::pin(async move {
-                for pragma in [
-                    "PRAGMA busy_timeout = 5000",
-                    "PRAGMA journal_mode = WAL",
-                    "PRAGMA synchronous = NORMAL",
-                    "PRAGMA foreign_keys = ON",
-                ] {
+                let synchronous = match flush {
+                    Flush::Later => "PRAGMA synchronous = NORMAL",
+                    Flush::Always => "PRAGMA synchronous = FULL",
+                };
+                let busy = AssertSqlSafe(format!("PRAGMA busy_timeout = {BUSY_MS}")).into_sql_str();
+                let others = ["PRAGMA journal_mode = WAL", synchronous, "PRAGMA foreign_keys = ON"];
+                for pragma in [busy].into_iter().chain(others.map(SqlSafeStr::into_sql_str)) {
                     sqlx::query(pragma).persistent(false).execute(&mut *connection).await?;
                 }
                 Ok(())

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::database::{Store, StoreError, from_json, to_i64, to_json, to_u64, word};
+use super::database::{Store, from_json, to_i64, to_json, to_u64, word};
+use super::error::StoreError;
 use super::members::{self, AgentKind, AgentRow};
 use super::row::from_row;
-use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -20,6 +21,15 @@ pub struct NewGuild<'a> {
     pub user: Option<&'a UserId>,
     pub blueprint: Option<&'a BlueprintId>,
     pub now_ms: u64,
+}
+
+/// What changes about a member of a guild together with its spec.
+#[derive(Clone, Copy, Debug)]
+pub enum MemberChange<'a> {
+    None,
+    /// The row is added or replaced.
+    Put(&'a AgentRow),
+    Status(&'a AgentId, AgentStatus),
 }
 
 /// A guild.
@@ -130,18 +140,31 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Replaces the spec of a guild.
+    /// Replaces the spec of a guild and changes one of its members, in one transaction.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_guild_spec(&self, spec: &GuildSpec, now_ms: u64) -> Result<(), StoreError> {
+    pub async fn change_guild(
+        &self,
+        spec: &GuildSpec,
+        change: MemberChange<'_>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query("UPDATE guilds SET spec = $2, updated_ms = $3 WHERE id = $1")
             .bind(spec.id.as_str())
             .bind(to_json(spec)?)
             .bind(to_i64(now_ms))
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        match change {
+            MemberChange::None => {}
+            MemberChange::Put(row) => members::upsert(&mut *transaction, &spec.id, row).await?,
+            MemberChange::Status(agent, status) => {
+                members::set_status(&mut *transaction, &spec.id, agent, status).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Replaces the blueprint of a guild.

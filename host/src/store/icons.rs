@@ -2,7 +2,8 @@
 
 use sqlx::{Any, Transaction};
 
-use super::database::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use guildhall_model::catalog::AgentIcon;
 use guildhall_model::ids::BlueprintId;
 

@@ -1,6 +1,7 @@
 //! Lists of blueprints: by owner, by access, by category, by tag. Lists are in the order of creation.
 
-use super::database::{Store, StoreError, to_u64};
+use super::database::{Store, to_u64};
+use super::error::StoreError;
 use super::row::from_row;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 

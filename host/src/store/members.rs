@@ -2,7 +2,8 @@
 
 use sqlx::{Any, Transaction};
 
-use super::database::{Store, StoreError, from_json, to_json, word};
+use super::database::{Store, from_json, to_json, word};
+use super::error::StoreError;
 use guildhall_model::ids::{AgentId, GuildId, UserId};
 use guildhall_model::spec::AgentSpec;
 use guildhall_model::status::AgentStatus;
@@ -76,28 +77,53 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Adds an agent to a guild, or replaces its row in its place.
+pub(super) async fn upsert<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    guild: &GuildId,
+    row: &AgentRow,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO guild_agents (guild_id, id, kind, status, spec, user_id, position)
+         VALUES ($1, $2, $3, $4, $5, $6,
+                 (SELECT COALESCE(MAX(position), 0) + 1 FROM guild_agents WHERE guild_id = $1))
+         ON CONFLICT (guild_id, id) DO UPDATE SET kind = excluded.kind, status = excluded.status,
+             spec = excluded.spec, user_id = excluded.user_id",
+    )
+    .bind(guild.as_str())
+    .bind(row.id.as_str())
+    .bind(row.kind.name())
+    .bind(row.status.name())
+    .bind(to_json(&row.spec)?)
+    .bind(row.user.as_ref().map(UserId::as_str))
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Sets the status of an agent of a guild. An unknown agent is skipped.
+pub(super) async fn set_status<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    guild: &GuildId,
+    agent: &AgentId,
+    status: AgentStatus,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE guild_agents SET status = $3 WHERE guild_id = $1 AND id = $2 AND status <> $3")
+        .bind(guild.as_str())
+        .bind(agent.as_str())
+        .bind(status.name())
+        .execute(executor)
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// Adds an agent to a guild, or replaces its row in its place.
     ///
     /// # Errors
     /// When the database fails, or there is no such guild.
     pub async fn upsert_agent(&self, guild: &GuildId, row: &AgentRow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO guild_agents (guild_id, id, kind, status, spec, user_id, position)
-             VALUES ($1, $2, $3, $4, $5, $6,
-                     (SELECT COALESCE(MAX(position), 0) + 1 FROM guild_agents WHERE guild_id = $1))
-             ON CONFLICT (guild_id, id) DO UPDATE SET kind = excluded.kind, status = excluded.status,
-                 spec = excluded.spec, user_id = excluded.user_id",
-        )
-        .bind(guild.as_str())
-        .bind(row.id.as_str())
-        .bind(row.kind.name())
-        .bind(row.status.name())
-        .bind(to_json(&row.spec)?)
-        .bind(row.user.as_ref().map(UserId::as_str))
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        upsert(&self.writer, guild, row).await
     }
 
     /// Sets the statuses of agents of a guild, in one transaction. Unknown agents are skipped.
@@ -114,12 +140,7 @@ impl Store {
         }
         let mut transaction = self.begin().await?;
         for (agent, status) in statuses {
-            sqlx::query("UPDATE guild_agents SET status = $3 WHERE guild_id = $1 AND id = $2 AND status <> $3")
-                .bind(guild.as_str())
-                .bind(agent.as_str())
-                .bind(status.name())
-                .execute(&mut *transaction)
-                .await?;
+            set_status(&mut *transaction, guild, agent, *status).await?;
         }
         Ok(transaction.commit().await?)
     }

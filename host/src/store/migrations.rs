@@ -5,10 +5,11 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, description and SQL of each migration: a file of `host/migrations`.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "catalog and guilds", include_str!("../../migrations/0001_catalog_and_guilds.sql")),
     (2, "catalog", include_str!("../../migrations/0002_catalog.sql")),
     (5, "components", include_str!("../../migrations/0005_components.sql")),
+    (8, "journal mark", include_str!("../../migrations/0008_journal_mark.sql")),
 ];
 
 /// Returns the migrations of the store.

@@ -1,6 +1,7 @@
 //! The reviews of blueprints.
 
-use super::database::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use guildhall_model::catalog::Review;
 use guildhall_model::ids::{BlueprintId, ReviewId};
 

@@ -2,7 +2,8 @@
 
 use sqlx::{Any, Transaction};
 
-use super::database::{Store, StoreError, word};
+use super::database::{Store, word};
+use super::error::StoreError;
 use guildhall_model::catalog::Exposure;
 use guildhall_model::ids::{BlueprintId, OrgId};
 

@@ -310,3 +310,88 @@ async fn an_unreachable_database_is_named_without_its_password() {
     assert!(error.contains(&addr.to_string()) && error.contains("cannot be reached"), "{error}");
     assert!(!error.contains("secret"), "{error}");
 }
+
+#[tokio::test]
+async fn after_a_full_disk_the_next_transaction_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/store.db", dir.path().display());
+    let store = Store::open(&url).await.unwrap();
+    launched(&store).await;
+    // SQLite treats this as a full disk. It holds for the one connection that writes.
+    sqlx::query("PRAGMA max_page_count = 1").execute(&store.writer).await.unwrap();
+    let large = json!({"text": "x".repeat(1 << 20)});
+    let launch = |document: serde_json::Value| {
+        let store = store.clone();
+        async move {
+            let (spec, org) = (spec(&random_id()), OrgId::from("org"));
+            let new = NewGuild { spec: &spec, document: &document, org: &org, user: None, blueprint: None, now_ms: 7 };
+            store.insert_guild(new).await
+        }
+    };
+    let error = launch(large.clone()).await.unwrap_err();
+    assert_eq!(error.outage(), Some(StoreOutage::DiskFull), "{error}");
+    // The connection was replaced, so the disk is not full any more.
+    launch(large).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_locked_file_is_an_outage_within_two_seconds_and_is_forgotten_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
+    let store = Store::open(&format!("sqlite://{}", file.display())).await.unwrap();
+    let id = launched(&store).await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    let began = std::time::Instant::now();
+    let error = store.set_guild_status(&id, GuildStatus::Running, 9).await.unwrap_err();
+    assert_eq!(error.outage(), Some(StoreOutage::Unavailable), "{error}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(2));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert!(store.set_guild_status(&id, GuildStatus::Running, 9).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_second_host_cannot_lock_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/store.db", dir.path().display());
+    let (one, two) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+    let lock = one.lock().await.unwrap();
+    let error = two.lock().await.unwrap_err();
+    assert!(matches!(&error, StoreError::InUse { .. }), "{error}");
+    drop(lock);
+    two.lock().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
+    std::fs::write(&file, "x".repeat(8_192)).unwrap();
+    let error = Store::open(&format!("sqlite://{}", file.display())).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("store.db"), "{error}");
+}
+
+#[tokio::test]
+async fn after_an_orderly_stop_the_file_is_complete_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
+    let store = Store::open(&format!("sqlite://{}", file.display())).await.unwrap();
+    let id = launched(&store).await;
+    store.close().await;
+    let alone = dir.path().join("alone.db");
+    std::fs::copy(&file, &alone).unwrap();
+    let store = Store::open(&format!("sqlite://{}", alone.display())).await.unwrap();
+    assert_eq!(store.guild(&id).await.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn the_mark_of_the_journal_is_kept() {
+    let (store, _dir) = store().await;
+    let mark = JournalMark { identity: "a".to_owned(), last: 7 };
+    store.set_journal_mark(&mark).await.unwrap();
+    let mark = JournalMark { last: 9, ..mark };
+    store.set_journal_mark(&mark).await.unwrap();
+    assert_eq!(store.journal_mark().await.unwrap(), Some(mark));
+}

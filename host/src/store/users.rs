@@ -1,6 +1,7 @@
 //! The users of guilds, and the guilds of users and organisations.
 
-use super::database::{Store, StoreError, word};
+use super::database::{Store, word};
+use super::error::StoreError;
 use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::status::GuildStatus;
 

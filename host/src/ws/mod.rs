@@ -131,10 +131,9 @@ async fn admit(
     }
     let options =
         query.read(state.dialect).map_err(|detail| refuse(StatusCode::BAD_REQUEST, "invalid_query", &detail))?;
-    let internal = |detail| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
     let status = state.store.guild_status(guild).await.map_err(|error| {
         tracing::error!(%error, "the status of a guild cannot be read");
-        internal("the guild's status cannot be read")
+        failed(error.outage().is_some(), "store_unavailable", "the guild's status cannot be read")
     })?;
     match status {
         None => return Err(refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found")),
@@ -148,7 +147,7 @@ async fn admit(
     }
     let log = state.journal.guild(guild).await.map_err(|error| {
         tracing::error!(%error, %guild, "a guild's log cannot be opened");
-        internal("the guild's log cannot be opened")
+        failed(error.is_outage(), "journal_unavailable", "the guild's log cannot be opened")
     })?;
     Ok((upgrade, options, log))
 }
@@ -163,6 +162,16 @@ fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
         }
         other => refuse(other.status(), "invalid_upgrade", &other.body_text()),
     }
+}
+
+/// The answer when a part of the host fails: 503 with `code` if the same request may succeed later.
+fn failed(is_outage: bool, code: &'static str, detail: &str) -> Response {
+    if !is_outage {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+    }
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
 }
 
 fn refuse(status: StatusCode, code: &'static str, detail: &str) -> Response {

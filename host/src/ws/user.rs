@@ -54,6 +54,9 @@ struct UserSocket {
     unwritten: VecDeque<Unwritten>,
 }
 
+/// The time after which a message that the log has not stored is answered with `BUSY`.
+const STORED_WITHIN: Duration = Duration::from_secs(2);
+
 /// A message that waits for its guild.
 struct Waiting {
     draft: UserDraft,
@@ -65,6 +68,8 @@ struct Waiting {
 
 /// A message that is not written to the log yet.
 struct Unwritten {
+    /// When it is answered with `BUSY`; `None`: that was done.
+    late: Option<Instant>,
     receipt: Receipt,
     id: MessageId,
     client_id: Option<Value>,
@@ -127,6 +132,7 @@ impl UserSocket {
             let may_read = self.unwritten.len() + self.waiting.len() < UNWRITTEN;
             let waits = !self.unwritten.is_empty();
             let patience = self.waiting.front().map(|waiting| waiting.until);
+            let late = self.unwritten.iter().find_map(|message| message.late);
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
                 event = tail.next() => self.show(event, &mut tail).await,
@@ -136,6 +142,7 @@ impl UserSocket {
                     self.publish_waiting().await
                 }
                 received = self.session.socket.recv(), if may_read => self.received(received).await,
+                () = tokio::time::sleep_until(late.unwrap_or(ping_due)), if late.is_some() => self.tell_late().await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
             if let Err(ending) = done {
@@ -258,6 +265,10 @@ impl UserSocket {
     async fn accept(&mut self, frame: Frame, bytes: usize) -> Result<Option<String>, FrameError> {
         let held = self.session.room_for(bytes, frame.client_id.as_ref())?;
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
+        if self.log.stalled_for() > STORED_WITHIN {
+            let message = "the journal takes no messages at present; send the message again in some seconds".to_owned();
+            return Err(FrameError { error_type: "BUSY", message, client_id });
+        }
         let mut draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         draft.traceparent.get_or_insert_with(new_trace);
         let waiting = Waiting { draft, client_id, held, until: Instant::now() + GUILD_WITHIN };
@@ -290,10 +301,28 @@ impl UserSocket {
         match published.receipt {
             None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
             Some(receipt) => {
-                self.unwritten.push_back(Unwritten { receipt, id: published.id, client_id });
+                let late = Some(Instant::now() + STORED_WITHIN);
+                self.unwritten.push_back(Unwritten { late, receipt, id: published.id, client_id });
                 Ok(None)
             }
         }
+    }
+
+    /// Answers the messages that the log has not stored in time with `BUSY`, once each.
+    async fn tell_late(&mut self) -> Result<(), Ending> {
+        let now = Instant::now();
+        let mut late = Vec::new();
+        for message in self.unwritten.iter_mut().filter(|message| message.late.is_some_and(|at| at <= now)) {
+            message.late = None;
+            late.push(message.client_id.clone());
+        }
+        let text = "the journal has not stored this message yet; it is stored when the disk works again, unless the host \
+                    ends before; sent again with the same id, it is stored once";
+        let id = |log: &GuildLog| log.new_id();
+        let frame = |client_id| FrameError { error_type: "BUSY", message: text.to_owned(), client_id };
+        let frames: Vec<_> =
+            late.into_iter().map(|client_id| Session::error_frame(id(&self.log), &frame(client_id))).collect();
+        self.session.send(frames).await
     }
 
     /// Acknowledges a message that was written, or reports that it could not be written.

@@ -179,11 +179,13 @@ impl<'t> Builder<'t, '_> {
         loop {
             let key = match self.next()? {
                 Event::MappingEnd => break,
-                event => {
-                    let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
-                    let key = self.value(event)?;
-                    if is_merge { None } else { Some(key) }
+                Event::Scalar(text, ScalarStyle::Plain, 0, None) if text == "<<" => None,
+                // A key is a text as it is written.
+                Event::Scalar(text, _, 0, None) => {
+                    self.grow(VALUE_SIZE + text.len())?;
+                    Some(Value::from(text))
                 }
+                event => Some(self.value(event)?),
             };
             let event = self.next()?;
             let value = self.value(event)?;
@@ -258,16 +260,14 @@ impl<'t> Builder<'t, '_> {
     }
 }
 
-/// The value of a text without quotes, by YAML 1.2, with `yes`, `no`, `on` and `off` as booleans: documents of this API use
-/// them.
+/// The value of a text without quotes, by the core schema of YAML 1.2. Words such as `no` and `on` are texts.
 fn plain(text: &str) -> Value {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return true.into(),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return false.into(),
-        _ => {}
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => true.into(),
+        "false" | "False" | "FALSE" => false.into(),
+        _ => number(text).map_or_else(|| text.into(), Value::Number),
     }
-    number(text).map_or_else(|| text.into(), Value::Number)
 }
 
 /// A number of the core schema. Infinities and NaN are not JSON and stay texts.

@@ -59,7 +59,7 @@ async fn cross(limit: Limit) -> Crossed {
         }
         Limit::Memories => refused(parts("(memory 1)", 5)).await,
         Limit::Tables => refused(parts("(table 1 funcref)", 17)).await,
-        Limit::Instances => refused(parts("", 33)).await,
+        Limit::Instances => refused(parts("", 65)).await,
         Limit::Handles => {
             let mut guest = guest(fewer(8));
             let error = loop {

@@ -1,7 +1,11 @@
 //! The catalog and the guilds in PostgreSQL: the whole flow, and a restart.
 
+use std::time::{Duration, Instant};
+
 use guildhall_tests::postgres::Postgres;
-use guildhall_tests::{Host, blueprint, chat};
+use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
+use reqwest::Method;
+use serde_json::json;
 
 #[tokio::test]
 async fn the_whole_flow_runs_on_postgresql() {
@@ -19,4 +23,53 @@ async fn the_whole_flow_runs_on_postgresql() {
     let mut chat = chat::join(&host, &guild, "ann").await;
     chat.echo("after").await;
     assert_eq!(host.rest().guild(&guild).await["id"], guild.as_str());
+}
+
+#[tokio::test]
+async fn a_second_host_on_one_postgresql_is_refused() {
+    let Some(postgres) = Postgres::start() else { return };
+    let options = super::options().argument("--database-url").argument(postgres.database("fence"));
+    let mut host = Host::spawn(options.clone()).await;
+    let errors = Host::refused(&options).await;
+    assert!(errors.contains("another host uses the database"), "{errors}");
+    // The lock of a host that was killed ends with its connection.
+    host.kill().await;
+    host.start_again().await;
+}
+
+#[tokio::test]
+async fn while_postgresql_is_away_requests_are_answered_with_503_and_chats_go_on() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let options = super::options().argument("--database-url").argument(postgres.database("away"));
+    let host = Host::spawn(options).await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.echo("before").await;
+    postgres.stop();
+
+    for (method, path) in [(Method::GET, "/api/guilds"), (Method::POST, "/catalog/categories/")] {
+        let began = Instant::now();
+        let body = json!({"name": "away", "description": "d"});
+        let answer = host.rest().request(method, path).json(&body).send().await.expect("an answer");
+        assert!(began.elapsed() < Duration::from_secs(3), "{path}: {:?}", began.elapsed());
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("retry-after")), (503, true), "{path}");
+        let answer: serde_json::Value = answer.json().await.expect("JSON");
+        assert_eq!((&answer["code"], &answer["context"]["part"]), (&json!("store_unavailable"), &json!("store")));
+    }
+    let ready = host.rest().get("/readyz").await.expect(&[503]);
+    assert_eq!(ready["context"]["part"], "store", "{ready}");
+    chat.echo("while the store is away").await;
+    chat.stop_guild();
+    let refused = |frame: &serde_json::Value| frame["payload"]["error_type"] == "STORE_UNAVAILABLE";
+    chat.socket.wait_within(DEADLINE, "that the stop was refused", refused).await;
+
+    postgres.start_again();
+    eventually(DEADLINE, "readiness", async || {
+        let answer = host.rest().request(Method::GET, "/readyz").send().await.expect("an answer");
+        if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+    })
+    .await;
+    chat.echo("after").await;
+    host.rest().guild_is(&guild, "running").await;
+    host.rest().launch_spec(&blueprint::echo()).await;
 }

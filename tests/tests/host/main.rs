@@ -26,6 +26,7 @@ mod life;
 mod limits;
 mod oci;
 mod openapi;
+mod outages;
 mod reference_clients;
 mod restart;
 mod resume;

@@ -78,6 +78,23 @@ async fn rules_transform_and_change_states_and_predicates_decide() {
 }
 
 #[tokio::test]
+async fn a_user_is_told_which_expression_failed_and_what_the_limit_is() {
+    let host = super::host().await;
+    let rules = [
+        from_user("numbers", &json!({"transformer": {"expression": "{'n': $count([1..last])}"}})),
+        json!({"agent": {"name": "w"}, "destination": {"topics": "user_message_broadcast"}, "route_times": -1}),
+    ];
+    let mut chat = guild(&host, &[agent("w", WIRING, "numbers")], &rules).await;
+    chat.socket.send(&json!({"format": "app.Last", "payload": {"last": 100_001}}));
+    let told = chat.socket.wait_for("an error", |frame| frame["is_error_message"] == true).await;
+    let words = told["payload"]["error_message"].as_str().unwrap_or_default();
+    assert!(words.contains("expression_too_large") && words.contains("100000 items"), "{told}");
+    chat.socket.send(&json!({"format": "app.Last", "payload": {"last": 9_007}}));
+    let answer = chat.socket.wait_for("an answer", |frame| frame["payload"]["n"] == 9_007).await;
+    assert_eq!(answer["sender"]["id"], "w", "{answer}");
+}
+
+#[tokio::test]
 async fn states_are_changed_by_messages_with_their_versions_as_preconditions() {
     let host = super::host().await;
     let mut chat = guild(&host, &[], &[]).await;

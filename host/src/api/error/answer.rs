@@ -10,11 +10,8 @@ mod spec;
 
 use axum::http::StatusCode;
 
-use super::api_error::ApiError;
+use super::api_error::{Answer, ApiError};
 use guildhall_model::error_body::ErrorBody;
-
-/// A status and a body.
-type Answer = (StatusCode, ErrorBody);
 
 impl ApiError {
     pub(super) fn answer(self) -> Answer {
@@ -30,6 +27,8 @@ impl ApiError {
             Self::NotJson(errors) => request::not_json(&errors),
             Self::ForeignPage(origin) => request::foreign_page(&origin),
             Self::NotReady => request::not_ready(),
+            Self::Unavailable { part, .. } => request::unavailable(part),
+            Self::DiskFull { part, .. } => request::disk_full(part),
 
             Self::Multipart(detail) => file::invalid_form(detail),
             Self::BadFileName(why) => file::bad_name(why),

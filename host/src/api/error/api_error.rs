@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+
 use crate::files::{BadName, FilesError};
-use crate::guild::{AgentError, ComponentError, DeadLetterError, GuildError, LaunchError};
+use crate::guild::{AgentError, Away, ComponentError, DeadLetterError, GuildError, LaunchError, Part};
 use crate::room::NoRoom;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreOutage};
 use guildhall_model::configuration::ConfigurationError;
+use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::read::FieldError;
 use guildhall_model::template::TemplateError;
+
+/// What an error is answered with: a status and a body.
+pub type Answer = (StatusCode, ErrorBody);
 
 /// Why a request was not served. The texts are for the log; what the client gets is in `answer`.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +48,15 @@ pub enum ApiError {
     /// A page of another site sends a request that may change something.
     #[error("foreign page {0}")]
     ForeignPage(String),
-    /// The host does not serve yet, or cannot write.
+    /// The host does not serve yet, or shuts down.
     #[error("not ready")]
     NotReady,
+    /// A part of the host is away. The cause is for the log.
+    #[error("the {} is away: {cause}", part.name())]
+    Unavailable { part: Part, cause: String },
+    /// The disk of a part of the host is full. The cause is for the log.
+    #[error("the disk of the {} is full: {cause}", part.name())]
+    DiskFull { part: Part, cause: String },
 
     // Files.
     /// A body that is not a multipart form.
@@ -170,12 +182,21 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
-            error @ (StoreError::Database(_) | StoreError::Unreachable { .. }) => Self::Internal(error.to_string()),
+            other => match other.outage() {
+                Some(StoreOutage::DiskFull) => Self::DiskFull { part: Part::Store, cause: other.to_string() },
+                Some(StoreOutage::Unavailable) => Self::Unavailable { part: Part::Store, cause: other.to_string() },
+                None => Self::Internal(other.to_string()),
+            },
         }
     }
 }
 
 impl ApiError {
+    /// The error of a journal that failed; `is_outage` if the same request may succeed later.
+    pub fn of_journal(cause: String, is_outage: bool) -> Self {
+        if is_outage { Self::Unavailable { part: Part::Journal, cause } } else { Self::Internal(cause) }
+    }
+
     /// Converts an error about the parent of a path, such as the guild of `/catalog/guilds/{guild}/users`: clients
     /// expect its id in the text.
     pub fn under(error: StoreError) -> Self {
@@ -186,12 +207,19 @@ impl ApiError {
     }
 }
 
+impl From<Away> for ApiError {
+    fn from(Away { part, is_disk_full }: Away) -> Self {
+        let cause = "it did not answer in time".to_owned();
+        if is_disk_full { Self::DiskFull { part, cause } } else { Self::Unavailable { part, cause } }
+    }
+}
+
 impl From<LaunchError> for ApiError {
     fn from(error: LaunchError) -> Self {
         match error {
             LaunchError::Taken(id) => Self::Conflict { what: "guild", id: id.into_string() },
             LaunchError::Store(error) => error.into(),
-            LaunchError::Journal(error) => Self::Internal(error.to_string()),
+            LaunchError::Host(error) => Self::Internal(error),
         }
     }
 }
@@ -202,7 +230,7 @@ impl From<GuildError> for ApiError {
             GuildError::Unknown => Self::NotFound { what: "guild", id: String::new() },
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Store(error) => error.into(),
-            GuildError::Journal(error) => Self::Internal(error.to_string()),
+            GuildError::Journal(error) => Self::of_journal(error.to_string(), error.is_outage()),
         }
     }
 }

@@ -195,7 +195,7 @@ fn host() -> Vec<Op> {
             get("/healthz", "healthz", "Check whether the host is alive")
                 .gives::<health::Alive>(200, "The host is alive"),
             get("/readyz", "readyz", "Check whether the host serves requests")
-                .gives::<health::Alive>(200, "The host serves requests")
+                .gives::<health::Ready>(200, "The host serves requests")
                 .fails([503]),
             get("/openapi.json", "openapi", "Get this description").gives_object("This description"),
         ],

@@ -41,8 +41,9 @@ impl Guilds {
         let checked = setup.components.sandbox().check(bytes.clone()).await;
         let (digest, outline) = checked.map_err(ComponentError::Refused)?;
         let known = setup.store.component(&digest).await?;
-        let is_kept = setup.components.has(&digest).await;
-        if let Some(row) = known.filter(|row| row.state == ComponentState::Ready && is_kept) {
+        if let Some(row) = known.filter(|row| row.state == ComponentState::Ready) {
+            // Repairs a file that is missing or damaged.
+            setup.components.save(&digest, bytes).await.map_err(host_error)?;
             self.name_component(name, &digest).await?;
             return Ok(row);
         }

@@ -1,10 +1,11 @@
 //! A manager whose task runs: it starts and ends the agents, reads the ephemeral requests of sockets, and carries out
 //! what the lifecycle decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -13,13 +14,14 @@ use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
 use super::pace::Pace;
-use crate::agent::{self, Agent, Report, ReportKind};
+use super::unsaved::Unsaved;
+use crate::agent::{self, Agent, Confirm, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
 use crate::journal::{Consumer, GuildLog, JournalError, Tail, TailEvent};
 use crate::metrics::Metrics;
-use crate::store::{AgentKind, AgentRow, Store};
+use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
 use guildhall_model::clock::{Clock, read_time};
 use guildhall_model::ids::{AgentId, Digest, UserId};
 use guildhall_model::participant::Participant;
@@ -32,6 +34,11 @@ use guildhall_sandbox::MemoryBudget;
 
 /// How long the agents of a guild may take to end before their tasks are abandoned.
 const END_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long a request waits for the end of an agent. A longer end goes on beside the manager.
+const END_AT_ONCE: Duration = Duration::from_millis(250);
+/// The wait between two tries to store that a guild has stopped.
+const STORE_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a manager's task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +74,12 @@ pub(super) struct ActiveManager {
     pub(super) agents_stop: CancellationToken,
     pub(super) pace: Pace,
     pub(super) due: Due,
+    /// What is stored as soon as the store is back.
+    pub(super) unsaved: Unsaved,
+    /// The removed agents whose tasks have not ended. No agent of their ids is launched.
+    pub(super) ending: Arc<Mutex<HashSet<AgentId>>>,
+    /// The tasks that wait for them.
+    pub(super) ends: TaskTracker,
 }
 
 /// What is to be published as soon as the pace allows.
@@ -115,17 +128,25 @@ impl ActiveManager {
         self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task });
     }
 
-    /// Ends one agent within 8 s and removes its cursor. Returns whether there was such an agent. Dropping the future
-    /// leaves the cursor.
-    pub(super) async fn end_agent(&mut self, id: &AgentId) -> bool {
-        let Some(member) = self.members.remove(id) else { return false };
+    /// Ends one agent and removes its cursor. An agent whose turn lasts longer gets up to 8 s in a task of its own, so
+    /// that the guild is managed meanwhile. Dropping the future leaves the cursor.
+    pub(super) async fn end_agent(&mut self, id: &AgentId) {
+        let Some(member) = self.members.remove(id) else { return };
         self.roster.lock().remove(id);
+        self.unsaved.forget(id);
         member.stop.cancel();
-        if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
-            tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
+        if tokio::time::timeout(END_AT_ONCE, member.task.wait()).await.is_ok() {
+            return self.log.forget_consumer(id);
         }
-        self.log.forget_consumer(id);
-        true
+        self.ending.lock().insert(id.clone());
+        let (log, ending, id) = (self.log.clone(), self.ending.clone(), id.clone());
+        self.ends.spawn(async move {
+            if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
+                tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
+            }
+            log.forget_consumer(&id);
+            ending.lock().remove(&id);
+        });
     }
 
     /// Measures the health of all agents.
@@ -188,6 +209,7 @@ impl ActiveManager {
                 Effect::SetAgents(rows) => {
                     if let Err(error) = self.store.set_agent_statuses(self.log.guild(), &rows).await {
                         tracing::error!(%error, guild = %self.log.guild(), "the agents' statuses cannot be stored");
+                        self.unsaved.agents(rows);
                     }
                 }
                 Effect::Report => self.due.report = true,
@@ -200,10 +222,17 @@ impl ActiveManager {
                     self.due.announcement = true;
                 }
                 Effect::SendParticipants(request) => self.send_participants(request),
-                Effect::Stop { user } => {
-                    self.confirm_stop(&user);
-                    ends = true;
-                }
+                Effect::Stop { user } => match self.store_status(GuildStatus::Stopping).await {
+                    Ok(()) => {
+                        self.confirm_stop(&user);
+                        ends = true;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, guild = %self.log.guild(), "a stop cannot be stored; the guild goes on");
+                        self.lifecycle.stop_failed();
+                        self.refuse_stop(&user, &error);
+                    }
+                },
             }
         }
         if ends {
@@ -232,7 +261,7 @@ impl ActiveManager {
 
     fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.publish_guild();
+            self.signal_guild();
         }
         if due.report {
             self.report();
@@ -242,13 +271,28 @@ impl ActiveManager {
         }
     }
 
-    async fn set_status(&self, status: GuildStatus) {
-        let guild = self.log.guild();
-        if let Err(error) = self.store.set_guild_status(guild, status, self.clock.now_ms()).await {
+    /// Stores the guild's status now, or as soon as the store is back, and announces it.
+    async fn set_status(&mut self, status: GuildStatus) {
+        if let Err(error) = self.store_status(status).await {
+            let guild = self.log.guild();
             tracing::error!(%error, %guild, status = status.name(), "the guild's status cannot be stored");
+            self.unsaved.status(Some(status));
+            self.announce_status(status);
         }
+    }
+
+    /// Stores the guild's status and announces it.
+    async fn store_status(&mut self, status: GuildStatus) -> Result<(), StoreError> {
+        self.store.set_guild_status(self.log.guild(), status, self.clock.now_ms()).await?;
+        self.unsaved.status(None);
+        self.announce_status(status);
+        Ok(())
+    }
+
+    fn announce_status(&self, status: GuildStatus) {
         let event = format!("guild.{}", status.name());
-        self.log.signal(event::message(&event, &self.tag, self.clock.now_ms(), json!({"guild_id": guild})));
+        let details = json!({"guild_id": self.log.guild()});
+        self.log.signal(event::message(&event, &self.tag, self.clock.now_ms(), details));
     }
 
     /// Handles what an agent's task reports.
@@ -256,25 +300,30 @@ impl ActiveManager {
         match report.kind {
             ReportKind::Changed | ReportKind::Answered | ReportKind::Ended => {}
             ReportKind::Swapped { component, confirm } => {
-                self.store_component(&report.agent, &component).await;
-                confirm.confirm();
+                self.store_component(&report.agent, &component, confirm).await;
             }
         }
     }
 
     /// Stores which component an agent runs, so that it runs the same one after a restart of the host.
-    async fn store_component(&mut self, id: &AgentId, component: &Digest) {
-        let Some(member) = self.members.get_mut(id) else { return };
+    async fn store_component(&mut self, id: &AgentId, component: &Digest, confirm: Confirm) {
+        let Some(member) = self.members.get_mut(id) else { return confirm.confirm() };
         member.spec.component = Some(component.to_string());
         let spec = member.spec.clone();
         for agent in self.spec.agents.iter_mut().filter(|agent| agent.id == *id) {
             agent.component.clone_from(&spec.component);
         }
         let row = AgentRow::new(AgentKind::Member, spec, member.health(self.clock.now_ms()).stored_status());
-        if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
-            tracing::error!(%error, agent = %id, "the component of an agent cannot be stored");
+        match self.store.change_guild(&self.spec, MemberChange::Put(&row), self.clock.now_ms()).await {
+            Ok(()) => confirm.confirm(),
+            Err(error) => {
+                tracing::error!(%error, agent = %id, "the component of an agent cannot be stored");
+                confirm.not_stored(error.to_string());
+                self.unsaved.row(row);
+                self.unsaved.spec();
+            }
         }
-        self.refresh().await;
+        self.publish_guild();
     }
 
     /// Asks the idle agents for a heartbeat.
@@ -293,14 +342,17 @@ impl ActiveManager {
         let row = AgentRow { user: Some(user.clone()), ..proxy_row(&user, &name) };
         if let Err(error) = self.store.upsert_agent(self.log.guild(), &row).await {
             tracing::error!(%error, %user, "a user's proxy cannot be stored");
+            self.unsaved.row(row);
         }
     }
 
     /// Ends the agents within 8 s. A guild that was stopped also loses its cursors and gets its last status.
-    pub(super) async fn end(self, ended: Ended) -> Ended {
+    pub(super) async fn end(mut self, ended: Ended) -> Ended {
         self.log.close_ingress();
         self.agents_stop.cancel();
+        self.ends.close();
         let tasks = futures_util::future::join_all(self.members.values().map(|member| member.task.wait()));
+        let tasks = async { tokio::join!(tasks, self.ends.wait()) };
         if tokio::time::timeout(END_WITHIN, tasks).await.is_err() {
             tracing::error!(guild = %self.log.guild(), "agents did not end in time; their tasks are abandoned");
         }
@@ -310,14 +362,33 @@ impl ActiveManager {
                 tracing::error!(guild = %self.log.guild(), "the cursors of a guild that was stopped stay until a restart");
                 return ended;
             }
-            let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
-            if let Err(error) = self.store.set_agent_statuses(self.log.guild(), &rows).await {
-                tracing::error!(%error, "the agents' statuses cannot be stored");
-            }
-            self.set_status(GuildStatus::Stopped).await;
+            let stored = self.store_end().await;
             self.log.forget(topic::GUILD_STATUS);
             self.log.retain(self.message(topic::ENDING, format::GUILD_ENDED, &json!({"status": "stopped"})));
+            if let Err(error) = stored {
+                tracing::error!(%error, guild = %self.log.guild(), "the end of a guild cannot be stored; trying again");
+                self.store_end_later().await;
+            }
         }
         ended
+    }
+
+    async fn store_end(&mut self) -> Result<(), StoreError> {
+        let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
+        self.store.set_agent_statuses(self.log.guild(), &rows).await?;
+        self.store_status(GuildStatus::Stopped).await
+    }
+
+    /// Tries to store the end of the guild until it is stored, or until the host ends: the next start completes it.
+    async fn store_end_later(&mut self) {
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = tokio::time::sleep(STORE_EVERY) => {}
+            }
+            if self.store_end().await.is_ok() {
+                return;
+            }
+        }
     }
 }

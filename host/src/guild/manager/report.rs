@@ -9,6 +9,7 @@ use super::active::ActiveManager;
 use super::member::{Member, proxy_row};
 use crate::agent::AgentHealth;
 use crate::guild::lifecycle::{HealthCheck, ParticipantsRequest};
+use crate::store::StoreError;
 use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::format;
 use guildhall_model::health::{HealthReport, HealthStatus, Heartbeat};
@@ -78,6 +79,21 @@ impl ActiveManager {
         self.log.signal(self.message(topic::GUILD_STATUS, format::STOP_GUILD_RESPONSE, &json!({"user_id": user})));
     }
 
+    /// Tells a user that the stop could not be stored, and that the guild goes on.
+    pub(super) fn refuse_stop(&self, user: &UserId, error: &StoreError) {
+        let payload = json!({
+            "agent_type": format::MANAGER_CLASS,
+            "error_type": "STORE_UNAVAILABLE",
+            "error_message": format!("the guild was not stopped and goes on: {error}; try again later"),
+        });
+        for to in [topic::user_system_notification(user), topic::user_notifications(user)] {
+            let mut message = self.message(&to, format::ERROR_MESSAGE, &payload);
+            message.is_error = true;
+            message.user = Some(user.clone());
+            self.log.signal(message);
+        }
+    }
+
     /// A message of the manager to one topic.
     pub(super) fn message(&self, to: &str, format: &str, payload: &Value) -> Message {
         Message::draft(self.tag.clone(), Topics::Many(vec![to.to_owned()]), format, raw_json(payload))
@@ -118,12 +134,12 @@ impl ActiveManager {
     /// Announces the guild after its agents or rules have changed, and its state. The participants are published soon,
     /// if they have changed.
     pub(super) fn announce_guild(&mut self) {
-        self.publish_guild();
+        self.signal_guild();
         self.due.participants = true;
     }
 
     /// Publishes the guild with the proxies of its users, and its state.
-    pub(super) fn publish_guild(&self) {
+    pub(super) fn signal_guild(&self) {
         let mut spec = json!(self.spec);
         if let Some(agents) = spec["agents"].as_array_mut() {
             let view = self.view.borrow();

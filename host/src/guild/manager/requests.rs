@@ -9,9 +9,10 @@ use super::active::ActiveManager;
 use super::answer::{
     Answer, CONFLICT, INFO, LAUNCHED, LISTED, REMOVED, RULE_UPDATED, USER_CREATED, bad_input, failure, refusal, reply,
 };
+use super::member::proxy_row;
 use crate::guild::lifecycle::Event;
 use crate::journal::{Commit, Consumer, Delivery};
-use crate::store::{AgentKind, AgentRow};
+use crate::store::{AgentKind, AgentRow, MemberChange, StoreError};
 use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::fault::FaultKind;
 use guildhall_model::format;
@@ -23,7 +24,7 @@ use guildhall_model::read::spec::SpecContext;
 use guildhall_model::request::Request;
 use guildhall_model::routing::hashid::{hashid, is_meant};
 use guildhall_model::routing::subscriptions;
-use guildhall_model::spec::{AgentSpec, RoutingRule};
+use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingRule};
 use guildhall_model::status::AgentStatus;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
@@ -140,7 +141,7 @@ impl ActiveManager {
                 None => self.info(&agent, "agent_id").await,
             },
             Request::GetUser(user) => self.info(&AgentId::proxy_of(&user), "user_id").await,
-            Request::AddUser { user, .. } => self.new_user(&user),
+            Request::AddUser { user, name } => self.new_user(&user, name.trim()).await,
             Request::FetchState(fetch) => self.fetch_state(&fetch, message, payload),
             Request::UpdateState(_) => {
                 failure(FaultKind::HostError.name(), "a change of a state is committed elsewhere")
@@ -191,6 +192,12 @@ impl ActiveManager {
             self.announce_guild();
             return reply(LAUNCHED, launched);
         }
+        if self.ending.lock().contains(&id) {
+            return failure(
+                FaultKind::Busy.name(),
+                format!("the agent {id} is still ending: try again in some seconds"),
+            );
+        }
         if self.members.len() >= MAX_AGENTS {
             return failure("TOO_MANY", format!("a guild may have {MAX_AGENTS} agents"));
         }
@@ -204,37 +211,41 @@ impl ActiveManager {
             Ok(consumer) => consumer,
             Err(error) => return failure(FaultKind::HostError.name(), error.to_string()),
         };
-        self.spec.agents.retain(|agent| agent.id != id);
-        self.spec.agents.push(spec.clone());
+        let mut changed = self.spec.clone();
+        changed.agents.retain(|agent| agent.id != id);
+        changed.agents.push(spec.clone());
         let row = AgentRow::new(AgentKind::Member, spec.clone(), AgentStatus::Starting);
-        if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
-            tracing::error!(%error, agent = %id, "an agent cannot be stored");
+        if let Err(error) = self.change(changed, MemberChange::Put(&row)).await {
+            // Dropped before its cursor is removed, so that nothing writes the cursor again.
+            drop(consumer);
+            self.log.forget_consumer(&id);
+            return not_stored(&error);
         }
-        self.refresh().await;
         self.start_agent(spec, consumer);
         reply(LAUNCHED, launched)
     }
 
     async fn remove(&mut self, id: &AgentId) -> Answer {
-        let is_known = self.end_agent(id).await || self.was_member(id).await;
-        if !is_known {
-            return failure("AGENT_NOT_FOUND", format!("the guild has no agent {id}"));
+        match self.was_member(id).await {
+            Ok(is_stored) if is_stored || self.members.contains_key(id) => {}
+            Ok(_) => return failure("AGENT_NOT_FOUND", format!("the guild has no agent {id}")),
+            Err(error) => return not_stored(&error),
         }
-        self.spec.agents.retain(|agent| agent.id != *id);
-        let row = [(id.clone(), AgentStatus::Deleted)];
-        if let Err(error) = self.store.set_agent_statuses(&self.spec.id, &row).await {
-            tracing::error!(%error, agent = %id, "the removal of an agent cannot be stored");
+        let mut changed = self.spec.clone();
+        changed.agents.retain(|agent| agent.id != *id);
+        if let Err(error) = self.change(changed, MemberChange::Status(id, AgentStatus::Deleted)).await {
+            return not_stored(&error);
         }
-        self.refresh().await;
+        self.end_agent(id).await;
         reply(
             REMOVED,
             json!({"agent_id": id, "status_code": 200, "status": "Agent removed successfully", "message": null}),
         )
     }
 
-    async fn was_member(&self, id: &AgentId) -> bool {
-        let rows = self.store.agents(&self.spec.id).await.unwrap_or_default();
-        rows.iter().any(|row| row.id == *id && row.kind == AgentKind::Member)
+    async fn was_member(&self, id: &AgentId) -> Result<bool, StoreError> {
+        let rows = self.store.agents(&self.spec.id).await?;
+        Ok(rows.iter().any(|row| row.id == *id && row.kind == AgentKind::Member))
     }
 
     async fn add_rule(&mut self, rule: RoutingRule) -> Answer {
@@ -250,61 +261,81 @@ impl ActiveManager {
             }
         }
         let hash = hashid(&rule);
-        self.spec.routes.steps.push(Arc::new(rule));
-        self.refresh().await;
+        let mut changed = self.spec.clone();
+        changed.routes.steps.push(Arc::new(rule));
+        if let Err(error) = self.change(changed, MemberChange::None).await {
+            return not_stored(&error);
+        }
         let status = "Routing rule added successfully";
         reply(RULE_UPDATED, json!({"rule_hashid": hash, "status_code": 201, "status": status, "message": null}))
     }
 
     async fn remove_rule(&mut self, hash: &str) -> Answer {
-        let before = self.spec.routes.steps.len();
-        self.spec.routes.steps.retain(|rule| !is_meant(rule, hash));
-        if self.spec.routes.steps.len() == before {
+        let mut changed = self.spec.clone();
+        changed.routes.steps.retain(|rule| !is_meant(rule, hash));
+        if self.spec.routes.steps.len() == changed.routes.steps.len() {
             return failure("RULE_NOT_FOUND", format!("Routing rule with hashid {hash} not found"));
         }
-        self.refresh().await;
+        if let Err(error) = self.change(changed, MemberChange::None).await {
+            return not_stored(&error);
+        }
         let status = "Routing rule removed successfully";
         reply(RULE_UPDATED, json!({"rule_hashid": hash, "status_code": 200, "status": status, "message": null}))
     }
 
-    /// Publishes the changed guild to its agents, stores it and announces it. Dropping the future may leave it
-    /// unstored.
-    pub(super) async fn refresh(&mut self) {
+    /// Stores a changed guild, then publishes it to its agents and announces it. Dropping the future may leave it
+    /// stored and not published.
+    ///
+    /// # Errors
+    /// The store fails; the guild is as it was.
+    async fn change(&mut self, changed: GuildSpec, member: MemberChange<'_>) -> Result<(), StoreError> {
+        self.store.change_guild(&changed, member, self.clock.now_ms()).await?;
+        self.spec = changed;
+        self.publish_guild();
+        Ok(())
+    }
+
+    /// Publishes the guild to its agents and announces it.
+    pub(super) fn publish_guild(&mut self) {
         let (agents, routes) = (self.spec.agents.clone(), Arc::new(self.spec.routes.clone()));
         self.view.send_modify(|view| {
             let view = Arc::make_mut(view);
             view.agents = agents;
             view.routes = routes;
         });
-        if let Err(error) = self.store.set_guild_spec(&self.spec, self.clock.now_ms()).await {
-            tracing::error!(%error, guild = %self.spec.id, "the guild's spec cannot be stored");
-        }
         self.announce_guild();
     }
 
     async fn list(&self, shown: impl Fn(&AgentRow) -> bool) -> Answer {
         let rows = match self.store.agents(&self.spec.id).await {
             Ok(rows) => rows,
-            Err(error) => return failure(FaultKind::HostError.name(), error.to_string()),
+            Err(error) => return not_read(&error),
         };
         let present = rows.iter().filter(|row| row.status != AgentStatus::Deleted && shown(row));
         reply(LISTED, json!({"agents": present.map(info_of).collect::<Vec<_>>()}))
     }
 
     async fn info(&self, id: &AgentId, field: &str) -> Answer {
-        let rows = self.store.agents(&self.spec.id).await.unwrap_or_default();
+        let rows = match self.store.agents(&self.spec.id).await {
+            Ok(rows) => rows,
+            Err(error) => return not_read(&error),
+        };
         match rows.iter().find(|row| row.id == *id && row.status != AgentStatus::Deleted) {
             Some(row) => reply(INFO, info_of(row)),
             None => bad_input(field, format!("the guild has no agent {id}")),
         }
     }
 
-    fn new_user(&self, user: &UserId) -> Answer {
+    async fn new_user(&self, user: &UserId, name: &str) -> Answer {
         if self.view.borrow().users.iter().any(|(known, _)| known == user) {
             let message = format!("Agent for user {user} already exists");
             let payload =
                 json!({"status_code": 409, "status": "Conflict", "error_field": "user_id", "message": message});
             return reply(CONFLICT, payload);
+        }
+        let row = AgentRow { user: Some(user.clone()), ..proxy_row(user, name) };
+        if let Err(error) = self.store.upsert_agent(&self.spec.id, &row).await {
+            return not_stored(&error);
         }
         let payload = json!({
             "user_id": user,
@@ -342,6 +373,17 @@ impl ActiveManager {
         });
         answer
     }
+}
+
+/// The answer to a request whose change could not be stored: nothing has changed.
+fn not_stored(error: &StoreError) -> Answer {
+    tracing::error!(%error, "a request to a manager cannot be stored");
+    failure("STORE_UNAVAILABLE", format!("nothing was changed: {error}; try again later"))
+}
+
+/// The answer to a request for what the store cannot return.
+fn not_read(error: &StoreError) -> Answer {
+    failure("STORE_UNAVAILABLE", format!("{error}; try again later"))
 }
 
 fn info_of(row: &AgentRow) -> Value {

@@ -47,7 +47,7 @@ pub async fn run(file: PathBuf, commits: Arc<AtomicU64>, closed: CancellationTok
 
 async fn checkpoint(db: &mut SqliteConnection, most: i64) -> Result<(), sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *db).await?;
-    if row.get::<i64, _>(1) > most {
+    if row.try_get::<i64, _>(1)? > most {
         sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *db).await?;
     }
     Ok(())

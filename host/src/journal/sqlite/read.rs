@@ -50,12 +50,12 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
 }
 
 fn read_consumer(row: &SqliteRow) -> Result<(String, Position), JournalError> {
-    let (consumer, lanes): (String, String) = (row.get(0), row.get(1));
+    let (consumer, lanes): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let cursors =
         read_cursors(&lanes).ok_or_else(|| JournalError::Corrupt(format!("the cursor of {consumer} is `{lanes}`")))?;
-    let count = |column: usize| u32::try_from(row.get::<i64, _>(column)).unwrap_or(0);
-    let attempts = Attempts { broken: count(3), declined: count(4) };
-    let failed = FailedAttempts { message: MessageId::from_i64(row.get(2)), attempts };
+    let count = |column: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
+    let attempts = Attempts { broken: count(3)?, declined: count(4)? };
+    let failed = FailedAttempts { message: MessageId::from_i64(row.try_get(2)?), attempts };
     Ok((consumer, Position { cursors, failed }))
 }
 
@@ -80,7 +80,7 @@ pub async fn page(
     let mut rows = query.bind(i64::try_from(most.messages).unwrap_or(i64::MAX)).fetch(readers);
     let (mut messages, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        bytes += row.get::<&str, _>(1).len();
+        bytes += row.try_get::<&str, _>(1)?.len();
         messages.push(read_message(&row)?);
         if bytes >= most.bytes {
             return Ok(Page { messages, more: true });
@@ -157,9 +157,9 @@ fn any_topic(topics: &[String]) -> String {
 }
 
 fn read_message(row: &SqliteRow) -> Result<Message, JournalError> {
-    let id = MessageId::from_i64(row.get(0));
-    let mut message: Message =
-        serde_json::from_str(row.get(1)).map_err(|error| JournalError::Corrupt(format!("message {id}: {error}")))?;
+    let id = MessageId::from_i64(row.try_get(0)?);
+    let mut message: Message = serde_json::from_str(row.try_get(1)?)
+        .map_err(|error| JournalError::Corrupt(format!("message {id}: {error}")))?;
     message.id = id;
     Ok(message)
 }

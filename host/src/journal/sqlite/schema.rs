@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS snapshots (
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unfinished (
     first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+INSERT INTO identity (id) SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 PRAGMA user_version = 4;
 ";
 
@@ -47,7 +49,8 @@ const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL
     ALTER TABLE guilds ADD COLUMN sized_to BIGINT NOT NULL DEFAULT 0;
     PRAGMA user_version = 4; COMMIT;";
 
-/// Creates the tables or brings them up to date. Cancel safe: each version is one transaction.
+/// Creates the tables or brings them up to date, and gives a new journal its identity. Cancel safe: each version is one
+/// transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
     if version > VERSION {

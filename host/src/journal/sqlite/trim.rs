@@ -133,7 +133,7 @@ impl Trimmer<'_> {
         for row in
             sqlx::query("SELECT lanes FROM cursors WHERE guild = ?").bind(guild.0).fetch_all(self.readers).await?
         {
-            let consumed = read_cursors(row.get(0)).and_then(|cursors| cursors.into_iter().min());
+            let consumed = read_cursors(row.try_get(0)?).and_then(|cursors| cursors.into_iter().min());
             end = end.min(consumed.unwrap_or_default().as_i64());
         }
         let mut removed = 0;

@@ -103,7 +103,7 @@ impl Data {
         for (first, (guild, last)) in self.unfinished.clone() {
             self.discard(guild, first, last);
         }
-        Recovered { guilds: self.guilds.clone(), last: self.last }
+        Recovered { guilds: self.guilds.clone(), identity: "memory".to_owned(), last: self.last }
     }
 
     fn of_guild(&self, guild: GuildKey) -> impl Iterator<Item = &Arc<Message>> {

@@ -80,3 +80,79 @@ async fn a_journal_of_version_1_is_opened() {
     journal.guild(&GuildId::from("g")).await.unwrap().publish(vec![message("t", json!({"n": 7}))]).await.unwrap();
     assert_eq!(number(&take(&mut consumer).await.message), 7);
 }
+
+#[tokio::test]
+async fn after_an_orderly_stop_the_file_is_complete_alone() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    for n in 0..50 {
+        log.publish(vec![message("t", json!({"n": n}))]).await.unwrap();
+    }
+    drop(log);
+    bench.journal.close().await;
+    let wal = bench.dir.path().join("journal.db-wal");
+    assert_eq!(std::fs::metadata(wal).map_or(0, |file| file.len()), 0);
+    let copy = TempDir::new().unwrap();
+    std::fs::copy(bench.dir.path().join("journal.db"), copy.path().join("journal.db")).unwrap();
+    let journal = open(&copy, JournalLimits::default()).await;
+    let log = journal.guild(&GuildId::from("g")).await.unwrap();
+    assert_eq!(numbers(&log).await, (0..50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_journal_keeps_its_identity_and_continues_after_what_it_has_lost() {
+    let (bench, other) = (Bench::new(JournalLimits::default()).await, Bench::new(JournalLimits::default()).await);
+    let identity = bench.journal.identity().to_owned();
+    assert_ne!(identity, other.journal.identity());
+    let bench = bench.reopen(JournalLimits::default()).await;
+    assert_eq!(bench.journal.identity(), identity);
+    let lost = MessageId::first_at(Clock::system().now_ms() + 10_000);
+    bench.journal.continue_after(lost);
+    let log = bench.log().await;
+    log.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
+    let (found, _) = log.history(&["t".into()], MessageId::default(), 10).await.unwrap();
+    assert!(found[0].id > lost, "an id is never given again");
+    assert!(bench.journal.durable() >= found[0].id);
+}
+
+#[tokio::test]
+async fn a_storage_that_does_not_work_any_more_fails_every_receipt_and_ends_the_journal() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    log.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
+    let mut db = other_connection(&bench.dir).await;
+    sqlx::raw_sql("DROP TABLE log").execute(&mut db).await.unwrap();
+    let receipts = [log.publish(vec![message("t", json!({"n": 2}))]), log.publish(vec![message("t", json!({"n": 3}))])];
+    for receipt in receipts {
+        let refused = tokio::time::timeout(Duration::from_secs(10), receipt).await.expect("the receipt is ready");
+        assert!(refused.is_err());
+    }
+    let reason = tokio::time::timeout(Duration::from_secs(10), bench.journal.failed()).await.expect("it has failed");
+    assert!(reason.contains("no such table"), "{reason}");
+    assert!(log.publish(vec![message("t", json!({"n": 4}))]).await.is_err(), "nothing is taken any more");
+    bench.journal.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_stored_is_seen_as_a_stall() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    log.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
+    let mut db = other_connection(&bench.dir).await;
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut db).await.unwrap();
+    let receipt = log.publish(vec![message("t", json!({"n": 2}))]);
+    let stalls = async {
+        while bench.journal.stalled_for() < Duration::from_millis(50) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), stalls).await.expect("the stall is seen");
+    sqlx::raw_sql("ROLLBACK").execute(&mut db).await.unwrap();
+    receipt.await.unwrap();
+    let over = async {
+        while bench.journal.stalled_for() > Duration::ZERO {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), over).await.expect("the stall is over");
+}

@@ -10,7 +10,9 @@ use crate::expression::{Expressions, Language};
 use crate::priority::Priority;
 use crate::python_repr::repr;
 use crate::read::spec::sandbox::SandboxCeilings;
-use crate::read::{FieldErrors, Fields, boolean, document, integer, list, map, nullable, object, one_of, text};
+use crate::read::{
+    FieldErrors, Fields, boolean, document, integer, is_named, list, map, nullable, object, one_of, text,
+};
 use crate::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
     UpdateFormat,
@@ -170,7 +172,9 @@ fn checked(
 
 fn style(value: &Value, errors: &mut FieldErrors) -> Option<TransformerStyle> {
     const EXPECTED: &str = "<TransformationType.SIMPLE: 'simple'> or <TransformationType.CBR: 'content_based_router'>";
-    let found = value.as_str().and_then(|word| STYLES.iter().find(|(name, _)| *name == word));
+    let found = value.as_str().and_then(|word| {
+        STYLES.iter().find(|(name, _)| is_named(word, name) || (word == "CBR" && *name == "content_based_router"))
+    });
     match found {
         Some((_, style)) => Some(*style),
         None => {
@@ -263,7 +267,10 @@ fn predicate(value: &Value, errors: &mut FieldErrors, expressions: &Expressions<
     const KINDS: &str = "'jsonata_fn', 'cel_fn', 'type_equals'";
     let kind = match value.get("predicate_type") {
         None => "jsonata_fn".to_owned(),
-        Some(Value::String(kind)) => kind.clone(),
+        Some(Value::String(kind)) => {
+            let value = ["jsonata_fn", "cel_fn", "type_equals"].into_iter().find(|value| is_named(kind, value));
+            value.unwrap_or(kind).to_owned()
+        }
         Some(Value::Null) => {
             let msg = format!("Unable to extract tag using discriminator {DISCRIMINATOR}");
             return errors.note_with("union_tag_not_found", msg, value, json!({"discriminator": DISCRIMINATOR}));

@@ -139,7 +139,7 @@ fn an_invalid_expression_is_refused_at_its_place() {
         let expected = [(format!("spec.routes.steps.0.{part}"), "value_error".to_owned())];
         assert_eq!(errors(&rule(part, value.clone())), expected, "{value}");
     }
-    let unknown = rule("transformer", json!({"expression": "a", "expression_type": "JSONATA"}));
+    let unknown = rule("transformer", json!({"expression": "a", "expression_type": "Jsonata"}));
     assert_eq!(errors(&unknown)[0].1, "enum");
     let agent = json!({"name": "A", "description": "d", "class_name": ECHO, "predicates": {"h": {"expression": "("}}});
     assert_eq!(errors(&with_agent(&agent)), [("spec.agents.0.predicates.h.jsonata_fn".into(), "value_error".into())]);

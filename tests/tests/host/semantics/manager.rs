@@ -1,8 +1,11 @@
 //! Requests to the manager of a guild over a user's socket: the answer of each, and the announcements.
 
-use guildhall_tests::{chat, frame};
+use std::time::Duration;
+
+use guildhall_tests::{blueprint, chat, frame};
 use serde_json::{Value, json};
 
+use super::super::faults::hostile_component;
 use super::{MODELS, PROBE, STATES, WIRING, agent, ask, guild};
 
 fn models(name: &str) -> String {
@@ -123,6 +126,30 @@ async fn states_are_read_and_patched_whole_or_not_at_all() {
     );
     let broken = ask(&mut chat, "state_topic", &states("StateFetchRequest"), &fetch("a[")).await;
     assert_eq!((&broken["format"], &broken["is_error_message"]), (&json!(states("StateFetchError")), &json!(true)));
+}
+
+#[tokio::test]
+async fn the_manager_answers_while_a_removed_agent_ends() {
+    let host = super::super::host().await;
+    let digest = host.rest().upload(hostile_component()).await;
+    let mut spec = blueprint::hostile(&digest, &json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 30_000}));
+    spec["agents"][0]["id"] = json!("hostile");
+    let guild = host.rest().launch_spec(&spec).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    chat.say("hello");
+    chat.hear("ok: hello").await;
+    chat.say("loop");
+    // The agent gets its message before the manager gets the request that follows.
+    let get = json!({"guild_id": guild, "agent_id": "hostile"});
+    ask(&mut chat, "system_topic", &models("AgentGetRequest"), &get).await;
+    let began = std::time::Instant::now();
+    let removed = ask(&mut chat, "system_topic", &models("RemoveAgentRequest"), &json!({"agent_id": "hostile"})).await;
+    assert_eq!(removed["payload"]["status_code"], 200, "{removed}");
+    assert!(began.elapsed() < Duration::from_secs(2), "the turn may end for three seconds");
+    let mut again = spec["agents"][0].clone();
+    again["id"] = json!("hostile");
+    let refused = ask(&mut chat, "system_topic", &models("AgentLaunchRequest"), &json!({"agent_spec": again})).await;
+    assert_eq!(refused["payload"]["error_type"], "AGENT_ENDING", "{refused}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::Answer;
+use crate::api::error::api_error::Answer;
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{BlueprintId, OrgId};
 use guildhall_model::python_repr::repr;

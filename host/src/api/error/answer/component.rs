@@ -72,10 +72,10 @@ fn refused(refusal: &ComponentRefusal) -> Answer {
 fn registry(error: &OciError) -> Answer {
     let (status, code) = match error {
         OciError::Reference { .. } => (StatusCode::BAD_REQUEST, "invalid_reference"),
-        OciError::Denied { .. } => (StatusCode::FORBIDDEN, "registry_not_allowed"),
-        OciError::NoComponent(_) => (StatusCode::BAD_REQUEST, "not_a_component"),
+        OciError::Denied { .. } | OciError::SentAway { .. } => (StatusCode::FORBIDDEN, "registry_not_allowed"),
+        OciError::NoComponent { .. } => (StatusCode::BAD_REQUEST, "not_a_component"),
         OciError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-        OciError::Registry { .. } => (StatusCode::BAD_GATEWAY, "registry_failed"),
+        OciError::Registry { .. } | OciError::TooLong { .. } => (StatusCode::BAD_GATEWAY, "registry_failed"),
     };
     (status, ErrorBody::new(error.to_string(), code))
 }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Answer;
+use crate::api::error::api_error::Answer;
 use crate::guild::{AgentError, DeadLetterError, SwapError};
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{GuildId, UserId};
@@ -64,6 +64,9 @@ pub fn agent(error: &AgentError) -> Answer {
         AgentError::Swap(SwapError::Failed(_)) => {
             let body = ErrorBody::new(detail, "swap_failed");
             (StatusCode::UNPROCESSABLE_ENTITY, body.hint("the agent keeps the component it had"))
+        }
+        AgentError::Swap(SwapError::NotStored(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorBody::new(detail, "store_unavailable"))
         }
         AgentError::Swap(SwapError::Ended) => (StatusCode::CONFLICT, ErrorBody::new(detail, "agent_ended")),
     }

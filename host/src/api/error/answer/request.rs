@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::Answer;
+use crate::api::error::api_error::Answer;
+use crate::guild::Part;
 use crate::room::{NoRoom, SETTING as ROOM};
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::read::{FieldError, Step};
@@ -62,6 +63,23 @@ pub fn foreign_page(origin: &str) -> Answer {
     let body = ErrorBody::new(format!("Pages of {origin} may not change anything here"), "foreign_origin");
     let hint = "to let the pages of one origin in, the operator sets cors.origin=https://…; programs send no Origin";
     (StatusCode::FORBIDDEN, body.hint(hint))
+}
+
+/// The answer while a part of the host is away.
+pub fn unavailable(part: Part) -> Answer {
+    let code = match part {
+        Part::Store => "store_unavailable",
+        Part::Journal => "journal_unavailable",
+    };
+    let detail = format!("The {} does not answer at present, so the request could not be completed", part.name());
+    let body = ErrorBody::new(detail, code).hint("try again in some seconds; GET /readyz says when it is back");
+    (StatusCode::SERVICE_UNAVAILABLE, body.about(json!({"part": part.name()})))
+}
+
+pub fn disk_full(part: Part) -> Answer {
+    let detail = format!("The disk of the {} is full, so nothing can be stored", part.name());
+    let body = ErrorBody::new(detail, "disk_full").hint("the operator has to free space; nothing else has to be done");
+    (StatusCode::INSUFFICIENT_STORAGE, body.about(json!({"part": part.name()})))
 }
 
 pub fn not_ready() -> Answer {

@@ -1,0 +1,114 @@
+//! `guildhall check`: looks for damage in the data of a host, without changing it. The host may run meanwhile.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::agent::damaged_components;
+use crate::journal::{self, JournalCheck};
+use crate::store::{self, StoreCheck};
+
+/// The arguments of `guildhall check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The directory of the host's data.
+    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// The database of the catalog and the guilds [default: DATA_DIR/guildhall.db].
+    #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+impl Check {
+    /// Prints one line for each defect. The code is 1 if there is one.
+    ///
+    /// Dropping the future ends the check.
+    pub async fn run(&self) -> ExitCode {
+        let defects = self.defects().await;
+        let mut out = std::io::stdout();
+        for defect in &defects {
+            // The code says it as well.
+            let _ = writeln!(out, "{defect}");
+        }
+        if defects.is_empty() {
+            let _ = writeln!(out, "no defect was found");
+        }
+        if defects.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Looks for defects. Cancel safe.
+    pub async fn defects(&self) -> Vec<String> {
+        if !self.data_dir.is_dir() {
+            return vec![format!("{} is no directory", self.data_dir.display())];
+        }
+        let file = || format!("sqlite://{}", self.data_dir.join("guildhall.db").display());
+        let store = store::check(&self.database_url.clone().unwrap_or_else(file)).await;
+        let journal_file = self.data_dir.join("journal.db");
+        let journal = journal::check(&journal_file).await;
+        let components = self.data_dir.join("components");
+        let damaged = tokio::task::spawn_blocking(move || damaged_components(&components)).await;
+        let mut defects = store.defects.clone();
+        defects.extend(journal.defects.iter().cloned());
+        defects.extend(compare(&store, &journal).map(|defect| format!("{}: {defect}", journal_file.display())));
+        defects.extend(damaged.unwrap_or_else(|error| vec![format!("the components cannot be checked: {error}")]));
+        // An error of a database may have several lines.
+        defects.iter().map(|defect| defect.replace('\n', " ")).collect()
+    }
+}
+
+/// What the store knows of the journal and the journal does not confirm.
+fn compare(store: &StoreCheck, journal: &JournalCheck) -> Option<String> {
+    if !journal.defects.is_empty() {
+        return None;
+    }
+    let mark = store.mark.as_ref()?;
+    if journal.identity.as_deref().is_some_and(|identity| identity != mark.identity) {
+        return Some("it is not the journal that the store knows".to_owned());
+    }
+    let lost = journal.last < mark.last;
+    lost.then(|| format!("it ends at message {}, and the store knows of message {}", journal.last, mark.last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Durability, Journal, JournalLimits, Retention};
+    use crate::store::{JournalMark, Store};
+    use guildhall_model::clock::Clock;
+
+    async fn journal(dir: &std::path::Path) -> String {
+        let file = dir.join("journal.db");
+        let (limits, retention) = (JournalLimits::default(), Retention::default());
+        let journal = Journal::open(&file, Durability::Process, limits, retention, Clock::system()).await.unwrap();
+        let identity = journal.identity().to_owned();
+        journal.close().await;
+        identity
+    }
+
+    #[tokio::test]
+    async fn damage_and_another_journal_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let check = Check { data_dir: dir.path().to_owned(), database_url: None };
+        let store = Store::open(&format!("sqlite://{}/guildhall.db", dir.path().display())).await.unwrap();
+        let identity = journal(dir.path()).await;
+        store.set_journal_mark(&JournalMark { identity, last: 0 }).await.unwrap();
+        assert!(check.defects().await.is_empty(), "{:?}", check.defects().await);
+
+        std::fs::remove_file(dir.path().join("journal.db")).unwrap();
+        assert!(check.defects().await[0].contains("journal.db"), "{:?}", check.defects().await);
+        let identity = journal(dir.path()).await;
+        assert!(check.defects().await[0].contains("not the journal"), "{:?}", check.defects().await);
+        store.set_journal_mark(&JournalMark { identity, last: 9 }).await.unwrap();
+        assert!(check.defects().await[0].contains("message 9"), "{:?}", check.defects().await);
+
+        store.close().await;
+        std::fs::write(dir.path().join("guildhall.db"), "x".repeat(9_000)).unwrap();
+        std::fs::create_dir(dir.path().join("components")).unwrap();
+        std::fs::write(dir.path().join("components/sha256aa.wasm"), "x").unwrap();
+        let defects = check.defects().await;
+        assert!(defects.iter().any(|defect| defect.contains("guildhall.db")), "{defects:?}");
+        assert!(defects.iter().any(|defect| defect.contains("sha256aa.wasm is damaged")), "{defects:?}");
+    }
+}

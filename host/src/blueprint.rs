@@ -12,7 +12,10 @@ use crate::yaml;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::{Evaluate, Expressions};
 use guildhall_model::read::document;
-use guildhall_model::read::spec::{SpecContext, duplicate_agent, guild, unsupported};
+use guildhall_model::read::spec::{
+    SpecContext, advice, duplicate_agent, external_backends, guild, unknown_keys, unknown_keys_of_blueprint,
+    unsupported,
+};
 use guildhall_sandbox as sandbox;
 
 /// The commands of `guildhall blueprint`.
@@ -42,13 +45,16 @@ impl Command {
         let evaluator = sandbox::evaluator()?;
         let (file, text) = match self {
             Self::Check { file } => {
-                check(&yaml::load(&file)?, &*evaluator)?;
-                let text = format!("{}: no errors", file.display());
+                let warnings = check(&yaml::load(&file)?, &*evaluator)?;
+                let mut text: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+                text.push_str(&format!("{}: no errors", file.display()));
                 (file, text)
             }
             Self::Print { file, org } => {
                 let whole = yaml::load(&file)?;
-                check(&whole, &*evaluator)?;
+                for warning in check(&whole, &*evaluator)? {
+                    writeln!(std::io::stderr(), "warning: {warning}")?;
+                }
                 let whole = match org {
                     Some(org) => json!({"spec": whole, "org_id": org}),
                     None => whole,
@@ -61,13 +67,14 @@ impl Command {
     }
 }
 
-/// Checks a guild's spec, or the spec of a blueprint. Classes, components and the ceilings of an operator are only known to
+/// Checks a guild's spec, or the spec of a blueprint, and returns warnings. Classes, components and the ceilings of an operator are only known to
 /// a host, and are not checked here.
-fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
+fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<Vec<String>> {
     let (spec, root) = match whole.get("spec") {
         Some(spec) => (spec, &["spec"][..]),
         None => (whole, &[][..]),
     };
+    let of_blueprint = if root.is_empty() { Vec::new() } else { unknown_keys_of_blueprint(whole) };
     let configured = configured(spec.clone(), Map::new(), Config::default().ceilings.schemas())?;
     let ceilings = Config::default().ceilings.ceilings();
     let expressions = Expressions::unshared(evaluator);
@@ -83,7 +90,12 @@ fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<()> {
     if !parts.is_empty() {
         bail!("{}", parts.join("\n"));
     }
-    Ok(())
+    let in_spec = [unknown_keys(&configured), external_backends(&read), advice(&read)].concat();
+    let placed = in_spec.into_iter().map(|warning| match root {
+        [] => warning,
+        _ => format!("spec.{warning}"),
+    });
+    Ok(of_blueprint.into_iter().chain(placed).collect())
 }
 
 #[cfg(test)]
@@ -112,8 +124,22 @@ mod tests {
     }
 
     /// Checks a spec that has no expressions.
-    fn check_without(whole: &Value) -> anyhow::Result<()> {
+    fn check_without(whole: &Value) -> anyhow::Result<Vec<String>> {
         check(whole, &*sandbox::evaluator().unwrap())
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_warning_and_a_misspelt_list_of_agents_an_error() {
+        let agent = json!({"id": "a", "name": "A", "description": "d", "class_name": "a.B", "topics": ["t"]});
+        let spec = json!({"name": "G", "description": "d", "agents": [agent]});
+        let warnings = check_without(&json!({"name": "B", "exposur": "public", "spec": spec})).unwrap();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(
+            warnings[0].starts_with("exposur: ") && warnings[1].starts_with("spec.agents.0.topics: "),
+            "{warnings:?}"
+        );
+        let error = check_without(&json!({"name": "G", "description": "d", "agnets": [agent]})).unwrap_err();
+        assert!(error.to_string().starts_with("agnets: ") && error.to_string().contains("`agents`"), "{error}");
     }
 
     #[test]

@@ -102,9 +102,11 @@ const MAX_FRAME_BYTES: usize = 8 << 20;
 pub const ACCEPT_JOURNAL: &str = "journal.accept";
 
 /// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "limits.socket_lag",
     "limits.window",
+    "limits.histories",
+    "limits.guild_histories",
     "limits.frame_bytes",
     "limits.body_bytes",
     "limits.bodies_bytes",
@@ -157,6 +159,8 @@ impl Config {
         match name {
             "limits.socket_lag" => self.journal.socket_lag = size,
             "limits.window" => self.journal.window = size.max(1),
+            "limits.histories" => self.journal.histories = readers(name, size)?,
+            "limits.guild_histories" => self.journal.guild_histories = readers(name, size)?,
             "limits.frame_bytes" if size > MAX_FRAME_BYTES => {
                 return Err(format!("`{name}` is {size} and may be at most {MAX_FRAME_BYTES}"));
             }
@@ -204,6 +208,14 @@ impl Config {
             unwritten_bytes: bytes(Limit::Unwritten, 20),
             ..self.journal
         }
+    }
+}
+
+/// A number of histories that are read at the same time.
+fn readers(name: &str, number: usize) -> Result<usize, String> {
+    match number {
+        1..=64 => Ok(number),
+        _ => Err(format!("`{name}` is {number} and may be 1 to 64")),
     }
 }
 
@@ -260,6 +272,7 @@ mod tests {
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         assert!(config.set("limits.ping_s=0").unwrap_err().contains("1 to 86400"));
+        assert!(config.set("limits.guild_histories=0").unwrap_err().contains("1 to 64"));
         for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
             assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
         }

@@ -38,6 +38,14 @@ pub enum FaultKind {
     InvalidPayload,
     /// No agent listens to the topics of the message.
     NoRecipient,
+    /// A rule could not be applied: its expression failed, or its result is not usable.
+    RuleFailed,
+    /// A rule made no message: its expression has no result.
+    RuleDropped,
+    /// No agent that received the message acts on it: their predicates do not hold, or it is not tagged for them.
+    NotAccepted,
+    /// The agent does not run: it cannot start, has failed or was removed.
+    AgentUnavailable,
     /// The time to live of the message was over before the turn.
     Expired,
     /// A state would be larger than its limit.
@@ -71,6 +79,10 @@ impl FaultKind {
             Self::Denied => "denied",
             Self::InvalidPayload => "invalid_payload",
             Self::NoRecipient => "no_recipient",
+            Self::RuleFailed => "rule_failed",
+            Self::RuleDropped => "rule_dropped",
+            Self::NotAccepted => "not_accepted",
+            Self::AgentUnavailable => "agent_unavailable",
             Self::Expired => "expired",
             Self::StateTooLarge => "state_too_large",
             Self::Busy => "busy",

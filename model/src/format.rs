@@ -99,6 +99,22 @@ pub const USER_PROXY_CLASS: &str = "rustic_ai.core.agents.utils.user_proxy_agent
 /// The class of managers.
 pub const MANAGER_CLASS: &str = "rustic_ai.core.agents.system.guild_manager_agent.GuildManagerAgent";
 
+/// Returns whether a class is one of the host or of its API: no upload may serve it. These are the manager, the user
+/// proxy, and the agents that are part of this program.
+#[must_use]
+pub fn is_reserved_class(name: &str) -> bool {
+    const OF_THE_API: [&str; 7] = [
+        MANAGER_CLASS,
+        USER_PROXY_CLASS,
+        "rustic_ai.core.agents.testutils.echo_agent.EchoAgent",
+        "rustic_ai.core.agents.testutils.probe_agent.ProbeAgent",
+        "rustic_ai.core.agents.eip.basic_wiring_agent.BasicWiringAgent",
+        "rustic_ai.core.agents.eip.splitter_agent.SplitterAgent",
+        "rustic_ai.core.agents.eip.aggregating_agent.AggregatingAgent",
+    ];
+    OF_THE_API.contains(&name) || name.starts_with("guildhall.agents.")
+}
+
 /// Returns the full name of a format. Short names of the wire document and of the component kit stand for class names;
 /// every other name stands for itself.
 #[must_use]

@@ -13,6 +13,7 @@ use crate::expression::Expressions;
 use crate::format;
 use crate::ids::{ClientId, UserId};
 use crate::message::MAX_PAYLOAD_BYTES;
+use crate::names;
 use crate::payload;
 use crate::priority::Priority;
 use crate::read::spec::slip as read_slip;
@@ -139,6 +140,7 @@ impl Reader<'_> {
         if given.len() < 3 || given.len() > MAX_NAME {
             return Err(FrameError::new("INVALID_FRAME", format!("`format` has 3 to {MAX_NAME} characters")));
         }
+        check_name("format", given)?;
         let payload = self.raw(&["payload", "data"]);
         if let Some(payload) = payload {
             check_payload(payload.get())?;
@@ -174,9 +176,10 @@ impl Reader<'_> {
         let topics: Option<Topics> = self.get(&["topics", "topic"], "a text or a list of texts")?;
         let topics = topics.map(Topics::trimmed).filter(|topics| !topics.is_empty());
         let names = topics.as_ref().map(Topics::as_slice).unwrap_or_default();
-        if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME || name.contains('\n')) {
+        if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME) {
             return Err(FrameError::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));
         }
+        names.iter().try_for_each(|name| check_name("topics", name))?;
         Ok(topics)
     }
 
@@ -243,6 +246,11 @@ impl Reader<'_> {
         })?;
         Ok(Some(Arc::new(slip)))
     }
+}
+
+/// Checks that a format or a topic has no characters that cannot be seen.
+fn check_name(member: &str, name: &str) -> Result<(), FrameError> {
+    names::check(name).map_err(|unseen| FrameError::new("INVALID_FRAME", format!("`{member}`: {unseen}")))
 }
 
 /// Checks the size of a payload, and that it is a JSON object with at least one member.
@@ -334,6 +342,8 @@ mod tests {
             (r#"{"format":"text","payload":{"a":"\ud800"}}"#, "INVALID_PAYLOAD"),
             (r#"{"format":"text","payload":{"a":1e999}}"#, "INVALID_PAYLOAD"),
             (r#"{"format":"x","payload":{"a":1}}"#, "INVALID_FRAME"),
+            (r#"{"format":"te\u200bxt","payload":{"a":1}}"#, "INVALID_FRAME"),
+            (r#"{"format":"text","payload":{"a":1},"topic":"t\u202ex"}"#, "INVALID_FRAME"),
             (r#"{"format":5,"payload":{"a":1}}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"priority":9}"#, "INVALID_FRAME"),
             (r#"{"format":"text","payload":{"a":1},"id":-1}"#, "INVALID_FRAME"),

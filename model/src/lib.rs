@@ -21,6 +21,7 @@ pub mod ids;
 pub mod json;
 pub mod json_schema;
 pub mod message;
+pub mod names;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod origin;

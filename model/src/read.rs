@@ -10,6 +10,8 @@ pub mod spec;
 
 use serde_json::{Map, Value, json};
 
+use crate::names;
+
 pub use error::{FieldError, FieldErrors, Step};
 
 /// Reads a whole document. The places of its errors start with `root`.
@@ -168,6 +170,19 @@ pub fn text(value: &Value, errors: &mut FieldErrors) -> Option<String> {
 /// Reads a text and removes the blanks around it.
 pub fn trimmed(value: &Value, errors: &mut FieldErrors) -> Option<String> {
     text(value, errors).map(|text| text.trim().to_owned())
+}
+
+/// Returns a reader for a name that people compare by eye: it also refuses characters that cannot be seen.
+pub fn name(
+    read: impl Fn(&Value, &mut FieldErrors) -> Option<String>,
+) -> impl Fn(&Value, &mut FieldErrors) -> Option<String> {
+    move |value, errors| {
+        let name = read(value, errors)?;
+        match names::check(&name) {
+            Ok(()) => Some(name),
+            Err(unseen) => errors.refuse(&unseen.to_string(), value),
+        }
+    }
 }
 
 /// Returns a reader for a trimmed text of `min` to `max` characters.

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use crate::format;
 use crate::ids::{AgentId, UserId};
 use crate::read::spec::{MAX_NAME, SpecContext, agent, rule};
-use crate::read::{FieldError, FieldErrors, Fields, document, integer, length, object, object_as_is, one_of, text};
+use crate::read::{
+    FieldError, FieldErrors, Fields, document, integer, length, name, object, object_as_is, one_of, text,
+};
 use crate::spec::{AgentSpec, RoutingRule, UpdateFormat};
 use crate::state::{StateChange, StateOwner};
 
@@ -129,8 +131,8 @@ impl Request {
                 &[],
                 object(|f| {
                     let user = f.required("user_id", length(1, 256));
-                    let name = f.required("user_name", length(1, MAX_NAME));
-                    Some(Self::AddUser { user: user?.into(), name: name? })
+                    let user_name = f.required("user_name", name(length(1, MAX_NAME)));
+                    Some(Self::AddUser { user: user?.into(), name: user_name? })
                 }),
             ),
             format::USER_AGENT_GET_REQUEST => {

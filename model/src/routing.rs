@@ -9,6 +9,7 @@
 mod fault;
 mod guild_view;
 pub mod hashid;
+mod lost;
 pub mod mentions;
 mod pattern;
 mod predicate;
@@ -20,8 +21,9 @@ mod slip;
 mod transform;
 mod turn;
 
-pub use fault::{Attempt, dead_letter, error_message, failure_messages};
+pub use fault::{Attempt, dead_letter, error_message, failure_messages, lost_message};
 pub use guild_view::{GuildView, HOP_LIMIT, subscriptions};
+pub use lost::{is_copied, is_for_other_users, lost_of_turn, receiving_agents};
 pub use predicate::holds;
 pub use proxy::{Routed, route_user_message, user_message_has_expressions};
 pub use room::Bounds;

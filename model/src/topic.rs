@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentId, UserId};
+use crate::names;
 
 /// The topics of a message. A single topic that was written as a text stays a text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +144,20 @@ pub fn as_document(name: &str) -> String {
 pub fn is_reserved(name: &str) -> bool {
     matches!(name, SYSTEM | STATE | GUILD_STATUS | HEARTBEAT | ERRORS | DEAD_LETTERS | ENDING | EVENTS)
         || name.starts_with("agent_self_inbox:")
-        || name.chars().any(char::is_control)
+        || names::check(name).is_err()
+}
+
+/// Returns whether a topic is internal to the host: nobody else may write to it or listen to it.
+#[must_use]
+pub fn is_internal(name: &str) -> bool {
+    matches!(name, ENDING | EVENTS)
+}
+
+/// Returns whether a rule may not write to a topic, which is in the host's spelling. On these topics the host and its
+/// sockets trust what they read: requests to the manager, reports, dead letters and the end of a guild.
+#[must_use]
+pub fn is_closed_to_rules(name: &str) -> bool {
+    is_internal(name) || matches!(name, SYSTEM | GUILD_STATUS | HEARTBEAT | DEAD_LETTERS)
 }
 
 /// Returns the user whose inbox, outbox, notifications or system topic this is.

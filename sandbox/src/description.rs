@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::bindings::export;
 use crate::limits::{Limit, Limits};
+use guildhall_model::names;
 
 const MAX_NAME_BYTES: usize = 256;
 const MAX_SUMMARY_BYTES: usize = 4 << 10;
@@ -65,6 +66,10 @@ impl Description {
                 ));
             }
         }
+        for (what, text) in [("class name", &returned.class_name), ("name", &returned.name)] {
+            names::check(text)
+                .map_err(|unseen| format!("`describe` gave a {what} that people cannot read: {unseen}"))?;
+        }
         Ok(Self {
             receives: formats("receives", returned.receives)?,
             emits: formats("emits", returned.emits)?,
@@ -87,6 +92,7 @@ fn size(returned: &export::Description) -> usize {
 
 fn formats(what: &str, specs: Vec<export::FormatSpec>) -> Result<Vec<Format>, String> {
     let format = |spec: export::FormatSpec| {
+        names::check(&spec.name).map_err(|unseen| format!("`describe` gave a format in {what}: {unseen}"))?;
         let json_schema = schema(&format!("{what} `{}`", spec.name), &spec.json_schema)?;
         Ok(Format { name: spec.name, json_schema })
     };

@@ -139,6 +139,8 @@ limits! {
         "compiled size of all patterns of a JSON Schema";
     Hops: "limits.hops", 1_000, 1_000_000, HopLimit,
         "messages that may follow one another in a thread";
+    Notices: "limits.notices", 10, 1_000, Busy,
+        "errors a second that tell a user why messages go nowhere";
     Component: "host.component_mib", 64, 512, Denied,
         "size of an upload";
     Nesting: "host.component_nesting", 32, 100, Denied,

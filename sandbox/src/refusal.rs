@@ -49,6 +49,9 @@ pub enum Refusal {
     /// Its compilation met a limit.
     #[error("compiling the component took more {what} than it may, {limit} (`{setting}`)")]
     CompileLimit { what: String, limit: u64, setting: String },
+    /// It describes a class that only components of the host serve.
+    #[error("the class `{0}` is reserved for the host; describe a class of your own")]
+    ClassReserved(String),
     /// The call of `describe` failed.
     #[error("the component cannot describe itself: {}", .0.message)]
     Undescribed(Box<Fault>),
@@ -72,6 +75,7 @@ impl Refusal {
             Self::UnknownImport { .. } => "unknown_import",
             Self::TooLarge { .. } => "too_large",
             Self::CompileLimit { .. } => "compile_limit",
+            Self::ClassReserved(_) => "class_reserved",
             Self::Undescribed(_) => "cannot_describe",
             Self::Invalid(_) => "invalid_component",
             Self::Host(_) => "host_error",
@@ -91,6 +95,7 @@ impl Refusal {
                 json!({"what": what, "limit": limit, "value": value, "setting": setting})
             }
             Self::CompileLimit { what, limit, setting } => json!({"what": what, "limit": limit, "setting": setting}),
+            Self::ClassReserved(class) => json!({"class_name": class}),
             Self::Undescribed(fault) => json!(fault),
         }
     }

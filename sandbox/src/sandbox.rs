@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::Digest;
+use guildhall_model::spec::SandboxSpec;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::check::Outline;
@@ -16,6 +17,7 @@ use crate::component::Component;
 use crate::error::{SandboxError, StartFault};
 use crate::evaluations::EvaluationPool;
 use crate::evaluator::Evaluator;
+use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::instance::{self, Instance};
 use crate::limits::Limits;
@@ -107,6 +109,16 @@ impl Sandbox {
     #[must_use]
     pub fn evaluations(&self) -> Evaluations {
         self.0.runtime.services.evaluations.clone()
+    }
+
+    /// Checks whether an agent of a component with these imports may start, with what its blueprint asks for and the
+    /// policy grants.
+    ///
+    /// # Errors
+    /// [`Refusal::MissingCapability`] with every grant that is missing.
+    pub fn check_grants(&self, imports: &[String], asked: SandboxSpec) -> Result<(), Refusal> {
+        let policy = self.0.runtime.services.policy.clone();
+        Grants::new(asked, policy, Arc::new(|_| {})).check(imports)
     }
 
     /// Checks the bytes of a component without compiling them, and returns their digest and outline. Cancel safe.

@@ -9,7 +9,7 @@ use crate::limits::{Limit, Limits};
 use guildhall_model::priority::Priority;
 use guildhall_model::routing::Outgoing;
 use guildhall_model::tag::AgentTag;
-use guildhall_model::{payload, topic};
+use guildhall_model::{names, payload, topic};
 
 /// How many topics and how many recipients a message may name.
 const MAX_NAMES: usize = 16;
@@ -197,7 +197,7 @@ fn check_format(format: &str) -> Result<(), EmitError> {
         let wrong = format!("a format has at least {MIN_FORMAT_CHARS} characters and at most {MAX_NAME_BYTES} bytes");
         return Err(EmitError::Other(wrong));
     }
-    Ok(())
+    names::check(format).map_err(|unseen| EmitError::Other(format!("format: {unseen}")))
 }
 
 /// Returns the canonical name of a topic if an agent may write to it. It may not write to topics of the host, to topics
@@ -207,6 +207,7 @@ fn allowed_topic(name: &str, own_inbox: &str) -> Result<String, EmitError> {
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES {
         return Err(EmitError::Other(format!("a topic has 1 to {MAX_NAME_BYTES} bytes")));
     }
+    names::check(&topic).map_err(|unseen| EmitError::Other(format!("topic: {unseen}")))?;
     if topic.strip_prefix("agent_self_inbox:").is_some_and(|id| own_inbox.strip_prefix("agent_inbox:") == Some(id)) {
         return Ok(topic);
     }

@@ -15,14 +15,23 @@ use guildhall_model::clock::Clock;
 use guildhall_model::event;
 use guildhall_model::expression::{Cost, ExpressionError, Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
+use guildhall_model::ids::AgentId;
 use guildhall_model::message::Message;
-use guildhall_model::routing::{Attempt, GuildView, Sender, WIRING_CLASS, error_message, handler_of};
+use guildhall_model::routing::{
+    Attempt, GuildView, Sender, WIRING_CLASS, error_message, handler_of, is_copied, is_for_other_users,
+    receiving_agents,
+};
 use guildhall_model::spec::AgentSpec;
+use guildhall_model::topic;
 use guildhall_sandbox::{Component, Limits, LogLevel, MemoryBudget, Sandbox};
 
 use super::gauges::{AgentGauges, AgentHealth};
 use super::logs::{LogWriter, Source};
+use super::notices::Notices;
 use super::report::{Report, ReportKind};
+
+/// The most agents that one notice names.
+const MAX_NAMED: usize = 8;
 
 /// Finds the component that serves an agent, or returns why there is none, as a text for people. It may take as long as
 /// a compiler does. It is called again when the guild is relaunched.
@@ -50,6 +59,8 @@ pub struct Agent {
     pub reports: mpsc::UnboundedSender<Report>,
     /// How long the agent may be idle before its instance is dropped; `None`: it is never dropped.
     pub idle_unload: Option<Duration>,
+    /// Who is told that a message goes nowhere.
+    pub notices: Arc<Notices>,
     /// Where turns, starts and faults are counted.
     pub metrics: Metrics,
     /// Changes when agents that have given up are to try again.
@@ -72,6 +83,7 @@ pub(super) struct Context {
     pub(super) guild_memory: Arc<MemoryBudget>,
     pub(super) view: watch::Receiver<Arc<GuildView>>,
     pub(super) idle_unload: Option<Duration>,
+    notices: Arc<Notices>,
     pub(super) metrics: Metrics,
     /// The counters of the agent's class.
     pub(super) counters: Arc<ClassMetrics>,
@@ -110,6 +122,7 @@ impl Context {
             guild_memory: agent.guild_memory,
             view: agent.view,
             idle_unload: agent.idle_unload,
+            notices: agent.notices,
             metrics: agent.metrics,
             stop: agent.stop,
             shutdown: agent.shutdown,
@@ -165,6 +178,49 @@ impl Context {
         self.send_event(event::of_fault(fault), details);
     }
 
+    /// Returns the message that tells a user why `message`, or what followed it, goes nowhere. `None`: nobody is told,
+    /// because no user's message led to it, or he was told already or too often. The agent's log and the metrics have
+    /// it either way.
+    pub(super) fn notice(&self, fault: &Fault, message: &Message) -> Option<Message> {
+        self.metrics.fault(fault.kind);
+        self.write_log(LogLevel::Warn, &format!("message {} of {}: {fault}", message.id, sender_of(message)));
+        let user = message.user.as_ref().filter(|_| !message.is_error)?;
+        let trial = Attempt { number: 1, is_last: false };
+        let is_told = self.notices.admit(user, Some(message.id), self.clock.now_ms());
+        is_told.then(|| error_message(fault, message, &self.speaker, trial))
+    }
+
+    /// Returns why a message goes nowhere that this agent does not act on: no agent that received it does. `None`: some
+    /// other may, or it is for users or for the host, or it has a copy that the rules made.
+    pub(super) fn fault_of_declined(&self, delivery: &Delivery) -> Option<Fault> {
+        let message = &delivery.message;
+        let user = message.user.as_ref().filter(|_| !message.is_error)?;
+        let view = self.view.borrow().clone();
+        let names = || message.topics.as_slice().iter().chain(&message.also);
+        let is_users_own = message.sender.id.as_deref() == Some(AgentId::proxy_of(user).as_str());
+        let is_silent = if is_users_own {
+            is_for_other_users(message, &view) || is_copied(message, &view)
+        } else {
+            names().any(|name| name == topic::BROADCAST || topic::owner(name).is_some())
+        };
+        if is_silent || names().any(|name| topic::is_reserved(name) && !topic::is_self_inbox(name)) {
+            return None;
+        }
+        let receivers: Vec<&AgentSpec> = receiving_agents(message, &view).collect();
+        let ids: Vec<&AgentId> = receivers.iter().map(|agent| &agent.id).collect();
+        if !self.notices.declined(message.id, &self.spec.id, &ids) {
+            return None;
+        }
+        let names: Vec<&str> = receivers.iter().take(MAX_NAMED).map(|agent| agent.name.as_str()).collect();
+        let hint = if receivers.iter().all(|agent| agent.act_only_when_tagged) {
+            "they act on messages that mention them: write @ and the name"
+        } else {
+            "their predicates do not hold for it"
+        };
+        let text = format!("no agent acts on the message; it reached {}: {hint}", names.join(", "));
+        Some(Fault::new(FaultKind::NotAccepted, text))
+    }
+
     /// Reports a turn that could not be written, to the user whose message began the thread.
     pub(super) fn report_unwritten(&self, error: &JournalError, message: &Message) {
         tracing::error!(%error, message = %message.id, "a turn could not be written");
@@ -195,4 +251,9 @@ impl Context {
         }
         Ok((result, cost))
     }
+}
+
+/// The sender of a message, for the log.
+fn sender_of(message: &Message) -> &str {
+    message.sender.name.as_deref().or(message.sender.id.as_deref()).unwrap_or("nobody")
 }

@@ -26,6 +26,14 @@ impl CurrentAttempt {
         matches!(self, Self::Waiting(_))
     }
 
+    /// The message whose attempt is due.
+    pub(super) const fn waiting(&self) -> Option<&Delivery> {
+        match self {
+            Self::Waiting(delivery) => Some(delivery),
+            Self::Idle | Self::Running(_) => None,
+        }
+    }
+
     /// Begins the attempt that is due and returns its message; `None` if none is due.
     pub(super) fn begin(&mut self) -> Option<Delivery> {
         match std::mem::take(self) {

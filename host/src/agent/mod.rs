@@ -11,6 +11,7 @@
 //! | `backoff` | the pause before the task goes on |
 //! | `budget`, `pace`, `retry`, `turn_io` | rules, as pure functions |
 //! | `context`, `setup`, `report` | what the parts share; the setup of instances; the reports to the manager |
+//! | `notices` | who is told that a message goes nowhere |
 //! | `handle`, `gauges`, `logs`, `components` | what others hold of an agent; the components of this host |
 
 mod backoff;
@@ -22,6 +23,7 @@ mod gauges;
 mod handle;
 mod life;
 mod logs;
+mod notices;
 mod pace;
 mod report;
 mod retry;
@@ -41,5 +43,6 @@ pub use context::{Agent, FindComponent};
 pub use gauges::{AgentGauges, AgentHealth};
 pub use handle::{Handle, SwapError};
 pub use logs::{Line, LogReader, Read};
+pub use notices::Notices;
 pub use report::{Confirm, Report, ReportKind};
 pub use task::spawn;

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::journal::{JournalError, Tail, TailEvent};
 use guildhall_sandbox::StopReason;
 
 use super::backoff::{Pause, PauseEnd};
@@ -25,6 +26,8 @@ use super::worker::Worker;
 pub(super) struct Runner {
     pub(super) worker: Worker,
     commands: mpsc::Receiver<Command>,
+    /// The inbox of an agent that does not run until it is revived.
+    watched: Option<Box<Tail>>,
 }
 
 impl Runner {
@@ -35,7 +38,7 @@ impl Runner {
         gauges: Arc<AgentGauges>,
         logs: LogWriter,
     ) -> Self {
-        Self { worker: Worker::new(agent, gauges, logs), commands }
+        Self { worker: Worker::new(agent, gauges, logs), commands, watched: None }
     }
 
     /// Runs until the task is stopped, then ends the instance and waits for the turns that are not durable yet.
@@ -70,6 +73,9 @@ impl Runner {
         }
         self.worker.settle_commits().await;
         let is_waiting = self.worker.current.is_waiting();
+        if self.worker.backoff.pause() != Pause::UntilRevived {
+            self.watched = None;
+        }
         match (self.worker.backoff.pause(), &self.worker.life.stage) {
             (Pause::Until(_) | Pause::UntilRevived, _) => self.pause().await,
             (Pause::No, Stage::Due(reason)) => {
@@ -88,10 +94,19 @@ impl Runner {
 
     /// Waits until the pause is over; commands are carried out meanwhile.
     async fn pause(&mut self) -> ControlFlow<()> {
+        if self.worker.backoff.pause() == Pause::UntilRevived && self.watched.is_none() {
+            self.watched = Some(self.worker.watch_inbox());
+        }
         tokio::select! {
             biased;
             () = self.worker.context.stop.cancelled() => ControlFlow::Break(()),
             Some(command) = self.commands.recv() => Box::pin(self.carry_out(command)).await,
+            event = next_watched(&mut self.watched) => {
+                if let Some(tail) = &mut self.watched {
+                    self.worker.watched(event, tail);
+                }
+                ControlFlow::Continue(())
+            }
             end = self.worker.backoff.over() => {
                 if end == PauseEnd::Revived {
                     self.worker.life.refill_restarts();
@@ -135,6 +150,14 @@ impl Runner {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Waits for the next message of a watched inbox; permanently if none is watched. Cancel safe.
+async fn next_watched(watched: &mut Option<Box<Tail>>) -> Result<TailEvent, JournalError> {
+    match watched {
+        Some(tail) => tail.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -122,6 +122,7 @@ impl Bench {
             view: watch::channel(Arc::new(view)).1,
             reports: mpsc::unbounded_channel().0,
             idle_unload: None,
+            notices: Arc::new(Notices::new(10)),
             metrics: Metrics::new().unwrap(),
             revive: self.revive.subscribe(),
             stop: self.stop.clone(),

@@ -126,10 +126,12 @@ pub struct WeighedCommit {
     pub messages: u64,
     /// The KiB of the states that are written.
     pub state_kib: u64,
+    /// Why what was emitted goes nowhere.
+    pub lost: Option<Fault>,
 }
 
 /// Turns the results of a successful turn into a commit. A state change of a rule that does not apply becomes an error
-/// message on the error topic.
+/// message on the error topic. The fault says why what was emitted goes nowhere.
 ///
 /// # Errors
 /// `hop_limit`; `denied`: the routes make too many messages or too many bytes; `invalid_payload`: a rule makes something
@@ -145,9 +147,11 @@ pub fn commit_of(
     let mut router = TurnRouter::new(&delivery.message, &delivery.topic, speaker, guild, scope);
     let values = results.values;
     let mut commit = Commit { announces: announces_states(delivery, guild), values, ..Commit::default() };
+    let mut dropped = Vec::new();
     for emit in results.emits {
         let routed = router.route(emit)?;
         commit.emits.extend(routed.messages);
+        dropped.extend(routed.dropped);
         if commit.emits.len() > MAX_ROUTED {
             let text = format!("the routes make more than {MAX_ROUTED} messages of the emits of one turn");
             return Err(Fault::new(FaultKind::Denied, text));
@@ -159,6 +163,7 @@ pub fn commit_of(
             }
         }
     }
+    let lost = routing::lost_of_turn(&commit.emits, dropped, speaker, guild);
     let (agent, own) = state_owners(&speaker.id);
     for (owner, patches) in [(agent, results.agent_patches), (own, results.guild_patches)] {
         for patch in patches {
@@ -170,7 +175,7 @@ pub fn commit_of(
     }
     let state_kib = state_kib(&commit.changes, guild.bounds.state_bytes, scope)?;
     let messages = commit.emits.iter().map(|message| message.weight() as u64).sum();
-    Ok(WeighedCommit { commit, messages, state_kib })
+    Ok(WeighedCommit { commit, messages, state_kib, lost })
 }
 
 /// Whether routing what a turn emits may evaluate an expression: the message has a slip with expressions, or follows

@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use crate::journal::{Commit, Consumer, Delivery, JournalError};
+use crate::journal::{Attempts, Commit, Consumer, Delivery, JournalError, Tail, TailEvent};
 use crate::metrics::Outcome;
 use guildhall_model::expression::Expressions;
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::health::HealthStatus;
 use guildhall_model::message::Message;
-use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message};
+use guildhall_model::routing::{Attempt, Scope, dead_letter, error_message, subscriptions};
 use guildhall_model::{event, topic};
 use guildhall_sandbox::{
     Component, Failure, Instance, Limit, LimitMet, LogLevel, TurnEnd, TurnInput, TurnOutcome, Usage,
@@ -70,11 +70,67 @@ impl Worker {
     /// Dropping the future leaves the message in the inbox.
     pub(super) async fn take(&mut self, delivery: Delivery) {
         if !self.accepts(&delivery).await {
-            return self.commit(&delivery, Commit::default());
+            let fault = self.context.fault_of_declined(&delivery);
+            let notice = fault.and_then(|fault| self.context.notice(&fault, &delivery.message));
+            return self.commit(&delivery, Commit { emits: notice.into_iter().collect(), ..Commit::default() });
         }
         let now_ms = self.context.clock.now_ms();
         self.context.gauges.message_taken(now_ms, now_ms.saturating_sub(delivery.message.id.timestamp_ms()));
         self.current.wait(delivery);
+    }
+
+    /// Begins to watch the inbox of an agent that does not run: users whose messages wait are told why. Their messages
+    /// stay in the inbox.
+    pub(super) fn watch_inbox(&mut self) -> Box<Tail> {
+        let tail = Box::new(self.context.log.tail(subscriptions(&self.context.spec), None));
+        let waiting: Vec<Delivery> =
+            self.current.waiting().cloned().into_iter().chain(self.inbox.in_memory()).collect();
+        for delivery in waiting {
+            self.tell_waiting(&delivery);
+        }
+        tail
+    }
+
+    /// Handles what a watched inbox receives. An observer that lagged watches anew.
+    pub(super) fn watched(&mut self, event: Result<TailEvent, JournalError>, tail: &mut Box<Tail>) {
+        match event {
+            Ok(TailEvent::Message { message, topic }) => {
+                self.tell_waiting(&Delivery { message, topic, attempts: Attempts::default() });
+            }
+            Ok(TailEvent::Passed) => {}
+            Ok(TailEvent::Lagged) => *tail = self.watch_inbox(),
+            // The inbox itself is kept; whoever writes next is told.
+            Err(error) => {
+                tracing::error!(%error, agent = %self.context.spec.id, "the inbox of a failed agent cannot be watched");
+                *tail = Box::new(self.context.log.tail(subscriptions(&self.context.spec), None));
+            }
+        }
+    }
+
+    /// Tells a user that the agent which his message waits for does not run.
+    fn tell_waiting(&self, delivery: &Delivery) {
+        let (context, message) = (&self.context, &delivery.message);
+        let is_own = message.sender.id.as_deref() == Some(context.spec.id.as_str());
+        if is_own || message.user.is_none() || message.is_error || topic::is_reserved(&delivery.topic) {
+            return;
+        }
+        // A predicate that is an expression is not evaluated: the agent would be charged, and it does not run.
+        let (spec, none) = (&context.spec, Expressions::none());
+        let is_for_it = turn_io::has_predicate_expression(spec, &context.speaker)
+            || turn_io::accepts(delivery, spec, &context.speaker, Scope::without_states(&none));
+        if !is_for_it {
+            return;
+        }
+        let health = context.gauges.health();
+        let text = format!(
+            "the agent {} does not run ({}); the message waits until the agent is mended and the guild is relaunched",
+            context.spec.name,
+            health.detail.as_deref().unwrap_or("it has failed"),
+        );
+        if let Some(notice) = context.notice(&Fault::new(FaultKind::AgentUnavailable, text), message) {
+            // Not awaited: the writer writes it anyway.
+            drop(context.log.publish(vec![notice]));
+        }
     }
 
     /// Whether the agent acts on the message. An agent without predicates costs no evaluation; the others are charged
@@ -205,7 +261,8 @@ impl Worker {
             }
         };
         match committed {
-            Ok(WeighedCommit { commit, messages, state_kib }) => {
+            Ok(WeighedCommit { mut commit, messages, state_kib, lost }) => {
+                commit.emits.extend(lost.and_then(|fault| self.context.notice(&fault, &delivery.message)));
                 self.pay(&delivery, usage.emitted.max(messages) + state_kib + cost.weight());
                 self.finish_with(&delivery, commit);
             }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
@@ -17,17 +17,18 @@ use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::error::ApiError;
+use super::query::Params;
 use super::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
-use crate::guild::Launch;
+use crate::guild::{History, Launch};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::Expressions;
-use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
+use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
 use guildhall_model::openapi::{DependencySpec, GatewayConfig};
 use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
-use guildhall_model::read::{FieldError, FieldErrors, Step, object, text};
+use guildhall_model::read::{FieldError, FieldErrors, Step, object, text, whole};
 use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -66,12 +67,14 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         let LaunchGuildReq { spec, org_id } =
             body.read(|value, errors| LaunchGuildReq::read(value, errors, context))?;
         let document = body.into_value()["spec"].take();
-        let warnings = spec::admit(&spec)?;
+        let warnings = spec::admit(&spec, &document)?;
         Ok((spec, org_id, document, warnings))
     };
-    let (mut spec, org, mut document, warnings) = spec::aside(&api, read).await?;
+    let (mut spec, org, mut document, mut warnings) = spec::aside(&api, read).await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &Pins::new()).await?;
+    spec::check_grants(&api, &spec).await?;
+    warnings.extend(spec::unserved(&spec));
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;
     document["id"] = spec.id.as_str().into();
     let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
@@ -226,10 +229,22 @@ async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Resul
     Ok(Json(Relaunch { is_relaunching: api.guilds.relaunch(&id).await? }))
 }
 
-/// Streams the whole history. When the log cannot be read to its end, the connection breaks, so that a partial history does
-/// not look complete.
-async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, UserId)>) -> Result<Response, ApiError> {
-    let mut history = api.guilds.history(&id, &user).await?;
+/// The most messages of one page of a history.
+const MAX_LIMIT: u64 = 500;
+
+/// With `limit`, answers one page, whose `Link` header has the next one. Without it, streams the whole history. When the
+/// log cannot be read to its end, the connection breaks, so that a partial history does not look complete.
+async fn history(
+    State(api): State<ApiState>,
+    Path((id, user)): Path<(GuildId, UserId)>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let limit = params.read("limit", whole(1, MAX_LIMIT))?;
+    let after = params.read("after", whole(0, MessageId::MAX))?.map_or(MessageId::default(), MessageId::new);
+    let mut history = api.guilds.history(&id, &user, after).await?;
+    if let Some(limit) = limit {
+        return page(history, limit).await;
+    }
     let first =
         history.next_page().await.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let pages = stream::unfold((history, first.map(Ok), true), |(mut history, page, is_first)| async move {
@@ -239,6 +254,20 @@ async fn history(State(api): State<ApiState>, Path((id, user)): Path<(GuildId, U
         Some((text, (history, next, false)))
     });
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
+}
+
+async fn page(mut history: History, limit: u64) -> Result<Response, ApiError> {
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let page = history.next_page_of(size).await;
+    let page = page.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
+    let text = json_part(&page.unwrap_or_default(), true, true);
+    let mut answer = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
+    if let Some(after) = history.next_after() {
+        let next = format!("<?limit={limit}&after={after}>; rel=\"next\"");
+        let next = HeaderValue::try_from(next).map_err(|error| ApiError::Internal(error.to_string()))?;
+        answer.headers_mut().insert(header::LINK, next);
+    }
+    Ok(answer)
 }
 
 /// One page of a JSON list that is written page by page.

@@ -13,15 +13,17 @@ use utoipa::ToSchema;
 
 use super::error::ApiError;
 use super::state::ApiState;
-use crate::guild::ComponentError;
 use crate::guild::TooLittleMemory;
+use crate::guild::{ComponentError, Lacking};
 use crate::store::Pins;
 use guildhall_model::component::ComponentRef;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
 use guildhall_model::json_schema::{Schema, SchemaError, SchemaLimits};
-use guildhall_model::read::spec::{SpecContext, duplicate_agent, external_backends, guild, unsupported};
+use guildhall_model::read::spec::{
+    SpecContext, advice, duplicate_agent, external_backends, guild, unknown_keys, unsupported,
+};
 use guildhall_model::read::{FieldError, FieldErrors, Step, document, object};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 
@@ -93,18 +95,19 @@ pub async fn configured_spec(
         let context = SpecContext { ceilings: &ceilings, expressions, random: rand::random };
         let whole = configured(whole, given, schemas)?;
         let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
-        let warnings = admit(&spec)?;
+        let warnings = admit(&spec, &whole)?;
         Ok((spec, whole, warnings))
     })
     .await
 }
 
-/// Refuses a spec that this host does not support, and returns warnings about parts that it replaces by its own.
-/// `document` is the spec as the client sent it.
+/// Refuses a spec that this host does not support, and returns warnings: about parts that it replaces by its own, about
+/// unknown keys, and about what has no effect. `document` is the spec as the client sent it, with its configuration
+/// applied.
 ///
 /// # Errors
 /// `Unsupported` or `DuplicateAgent`.
-pub fn admit(spec: &GuildSpec) -> Result<Vec<String>, ApiError> {
+pub fn admit(spec: &GuildSpec, document: &Value) -> Result<Vec<String>, ApiError> {
     let parts = unsupported(spec);
     if !parts.is_empty() {
         return Err(ApiError::Unsupported(parts));
@@ -112,9 +115,9 @@ pub fn admit(spec: &GuildSpec) -> Result<Vec<String>, ApiError> {
     if let Some(id) = duplicate_agent(spec) {
         return Err(ApiError::DuplicateAgent(id.clone()));
     }
-    let warnings = external_backends(spec);
+    let warnings = [external_backends(spec), unknown_keys(document), advice(spec)].concat();
     for warning in &warnings {
-        tracing::warn!(guild = %spec.name, "{warning}");
+        tracing::info!(guild = %spec.name, "{warning}");
     }
     Ok(warnings)
 }
@@ -164,7 +167,7 @@ pub async fn component(api: &ApiState, named: &str) -> Result<Digest, ApiError> 
 
 /// The component that serves a class: the bound one, else a built-in one.
 async fn serving(api: &ApiState, class: &str) -> Result<Option<Digest>, ApiError> {
-    let bound = api.store.agent_entry(class).await?.and_then(|entry| entry.component);
+    let bound = api.guilds.component_of_class(class).await?;
     if let Some(digest) = bound {
         return component(api, digest.as_str()).await.map(Some);
     }
@@ -203,6 +206,44 @@ pub async fn check_classes(api: &ApiState, spec: &GuildSpec) -> Result<(), ApiEr
         }
     }
     Ok(())
+}
+
+/// Returns a warning for each agent whose class is registered and served by no component. Such an agent cannot start
+/// until one is uploaded. `spec` is pinned.
+#[must_use]
+pub fn unserved(spec: &GuildSpec) -> Vec<String> {
+    let agents = spec.agents.iter().enumerate().filter(|(_, agent)| agent.component.is_none());
+    let warning = |(index, agent): (usize, &AgentSpec)| {
+        format!(
+            "agents.{index}.class_name: no component serves {}; the agent cannot start until one is uploaded to \
+             /catalog/components",
+            agent.class_name
+        )
+    };
+    agents.map(warning).collect()
+}
+
+/// Returns the grants that agents of a pinned spec need and lack, with the place of each agent. Cancel safe.
+///
+/// # Errors
+/// The store fails.
+pub async fn lacking(api: &ApiState, spec: &GuildSpec) -> Result<Vec<Lacking>, ApiError> {
+    let mut lacking = Vec::new();
+    for (index, agent) in spec.agents.iter().enumerate() {
+        if let Some(refusal) = api.guilds.missing_grants(agent).await? {
+            lacking.push(Lacking { place: format!("agents.{index}"), agent: agent.name.clone(), refusal });
+        }
+    }
+    Ok(lacking)
+}
+
+/// Refuses to launch a spec with agents that lack a grant.
+///
+/// # Errors
+/// `MissingCapability`, or the store fails.
+pub async fn check_grants(api: &ApiState, spec: &GuildSpec) -> Result<(), ApiError> {
+    let lacking = lacking(api, spec).await?;
+    if lacking.is_empty() { Ok(()) } else { Err(ApiError::MissingCapability(lacking)) }
 }
 
 async fn is_known(api: &ApiState, class: &str) -> Result<bool, ApiError> {

@@ -22,4 +22,5 @@ mod upload;
 
 pub use error::ComponentError;
 pub use event::ComponentEvent;
-pub use lookup::{TooLittleMemory, grants_of};
+pub use lookup::{Lacking, TooLittleMemory, grants_of};
+pub use upload::Binds;

@@ -22,13 +22,27 @@ pub struct History {
 }
 
 impl History {
+    /// The id after which the next page begins; `None`: there is none.
+    pub const fn next_after(&self) -> Option<MessageId> {
+        self.after
+    }
+
     /// The next messages as JSON texts, at most 500; `None` at the end. Cancel safe.
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, JournalError> {
+        self.next_page_of(HISTORY_PAGE).await
+    }
+
+    /// The next messages as JSON texts, at most `limit`; `None` at the end. A page may have fewer messages, because its
+    /// bytes are bounded. Cancel safe.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn next_page_of(&mut self, limit: usize) -> Result<Option<Vec<String>>, JournalError> {
         let Some(after) = self.after else { return Ok(None) };
-        let (page, more) = self.log.history(&self.topics, after, HISTORY_PAGE).await?;
+        let (page, more) = self.log.history(&self.topics, after, limit).await?;
         self.after = page.last().map(|message| message.id).filter(|_| more);
         let to_text = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
         Ok(Some(page.iter().map(to_text).collect()))
@@ -36,12 +50,13 @@ impl History {
 }
 
 impl Guilds {
-    /// The messages of a guild that a user saw and that the log still has, oldest first, in the dialect of the host.
+    /// The messages of a guild after an id that a user saw and that the log still has, oldest first, in the dialect of
+    /// the host.
     /// Cancel safe.
     ///
     /// # Errors
     /// `Unknown`, or the store or the log cannot be read.
-    pub async fn history(&self, id: &GuildId, user: &UserId) -> Result<History, GuildError> {
+    pub async fn history(&self, id: &GuildId, user: &UserId, after: MessageId) -> Result<History, GuildError> {
         let setup = &self.0.setup;
         if setup.store.guild_status(id).await?.is_none() {
             return Err(GuildError::Unknown);
@@ -55,7 +70,7 @@ impl Guilds {
                 user_name: self.user_name(id, user).await?,
                 channel: Channel::User,
             },
-            after: Some(MessageId::default()),
+            after: Some(after),
         })
     }
 

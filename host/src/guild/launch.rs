@@ -16,6 +16,7 @@ use super::manager::Manager;
 use super::running::RunningGuild;
 use super::serving::Serving;
 use super::user_ingress::UserIngress;
+use crate::agent::Notices;
 use crate::journal::JournalError;
 use crate::store::{NewGuild, StoreError};
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
@@ -23,7 +24,7 @@ use guildhall_model::routing::{GuildView, subscriptions};
 use guildhall_model::spec::GuildSpec;
 use guildhall_model::status::GuildStatus;
 use guildhall_model::topic;
-use guildhall_sandbox::MemoryBudget;
+use guildhall_sandbox::{Limit, MemoryBudget};
 
 /// How many guilds are resumed at a time.
 pub(super) const RESUMED_AT_ONCE: usize = 8;
@@ -200,7 +201,15 @@ impl Guilds {
         let manager = AgentId::manager_of(&id);
         let request_topics = vec![topic::SYSTEM.to_owned(), topic::STATE.to_owned(), topic::agent_inbox(&manager)];
         let requests = log.consume(&manager, request_topics).await?;
-        log.open_ingress(Arc::new(UserIngress::new(viewed, self.0.setup.components.sandbox().clone())));
+        let sandbox = setup.components.sandbox();
+        let notices = Arc::new(Notices::new(sandbox.ceilings().get(Limit::Notices)));
+        log.open_ingress(Arc::new(UserIngress::new(
+            viewed,
+            sandbox.clone(),
+            notices.clone(),
+            setup.metrics.clone(),
+            setup.clock.clone(),
+        )));
         let manager = Manager {
             tail: log.tail(vec![topic::SYSTEM.to_owned()], None),
             requests,
@@ -220,6 +229,7 @@ impl Guilds {
             revive: guild.revive,
             roster: guild.agents,
             idle_unload: setup.idle_unload,
+            notices,
             metrics: setup.metrics.clone(),
             shutdown,
         };

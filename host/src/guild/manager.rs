@@ -8,6 +8,7 @@ mod active;
 mod answer;
 mod member;
 mod pace;
+mod removal;
 mod report;
 mod requests;
 mod states;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use super::lifecycle::{Event, GuildLifecycle};
 use super::running::Roster;
 use super::serving::Serving;
+use crate::agent::Notices;
 use crate::journal::{Consumer, GuildLog, Tail};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -70,6 +72,8 @@ pub struct Manager {
     pub roster: Roster,
     /// How long an agent may be idle, unless its spec sets it; `None`: without bound.
     pub idle_unload: Option<Duration>,
+    /// Who is told that a message goes nowhere.
+    pub notices: Arc<Notices>,
     /// Where everything is counted.
     pub metrics: Metrics,
     /// Ends the guild's tasks when the host shuts down. The statuses in the store stay.
@@ -99,6 +103,7 @@ impl Manager {
             revive: self.revive,
             roster: self.roster,
             idle_unload: self.idle_unload,
+            notices: self.notices,
             metrics: self.metrics,
             shutdown: shutdown.clone(),
             reports,

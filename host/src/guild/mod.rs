@@ -35,7 +35,7 @@ mod user_ingress;
 pub use crate::agent::{Line, LogReader, SwapError};
 pub use crate::oci::OciError;
 pub use agents::AgentError;
-pub use components::{ComponentError, ComponentEvent, TooLittleMemory, grants_of};
+pub use components::{Binds, ComponentError, ComponentEvent, Lacking, TooLittleMemory, grants_of};
 pub use dead_letters::{DeadLetterError, Page};
 pub use error::GuildError;
 pub use guildhall_sandbox::LogLevel;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::agent::{Components, FindComponent, ResolveError};
 use crate::store::{ComponentState, Store};
 use guildhall_model::component::ComponentRef;
+use guildhall_model::format::is_reserved_class;
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::AgentSpec;
-use guildhall_sandbox::{Component, Limits};
+use guildhall_sandbox::{Component, Limits, Refusal};
 
 /// Finds the components of a guild's agents.
 pub(super) struct Serving {
@@ -57,14 +58,18 @@ impl Serving {
                 }
             };
         }
-        let entry = self.store.agent_entry(&spec.class_name).await.map_err(unreadable)?;
         let built_in = || self.built_in.get(&spec.class_name).map(|component| component.digest.clone());
+        if let Some(digest) = built_in().filter(|_| is_reserved_class(&spec.class_name)) {
+            return Ok(digest);
+        }
+        let entry = self.store.agent_entry(&spec.class_name).await.map_err(unreadable)?;
         entry.and_then(|entry| entry.component).or_else(built_in).ok_or_else(|| {
             format!("no component serves the class {}: upload one to /catalog/components", spec.class_name)
         })
     }
 
-    /// The digest of an agent's component, if its bytes are on this host and it was not refused. Cancel safe.
+    /// The digest of an agent's component, if its bytes are on this host, it was not refused, and the agent has every
+    /// grant that it needs. Cancel safe.
     ///
     /// # Errors
     /// As [`Self::digest_of`], or the component cannot be used.
@@ -76,7 +81,13 @@ impl Serving {
             Some(row) if row.state == ComponentState::Refused => {
                 Err(format!("the component {digest} is refused: {}", row.reason.unwrap_or_default()))
             }
-            _ if self.components.has(&digest).await => Ok(digest),
+            Some(row) if self.components.has(&digest).await => {
+                let asked = spec.sandbox.clone().unwrap_or_default();
+                let lacking = |refusal: Refusal| format!("{}: {refusal}", refusal.code());
+                self.components.sandbox().check_grants(&row.imports, asked).map_err(lacking)?;
+                Ok(digest)
+            }
+            None if self.components.has(&digest).await => Ok(digest),
             _ => Err(ResolveError::Unknown(digest).to_string()),
         }
     }

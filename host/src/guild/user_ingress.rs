@@ -7,7 +7,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+use crate::agent::Notices;
 use crate::journal::Ingress;
+use crate::metrics::Metrics;
+use guildhall_model::clock::Clock;
 use guildhall_model::draft::UserDraft;
 use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
@@ -24,12 +27,32 @@ const EVALUATED_WITHIN: Duration = Duration::from_secs(10);
 pub struct UserIngress {
     view: watch::Receiver<Arc<GuildView>>,
     sandbox: Sandbox,
+    notices: Arc<Notices>,
+    metrics: Metrics,
+    clock: Clock,
 }
 
 impl UserIngress {
     /// An ingress that follows the guild's view. The sandbox evaluates the expressions of rules.
-    pub const fn new(view: watch::Receiver<Arc<GuildView>>, sandbox: Sandbox) -> Self {
-        Self { view, sandbox }
+    pub const fn new(
+        view: watch::Receiver<Arc<GuildView>>,
+        sandbox: Sandbox,
+        notices: Arc<Notices>,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Self {
+        Self { view, sandbox, notices, metrics, clock }
+    }
+
+    /// Adds the error for the user if the message goes nowhere.
+    fn tell(&self, routed: &mut Routed, view: &GuildView) {
+        let Some(fault) = routed.lost.take() else { return };
+        self.metrics.fault(fault.kind);
+        tracing::info!(guild = %view.id, %fault, "a user's message goes nowhere");
+        let user = routed.first.user.as_ref();
+        if user.is_some_and(|user| self.notices.admit(user, None, self.clock.now_ms())) {
+            routed.others.push(routing::lost_message(&fault, &routed.first, &view.id));
+        }
     }
 
     /// Routes a message whose rules have expressions, away from the server's threads.
@@ -70,10 +93,18 @@ impl Ingress for UserIngress {
     fn route(&self, draft: UserDraft, guild_state: Arc<str>) -> BoxFuture<'_, Result<Routed, Fault>> {
         let view = self.view.borrow().clone();
         if routing::user_message_has_expressions(&draft, &view) {
-            return Box::pin(self.evaluate(draft, view, guild_state));
+            return Box::pin(async move {
+                let mut routed = self.evaluate(draft, view.clone(), guild_state).await?;
+                self.tell(&mut routed, &view);
+                Ok(routed)
+            });
         }
         let none = Expressions::none();
-        Box::pin(ready(routing::route_user_message(draft, &view, Scope::without_states(&none))))
+        let mut routed = routing::route_user_message(draft, &view, Scope::without_states(&none));
+        if let Ok(routed) = &mut routed {
+            self.tell(routed, &view);
+        }
+        Box::pin(ready(routed))
     }
 
     fn refused(&self, fault: &Fault) {

@@ -19,14 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{GuildId, MessageId};
 use guildhall_model::message::Message;
 use guildhall_model::values::Values;
 
-use super::client_ids::RecentClientIds;
+use super::client_ids::ClientIds;
 use super::cursors::Position;
 use super::error::JournalError;
 use super::ingress::Ingress;
@@ -54,7 +54,12 @@ struct Log {
     /// About how many bytes the messages have in the storage.
     bytes: Arc<AtomicU64>,
     state: Mutex<LogState>,
+    /// A permit for each page of a history that is read.
+    histories: Semaphore,
 }
+
+/// The bytes after which a page of a history ends.
+const HISTORY_BYTES: usize = 256 << 10;
 
 #[derive(Default)]
 struct LogState {
@@ -64,7 +69,7 @@ struct LogState {
     states: States,
     /// The positions of the consumers, as of when the log was opened or the consumer last unsubscribed.
     positions: HashMap<Arc<str>, Position>,
-    client_ids: RecentClientIds,
+    client_ids: ClientIds,
     ingress: Option<Arc<dyn Ingress>>,
     /// Whether the ingress is open.
     is_open: watch::Sender<bool>,
@@ -80,7 +85,8 @@ impl GuildLog {
     /// Returns the log of a guild of which nothing is stored.
     pub(super) fn new(id: GuildId, key: GuildKey, shared: Arc<Shared>) -> Self {
         let bytes = shared.log_bytes(key);
-        Self(Arc::new(Log { id, key, shared, values: Values::default(), bytes, state: Mutex::default() }))
+        let histories = Semaphore::new(shared.limits.guild_histories);
+        Self(Arc::new(Log { id, key, shared, values: Values::default(), bytes, state: Mutex::default(), histories }))
     }
 
     /// Takes what is stored of the guild.
@@ -93,6 +99,9 @@ impl GuildLog {
         for (owner, versioned) in restored.states {
             state.states.restore(owner, versioned)?;
         }
+        let since = self.0.shared.client_ids_since();
+        let last = self.0.shared.last_logged();
+        state.client_ids.restore(restored.client_ids, since, (!restored.has_all_client_ids).then_some(last));
         for (owner, key, value) in restored.values {
             self.0.values.restore(owner, key, value.into());
         }
@@ -232,7 +241,8 @@ impl GuildLog {
     }
 
     /// Returns the first messages of some topics after an id, in the order of the log, and whether more may follow. At
-    /// most `limit` messages and about `window_bytes` of the limits. Cancel safe.
+    /// most `limit` messages; the last one reaches 256 KiB. It waits while others read as many histories of this guild,
+    /// or of all guilds, as the limits allow. Cancel safe: a read that is dropped ends.
     ///
     /// # Errors
     /// The storage cannot be read.
@@ -242,8 +252,7 @@ impl GuildLog {
         after: MessageId,
         limit: usize,
     ) -> Result<(Vec<Message>, bool), JournalError> {
-        let until = self.wait_for_all().await;
-        let Page { messages, more } = self.read(topics, (after, until), None, limit).await?;
+        let (_, Page { messages, more }) = self.read_history(topics, after, limit).await?;
         Ok((messages, more))
     }
 
@@ -262,17 +271,38 @@ impl GuildLog {
         self.0.shared.trimmed_to(self.0.key) > id
     }
 
-    /// Reads a page of at most `limit` messages and about `window_bytes` of the limits. Cancel safe.
-    async fn read(
+    /// Reads a page of a history or for a socket, as [`Self::history`]. Returns also the id up to which it was read.
+    /// Cancel safe.
+    async fn read_history(
         &self,
         topics: &[String],
-        (after, until): (MessageId, MessageId),
-        lane: Option<usize>,
+        after: MessageId,
         limit: usize,
-    ) -> Result<Page, JournalError> {
+    ) -> Result<(MessageId, Page), JournalError> {
+        let shared = &self.0.shared;
+        // The guild's own turn first, so that many readers of one guild take one place among all guilds.
+        let _of_guild = self.0.histories.acquire().await.map_err(|_| JournalError::Closed)?;
+        let _of_all = shared.histories.acquire().await.map_err(|_| JournalError::Closed)?;
+        let until = self.wait_for_all().await;
+        let most = PageSize { messages: limit, bytes: shared.limits.window_bytes.min(HISTORY_BYTES) };
+        let range = Range { guild: self.0.key, topics, after, until };
+        Ok((until, shared.storage.read(range, None, most).await?))
+    }
+
+    /// Reads a page of one lane for an agent: at most `limit` messages and about `window_bytes` of the limits. Returns
+    /// also the id up to which it was read. Cancel safe.
+    async fn read_lane(
+        &self,
+        topics: &[String],
+        after: MessageId,
+        lane: usize,
+        limit: usize,
+    ) -> Result<(MessageId, Page), JournalError> {
+        let until = self.wait_for_all().await;
         let shared = &self.0.shared;
         let most = PageSize { messages: limit, bytes: shared.limits.window_bytes };
-        shared.storage.read(Range { guild: self.0.key, topics, after, until }, lane, most).await
+        let range = Range { guild: self.0.key, topics, after, until };
+        Ok((until, shared.storage.read(range, Some(lane), most).await?))
     }
 
     /// Waits until everything that was published here is durable. Returns the id up to which that is so. Cancel safe.

@@ -109,7 +109,13 @@ impl Queue {
         }
         self.bytes += weight(message);
         self.waiting += 1;
-        self.lanes[0].window.push_back(message.clone());
+        let lane = &mut self.lanes[0];
+        let message = match lane.behind {
+            // A client that resumes after the id of this message must not miss those that are not read yet.
+            Some(after) if message.id > after => Arc::new(with_id(message, after.before(message.id.get()))),
+            _ => message.clone(),
+        };
+        lane.window.push_back(message);
         true
     }
 
@@ -175,6 +181,22 @@ impl Queue {
         self.waiting = self.waiting.saturating_sub(1);
     }
 
+    /// Returns whether no message up to an id waits, in memory or in the storage. Every such message was pushed before.
+    pub fn has_passed(&self, id: MessageId) -> bool {
+        let is_behind = |lane: &Lane| lane.behind.is_some_and(|after| after < id);
+        let waits = |lane: &Lane| lane.window.iter().any(|message| message.id <= id);
+        !self.lanes.iter().any(|lane| is_behind(lane) || waits(lane))
+    }
+
+    /// Returns the id, or a smaller one if messages wait that are not after it, in memory or in the storage.
+    pub fn before_all(&self, id: MessageId) -> MessageId {
+        let waiting = |lane: &Lane| lane.window.iter().map(|message| message.id).chain(lane.behind).min();
+        match self.lanes.iter().filter_map(waiting).min() {
+            Some(first) if first <= id => first.before(id.get()),
+            _ => id,
+        }
+    }
+
     /// Returns the position in each lane.
     pub fn cursors(&self) -> Cursors {
         std::array::from_fn(|lane| self.lanes[lane].cursor)
@@ -183,6 +205,11 @@ impl Queue {
     /// Returns the id of the oldest message that waits in memory.
     pub fn oldest(&self) -> Option<MessageId> {
         self.lanes.iter().filter_map(|lane| lane.window.front()).map(|message| message.id).min()
+    }
+
+    /// Returns the messages that wait in memory, lane by lane.
+    pub fn in_memory(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.lanes.iter().flat_map(|lane| &lane.window)
     }
 
     /// Returns the number of messages that wait, in memory or in the storage.
@@ -194,6 +221,10 @@ impl Queue {
     pub fn add_waiting(&mut self, count: usize) {
         self.waiting += count;
     }
+}
+
+fn with_id(message: &Message, id: MessageId) -> Message {
+    Message { id, ..message.clone() }
 }
 
 fn weight(message: &Message) -> usize {
@@ -257,6 +288,19 @@ mod tests {
         queue.push(4, &message(6));
         queue.push(4, &message(7));
         assert_eq!((take(&mut queue), take(&mut queue), take(&mut queue)), (Some(6), Some(7), None));
+    }
+
+    #[test]
+    fn an_ephemeral_message_has_no_larger_id_than_those_that_are_not_read_yet() {
+        let (old, new) = (MessageId::first_at(1_800_000_000_000), MessageId::first_at(1_800_000_009_000));
+        let mut queue = Queue::new(JournalLimits::default(), [old; 8], Behind::FirstLane);
+        assert!(queue.push_ephemeral(&message(new.get())));
+        let seen = MessageId::new(take(&mut queue).unwrap());
+        assert!(seen < old, "a client that resumes after {seen} gets what comes after {old}");
+        assert!(!queue.has_passed(new) && queue.before_all(new) < old);
+        queue.loaded(0, vec![message(new.get())], new, false);
+        assert!(!queue.has_passed(new) && queue.before_all(new) < new);
+        assert_eq!((take(&mut queue), queue.has_passed(new)), (Some(new.get()), true));
     }
 
     #[test]

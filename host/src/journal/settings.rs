@@ -63,6 +63,10 @@ pub struct JournalLimits {
     pub log_bytes: usize,
     /// Bytes of messages of all guilds that may wait for the writer before messages of users are refused.
     pub unwritten_bytes: usize,
+    /// Pages of histories and for resuming sockets that are read at the same time, of all guilds. At least 1.
+    pub histories: usize,
+    /// The same of one guild. At least 1.
+    pub guild_histories: usize,
 }
 
 impl Default for JournalLimits {
@@ -75,6 +79,8 @@ impl Default for JournalLimits {
             state_bytes: 1 << 20,
             log_bytes: 1 << 30,
             unwritten_bytes: 128 << 20,
+            histories: 2,
+            guild_histories: 1,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use guildhall_model::clock::Clock;
@@ -36,6 +36,8 @@ pub struct Shared {
     pub trim_due: Notify,
     /// The bytes of a log above which it is trimmed soon.
     pub trim_at: AtomicU64,
+    /// A permit for each page of a history that is read.
+    pub histories: Semaphore,
     /// Cancelled when the writer has ended.
     pub closed: CancellationToken,
     /// The random id that the journal was created with.
@@ -102,6 +104,7 @@ impl Shared {
             work: Notify::new(),
             trim_due: Notify::new(),
             trim_at: AtomicU64::new(u64::MAX),
+            histories: Semaphore::new(limits.histories),
             closed: CancellationToken::new(),
             identity: recovered.identity,
             time: PlausibleTime::new(clock, if last.get() == 0 { 0 } else { last.timestamp_ms() }),

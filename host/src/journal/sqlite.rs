@@ -1,4 +1,4 @@
-//! The storage of the server: one SQLite file, one connection that writes, and a pool of readers. The only part of the
+//! The storage of the server: one SQLite file, one connection that writes, and pools of readers. The only part of the
 //! journal that names sqlx. It gives no ids and knows no subscriptions.
 //!
 //! A batch is one transaction. A task moves the write-ahead log into the file beside the writer.
@@ -10,10 +10,12 @@ mod columns;
 mod commit;
 mod error;
 mod read;
+mod readers;
 mod schema;
 mod side_writes;
 #[cfg(test)]
 mod tests;
+mod topic_index;
 mod trim;
 
 use std::path::{Path, PathBuf};
@@ -23,9 +25,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -38,10 +38,8 @@ use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
 use commit::{Statements, Writer};
+use readers::Readers;
 use trim::Trimmer;
-
-/// Connections that read at the same time.
-const READERS: u32 = 4;
 
 /// The bytes to which the file of the write-ahead log shrinks when it starts again from its beginning: 64 MiB.
 const WAL_BYTES: &str = "67108864";
@@ -52,7 +50,7 @@ pub struct SqliteStorage {
     file: PathBuf,
     /// `None` once the storage is closed.
     writer: Arc<Mutex<Option<Writer>>>,
-    readers: SqlitePool,
+    readers: Readers,
     /// Batches committed so far. The checkpointer reads it.
     commits: Arc<AtomicU64>,
     closed: CancellationToken,
@@ -81,14 +79,10 @@ impl SqliteStorage {
             .disable_statement_logging();
         let mut db = options.connect().await?;
         schema::prepare(&mut db, file).await?;
-        let readers = SqlitePoolOptions::new()
-            .min_connections(0)
-            .max_connections(READERS)
-            .connect_lazy_with(SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging());
         let storage = Self {
             file: file.to_owned(),
             writer: Arc::new(Mutex::new(Some(Writer { db, statements: Statements::default() }))),
-            readers,
+            readers: Readers::new(file),
             commits: Arc::default(),
             closed: CancellationToken::new(),
         };
@@ -138,7 +132,7 @@ impl SqliteStorage {
         if self.closed.is_cancelled() {
             return Err(JournalError::Closed);
         }
-        let trimmer = Trimmer { file: &self.file, readers: &self.readers, writer: &self.writer };
+        let trimmer = Trimmer { file: &self.file, readers: &self.readers.retention, writer: &self.writer };
         trimmer.trim(trim).await
     }
 
@@ -171,7 +165,7 @@ impl Storage for SqliteStorage {
     }
 
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored> {
-        read::restore(&self.readers, guild).boxed()
+        read::restore(&self.readers.inboxes, guild).boxed()
     }
 
     fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()> {
@@ -183,15 +177,17 @@ impl Storage for SqliteStorage {
     }
 
     fn read<'a>(&'a self, range: Range<'a>, lane: Option<usize>, most: PageSize) -> Stored<'a, Page> {
-        read::page(&self.readers, range, lane, most).boxed()
+        // Only consumers read single lanes.
+        let readers = if lane.is_some() { &self.readers.inboxes } else { &self.readers.histories };
+        read::page(readers, range, lane, most).boxed()
     }
 
     fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
-        read::count(&self.readers, range).boxed()
+        read::count(&self.readers.inboxes, range).boxed()
     }
 
     fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>> {
-        read::by_ids(&self.readers, guild, ids).boxed()
+        read::by_ids(&self.readers.lookups, guild, ids).boxed()
     }
 
     fn find_client_id<'a>(
@@ -201,11 +197,11 @@ impl Storage for SqliteStorage {
         client_id: &'a str,
         since: MessageId,
     ) -> Stored<'a, Option<MessageId>> {
-        read::find_client_id(&self.readers, guild, user, client_id, since).boxed()
+        read::find_client_id(&self.readers.lookups, guild, user, client_id, since).boxed()
     }
 
     fn snapshot<'a>(&'a self, guild: GuildKey, agent: &'a AgentId) -> Stored<'a, Option<Snapshot>> {
-        read::snapshot(&self.readers, guild, agent).boxed()
+        read::snapshot(&self.readers.lookups, guild, agent).boxed()
     }
 
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64> {

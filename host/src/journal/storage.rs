@@ -118,7 +118,14 @@ pub struct Restored {
     pub values: Vec<(StateOwner, String, Vec<u8>)>,
     /// The bytes of the messages as they are stored.
     pub bytes: u64,
+    /// User, client id and message of at most [`CLIENT_IDS_RESTORED`] client ids.
+    pub client_ids: Vec<(UserId, String, MessageId)>,
+    /// Whether the guild has no other client ids.
+    pub has_all_client_ids: bool,
 }
+
+/// The most client ids that [`Storage::restore`] returns.
+pub const CLIENT_IDS_RESTORED: usize = 4_096;
 
 /// The messages of some topics of a guild, from one id (exclusive) to another (inclusive).
 #[derive(Clone, Copy, Debug)]

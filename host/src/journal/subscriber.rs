@@ -141,6 +141,16 @@ impl Subscriber {
         }
     }
 
+    /// Returns whether no message up to a durable id waits for a tail, in memory or in the log.
+    pub fn has_passed(&self, id: MessageId) -> bool {
+        self.queue.lock().has_passed(id)
+    }
+
+    /// Returns the id, or a smaller one if messages wait that are not after it.
+    pub fn before_all(&self, id: MessageId) -> MessageId {
+        self.queue.lock().before_all(id)
+    }
+
     /// Returns whether a message was lost, or would be.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
@@ -158,25 +168,30 @@ impl Subscriber {
     }
 
     /// Returns whether a message is not delivered here although it has a subscribed topic. An agent does not receive its
-    /// own messages, except on the topic of messages to itself, where it receives no others.
+    /// own messages, except on a topic of messages to itself, where it receives no others. One such topic is enough,
+    /// whatever the order of the topics.
     pub fn ignores(&self, message: &Message) -> bool {
-        match &self.kind {
-            Kind::Consumer { name } => {
-                let is_own = message.sender.id.as_deref() == Some(name);
-                is_own != self.subscribed_topic(message).is_some_and(|topic| topic::is_self_inbox(topic))
-            }
-            Kind::Tail => false,
-        }
+        self.delivering_topic(message).is_none()
     }
 
-    /// Returns the first topic of the message that is subscribed here; empty if there is none.
+    /// Returns the first topic of the message on which it is delivered here; empty if there is none.
     pub fn topic_of(&self, message: &Message) -> String {
-        self.subscribed_topic(message).cloned().unwrap_or_default()
+        self.delivering_topic(message).cloned().unwrap_or_default()
     }
 
-    fn subscribed_topic<'a>(&self, message: &'a Message) -> Option<&'a String> {
+    fn delivering_topic<'a>(&self, message: &'a Message) -> Option<&'a String> {
+        let is_own = match &self.kind {
+            Kind::Consumer { name } => Some(message.sender.id.as_deref() == Some(name)),
+            Kind::Tail => None,
+        };
+        let delivers = |topic: &str| is_own.is_none_or(|is_own| is_own == topic::is_self_inbox(topic));
         let mut topics = message.topics.as_slice().iter().chain(&message.also);
-        topics.find(|topic| self.topics.contains(topic))
+        topics.find(|topic| delivers(topic) && self.topics.contains(topic))
+    }
+
+    /// Returns the messages that wait in memory.
+    pub fn in_memory(&self) -> Vec<Arc<Message>> {
+        self.queue.lock().in_memory().cloned().collect()
     }
 
     /// Returns the number of messages that wait here.

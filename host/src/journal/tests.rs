@@ -75,7 +75,7 @@ async fn take(consumer: &mut Consumer) -> Delivery {
 async fn see(tail: &mut Tail) -> std::sync::Arc<Message> {
     match tokio::time::timeout(Duration::from_secs(10), tail.next()).await.expect("a message waits").unwrap() {
         TailEvent::Message { message, .. } => message,
-        TailEvent::Lagged => panic!("lagged"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -24,6 +24,18 @@ impl Store {
         Ok(())
     }
 
+    /// Returns whether there is a category with this id.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn has_category(&self, id: &CategoryId) -> Result<bool, StoreError> {
+        match self.category(id).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns a category.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::connections::Connection;
 use crate::journal::GuildLog;
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{GuildId, UserId};
+use guildhall_model::names;
 
 use session::{Accepted, MAX_WRITE_BUFFER_BYTES};
 pub use state::{SocketLimits, WsState};
@@ -75,6 +76,9 @@ async fn user_socket(
     if name.is_empty() || name.chars().count() > 64 {
         return refuse(StatusCode::BAD_REQUEST, "invalid_user_name", "a user's name has 1 to 64 characters");
     }
+    if let Err(unseen) = names::check(&name) {
+        return refuse(StatusCode::BAD_REQUEST, "invalid_user_name", &format!("the user's name: {unseen}"));
+    }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
     let tail = user::tail(&log, &user, &options);
@@ -126,7 +130,7 @@ async fn admit(
             "pages of this origin may not open sockets here: set cors.origin",
         ));
     }
-    if user.as_str().len() > 256 || user.as_str().chars().any(char::is_control) {
+    if user.as_str().len() > 256 || names::check(user.as_str()).is_err() {
         return Err(refuse(StatusCode::BAD_REQUEST, "invalid_user_id", "a user id has at most 256 bytes of text"));
     }
     let options =

@@ -130,6 +130,7 @@ impl SystemSocket {
     async fn show(&mut self, event: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
         let (message, received_on) = match event {
             Ok(TailEvent::Message { message, topic }) => (message, topic),
+            Ok(TailEvent::Passed) => return Ok(()),
             Ok(TailEvent::Lagged) => return Err(Ending::Lagged),
             Err(error) => {
                 tracing::error!(%error, "a system socket cannot read the log");

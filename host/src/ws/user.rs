@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::journal::{GuildLog, IngressError, JournalError, Receipt, Tail, TailEvent};
+use crate::journal::{GuildLog, IngressError, JournalError, Published, Receipt, Tail, TailEvent};
 use crate::room::Held;
 use guildhall_model::dialect::{self, Channel, Viewer};
 use guildhall_model::draft::UserDraft;
@@ -26,8 +26,8 @@ use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
 use guildhall_model::frame::{Frame, FrameError};
 
-/// At most this many messages of one socket wait for their guild or to be written to the log; after that the socket is not
-/// read.
+/// At most this many messages of one socket wait for their guild, to be written to the log, or to be acknowledged; after
+/// that the socket is not read.
 const UNWRITTEN: usize = 64;
 /// At most this many frames are sent before they are flushed.
 const BURST: usize = 64;
@@ -52,6 +52,8 @@ struct UserSocket {
     /// The messages that wait for the guild to run here, in their order.
     waiting: VecDeque<Waiting>,
     unwritten: VecDeque<Unwritten>,
+    /// The `Ack` frames that wait until the messages before them are sent.
+    acks: VecDeque<String>,
 }
 
 /// The time after which a message that the log has not stored is answered with `BUSY`.
@@ -106,6 +108,7 @@ pub async fn serve(
         evaluations: state.evaluations.clone(),
         waiting: VecDeque::new(),
         unwritten: VecDeque::new(),
+        acks: VecDeque::new(),
     };
     let ending = socket.run(tail, options.after, &state).await;
     socket.session.close(ending).await;
@@ -118,7 +121,7 @@ impl UserSocket {
             self.session.ping().await?;
             match after {
                 Some(after) if self.log.has_gap_after(after) => {
-                    let gap = self.gap(after);
+                    let gap = Self::gap(after);
                     self.session.send([gap]).await
                 }
                 _ => Ok(()),
@@ -129,20 +132,22 @@ impl UserSocket {
         }
         loop {
             let ping_due = self.session.ping_due();
-            let may_read = self.unwritten.len() + self.waiting.len() < UNWRITTEN;
+            let may_read = self.unwritten.len() + self.waiting.len() + self.acks.len() < UNWRITTEN;
             let waits = !self.unwritten.is_empty();
             let patience = self.waiting.front().map(|waiting| waiting.until);
             let late = self.unwritten.iter().find_map(|message| message.late);
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
                 event = tail.next() => self.show(event, &mut tail).await,
-                written = first_written(&mut self.unwritten), if waits => self.written(written).await,
-                () = self.log.opened(), if patience.is_some() => self.publish_waiting().await,
-                () = tokio::time::sleep_until(patience.unwrap_or(ping_due)), if patience.is_some() => {
-                    self.publish_waiting().await
+                written = first_written(&mut self.unwritten), if waits => self.written(written, &mut tail).await,
+                () = self.log.opened(), if patience.is_some() => {
+                    self.publish_waiting(&mut tail).await
                 }
-                received = self.session.socket.recv(), if may_read => self.received(received).await,
-                () = tokio::time::sleep_until(late.unwrap_or(ping_due)), if late.is_some() => self.tell_late().await,
+                () = tokio::time::sleep_until(patience.unwrap_or(ping_due)), if patience.is_some() => {
+                    self.publish_waiting(&mut tail).await
+                }
+                received = self.session.socket.recv(), if may_read => self.received(received, &mut tail).await,
+                () = tokio::time::sleep_until(late.unwrap_or(ping_due)), if late.is_some() => self.tell_late(&tail).await,
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
             if let Err(ending) = done {
@@ -161,10 +166,10 @@ impl UserSocket {
         self.log.signal(message);
     }
 
-    /// The frame about messages that retention has removed.
-    fn gap(&self, after: MessageId) -> String {
+    /// The frame about messages that retention has removed. A client that resumes after its id misses nothing.
+    fn gap(after: MessageId) -> String {
         Session::error_frame(
-            self.log.new_id(),
+            after.before(0),
             &FrameError {
                 error_type: "GAP",
                 message: format!("messages after {after} are no longer kept; what follows is all that is left"),
@@ -193,6 +198,11 @@ impl UserSocket {
                         frames.push(frame);
                     }
                 }
+                TailEvent::Passed => {
+                    let ack = self.acks.pop_front();
+                    bytes += ack.as_ref().map_or(0, String::len);
+                    frames.extend(ack);
+                }
                 TailEvent::Lagged => {
                     ending = Err(Ending::Lagged);
                     break;
@@ -219,11 +229,16 @@ impl UserSocket {
 
     /// Sends what the log still has for the user, after the guild was stopped and before the socket is closed.
     async fn show_the_rest(&mut self, tail: &mut Tail) -> Result<(), Ending> {
-        while let Ok(Ok(TailEvent::Message { message, topic })) =
-            tokio::time::timeout(LAST_MESSAGE_WITHIN, tail.next()).await
-        {
-            if self.shows(&message) {
-                let text = dialect::write(&message, &topic, &self.viewer);
+        while let Ok(Ok(event)) = tokio::time::timeout(LAST_MESSAGE_WITHIN, tail.next()).await {
+            let text = match event {
+                TailEvent::Message { message, topic } if self.shows(&message) => {
+                    Some(dialect::write(&message, &topic, &self.viewer))
+                }
+                TailEvent::Message { .. } => None,
+                TailEvent::Passed => self.acks.pop_front(),
+                TailEvent::Lagged => break,
+            };
+            if let Some(text) = text {
                 self.session.send([text]).await?;
             }
         }
@@ -233,6 +248,7 @@ impl UserSocket {
     async fn received(
         &mut self,
         received: Option<Result<axum::extract::ws::Message, axum::Error>>,
+        tail: &mut Tail,
     ) -> Result<(), Ending> {
         let outcome = match self.session.sort(received, self.frame_bytes) {
             Incoming::End(ending) => return Err(ending),
@@ -245,24 +261,30 @@ impl UserSocket {
             Incoming::Text(text) => {
                 let bytes = text.len();
                 match Box::pin(read_frame(text, self.log.guild(), &self.evaluations)).await {
-                    Ok(frame) => self.accept(frame, bytes).await,
+                    Ok(frame) => self.accept(frame, bytes, tail).await,
                     Err(error) => Err(error),
                 }
             }
         };
         match outcome {
-            Ok(None) => Ok(()),
-            Ok(Some(answer)) => self.session.send([answer]).await,
-            Err(error) => {
-                let answer = Session::error_frame(self.log.new_id(), &error);
-                self.session.send([answer]).await
-            }
+            Ok(()) => Ok(()),
+            Err(error) => self.answer_error(&error, tail).await,
         }
     }
 
-    /// Publishes the message of a frame of `bytes` bytes, or keeps it until the guild runs here. Returns an `Ack` frame
-    /// when the log already has a message with this client id.
-    async fn accept(&mut self, frame: Frame, bytes: usize) -> Result<Option<String>, FrameError> {
+    /// Acknowledges a message when all messages before it are sent, so that a client that resumes after the largest id it
+    /// has seen misses nothing.
+    fn acknowledge(&mut self, id: MessageId, ack: String, tail: &mut Tail) {
+        self.acks.push_back(ack);
+        tail.announce(id);
+    }
+
+    async fn answer_error(&mut self, error: &FrameError, tail: &Tail) -> Result<(), Ending> {
+        self.session.send([Session::error_frame(tail.new_id(), error)]).await
+    }
+
+    /// Publishes the message of a frame of `bytes` bytes, or keeps it until the guild runs here.
+    async fn accept(&mut self, frame: Frame, bytes: usize, tail: &mut Tail) -> Result<(), FrameError> {
         let held = self.session.room_for(bytes, frame.client_id.as_ref())?;
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
         if self.log.stalled_for() > STORED_WITHIN {
@@ -273,43 +295,42 @@ impl UserSocket {
         draft.traceparent.get_or_insert_with(new_trace);
         let waiting = Waiting { draft, client_id, held, until: Instant::now() + GUILD_WITHIN };
         if self.waiting.is_empty() && self.log.is_open() {
-            return self.publish(waiting).await;
+            return self.publish(waiting, tail).await;
         }
         self.waiting.push_back(waiting);
-        Ok(None)
+        Ok(())
     }
 
     /// Publishes the messages that waited for the guild, or refuses those that have waited too long.
-    async fn publish_waiting(&mut self) -> Result<(), Ending> {
+    async fn publish_waiting(&mut self, tail: &mut Tail) -> Result<(), Ending> {
         while let Some(first) = self.waiting.front()
             && (self.log.is_open() || first.until <= Instant::now())
             && let Some(first) = self.waiting.pop_front()
         {
-            match self.publish(first).await {
-                Ok(None) => {}
-                Ok(Some(ack)) => self.session.send([ack]).await?,
-                Err(error) => self.session.send([Session::error_frame(self.log.new_id(), &error)]).await?,
+            if let Err(error) = self.publish(first, tail).await {
+                self.answer_error(&error, tail).await?;
             }
         }
         Ok(())
     }
 
-    async fn publish(&mut self, waiting: Waiting) -> Result<Option<String>, FrameError> {
+    /// Publishes a message. A message whose client id the log already has is acknowledged as a repeat.
+    async fn publish(&mut self, waiting: Waiting, tail: &mut Tail) -> Result<(), FrameError> {
         let Waiting { draft, client_id, held, until: _ } = waiting;
         let published = self.log.publish_from_user_holding(draft, Some(held)).await;
-        let published = published.map_err(|error| frame_error(error, client_id.clone()))?;
-        match published.receipt {
-            None => Ok(Some(Session::ack(published.id, client_id.as_ref(), true))),
+        let Published { id, receipt } = published.map_err(|error| frame_error(error, client_id.clone()))?;
+        match receipt {
+            None => self.acknowledge(id, Session::ack(id, client_id.as_ref(), true), tail),
             Some(receipt) => {
                 let late = Some(Instant::now() + STORED_WITHIN);
-                self.unwritten.push_back(Unwritten { late, receipt, id: published.id, client_id });
-                Ok(None)
+                self.unwritten.push_back(Unwritten { late, receipt, id, client_id });
             }
         }
+        Ok(())
     }
 
     /// Answers the messages that the log has not stored in time with `BUSY`, once each.
-    async fn tell_late(&mut self) -> Result<(), Ending> {
+    async fn tell_late(&mut self, tail: &Tail) -> Result<(), Ending> {
         let now = Instant::now();
         let mut late = Vec::new();
         for message in self.unwritten.iter_mut().filter(|message| message.late.is_some_and(|at| at <= now)) {
@@ -318,28 +339,25 @@ impl UserSocket {
         }
         let text = "the journal has not stored this message yet; it is stored when the disk works again, unless the host \
                     ends before; sent again with the same id, it is stored once";
-        let id = |log: &GuildLog| log.new_id();
         let frame = |client_id| FrameError { error_type: "BUSY", message: text.to_owned(), client_id };
         let frames: Vec<_> =
-            late.into_iter().map(|client_id| Session::error_frame(id(&self.log), &frame(client_id))).collect();
+            late.into_iter().map(|client_id| Session::error_frame(tail.new_id(), &frame(client_id))).collect();
         self.session.send(frames).await
     }
 
     /// Acknowledges a message that was written, or reports that it could not be written.
-    async fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>)) -> Result<(), Ending> {
+    async fn written(
+        &mut self,
+        (written, outcome): (Unwritten, Result<(), JournalError>),
+        tail: &mut Tail,
+    ) -> Result<(), Ending> {
         match outcome {
             Ok(()) if self.ack => {
-                let ack = Session::ack(written.id, written.client_id.as_ref(), false);
-                self.session.send([ack]).await
+                self.acknowledge(written.id, Session::ack(written.id, written.client_id.as_ref(), false), tail);
+                Ok(())
             }
             Ok(()) => Ok(()),
-            Err(error) => {
-                let answer = Session::error_frame(
-                    self.log.new_id(),
-                    &frame_error(IngressError::Journal(error), written.client_id),
-                );
-                self.session.send([answer]).await
-            }
+            Err(error) => self.answer_error(&frame_error(IngressError::Journal(error), written.client_id), tail).await,
         }
     }
 }

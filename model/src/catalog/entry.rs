@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::component::ComponentRef;
 use crate::format::short_name;
 use crate::ids::Digest;
-use crate::read::{FieldErrors, Fields, boolean, list, map, nullable, object, object_as_is, text};
+use crate::read::{FieldErrors, Fields, boolean, list, map, name, nullable, object, object_as_is, text};
 
 /// An agent class that blueprints may name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,14 +97,14 @@ impl AgentEntry {
     }
 
     fn read_reference(f: &mut Fields<'_, '_>) -> Option<Self> {
-        let name = f.required("agent_name", text);
-        let class_name = f.required("qualified_class_name", text);
+        let agent_name = f.required("agent_name", text);
+        let class_name = f.required("qualified_class_name", name(text));
         let doc = f.optional("agent_doc", text);
         let properties_schema = f.required("agent_props_schema", object_as_is);
         let handlers = f.required("message_handlers", handlers);
         let dependencies = f.required("agent_dependencies", dependencies);
         Some(Self {
-            name: name?,
+            name: agent_name?,
             class_name: class_name?,
             doc: doc?.unwrap_or_default(),
             properties_schema: properties_schema?,
@@ -123,15 +123,15 @@ impl AgentEntry {
             either(f, "properties_schema", "agent_props_schema"),
             either(f, "dependencies", "agent_dependencies"),
         );
-        let name = f.optional("agent_name", text);
-        let class_name = f.required("qualified_class_name", text);
+        let agent_name = f.optional("agent_name", text);
+        let class_name = f.required("qualified_class_name", name(text));
         let doc = f.optional(doc_key, text);
         let properties_schema = f.optional(schema_key, object_as_is);
         let handlers = f.or("message_handlers", Map::new(), handlers);
         let dependencies = f.or(dependencies_key, Vec::new(), dependencies);
         let class_name = class_name?;
         Some(Self {
-            name: name?.unwrap_or_else(|| short_name(&class_name).to_owned()),
+            name: agent_name?.unwrap_or_else(|| short_name(&class_name).to_owned()),
             class_name,
             doc: doc?.unwrap_or_default(),
             properties_schema: properties_schema?.unwrap_or_default(),
@@ -201,13 +201,13 @@ fn handlers(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value
 
 fn handler(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     object(|f| {
-        let name = f.required("handler_name", text);
-        let format = f.required("message_format", text);
+        let handler_name = f.required("handler_name", text);
+        let format = f.required("message_format", name(text));
         let schema = f.required("message_format_schema", object_as_is);
         let doc = f.or("handler_doc", Some(String::new()), nullable(text));
         let calls = f.required("send_message_calls", list(send_call));
         Some(json!({
-            "handler_name": name?,
+            "handler_name": handler_name?,
             "message_format": format?,
             "message_format_schema": schema?,
             "handler_doc": doc?,

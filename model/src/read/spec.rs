@@ -1,6 +1,7 @@
 //! Reads the spec of a guild: trims texts, fills in defaults, creates missing ids and reports every error with its
 //! place. The rules are those of the reference's API models and of the operator's ceilings for the sandbox.
 
+mod advice;
 mod rules;
 mod sandbox;
 
@@ -13,11 +14,13 @@ use crate::expression::Expressions;
 use crate::ids::{AgentId, short_uuid};
 use crate::python_repr::repr;
 use crate::read::{
-    FieldError, FieldErrors, Fields, boolean, document, integer_or_float, length, list, map, object, object_as_is,
-    text, trimmed, whole,
+    FieldError, FieldErrors, Fields, boolean, document, integer_or_float, length, list, map, name, object,
+    object_as_is, text, trimmed, whole,
 };
 use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
+use crate::topic;
 
+pub use advice::{advice, unknown_keys, unknown_keys_of_blueprint};
 pub use rules::{rule, slip};
 pub use sandbox::{SandboxCeilings, sandbox};
 
@@ -41,13 +44,19 @@ pub struct SpecContext<'c> {
 pub fn guild<'c>(context: SpecContext<'c>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<GuildSpec> + 'c {
     object(move |f| {
         let id = f.or("id", None, given_id);
-        let name = f.required("name", length(1, MAX_NAME));
+        let name = f.required("name", name(length(1, MAX_NAME)));
         let description = f.required("description", length(1, usize::MAX));
         let properties = f.or("properties", Map::new(), object_as_is);
         let agents = f.or("agents", Vec::new(), list(|value, errors| agent(value, errors, context)));
         let dependency_map = f.or("dependency_map", Map::new(), dependencies);
         let routes = f.or("routes", RoutingSlip::default(), guild_slip(context.ceilings, context.expressions));
         let gateway = f.optional("gateway", gateway);
+        if let Some(key) = f.whole().as_object().and_then(advice::misspelt_agents) {
+            let value = f.whole()[key].clone();
+            return f.errors.inside(key.into(), |errors| {
+                errors.note("extra_forbidden", "This key is unknown; did you mean `agents`?", &value)
+            });
+        }
         Some(GuildSpec {
             id: id?.unwrap_or_else(|| short_uuid((context.random)())).into(),
             name: name?,
@@ -66,9 +75,9 @@ pub fn agent(value: &Value, errors: &mut FieldErrors, context: SpecContext<'_>) 
     object(|f| {
         let class_name = class_name(f)?;
         let id = f.or("id", None, given_id);
-        let name = f.required("name", length(1, MAX_NAME));
+        let name = f.required("name", name(length(1, MAX_NAME)));
         let description = f.required("description", length(1, usize::MAX));
-        let additional_topics = f.or("additional_topics", Vec::new(), list(trimmed));
+        let additional_topics = f.or("additional_topics", Vec::new(), list(own_topic));
         let properties = f.or("properties", Map::new(), properties);
         let listen_to_default_topic = f.or("listen_to_default_topic", true, boolean);
         let act_only_when_tagged = f.or("act_only_when_tagged", false, boolean);
@@ -105,7 +114,7 @@ const MAX_ID: usize = 256;
 
 /// Reads an id that the author chose; an empty one counts as absent. Ids are parts of paths and topics.
 fn given_id(value: &Value, errors: &mut FieldErrors) -> Option<Option<String>> {
-    let id = trimmed(value, errors)?;
+    let id = name(trimmed)(value, errors)?;
     let is_forbidden = |c: char| c.is_control() || matches!(c, '/' | '\\');
     if id.len() > MAX_ID || id.contains(is_forbidden) || matches!(id.as_str(), "." | "..") {
         let msg = format!("An id has at most {MAX_ID} bytes, without slashes and control characters");
@@ -118,10 +127,19 @@ fn class_name(f: &mut Fields<'_, '_>) -> Option<String> {
     match f.whole().get("class_name") {
         None | Some(Value::Null) => f.errors.refuse("class_name is required", f.whole()),
         Some(Value::String(class)) if class.is_empty() => f.errors.refuse("class_name is required", f.whole()),
-        Some(Value::String(class)) if class.contains('.') => Some(class.trim().to_owned()),
+        Some(class @ Value::String(text)) if text.contains('.') => name(trimmed)(class, f.errors),
         Some(Value::String(class)) => f.errors.refuse(&format!("Invalid class name: {class}"), f.whole()),
         Some(other) => f.errors.refuse(&format!("Invalid class name: {}", repr(other)), f.whole()),
     }
+}
+
+/// Reads a topic that an agent listens to. Those that are internal to the host are none for agents.
+fn own_topic(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+    let name = name(trimmed)(value, errors)?;
+    if topic::is_internal(&topic::canonical(&name)) {
+        return errors.refuse(&format!("{name} is a topic of the host's own; agents cannot listen to it"), value);
+    }
+    Some(name)
 }
 
 fn properties(value: &Value, errors: &mut FieldErrors) -> Option<Map<String, Value>> {
@@ -169,7 +187,7 @@ fn small(value: &Value, errors: &mut FieldErrors) -> Option<u32> {
 fn gateway(value: &Value, errors: &mut FieldErrors) -> Option<Value> {
     object(|f| {
         let enabled = f.or("enabled", true, boolean);
-        let input_formats = f.required("input_formats", list(trimmed));
+        let input_formats = f.required("input_formats", list(name(trimmed)));
         let output_formats = f.required("output_formats", list(trimmed));
         let returned_formats = f.or("returned_formats", Vec::new(), list(trimmed));
         Some(json!({

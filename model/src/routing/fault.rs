@@ -54,6 +54,24 @@ pub fn error_message(fault: &Fault, origin: &Message, sender: &Sender, attempt: 
     message
 }
 
+/// Returns the `ErrorMessage` about a user's own message that goes nowhere. It is for the step that appends `first`,
+/// which has no id yet: `in_response_to` 0 stands for it. The guild's manager sends it.
+#[must_use]
+pub fn lost_message(fault: &Fault, first: &Message, guild: &GuildId) -> Message {
+    let payload = raw_json(&error_payload(fault, format::MANAGER_CLASS));
+    let topics = Topics::Many(vec![topic::ERRORS.to_owned()]);
+    let mut message = Message::draft(AgentTag::manager_of(guild), topics, format::ERROR_MESSAGE, payload);
+    message.also = first.user.iter().map(topic::user_notifications).collect();
+    message.is_error = true;
+    message.in_response_to = Some(MessageId::default());
+    message.conversation_id.clone_from(&first.conversation_id);
+    message.traceparent.clone_from(&first.traceparent);
+    message.user.clone_from(&first.user);
+    message.full_names = first.full_names;
+    message.hops = 1;
+    message
+}
+
 /// Returns the messages about a message that is given up: the `ErrorMessage`, its copies by the rules of the slip, and
 /// the state changes of these rules.
 #[must_use]

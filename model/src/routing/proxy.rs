@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::draft::UserDraft;
 use crate::fault::{Fault, FaultKind};
 use crate::format;
-use crate::ids::{AgentId, ClientId, MessageId};
+use crate::ids::{ClientId, MessageId};
 use crate::message::{HistoryEntry, Message, raw_json};
 use crate::spec::RoutingSlip;
 use crate::state::{StateChange, StateOwner};
-use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
 
 use crate::routing::guild_view::{GuildView, subscriptions};
+use crate::routing::lost::lost_of_user;
 use crate::routing::room::Room;
 use crate::routing::scope::Scope;
 use crate::routing::sender::Sender;
@@ -33,6 +33,8 @@ pub struct Routed {
     pub others: Vec<Message>,
     /// The state changes of the rules.
     pub changes: Vec<(StateOwner, StateChange)>,
+    /// Why the message, or a copy of it, goes nowhere.
+    pub lost: Option<Fault>,
 }
 
 /// The most copies that the rules may make of one message of a user.
@@ -50,21 +52,14 @@ pub fn route_user_message(draft: UserDraft, guild: &GuildView, scope: Scope<'_>)
     for name in destinations.flat_map(Topics::as_slice) {
         refuse_topic_of_others(name, &draft)?;
     }
-    let proxy = AgentId::proxy_of(&draft.user);
     let name = guild.users.iter().find(|(user, _)| *user == draft.user).map_or(&draft.user_name, |(_, name)| name);
-    let sender = Sender {
-        tag: AgentTag::new(proxy.as_str(), name.as_str()),
-        id: proxy,
-        class_name: format::USER_PROXY_CLASS.to_owned(),
-        method: "unwrap_and_forward_message",
-        to_default: false,
-    };
+    let sender = Sender::proxy_of(&draft.user, name);
     let (own, inbox) = (topic::user_notifications(&draft.user), topic::user_inbox(&draft.user));
     if is_request(&draft) {
         let mut first = message_of(draft, &sender);
         first.also.push(own);
         push_hop(&mut first, &sender, &inbox);
-        return Ok(Routed { first, others: Vec::new(), changes: Vec::new() });
+        return Ok(Routed { first, others: Vec::new(), changes: Vec::new(), lost: None });
     }
     for name in draft.topics.iter().flat_map(Topics::as_slice) {
         refuse_topic_of_others(name, &draft)?;
@@ -84,7 +79,7 @@ pub fn route_user_message(draft: UserDraft, guild: &GuildView, scope: Scope<'_>)
     first.topics = listeners_of(&first.topics, guild)?;
     push_hop(&mut first, &sender, &inbox);
     guild.notify_tagged_users(&mut first);
-    Ok(Routed { first, others: Vec::new(), changes: Vec::new() })
+    Ok(Routed { first, others: Vec::new(), changes: Vec::new(), lost: None })
 }
 
 /// Returns whether routing the draft may evaluate an expression. Then it is done away from the server's threads.
@@ -214,7 +209,7 @@ fn by_rules(
     first.routing_slip = Some(slip);
     guild.notify_tagged_users(&mut first);
     let owner = StateOwner::Agent(sender.id.clone());
-    let (mut others, mut changes) = (Vec::new(), Vec::new());
+    let (mut others, mut changes, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let mut room = Room::new(guild.bounds);
     room.take_message(&first)?;
     let bytes = first.stored_bytes();
@@ -227,7 +222,13 @@ fn by_rules(
         copy.in_response_to = Some(MessageId::default());
         copy.topics = rule.topics().unwrap_or_else(|| Topics::Many(vec![inbox.to_owned()]));
         rule.apply(&mut copy, &first);
-        let Some((mut copy, changed)) = transform::by_rule(&rule, copy, &first, &owner, scope)? else { continue };
+        let (mut copy, changed) = match transform::by_rule(&rule, copy, &first, &owner, scope)? {
+            Ok(made) => made,
+            Err(fault) => {
+                dropped.push(fault);
+                continue;
+            }
+        };
         changes.extend(changed);
         push_hop(&mut copy, sender, inbox);
         guild.notify_tagged_users(&mut copy);
@@ -235,8 +236,9 @@ fn by_rules(
         others.push(copy);
     }
     first.enrich_with_history = guild.conversation_history;
+    let lost = lost_of_user(&first, &others, dropped, sender, guild);
     push_hop(&mut first, sender, inbox);
-    Ok(Routed { first, others, changes })
+    Ok(Routed { first, others, changes, lost })
 }
 
 /// Adds the proxy to the history of a message. The origin is the message itself, whose id the journal sets.

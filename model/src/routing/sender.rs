@@ -1,6 +1,7 @@
 //! The agent that sends a message, with what rules ask about it.
 
-use crate::ids::AgentId;
+use crate::format;
+use crate::ids::{AgentId, UserId};
 use crate::tag::AgentTag;
 
 /// The agent or the user proxy that sends a message.
@@ -17,6 +18,21 @@ pub struct Sender {
     /// Whether a message that no rule routes goes to the default topic. Otherwise it goes to the topics of the message
     /// that it answers.
     pub to_default: bool,
+}
+
+impl Sender {
+    /// Returns the proxy of a user as a sender.
+    #[must_use]
+    pub fn proxy_of(user: &UserId, name: &str) -> Self {
+        let proxy = AgentId::proxy_of(user);
+        Self {
+            tag: AgentTag::new(proxy.as_str(), name),
+            id: proxy,
+            class_name: format::USER_PROXY_CLASS.to_owned(),
+            method: "unwrap_and_forward_message",
+            to_default: false,
+        }
+    }
 }
 
 /// The class whose unrouted messages go to the default topic.

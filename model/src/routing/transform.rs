@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::expression::Language;
+use crate::expression::{ExpressionError, Language};
 use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
 use crate::message::{ForwardHeader, MAX_PAYLOAD_BYTES, Message, raw_json};
@@ -17,6 +17,7 @@ use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
+use crate::names;
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]
@@ -84,15 +85,20 @@ fn input(message: &Message, before: Option<&Message>, origin: &Message, scope: S
     serde_json::to_string(&input).ok()
 }
 
-fn run(scope: Scope<'_>, language: Language, source: &str, input: &str) -> Option<Value> {
-    scope.expressions.evaluate(language, source, input).ok().flatten().filter(|value| !value.is_null())
+/// Evaluates an expression. `Ok(None)`: it has no result, or the result null.
+fn run(scope: Scope<'_>, language: Language, source: &str, input: &str) -> Result<Option<Value>, ExpressionError> {
+    let value = scope.expressions.evaluate(language, source, input)?;
+    Ok(value.filter(|value| !value.is_null()))
 }
 
 /// A message and the changes of states that go with it.
 type Routed = (Message, Vec<(StateOwner, StateChange)>);
 
-/// Applies the expressions of a rule to a message. Returns the message with the state changes, or `None` if it is
-/// dropped. A rule without expressions returns the message as it is. `agent` is the sender.
+/// What a rule made of a message, or why it made nothing, for the user whose message began the thread.
+pub(super) type Made<T> = Result<T, Fault>;
+
+/// Applies the expressions of a rule to a message. Returns the message with the state changes, or why it is dropped. A
+/// rule without expressions returns the message as it is. `agent` is the sender.
 ///
 /// # Errors
 /// `invalid_payload` when a result cannot be a payload.
@@ -102,22 +108,67 @@ pub(super) fn by_rule(
     origin: &Message,
     agent: &StateOwner,
     scope: Scope<'_>,
-) -> Result<Option<Routed>, Fault> {
+) -> Result<Made<Routed>, Fault> {
     let has_updates = rule.agent_state_update.is_some() || rule.guild_state_update.is_some();
     if rule.transformer.is_none() && !has_updates {
-        return Ok(Some((message, Vec::new())));
+        return Ok(refuse_closed(rule, message).map(|message| (message, Vec::new())));
     }
     let before = has_updates.then(|| message.clone());
-    let routed = match &rule.transformer {
+    let made = match &rule.transformer {
         Some(transformer) => transform(transformer, message, origin, scope)?,
-        None => Some(message),
+        None => Ok(message),
     };
-    let Some(routed) = routed else { return Ok(None) };
+    let routed = match made {
+        Ok(routed) => routed,
+        Err((kind, why)) => return Ok(Err(Fault::new(kind, format!("the rule {} {why}", described(rule))))),
+    };
+    let routed = match refuse_closed(rule, routed) {
+        Ok(routed) => routed,
+        Err(fault) => return Ok(Err(fault)),
+    };
     let changes = before.map(|before| changes(rule, &routed, &before, origin, agent, scope)).unwrap_or_default();
-    Ok(Some((routed, changes)))
+    Ok(Ok((routed, changes)))
 }
 
-/// Applies the transformer of a rule. Returns `None` if the message is dropped.
+/// Drops a message on a topic that is closed to rules. A rule may keep the topics of the message that it answers, and
+/// an earlier version may have stored it.
+fn refuse_closed(rule: &RoutingRule, message: Message) -> Made<Message> {
+    let closed = message.topics.as_slice().iter().find(|name| topic::is_closed_to_rules(name));
+    match closed {
+        Some(name) => {
+            let text = format!("the rule {} may not write to {name}, a topic of the host's own", described(rule));
+            Err(Fault::new(FaultKind::Denied, text))
+        }
+        None => Ok(message),
+    }
+}
+
+/// A rule for people: whose messages it is for, and where it sends them.
+fn described(rule: &RoutingRule) -> String {
+    let tag = rule.agent.as_ref().and_then(|tag| tag.name.as_deref().or(tag.id.as_deref()));
+    let whose = tag.or(rule.agent_type.as_deref()).unwrap_or("every agent");
+    match rule.topics() {
+        Some(topics) => format!("for {whose} to {}", topics.as_slice().join(", ")),
+        None => format!("for {whose}"),
+    }
+}
+
+/// Why a transformer made no message: the kind of the fault, and what follows the name of the rule.
+type Dropped = (FaultKind, String);
+
+fn failed(error: &ExpressionError) -> Dropped {
+    (FaultKind::RuleFailed, format!("failed: {error}"))
+}
+
+fn nothing() -> Dropped {
+    (FaultKind::RuleDropped, "has an expression without a result, so that it made no message".to_owned())
+}
+
+fn unusable(what: impl std::fmt::Display) -> Dropped {
+    (FaultKind::RuleFailed, format!("has an expression with a result that cannot be used: {what}"))
+}
+
+/// Applies the transformer of a rule. The inner error says why the message is dropped.
 ///
 /// # Errors
 /// `invalid_payload` when the result cannot be a payload.
@@ -126,23 +177,29 @@ fn transform(
     mut message: Message,
     origin: &Message,
     scope: Scope<'_>,
-) -> Result<Option<Message>, Fault> {
+) -> Result<Result<Message, Dropped>, Fault> {
     match transformer {
         Transformer::Payload { output_format, expression_type, expression, .. } => {
-            let Some(payload) = run(scope, *expression_type, expression, message.payload.get()) else {
-                return Ok(None);
+            let payload = match run(scope, *expression_type, expression, message.payload.get()) {
+                Ok(Some(payload)) => payload,
+                Ok(None) => return Ok(Err(nothing())),
+                Err(error) => return Ok(Err(failed(&error))),
             };
             message.payload = payload_of(&payload)?;
             if let Some(name) = output_format {
                 message.format.clone_from(name);
             }
-            Ok(Some(message))
+            Ok(Ok(message))
         }
         Transformer::Functional { expression_type, handler, .. } => {
-            let given = input(&message, None, origin, scope);
-            match given.and_then(|given| run(scope, *expression_type, handler, &given)) {
-                Some(Value::Object(members)) => overlay(message, members),
-                _ => Ok(None),
+            let Some(given) = input(&message, None, origin, scope) else {
+                return Ok(Err(unusable("its message cannot be passed to an expression")));
+            };
+            match run(scope, *expression_type, handler, &given) {
+                Ok(Some(Value::Object(members))) => overlay(message, members),
+                Ok(Some(_)) => Ok(Err(unusable("it is not an object"))),
+                Ok(None) => Ok(Err(nothing())),
+                Err(error) => Ok(Err(failed(&error))),
             }
         }
     }
@@ -161,13 +218,13 @@ fn payload_of(value: &Value) -> Result<Box<RawValue>, Fault> {
 }
 
 /// Replaces members of a message. A member of the wrong type drops the message, and an unknown member is ignored.
-fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<Message>, Fault> {
+fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Result<Message, Dropped>, Fault> {
     let names_topics = members.contains_key("topics");
     for (name, value) in members {
         let is_good = match name.as_str() {
             "payload" => {
                 if !value.is_object() {
-                    return Ok(None);
+                    return Ok(Err(unusable("`payload` is not an object")));
                 }
                 message.payload = payload_of(&value)?;
                 true
@@ -175,7 +232,7 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
             "topics" => set(&mut message.topics, value, |topics: &Topics| !topics.is_empty()),
             "priority" => Priority::read(&value).map(|priority| message.priority = priority).is_some(),
             "recipient_list" => set(&mut message.recipients, value, |tags: &Vec<AgentTag>| tags.len() <= MAX_TAGS),
-            "format" => set(&mut message.format, value, |format: &String| format.chars().count() >= 3),
+            "format" => set(&mut message.format, value, |format: &String| is_format(format)),
             "forward_header" => set(&mut message.forward_header, value, |_| true),
             "context" => merge_context(&mut message, value),
             "enrich_with_history" => count(&value).map(|number| message.enrich_with_history = number).is_some(),
@@ -183,14 +240,23 @@ fn overlay(mut message: Message, members: Map<String, Value>) -> Result<Option<M
             _ => true,
         };
         if !is_good {
-            return Ok(None);
+            return Ok(Err(unusable(format_args!("`{}` has no valid value", shortened(&name)))));
         }
     }
     message.topics = match message.topics {
         Topics::One(name) => Topics::One(topic::canonical(&name)),
         Topics::Many(names) => Topics::Many(names.iter().map(|name| topic::canonical(name)).collect()),
     };
-    Ok((!names_topics || may_go_to(&message)).then_some(message))
+    if names_topics && !may_go_to(&message) {
+        let names = shortened(&message.topics.as_slice().join(", "));
+        return Ok(Err((FaultKind::Denied, format!("may not send this message to {names}"))));
+    }
+    Ok(Ok(message))
+}
+
+/// The beginning of a text that an expression made, for an error.
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_NAME).collect()
 }
 
 /// Merges members into the session state, whose other members stay. Null merges nothing. Returns whether the value has
@@ -218,6 +284,11 @@ fn count(value: &Value) -> Option<u32> {
     }
 }
 
+/// Returns whether an expression may give a message this format.
+fn is_format(name: &str) -> bool {
+    name.chars().take(3).count() == 3 && name.len() <= MAX_NAME && names::check(name).is_ok()
+}
+
 /// Returns whether a message may go to the topics that an expression chose. Users can send slips with expressions, so
 /// an expression may choose the topics that a user may: neither the host's own topics nor those of another user.
 fn may_go_to(message: &Message) -> bool {
@@ -230,7 +301,7 @@ fn may_go_to(message: &Message) -> bool {
 
 /// The most topics that an expression may choose.
 const MAX_TOPICS: usize = 16;
-/// The longest topic that an expression may choose, in bytes.
+/// The longest topic and the longest format that an expression may choose, in bytes.
 const MAX_NAME: usize = 256;
 
 /// The most recipients that an expression may choose.
@@ -258,7 +329,8 @@ fn changes(
     let Some(given) = input(message, Some(before), origin, scope) else { return Vec::new() };
     let of = |owner: StateOwner, update: Option<&StateUpdate>| {
         let update = update?;
-        let patch = run(scope, update.expression_type, &update.state_update, &given).filter(Value::is_object)?;
+        let patch = run(scope, update.expression_type, &update.state_update, &given);
+        let patch = patch.ok().flatten().filter(Value::is_object)?;
         Some((owner, StateChange { format: update.update_format, ..StateChange::merge(patch) }))
     };
     let guild = of(StateOwner::Guild, rule.guild_state_update.as_deref());

@@ -47,6 +47,8 @@ pub struct RoutedTurn {
     pub messages: Vec<Message>,
     /// The state changes of the rules. Each belongs before the message of its rule.
     pub changes: Vec<(StateOwner, StateChange)>,
+    /// Why rules that applied made no message.
+    pub dropped: Vec<Fault>,
 }
 
 /// Routes the messages of one turn. Each message uses up rules of the slip, so later messages of the turn see fewer.
@@ -99,6 +101,10 @@ impl<'a> TurnRouter<'a> {
         base.routing_slip = self.slip.clone();
         if rules.is_empty() {
             base.topics = self.default_topics();
+            if let Some(name) = base.topics.as_slice().iter().find(|name| topic::is_closed_to_rules(name)) {
+                let text = format!("no rule routes it, and an answer may not go to {name}, a topic of the host's own");
+                return Ok(RoutedTurn { dropped: vec![Fault::new(FaultKind::Denied, text)], ..RoutedTurn::default() });
+            }
             return self.alone(base, outgoing.reason);
         }
         self.by_rules(rules, &base, outgoing.reason.as_deref())
@@ -108,7 +114,7 @@ impl<'a> TurnRouter<'a> {
     fn alone(&mut self, base: Message, reason: Option<String>) -> Result<RoutedTurn, Fault> {
         let message = self.finish(base, reason, None);
         self.room.take_message(&message)?;
-        Ok(RoutedTurn { messages: vec![message], changes: Vec::new() })
+        Ok(RoutedTurn { messages: vec![message], ..RoutedTurn::default() })
     }
 
     /// Routes an error message, which has its topics already. Returns a copy for each rule that applies, then the
@@ -151,8 +157,12 @@ impl<'a> TurnRouter<'a> {
             let mut message = base.clone();
             message.topics = rule.topics().unwrap_or_else(|| self.origin.topics.clone());
             rule.apply(&mut message, self.origin);
-            let Some((message, changes)) = transform::by_rule(&rule, message, self.origin, &owner, self.scope)? else {
-                continue;
+            let (message, changes) = match transform::by_rule(&rule, message, self.origin, &owner, self.scope)? {
+                Ok(made) => made,
+                Err(fault) => {
+                    routed.dropped.push(fault);
+                    continue;
+                }
             };
             for (_, change) in &changes {
                 self.room.take(crate::message::raw_json(&change.update).get().len())?;

@@ -122,6 +122,7 @@ async fn cross(limit: Limit) -> Crossed {
         | Limit::CompileQueue
         | Limit::AgentLag
         | Limit::EmitRate
+        | Limit::Notices
         | Limit::RoutedBytes
         | Limit::StateBytes
         | Limit::SlipRules

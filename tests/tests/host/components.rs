@@ -429,3 +429,52 @@ async fn components_with_changed_bytes_are_either_ready_or_refused() {
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     chat::join(&host, &guild, "ann").await.echo("still here").await;
 }
+
+#[tokio::test]
+async fn classes_of_the_host_cannot_be_claimed_by_uploads() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let rows = rest.get("/catalog/components").await.expect(&[200]);
+    let echo = rows.as_array().expect("a list").iter().find(|row| row["class_name"] == blueprint::ECHO_CLASS);
+    let digest = echo.and_then(|row| row["digest"].as_str()).expect("it is built in").to_owned();
+    let bytes = rest.request(reqwest::Method::GET, &format!("/catalog/components/{digest}/wasm")).send().await;
+    let bytes = bytes.expect("an answer").bytes().await.expect("a body");
+    let squatter = rest.upload_only("?bind=1", variant(&bytes, "squatter")).await.expect(&[202]);
+    let ended = rest.compiled(squatter["digest"].as_str().expect("a digest")).await;
+    assert_eq!((&ended["state"], &ended["refusal"]["code"]), (&json!("refused"), &json!("class_reserved")), "{ended}");
+
+    let hostile = rest.upload(hostile_component()).await;
+    let class = json!({"qualified_class_name": blueprint::ECHO_CLASS, "description": "d", "component": hostile});
+    let answer = rest.post("/catalog/agents", &class).await;
+    assert_eq!(refused(&answer), (403, "class_reserved"), "{}", answer.body);
+    let class = json!({"qualified_class_name": blueprint::ECHO_CLASS, "description": "d", "component": digest});
+    rest.post("/catalog/agents", &class).await.expect(&[201]);
+    let path = format!("/catalog/agents/{}/component", blueprint::ECHO_CLASS);
+    let answer = rest.put(&path, &json!({"component": hostile})).await;
+    assert_eq!(refused(&answer), (403, "class_reserved"), "{}", answer.body);
+    let guild = rest.launch_spec(&blueprint::echo()).await;
+    chat::join(&host, &guild, "ann").await.echo("still the host's").await;
+}
+
+#[tokio::test]
+async fn an_upload_says_which_component_serves_its_class_and_can_be_bound_to_it() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let one = rest.upload(variant(&hostile_component(), "one")).await;
+    let two = rest.upload(variant(&hostile_component(), "two")).await;
+    let shown = async |digest: &str| rest.get(&format!("/catalog/components/{digest}")).await.expect(&[200]);
+    let row = shown(&two).await;
+    assert_eq!((&row["class_served_by"], &row["name_held_by"]), (&json!(one), &json!(one)), "{row}");
+    let warnings = row["warnings"].to_string();
+    assert!(warnings.contains("?bind=1") && warnings.contains("another version"), "{warnings}");
+    assert_eq!(shown(&one).await.get("warnings"), None);
+
+    let bound = rest.upload_only("?bind=1", variant(&hostile_component(), "two")).await.expect(&[200]);
+    assert_eq!(bound.get("class_served_by"), None, "{bound}");
+    assert_eq!(shown(&one).await["class_served_by"], json!(two));
+    let three = rest.upload_only("?bind=1", variant(&hostile_component(), "three")).await;
+    let three = three.expect(&[200, 202])["digest"].as_str().expect("a digest").to_owned();
+    rest.compiled(&three).await;
+    assert_eq!(shown(&two).await["class_served_by"], json!(three));
+    rest.upload_only("?bind=perhaps", variant(&hostile_component(), "three")).await.expect(&[422]);
+}

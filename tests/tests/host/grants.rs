@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_tests::{Chat, Host, Options, Socket, blueprint, chat, component, frame};
+use guildhall_tests::{Chat, Host, Options, blueprint, chat, component, frame};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -246,31 +246,28 @@ async fn committed_values_survive_a_crash_and_those_of_a_failed_turn_do_not_exis
     assert_eq!(ask(&mut chat, "keys own").await, "2");
 }
 
-/// Returns the detail in the health report of an agent that does not start.
-async fn detail(host: &Host, agent: &Value) -> String {
+/// Returns the answer to the launch of an agent that cannot start. Its blueprint is taken with a warning.
+async fn refusal(host: &Host, agent: &Value) -> Value {
     let spec = json!({"name": "Lacking", "description": "Lacks a grant", "agents": [agent]});
-    let guild = host.rest().launch_spec(&spec).await;
-    let mut system = Socket::connect(&chat::system_url(host, &guild, "ann", "")).await;
-    let id = agent["id"].as_str().expect("an id");
-    let report = system
-        .wait_within(Duration::from_secs(30), "a report with the error", |frame| {
-            frame::is_report(frame) && frame["payload"]["agents"][id]["checkstatus"] == "error"
-        })
-        .await;
-    report["payload"]["agents"][id]["checkmeta"]["detail"].as_str().unwrap_or_default().to_owned()
+    let made = host.rest().post("/catalog/blueprints/", &blueprint::of(&spec, "none")).await.expect(&[201]);
+    assert!(made["warnings"].to_string().contains("agents.0: the agent cannot start"), "{made}");
+    let launched = host.rest().post("/api/guilds", &json!({"org_id": "o", "spec": spec})).await;
+    assert_eq!(launched.body["code"], "missing_capability", "{}", launched.body);
+    launched.expect(&[409])
 }
 
 #[tokio::test]
-async fn an_agent_without_a_grant_does_not_start_and_names_it() {
+async fn an_agent_without_a_grant_is_not_launched_and_the_answer_names_it() {
     let server = server().await;
     let host = Host::spawn(super::options()).await;
     let digest = host.rest().upload(component::reaching()).await;
-    let nothing = detail(&host, &reaching(&digest, "Nothing", &json!({}))).await;
-    for missing in ["missing_capability", "`sandbox.http`", "`policy.http`", "`sandbox.keyvalue`"] {
-        assert!(nothing.contains(missing), "not {missing}: {nothing}");
+    let nothing = refusal(&host, &reaching(&digest, "Nothing", &json!({}))).await;
+    let grants = nothing["context"]["agents"][0]["missing"].to_string();
+    for missing in ["sandbox.http", "policy.http", "sandbox.keyvalue"] {
+        assert!(grants.contains(missing), "not {missing}: {nothing}");
     }
-    let all = detail(&host, &reaching(&digest, "All", &everything(&server))).await;
-    assert!(all.contains("missing_capability") && all.contains("`policy."), "{all}");
+    let all = refusal(&host, &reaching(&digest, "All", &everything(&server))).await;
+    assert!(all["detail"].to_string().contains("`policy."), "{all}");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod reference_clients;
 mod restart;
 mod resume;
 mod semantics;
+mod silence;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

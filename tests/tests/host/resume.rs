@@ -102,3 +102,94 @@ async fn without_routes_only_the_sender_receives_the_answer() {
     let history = host.rest().history(&guild, "bob").await;
     assert!(history.iter().all(|message| !frame::says(message, "Echo: for me")), "{history:?}");
 }
+
+#[tokio::test]
+async fn a_page_of_a_history_names_the_next_one() {
+    let host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    for text in ["one", "two"] {
+        chat.echo(text).await;
+    }
+    let whole = host.rest().history(&guild, "ann").await;
+    let path = format!("/api/guilds/{guild}/ann/messages");
+    let (mut found, mut query) = (Vec::new(), "?limit=1".to_owned());
+    loop {
+        let answer = host.rest().request(reqwest::Method::GET, &format!("{path}{query}")).send().await.expect("a page");
+        let link = answer.headers().get("link").map(|link| link.to_str().expect("text").to_owned());
+        let page: Vec<Value> = answer.json().await.expect("a list");
+        assert!(page.len() <= 1, "{page:?}");
+        found.extend(page);
+        let Some(link) = link else { break };
+        let next = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+        query = next.expect("a reference").to_owned();
+    }
+    assert_eq!(found, whole);
+    let after = frame::id(&whole[0]);
+    let rest: Vec<Value> = host
+        .rest()
+        .request(reqwest::Method::GET, &format!("{path}?after={after}"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("a list");
+    assert_eq!(rest, whole[1..]);
+    host.rest().get(&format!("{path}?limit=501")).await.expect(&[422]);
+}
+
+#[tokio::test]
+async fn what_comes_before_an_ack_in_the_log_comes_before_it_on_the_socket() {
+    let host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    say_all(&mut chat, 0..300).await;
+    let whole = echoes(&host.rest().history(&guild, "ann").await);
+    for round in 0..3 {
+        // A repeat, a new message and a frame that cannot be used: all answers wait for the history.
+        chat.socket = Socket::connect(&chat::user_url(&host, &guild, "ann", "?after=1&ack=1")).await;
+        chat.say_as(&format!("client {}", round / 2), "said while the history is read");
+        chat.socket.send_text("no frame");
+        let mut seen = Vec::new();
+        let is_ack = |frame: &Value| {
+            frame::id(frame) > whole[whole.len() - 1].0
+                && frame["format"].as_str().is_some_and(|format| format.ends_with("Ack"))
+        };
+        let frames = chat.socket.collect_until("the ack", is_ack).await;
+        let mut largest = 0;
+        for frame in &frames {
+            let id = frame::id(frame);
+            if frame::text(frame).starts_with("Echo: text") {
+                assert!(id > largest, "{id} comes after {largest}: a client that resumed after it misses this message");
+                seen.push(id);
+            }
+            largest = largest.max(id);
+        }
+        assert_eq!(seen, whole.iter().map(|(id, _)| *id).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_neighbour_is_answered_while_clients_ask_for_long_histories_and_leave() {
+    let host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join(&host, &guild, "ann").await;
+    say_all(&mut chat, 0..1_000).await;
+    let neighbours = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut neighbour = chat::join(&host, &neighbours, "bob").await;
+    let url = chat::user_url(&host, &guild, "ann", "?after=1");
+    let leaving = tokio::spawn(async move {
+        loop {
+            let open = futures_util::future::join_all((0..20).map(|_| Socket::connect(&url))).await;
+            drop(open);
+        }
+    });
+    for number in 0..100 {
+        // Each has a client id of its own, which is looked up.
+        let text = format!("beside {number}");
+        neighbour.say_as(&format!("id {number}"), &text);
+        neighbour.hear(&format!("Echo: {text}")).await;
+    }
+    leaving.abort();
+}

@@ -26,7 +26,9 @@ pub fn routes() -> Vec<Route> {
 async fn register(State(api): State<ApiState>, body: JsonBody) -> Result<StatusCode, ApiError> {
     let (mut entry, named) = body.read(AgentEntry::read)?;
     if let Some(named) = named {
-        entry.component = Some(component(&api, &named).await?);
+        let digest = component(&api, &named).await?;
+        api.guilds.refuse_reserved(&entry.class_name, &digest)?;
+        entry.component = Some(digest);
     }
     api.store.register_agent(&entry).await?;
     Ok(StatusCode::CREATED)

@@ -23,6 +23,7 @@ use crate::store::{BlueprintInfo, BlueprintRow, Pins};
 use guildhall_model::catalog::{Blueprint, Exposure, agent_names};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
+use guildhall_model::read::spec::unknown_keys_of_blueprint;
 
 pub fn routes() -> Vec<Route> {
     let own = vec![("/catalog/blueprints", post(create)), ("/catalog/blueprints/{id}", get(one))];
@@ -30,12 +31,22 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let keys = body.read(|value, _| Some(unknown_keys_of_blueprint(value)))?;
     let mut blueprint = body.read(Blueprint::read(random_id().into()))?;
     spec::check_pair(&blueprint.spec)?;
     let read = spec::configured_spec(&api, blueprint.spec.clone(), Map::new(), ApiError::InvalidSpec);
     let (mut spec, _, mut warnings) = read.await?;
     spec::check_classes(&api, &spec).await?;
     let pins = spec::pin(&api, &mut spec, &Pins::new()).await?;
+    warnings.extend(keys);
+    warnings.extend(spec::unserved(&spec));
+    let lacking = spec::lacking(&api, &spec).await?.into_iter();
+    warnings.extend(lacking.map(|one| format!("{}: the agent cannot start: {}", one.place, one.refusal)));
+    if let Some(category) = &blueprint.category
+        && !api.store.has_category(category).await?
+    {
+        warnings.push(format!("category_id: there is no category {category}; GET /catalog/categories lists them"));
+    }
     spec::write_pins(&mut blueprint.spec, &spec);
     spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     let names = agent_names(&blueprint.spec);

@@ -21,12 +21,12 @@ use crate::api::error::ApiError;
 use crate::api::query::Params;
 use crate::api::spec::COMPILED_WITHIN;
 use crate::api::state::{ApiLimits, ApiState, Route};
-use crate::guild::grants_of;
+use crate::guild::{Binds, grants_of};
 use crate::store::{ComponentRow, ComponentState};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::component::ComponentName;
 use guildhall_model::ids::Digest;
-use guildhall_model::read::FieldError;
+use guildhall_model::read::{FieldError, boolean};
 
 pub fn routes(limits: ApiLimits) -> Vec<Route> {
     let room = DefaultBodyLimit::max(limits.component_bytes);
@@ -67,6 +67,15 @@ pub struct Component {
     /// The reason for programs.
     #[schema(required = true, value_type = Option<ComponentRefusal>)]
     refusal: Option<Value>,
+    /// The component that serves its class by default, if it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class_served_by: Option<Digest>,
+    /// The component that has the name and version that it describes, if it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_held_by: Option<Digest>,
+    /// Sentences about what does not happen although its author may expect it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// UTC, without a zone.
     created_at: String,
 }
@@ -97,14 +106,46 @@ impl Component {
             imports: row.imports,
             reason: row.reason,
             refusal: row.refusal,
+            class_served_by: None,
+            name_held_by: None,
+            warnings: Vec::new(),
             created_at: naive_utc(row.created_ms),
         }
+    }
+
+    /// Adds which other component serves its class or has its name.
+    async fn with_rivals(mut self, api: &ApiState) -> Result<Self, ApiError> {
+        if self.state != ComponentState::Ready {
+            return Ok(self);
+        }
+        if let Some(class) = &self.class_name {
+            let serving = api.guilds.component_of_class(class).await?;
+            self.class_served_by = serving.filter(|digest| *digest != self.digest);
+        }
+        if let Some(other) = &self.class_served_by {
+            let class = self.class_name.as_deref().unwrap_or_default();
+            self.warnings.push(format!(
+                "the class {class} is served by {other}, not by this component: upload it with ?bind=1, or send PUT \
+                 /catalog/agents/{class}/component, or name the digest in a blueprint"
+            ));
+        }
+        if let (Some(name), Some(version)) = (&self.name, &self.version)
+            && let Ok(named) = ComponentName::new(name, version)
+        {
+            let holder = api.store.component_named(&named).await?;
+            self.name_held_by = holder.filter(|digest| *digest != self.digest);
+            if let Some(other) = &self.name_held_by {
+                let text = format!("the name {named} belongs to {other}: give this component another version");
+                self.warnings.push(text);
+            }
+        }
+        Ok(self)
     }
 }
 
 async fn shown(api: &ApiState, row: ComponentRow) -> Result<Component, ApiError> {
     let names = api.store.component_names(Some(&row.digest)).await?;
-    Ok(Component::new(row, names.into_iter().map(|(_, name)| name).collect()))
+    Component::new(row, names.into_iter().map(|(_, name)| name).collect()).with_rivals(api).await
 }
 
 /// Answers with 200 when the component is ready, and with 202 while it is being compiled.
@@ -114,7 +155,8 @@ async fn upload(
     body: WasmBody,
 ) -> Result<(StatusCode, Json<Component>), ApiError> {
     let name = name(&params)?;
-    let row = api.guilds.upload_component(body.bytes.clone(), name).await?;
+    let binds = if params.read("bind", boolean)?.unwrap_or_default() { Binds::ItsClass } else { Binds::IfFree };
+    let row = api.guilds.upload_component(body.bytes.clone(), name, binds).await?;
     let status = match row.state {
         ComponentState::Compiling => StatusCode::ACCEPTED,
         ComponentState::Ready | ComponentState::Refused | ComponentState::Failed => StatusCode::OK,

@@ -41,6 +41,7 @@ impl ApiError {
             Self::Unsupported(parts) => spec::unsupported(&parts),
             Self::DuplicateAgent(id) => spec::duplicate_agent(&id),
             Self::UnknownClass(class) => spec::unknown_class(&class),
+            Self::MissingCapability(lacking) => spec::missing_capability(&lacking),
             Self::UnknownComponent(component) => spec::unknown_component(&component),
             Self::Unpaired(missing) => spec::unpaired(missing),
             Self::InvalidConfiguration(why) => spec::invalid_configuration(&why),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use crate::files::{BadName, FilesError};
-use crate::guild::{AgentError, Away, ComponentError, DeadLetterError, GuildError, LaunchError, Part};
+use crate::guild::{AgentError, Away, ComponentError, DeadLetterError, GuildError, Lacking, LaunchError, Part};
 use crate::room::NoRoom;
 use crate::store::{StoreError, StoreOutage};
 use guildhall_model::configuration::ConfigurationError;
@@ -87,6 +87,9 @@ pub enum ApiError {
     DuplicateAgent(AgentId),
     #[error("class {0} is not registered")]
     UnknownClass(String),
+    /// Agents cannot start because they lack grants.
+    #[error("missing grants of {0:?}")]
+    MissingCapability(Vec<Lacking>),
     /// A body names a component that does not exist.
     #[error("component {0} is not known")]
     UnknownComponent(String),

@@ -3,7 +3,7 @@
 mod catalog;
 mod running;
 
-use super::operation::{Op, delete, flag, get, list_of, post, tagged, text};
+use super::operation::{Op, delete, flag, get, list_of, number, post, tagged, text};
 use super::schemas as s;
 use crate::api::{boards, catalog as c, files as f, guilds as g, health, spec};
 use guildhall_model::catalog::{AgentEntry, Board};
@@ -57,8 +57,15 @@ fn guilds() -> Vec<Op> {
                 "getHistoricalUserMessages",
                 "Get the messages that a user sent and received",
             )
+            .optional("after", number(), "Only messages after this id")
+            .optional(
+                "limit",
+                number(),
+                "A page of at most this many messages, at most 500; its `Link` header has the next page. Without it the \
+                 answer has all messages",
+            )
             .gives_list::<s::Message>("The messages, oldest first")
-            .fails([404]),
+            .fails([404, 422]),
             post(
                 "/catalog/blueprints/{blueprint_id}/guilds",
                 "launchGuildFromBlueprint",

@@ -10,6 +10,7 @@ use guildhall_model::ids::Digest;
 
 use super::error::ComponentError;
 use super::event::ComponentEvent;
+use super::upload::Binds;
 
 /// How many events a slow listener may lag.
 const EVENTS: usize = 256;
@@ -17,12 +18,14 @@ const EVENTS: usize = 256;
 /// The compilations of this host and the events about its components.
 pub struct ComponentWork {
     compiling: Arc<Mutex<HashSet<Digest>>>,
+    /// The components that are bound to their class when they are ready.
+    to_bind: Mutex<HashSet<Digest>>,
     events: broadcast::Sender<ComponentEvent>,
 }
 
 impl Default for ComponentWork {
     fn default() -> Self {
-        Self { compiling: Arc::default(), events: broadcast::Sender::new(EVENTS) }
+        Self { compiling: Arc::default(), to_bind: Mutex::default(), events: broadcast::Sender::new(EVENTS) }
     }
 }
 
@@ -53,6 +56,16 @@ impl ComponentWork {
         }
         compiling.insert(digest.clone());
         Ok(Some(Compilation { compiling: self.compiling.clone(), digest: digest.clone() }))
+    }
+
+    /// Notes that a component is bound to its class when it is ready. The end of the host forgets it.
+    pub(super) fn bind_when_ready(&self, digest: &Digest) {
+        self.to_bind.lock().insert(digest.clone());
+    }
+
+    /// Takes the note about a component.
+    pub(super) fn take_binds(&self, digest: &Digest) -> Binds {
+        if self.to_bind.lock().remove(digest) { Binds::ItsClass } else { Binds::IfFree }
     }
 
     /// Whether any component is being compiled.

@@ -62,6 +62,9 @@ pub enum ComponentError {
         /// The class that it was to serve.
         wanted: String,
     },
+    /// Only components of this program may serve the class.
+    #[error("the class {0} is reserved")]
+    ClassReserved(String),
     /// The component is in use and cannot be deleted.
     #[error("component {digest} is in use")]
     InUse {

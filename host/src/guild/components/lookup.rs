@@ -11,7 +11,7 @@ use super::event::ComponentEvent;
 use crate::agent::ResolveError;
 use crate::guild::guilds::Guilds;
 use crate::guild::serving::limits_of;
-use crate::store::{ComponentRow, ComponentState};
+use crate::store::{ComponentRow, ComponentState, StoreError};
 use guildhall_model::component::ComponentRef;
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::AgentSpec;
@@ -25,6 +25,17 @@ pub struct TooLittleMemory {
     pub has_mib: u64,
     /// What the component begins with, in MiB.
     pub needs_mib: u64,
+}
+
+/// An agent that cannot start because its component imports what the agent has no grant for.
+#[derive(Debug)]
+pub struct Lacking {
+    /// The place of the agent in the spec.
+    pub place: String,
+    /// The name of the agent.
+    pub agent: String,
+    /// The imports and the grants.
+    pub refusal: sandbox::Refusal,
 }
 
 impl Guilds {
@@ -127,6 +138,18 @@ impl Guilds {
         let has_mib = limits_of(components, agent).ok()?.get(Limit::Memory);
         let needs_mib = component.initial_memory_bytes.div_ceil(1 << 20);
         (needs_mib > has_mib).then_some(TooLittleMemory { has_mib, needs_mib })
+    }
+
+    /// The grants that an agent needs and lacks. `None`: it lacks none, or its component is not known. Cancel safe.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn missing_grants(&self, agent: &AgentSpec) -> Result<Option<sandbox::Refusal>, StoreError> {
+        let Some(digest) = agent.component.as_deref() else { return Ok(None) };
+        let setup = &self.0.setup;
+        let Some(row) = setup.store.component(&Digest::from(digest)).await? else { return Ok(None) };
+        let asked = agent.sandbox.clone().unwrap_or_default();
+        Ok(setup.components.sandbox().check_grants(&row.imports, asked).err())
     }
 
     /// Whether any component is being compiled.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::ComponentError;
+use super::upload::Binds;
 use crate::guild::guilds::Guilds;
 use crate::oci::{OciError, Place};
 use guildhall_model::component::ComponentName;
@@ -31,7 +32,7 @@ impl Guilds {
             why: format!("it takes more than {} seconds: upload the component instead", within.as_secs()),
         };
         let bytes = pulled.unwrap_or_else(|_| Err(late()))?;
-        let row = self.upload_component(bytes.into(), None).await?;
+        let row = self.upload_component(bytes.into(), None, Binds::IfFree).await?;
         self.name_component(Some(name), &row.digest).await?;
         Ok(row.digest)
     }

@@ -19,9 +19,19 @@ use guildhall_model::expression::{ExpressionError, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
 use guildhall_sandbox::{Component, Limit, Refusal};
 
+/// Whether an upload is bound to the class that it describes although another component serves the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// Only if nothing serves the class.
+    IfFree,
+    /// In any case.
+    ItsClass,
+}
+
 impl Guilds {
     /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component
-    /// gets `name` in addition to the name that it describes. An upload that has begun is completed even if the future
+    /// gets `name` in addition to the name that it describes. With `binds`, its class is bound to it when it is ready. An
+    /// upload that has begun is completed even if the future
     /// is dropped.
     ///
     /// # Errors
@@ -30,13 +40,19 @@ impl Guilds {
         &self,
         bytes: Bytes,
         name: Option<ComponentName>,
+        binds: Binds,
     ) -> Result<ComponentRow, ComponentError> {
         let guilds = self.clone();
-        let upload = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref()).await });
+        let upload = self.0.tracker.spawn(async move { guilds.take_component(bytes, name.as_ref(), binds).await });
         upload.await.map_err(|error| ComponentError::Host(error.to_string()))?
     }
 
-    async fn take_component(&self, bytes: Bytes, name: Option<&ComponentName>) -> Result<ComponentRow, ComponentError> {
+    async fn take_component(
+        &self,
+        bytes: Bytes,
+        name: Option<&ComponentName>,
+        binds: Binds,
+    ) -> Result<ComponentRow, ComponentError> {
         let setup = &self.0.setup;
         let checked = setup.components.sandbox().check(bytes.clone()).await;
         let (digest, outline) = checked.map_err(ComponentError::Refused)?;
@@ -45,13 +61,23 @@ impl Guilds {
             // Repairs a file that is missing or damaged.
             setup.components.save(&digest, bytes).await.map_err(host_error)?;
             self.name_component(name, &digest).await?;
+            if let (Binds::ItsClass, Some(class)) = (binds, &row.class_name) {
+                self.refuse_reserved(class, &digest)?;
+                self.bind_registered(class, &digest).await?;
+            }
             return Ok(row);
         }
         let Some(compilation) = self.begin_compilation(&digest)? else {
             self.name_component(name, &digest).await?;
+            if binds == Binds::ItsClass {
+                self.0.component_work.bind_when_ready(&digest);
+            }
             return self.component(&digest).await;
         };
         self.name_component(name, &digest).await?;
+        if binds == Binds::ItsClass {
+            self.0.component_work.bind_when_ready(&digest);
+        }
         setup.components.save(&digest, bytes.clone()).await.map_err(host_error)?;
         let row = ComponentRow {
             digest,
@@ -117,6 +143,9 @@ impl Guilds {
     async fn finish_compilation(&self, row: ComponentRow) -> Result<(), StoreError> {
         let prepared = match self.0.setup.components.get(&row.digest).await {
             Ok(component) => match self.check_schemas(component.clone()).await {
+                Ok(Ok(())) if self.refuse_reserved(&component.description.class_name, &row.digest).is_err() => {
+                    Err(Refusal::ClassReserved(component.description.class_name.clone()))
+                }
                 Ok(Ok(())) => Ok(component),
                 Ok(Err(text)) => Err(Refusal::Invalid(text)),
                 Err(error) => Err(Refusal::Host(error.to_string())),
@@ -124,8 +153,9 @@ impl Guilds {
             Err(ResolveError::Refused { refusal, .. }) => Err(refusal),
             Err(error) => Err(Refusal::Host(error.to_string())),
         };
+        let binds = self.0.component_work.take_binds(&row.digest);
         match prepared {
-            Ok(component) => self.component_ready(&component, row.created_ms).await,
+            Ok(component) => self.component_ready(&component, row.created_ms, binds).await,
             // The host failed: the component may be good.
             Err(Refusal::Host(reason)) => self.compilation_failed(row, &reason).await,
             Err(refusal) => self.component_refused(row, &refusal).await,
@@ -139,10 +169,13 @@ impl Guilds {
         sandbox.evaluations().run_now("", MAX_DOCUMENT, move |_| check_schemas(&component, limits)).await
     }
 
-    async fn component_ready(&self, component: &Component, created_ms: u64) -> Result<(), StoreError> {
+    async fn component_ready(&self, component: &Component, created_ms: u64, binds: Binds) -> Result<(), StoreError> {
         // Its name and class are stored first: a client that reads `ready` finds them.
         self.name_as_described(component).await?;
         self.register_class(component).await?;
+        if binds == Binds::ItsClass {
+            self.bind_registered(&component.description.class_name, &component.digest).await?;
+        }
         self.0.setup.store.insert_component(&row_of(component, created_ms)).await?;
         let (digest, class_name) = (component.digest.clone(), component.description.class_name.clone());
         tracing::info!(%digest, class_name, "a component is ready");

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::member::{Member, proxy_row};
 use super::pace::Pace;
+use super::removal::Removal;
 use super::unsaved::Unsaved;
-use crate::agent::{self, Agent, Confirm, Report, ReportKind};
+use crate::agent::{self, Agent, Confirm, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
@@ -65,6 +66,7 @@ pub(super) struct ActiveManager {
     pub(super) revive: watch::Sender<()>,
     pub(super) roster: Roster,
     pub(super) idle_unload: Option<Duration>,
+    pub(super) notices: Arc<Notices>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
     pub(super) reports: mpsc::UnboundedSender<Report>,
@@ -113,6 +115,7 @@ impl ActiveManager {
             view: self.view.subscribe(),
             reports: self.reports.clone(),
             idle_unload,
+            notices: self.notices.clone(),
             metrics: self.metrics.clone(),
             revive: self.revive.subscribe(),
             stop: stop.clone(),
@@ -135,18 +138,19 @@ impl ActiveManager {
         self.roster.lock().remove(id);
         self.unsaved.forget(id);
         member.stop.cancel();
-        if tokio::time::timeout(END_AT_ONCE, member.task.wait()).await.is_ok() {
-            return self.log.forget_consumer(id);
-        }
         self.ending.lock().insert(id.clone());
-        let (log, ending, id) = (self.log.clone(), self.ending.clone(), id.clone());
-        self.ends.spawn(async move {
-            if tokio::time::timeout(END_WITHIN, member.task.wait()).await.is_err() {
-                tracing::error!(agent = %id, "an agent did not end in time; its task is abandoned");
-            }
-            log.forget_consumer(&id);
-            ending.lock().remove(&id);
-        });
+        let removal = Removal {
+            member,
+            tag: self.tag.clone(),
+            log: self.log.clone(),
+            notices: self.notices.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            ending: self.ending.clone(),
+        };
+        let ended = self.ends.spawn(removal.finish());
+        // A longer end goes on beside the manager.
+        let _ = tokio::time::timeout(END_AT_ONCE, ended).await;
     }
 
     /// Measures the health of all agents.
@@ -160,6 +164,7 @@ impl ActiveManager {
     pub(super) fn read_socket_request(&self, next: Result<TailEvent, JournalError>, tail: &mut Tail) -> Option<Event> {
         let message = match next {
             Ok(TailEvent::Message { message, .. }) => message,
+            Ok(TailEvent::Passed) => return None,
             Ok(TailEvent::Lagged) => {
                 tracing::error!(guild = %self.log.guild(), "the manager received more requests than it could answer");
                 *tail = self.log.tail(vec![topic::SYSTEM.to_owned()], None);
@@ -261,7 +266,7 @@ impl ActiveManager {
 
     fn publish(&mut self, due: Due) {
         if due.announcement {
-            self.signal_guild();
+            self.publish_spec();
         }
         if due.report {
             self.report();

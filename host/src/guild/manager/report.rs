@@ -134,12 +134,12 @@ impl ActiveManager {
     /// Announces the guild after its agents or rules have changed, and its state. The participants are published soon,
     /// if they have changed.
     pub(super) fn announce_guild(&mut self) {
-        self.signal_guild();
+        self.publish_spec();
         self.due.participants = true;
     }
 
     /// Publishes the guild with the proxies of its users, and its state.
-    pub(super) fn signal_guild(&self) {
+    pub(super) fn publish_spec(&self) {
         let mut spec = json!(self.spec);
         if let Some(agents) = spec["agents"].as_array_mut() {
             let view = self.view.borrow();

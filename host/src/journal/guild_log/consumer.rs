@@ -87,6 +87,18 @@ impl Consumer {
         self.log.enqueue(Some(self.write_of(self.subscriber().cursors())), Vec::new());
     }
 
+    /// Returns the messages that wait in memory and were not taken, without taking them.
+    #[must_use]
+    pub fn in_memory(&self) -> Vec<Delivery> {
+        let subscriber = self.subscriber();
+        let delivery = |message: Arc<Message>| Delivery {
+            topic: subscriber.topic_of(&message),
+            message,
+            attempts: Attempts::default(),
+        };
+        subscriber.in_memory().into_iter().map(delivery).collect()
+    }
+
     /// Returns a handle that reads how many messages wait.
     #[must_use]
     pub fn lag(&self) -> Lag {

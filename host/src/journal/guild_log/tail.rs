@@ -1,6 +1,7 @@
 //! The subscription of a socket or another observer. It has no stored position. It receives messages once they are
 //! durable, in the order of the log, and ephemeral messages as they come.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use guildhall_model::ids::MessageId;
@@ -17,6 +18,8 @@ use crate::journal::subscriber::{Kind, Subscriber};
 pub enum TailEvent {
     /// A message, and the subscribed topic on which it came.
     Message { message: Arc<Message>, topic: String },
+    /// The tail has returned every message up to the id that was given to [`Tail::announce`].
+    Passed,
     /// More messages waited than the limit allows. Messages were lost or would be; the client resumes after an id.
     Lagged,
 }
@@ -26,6 +29,8 @@ pub enum TailEvent {
 pub struct Tail {
     log: GuildLog,
     window: Window,
+    /// The ids that are announced when the tail has passed them.
+    announced: VecDeque<MessageId>,
 }
 
 impl Tail {
@@ -34,11 +39,23 @@ impl Tail {
     /// # Errors
     /// The storage cannot be read.
     pub async fn next(&mut self) -> Result<TailEvent, JournalError> {
-        if self.subscriber().is_lost() {
-            return Ok(TailEvent::Lagged);
+        loop {
+            if self.subscriber().is_lost() {
+                return Ok(TailEvent::Lagged);
+            }
+            if self.has_passed() {
+                return Ok(TailEvent::Passed);
+            }
+            if let Some(message) = self.window.step(&self.log).await? {
+                return Ok(self.delivered(message));
+            }
         }
-        let message = self.window.next(&self.log).await?;
-        Ok(self.delivered(message))
+    }
+
+    /// Asks for a [`TailEvent::Passed`] once the tail has returned every message up to a durable id. The events come in
+    /// the order of the calls.
+    pub fn announce(&mut self, id: MessageId) {
+        self.announced.push_back(id);
     }
 
     /// Returns the next message if one is in memory.
@@ -46,8 +63,24 @@ impl Tail {
         if self.subscriber().is_lost() {
             return Some(TailEvent::Lagged);
         }
+        if self.has_passed() {
+            return Some(TailEvent::Passed);
+        }
         let Next::Message(message) = self.subscriber().next() else { return None };
         Some(self.delivered(message))
+    }
+
+    /// Returns an id for a message that goes to this client alone and is not stored. It is smaller than the id of every
+    /// message that the tail has yet to return.
+    #[must_use]
+    pub fn new_id(&self) -> MessageId {
+        self.subscriber().before_all(self.log.new_id())
+    }
+
+    /// Takes the first announced id if the tail has passed it.
+    fn has_passed(&mut self) -> bool {
+        let subscriber = self.window.subscriber();
+        self.announced.pop_front_if(|id| subscriber.has_passed(*id)).is_some()
     }
 
     fn subscriber(&self) -> &Arc<Subscriber> {
@@ -80,6 +113,6 @@ impl GuildLog {
             }
         }
         state.subscribers.add(&subscriber);
-        Tail { log: self.clone(), window: Window::new(subscriber) }
+        Tail { log: self.clone(), window: Window::new(subscriber), announced: VecDeque::new() }
     }
 }

@@ -9,7 +9,7 @@ use guildhall_model::ids::{ClientId, MessageId};
 use guildhall_model::state::StateOwner;
 
 use super::GuildLog;
-use crate::journal::client_ids::ClientIdKey;
+use crate::journal::client_ids::{ClientIdKey, Known};
 use crate::journal::ingress::{Ingress, IngressError, Published};
 use crate::journal::step::SideWrite;
 use crate::room::Held;
@@ -82,13 +82,15 @@ impl GuildLog {
 
     /// Returns the id of the message that a user sent under a client id. Cancel safe.
     async fn find_client_id(&self, key: &ClientIdKey) -> Result<Option<MessageId>, IngressError> {
-        let known = self.lock().client_ids.get(key);
-        if known.is_some() {
-            return Ok(known);
-        }
         let shared = &self.0.shared;
+        let since = shared.client_ids_since();
+        let known = self.lock().client_ids.find(key, since);
         let (user, client_id) = key;
-        Ok(shared.storage.find_client_id(self.0.key, user, client_id, shared.client_ids_since()).await?)
+        match known {
+            Known::Message(id) => Ok(Some(id)),
+            Known::New => Ok(None),
+            Known::Perhaps => Ok(shared.storage.find_client_id(self.0.key, user, client_id, since).await?),
+        }
     }
 
     /// Refuses a message while too many bytes of all guilds wait for the disk.

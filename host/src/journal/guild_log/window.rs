@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
@@ -21,8 +21,8 @@ const PAGE: usize = 256;
 #[derive(Debug)]
 pub struct Window {
     subscriber: Arc<Subscriber>,
-    /// A read of the storage. It continues when the reader stops waiting for it.
-    loading: Option<JoinHandle<Result<LanePage, JournalError>>>,
+    /// A read of the storage. It continues when the reader stops waiting for it, and ends when the window is dropped.
+    loading: Option<AbortOnDropHandle<Result<LanePage, JournalError>>>,
 }
 
 /// What a read of one lane found.
@@ -52,6 +52,16 @@ impl Window {
     /// Returns the next message. Cancel safe: a read that has begun is used by the next call.
     pub async fn next(&mut self, log: &GuildLog) -> Result<Arc<Message>, JournalError> {
         loop {
+            if let Some(message) = self.step(log).await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Returns the next message, or `None` after a page was read or something was pushed. Cancel safe: a read that has
+    /// begun is used by the next call.
+    pub async fn step(&mut self, log: &GuildLog) -> Result<Option<Arc<Message>>, JournalError> {
+        loop {
             if let Some(loading) = &mut self.loading {
                 let page = loading.await;
                 self.loading = None;
@@ -60,13 +70,18 @@ impl Window {
                     self.subscriber.mark_lost();
                 }
                 self.subscriber.loaded(page.lane, page.messages, page.read_to, page.more);
+                return Ok(None);
             }
             match self.subscriber.next() {
-                Next::Message(message) => return Ok(message),
+                Next::Message(message) => return Ok(Some(message)),
                 Next::Load { lane, after } => {
-                    self.loading = Some(tokio::spawn(load(log.clone(), self.subscriber.clone(), lane, after)));
+                    let load = load(log.clone(), self.subscriber.clone(), lane, after);
+                    self.loading = Some(AbortOnDropHandle::new(tokio::spawn(load)));
                 }
-                Next::Nothing => self.subscriber.pushed().await,
+                Next::Nothing => {
+                    self.subscriber.pushed().await;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -80,10 +95,11 @@ async fn load(
     lane: usize,
     after: MessageId,
 ) -> Result<LanePage, JournalError> {
-    let end = log.wait_for_all().await;
-    let only_lane = matches!(subscriber.kind, Kind::Consumer { .. }).then_some(lane);
     let limit = log.0.shared.limits.window.min(PAGE);
-    let Page { messages, more } = log.read(&subscriber.topics, (after, end), only_lane, limit).await?;
+    let (end, Page { messages, more }) = match subscriber.kind {
+        Kind::Consumer { .. } => log.read_lane(&subscriber.topics, after, lane, limit).await?,
+        Kind::Tail => log.read_history(&subscriber.topics, after, limit).await?,
+    };
     let last = messages.last().map_or(after, |message| message.id);
     Ok(LanePage {
         lane,

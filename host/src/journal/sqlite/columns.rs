@@ -9,24 +9,24 @@ use guildhall_model::state::StateOwner;
 
 use crate::journal::cursors::Cursors;
 
-/// Returns the topics of a message, each between two line breaks, so that a substring search finds one.
+/// Returns the topics of a message, each between two line breaks.
 pub fn topics_column(message: &Message) -> String {
     let mut column = String::with_capacity(64);
-    for topic in message.topics.as_slice().iter().chain(&message.also) {
+    for topic in topics_of(message) {
         column.push('\n');
-        column.push_str(&one_line(topic));
+        column.push_str(&topic);
     }
     column.push('\n');
     column
 }
 
-/// Returns the substring that finds a topic in the column.
-pub fn topic_pattern(topic: &str) -> String {
-    format!("\n{}\n", one_line(topic))
+/// Returns the topics of a message as they are stored.
+pub fn topics_of(message: &Message) -> impl Iterator<Item = Cow<'_, str>> {
+    message.topics.as_slice().iter().chain(&message.also).map(|topic| one_line(topic))
 }
 
-/// Replaces line breaks, so that one topic cannot look like several.
-fn one_line(topic: &str) -> Cow<'_, str> {
+/// Returns a topic as it is stored: without line breaks, so that one topic cannot look like several.
+pub fn one_line(topic: &str) -> Cow<'_, str> {
     if topic.contains('\n') { topic.replace('\n', "\u{fffd}").into() } else { topic.into() }
 }
 

@@ -1,4 +1,4 @@
-//! The reads of the storage, on the pool of read-only connections. Every function here is cancel safe.
+//! The reads of the storage, on the pools of read-only connections. Every function here is cancel safe.
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -8,13 +8,14 @@ use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
-use super::columns::{read_cursors, read_owner, topic_pattern};
+use super::columns::{one_line, read_cursors, read_owner};
+use super::topic_index::ids_sql;
 use crate::journal::cursors::{Attempts, FailedAttempts, Position};
 use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, Snapshot};
-use crate::journal::storage::{Page, PageSize, Range, Restored};
+use crate::journal::storage::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Restored};
 
-/// Reads the positions, states and values of a guild, and the bytes of its log. Cancel safe.
+/// Reads the positions, states, values and client ids of a guild, and the bytes of its log. Cancel safe.
 pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, JournalError> {
     let consumers = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
         .bind(guild.0)
@@ -37,6 +38,15 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
     .bind(guild.0)
     .fetch_optional(readers)
     .await?;
+    let mut client_ids: Vec<(String, String, i64)> =
+        sqlx::query_as("SELECT user, client_id, id FROM client_ids WHERE guild = ? LIMIT ?")
+            .bind(guild.0)
+            .bind(i64::try_from(CLIENT_IDS_RESTORED + 1).unwrap_or(i64::MAX))
+            .fetch_all(readers)
+            .await?;
+    let has_all_client_ids = client_ids.len() <= CLIENT_IDS_RESTORED;
+    client_ids.truncate(CLIENT_IDS_RESTORED);
+    let client_id = |(user, client_id, id): (String, String, i64)| (user.into(), client_id, MessageId::from_i64(id));
     let state = |(owner, version, updated_ms, text): (String, i64, i64, String)| {
         let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
         (read_owner(&owner), VersionedState { version, updated_ms, text: text.into() })
@@ -46,6 +56,8 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
         states: states.into_iter().map(state).collect(),
         bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
         values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
+        client_ids: client_ids.into_iter().map(client_id).collect(),
+        has_all_client_ids,
     })
 }
 
@@ -66,16 +78,19 @@ pub async fn page(
     lane: Option<usize>,
     most: PageSize,
 ) -> Result<Page, JournalError> {
-    let lane_is = if lane.is_some() { "lane = ?" } else { "?" };
-    let sql = format!(
-        "SELECT id, body FROM log WHERE guild = ? AND id > ? AND id <= ? AND {lane_is} AND {} ORDER BY id LIMIT ?",
-        any_topic(range.topics)
-    );
+    if range.topics.is_empty() {
+        return Ok(Page::default());
+    }
+    let ids = ids_sql(range.topics.len(), lane.is_some());
+    let limit = range.topics.len() + if lane.is_some() { 5 } else { 4 };
+    let sql = format!("SELECT id, body FROM log WHERE id IN ({ids} ORDER BY id LIMIT ?{limit}) ORDER BY id");
     let mut query = sqlx::query(AssertSqlSafe(sql));
     query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
-    query = query.bind(lane.map_or(1, |lane| i64::try_from(lane).unwrap_or(0)));
+    if let Some(lane) = lane {
+        query = query.bind(i64::try_from(lane).unwrap_or(0));
+    }
     for topic in range.topics {
-        query = query.bind(topic_pattern(topic));
+        query = query.bind(one_line(topic));
     }
     let mut rows = query.bind(i64::try_from(most.messages).unwrap_or(i64::MAX)).fetch(readers);
     let (mut messages, mut bytes) = (Vec::new(), 0);
@@ -92,12 +107,14 @@ pub async fn page(
 
 /// Counts the messages of a range. Cancel safe.
 pub async fn count(readers: &SqlitePool, range: Range<'_>) -> Result<usize, JournalError> {
-    let topics = any_topic(range.topics);
-    let sql = format!("SELECT COUNT(*) FROM log WHERE guild = ? AND id > ? AND id <= ? AND {topics}");
+    if range.topics.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!("SELECT COUNT(*) FROM ({})", ids_sql(range.topics.len(), false));
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
     query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
     for topic in range.topics {
-        query = query.bind(topic_pattern(topic));
+        query = query.bind(one_line(topic));
     }
     let count: i64 = query.fetch_one(readers).await?;
     Ok(usize::try_from(count).unwrap_or(0))
@@ -149,11 +166,6 @@ pub async fn snapshot(
             .fetch_optional(readers)
             .await?;
     Ok(row.map(|(version, data)| Snapshot { version, data }))
-}
-
-/// Returns a condition with one placeholder for each topic.
-fn any_topic(topics: &[String]) -> String {
-    format!("({})", vec!["instr(topics, ?)"; topics.len().max(1)].join(" OR "))
 }
 
 fn read_message(row: &SqliteRow) -> Result<Message, JournalError> {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
+use super::topic_index;
 use crate::journal::error::JournalError;
 
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
@@ -15,6 +17,9 @@ CREATE TABLE IF NOT EXISTS guilds (
 CREATE TABLE IF NOT EXISTS log (
     id INTEGER PRIMARY KEY, guild BIGINT NOT NULL, lane BIGINT NOT NULL, topics TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS log_by_guild ON log (guild);
+CREATE TABLE IF NOT EXISTS topics (
+    guild BIGINT NOT NULL, topic TEXT NOT NULL, id BIGINT NOT NULL, lane BIGINT NOT NULL,
+    PRIMARY KEY (guild, topic, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL,
     attempt_id BIGINT NOT NULL, attempts BIGINT NOT NULL, declined BIGINT NOT NULL DEFAULT 0,
@@ -36,7 +41,6 @@ CREATE TABLE IF NOT EXISTS unfinished (
     first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 INSERT INTO identity (id) SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
-PRAGMA user_version = 4;
 ";
 
 /// Adds the column that the tables of version 1 lack. `SCHEMA` creates the table that version 2 lacks.
@@ -49,8 +53,8 @@ const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL
     ALTER TABLE guilds ADD COLUMN sized_to BIGINT NOT NULL DEFAULT 0;
     PRAGMA user_version = 4; COMMIT;";
 
-/// Creates the tables or brings them up to date, and gives a new journal its identity. Cancel safe: each version is one
-/// transaction.
+/// Creates the tables or brings them up to date, and gives a new journal its identity. Files before version 5 have no
+/// table of topics, which is filled from their messages. Cancel safe: each version is one transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
     if version > VERSION {
@@ -66,5 +70,11 @@ pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), Journ
         sqlx::raw_sql(FROM_3).execute(&mut *db).await?;
     }
     sqlx::raw_sql(SCHEMA).execute(&mut *db).await?;
+    if version < VERSION {
+        let mut filling = db.begin().await?;
+        topic_index::fill(&mut filling).await?;
+        sqlx::raw_sql("PRAGMA user_version = 5").execute(&mut *filling).await?;
+        filling.commit().await?;
+    }
     Ok(())
 }

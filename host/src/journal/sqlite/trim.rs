@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use guildhall_model::ids::MessageId;
 
 use super::columns::read_cursors;
 use super::commit::Writer;
+use super::topic_index::REMOVE;
 use crate::journal::error::JournalError;
 use crate::journal::step::GuildKey;
 use crate::journal::storage::Trim;
@@ -147,19 +148,17 @@ impl Trimmer<'_> {
             removed += self
                 .step(move |db| {
                     async move {
-                        sqlx::query(
-                            "BEGIN IMMEDIATE;
+                        let sql = format!(
+                            "BEGIN IMMEDIATE;{REMOVE}
                              UPDATE guilds SET trimmed = ?, bytes = MAX(0, bytes - ?) WHERE key = ?;
                              DELETE FROM log WHERE guild = ? AND id < ?;
-                             COMMIT",
-                        )
-                        .bind(next)
-                        .bind(bytes)
-                        .bind(guild.0)
-                        .bind(guild.0)
-                        .bind(next)
-                        .execute(db)
-                        .await?;
+                             COMMIT"
+                        );
+                        let mut query = sqlx::query(AssertSqlSafe(sql));
+                        for _ in 0..2 {
+                            query = query.bind(guild.0).bind(i64::MIN).bind(next - 1);
+                        }
+                        query.bind(next).bind(bytes).bind(guild.0).bind(guild.0).bind(next).execute(db).await?;
                         Ok(portion.rows)
                     }
                     .boxed()

@@ -12,7 +12,7 @@ use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
 
-use super::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
+use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
 use crate::journal::cursors::Position;
 use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, SideWrite, Snapshot, Step};
@@ -134,7 +134,14 @@ impl Data {
         let positions = self.positions.iter().filter(|((of, _), _)| *of == guild);
         let states = self.states.iter().filter(|((of, _), _)| *of == guild);
         let buckets = self.values.iter().filter(|((of, _), _)| *of == guild);
+        let ids = self.client_ids.iter().filter(|((of, ..), _)| *of == guild);
+        let mut client_ids: Vec<_> =
+            ids.map(|((_, user, client_id), id)| (user.clone(), client_id.clone(), *id)).collect();
+        let has_all_client_ids = client_ids.len() <= CLIENT_IDS_RESTORED;
+        client_ids.truncate(CLIENT_IDS_RESTORED);
         Restored {
+            client_ids,
+            has_all_client_ids,
             bytes: self.bytes_of(guild),
             consumers: positions.map(|((_, name), position)| (name.clone(), *position)).collect(),
             states: states.map(|((_, owner), state)| (owner.clone(), state.clone())).collect(),

@@ -144,3 +144,29 @@ async fn attempts_are_recorded_while_others_publish() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test]
+async fn an_agent_hears_itself_on_its_own_inbox_whatever_the_order_of_the_topics() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    let own = topic::agent_self_inbox(&agent());
+    let mut consumer = log.consume(&agent(), vec!["t".into(), own.clone()]).await.unwrap();
+    let to_both = |sender: &str, topics: [&str; 2], n: u64| Message {
+        sender: AgentTag::new(sender, "A"),
+        topics: Topics::Many(topics.map(str::to_owned).to_vec()),
+        ..message("t", json!({"n": n}))
+    };
+    log.publish(vec![
+        to_both(agent().as_str(), ["t", &own], 0),
+        to_both(agent().as_str(), [&own, "t"], 1),
+        to_both(agent().as_str(), ["t", "t"], 2),
+        to_both("other", [&own, "t"], 3),
+        to_both("other", [&own, &own], 4),
+        to_both("other", ["t", &own], 5),
+    ]);
+    for (n, topic) in [(0, own.as_str()), (1, &own), (3, "t"), (5, "t")] {
+        let delivery = take(&mut consumer).await;
+        assert_eq!((number(&delivery.message), delivery.topic.as_str()), (n, topic));
+        consumer.commit(&delivery.message, Commit::default()).await.unwrap();
+    }
+}

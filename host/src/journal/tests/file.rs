@@ -81,6 +81,49 @@ async fn a_journal_of_version_1_is_opened() {
     assert_eq!(number(&take(&mut consumer).await.message), 7);
 }
 
+/// Topics and lanes in the table of topics.
+async fn topic_rows(dir: &TempDir) -> Vec<(String, i64)> {
+    let mut db = other_connection(dir).await;
+    sqlx::query_as("SELECT topic, lane FROM topics ORDER BY topic, id").fetch_all(&mut db).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_journal_of_version_4_finds_its_messages_by_topic() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    let two = Message { also: vec!["a \"quoted\\n\" one".into()], ..message("t", json!({"n": 1})) };
+    log.publish(vec![message("t", json!({"n": 0})), two, message("line\nbreak", json!({"n": 2}))]).await.unwrap();
+    let rows = topic_rows(&bench.dir).await;
+    let topics: Vec<_> = rows.iter().map(|(topic, _)| topic.as_str()).collect();
+    assert_eq!(topics, ["a \"quoted\\n\" one", "line\u{fffd}break", "t", "t"]);
+    let mut db = other_connection(&bench.dir).await;
+    sqlx::raw_sql("DROP TABLE topics; PRAGMA user_version = 4").execute(&mut db).await.unwrap();
+    sqlx::Connection::close(db).await.unwrap();
+    drop(log);
+    let bench = bench.reopen(JournalLimits::default()).await;
+    assert_eq!(topic_rows(&bench.dir).await, rows);
+    assert_eq!(numbers(&bench.log().await).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn the_topics_of_a_removed_message_are_removed() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    let many = |n: u64| Message { also: (0..100).map(|t| format!("t {t}")).collect(), ..message("t", json!({"n": n})) };
+    log.publish((0..30).map(many).collect()).await.unwrap();
+    assert_eq!(topic_rows(&bench.dir).await.len(), 30 * 101);
+    let all: Vec<String> = (0..100).map(|t| format!("t {t}")).collect();
+    for topics in [&all[..1], &all[..3], &all] {
+        let (found, _) = log.history(topics, MessageId::default(), 1_000).await.unwrap();
+        assert_eq!(found.iter().map(number).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
+    }
+    let first = log.history(&all, MessageId::default(), 1).await.unwrap().0[0].id;
+    log.replace(first, Vec::new()).1.await.unwrap();
+    assert_eq!(topic_rows(&bench.dir).await.len(), 29 * 101);
+    bench.journal.trim(Retention { guild_bytes: 0, ..Retention::default() }).await.unwrap();
+    assert_eq!((numbers(&log).await.len(), topic_rows(&bench.dir).await.len()), (0, 0));
+}
+
 #[tokio::test]
 async fn after_an_orderly_stop_the_file_is_complete_alone() {
     let bench = Bench::new(JournalLimits::default()).await;

@@ -38,3 +38,34 @@ async fn retained_messages_come_first_and_ephemeral_messages_are_not_stored() {
     assert_eq!((number(&*see(&mut tail).await), number(&*see(&mut tail).await)), (2, 3));
     assert!(log.history(&["t".into()], MessageId::default(), 10).await.unwrap().0.is_empty());
 }
+
+#[tokio::test]
+async fn an_id_is_announced_after_every_message_before_it() {
+    let bench = Bench::new(JournalLimits { window: 16, ..JournalLimits::default() }).await;
+    let log = bench.log().await;
+    log.publish((0..100).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
+    let mut tail = log.tail(vec!["t".into()], Some(MessageId::new(1)));
+    let (own, receipt) = log.replace(MessageId::default(), vec![message("other", json!({}))]);
+    receipt.await.unwrap();
+    tail.announce(own);
+    for n in 0..100 {
+        assert_eq!(number(&*see(&mut tail).await), n);
+    }
+    let passed = tokio::time::timeout(Duration::from_secs(10), tail.next()).await.unwrap().unwrap();
+    assert!(matches!(passed, TailEvent::Passed), "the message of another topic is the end of what was read");
+    tail.announce(own);
+    assert!(matches!(tail.try_next(), Some(TailEvent::Passed)), "nothing waits for a tail that is live");
+}
+
+#[tokio::test]
+async fn a_tail_that_is_dropped_ends_its_read_and_gives_its_turn_to_the_next() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    log.publish((0..1_000).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
+    for _ in 0..200 {
+        let mut gone = log.tail(vec!["t".into()], Some(MessageId::new(1)));
+        assert!(futures_util::FutureExt::now_or_never(gone.next()).is_none(), "its read has begun");
+    }
+    let mut tail = log.tail(vec!["t".into()], Some(MessageId::new(1)));
+    assert_eq!(number(&*see(&mut tail).await), 0);
+}

@@ -19,7 +19,7 @@ impl Ingress for TestIngress {
         let first = Message { client_id: draft.client_id, ..message("in", json!({"n": 1})) };
         let mut other = message("in", json!({"n": 2}));
         other.in_response_to = Some(MessageId::default());
-        Box::pin(ready(Ok(Routed { first, others: vec![other], changes: Vec::new() })))
+        Box::pin(ready(Ok(Routed { first, others: vec![other], changes: Vec::new(), lost: None })))
     }
 
     fn refused(&self, _: &Fault) {}

@@ -11,7 +11,7 @@ use crate::priority::Priority;
 use crate::python_repr::repr;
 use crate::read::spec::sandbox::SandboxCeilings;
 use crate::read::{
-    FieldErrors, Fields, boolean, document, integer, is_named, list, map, nullable, object, one_of, text,
+    FieldErrors, Fields, boolean, document, integer, is_named, list, map, name, nullable, object, one_of, text,
 };
 use crate::spec::{
     Destination, OriginFilter, Predicate, RoutingRule, RoutingSlip, StateUpdate, Transformer, TransformerStyle,
@@ -19,6 +19,7 @@ use crate::spec::{
 };
 use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
+use crate::topic;
 use crate::topic::Topics;
 
 /// Returns a reader for a routing slip.
@@ -54,10 +55,10 @@ pub fn guild_slip<'e>(
 pub fn rule<'e>(expressions: &'e Expressions<'e>) -> impl FnOnce(&Value, &mut FieldErrors) -> Option<RoutingRule> + 'e {
     object(|f| {
         let agent = f.optional("agent", tag);
-        let agent_type = f.optional("agent_type", text);
+        let agent_type = f.optional("agent_type", name(text));
         let method_name = f.optional("method_name", text);
         let origin_filter = f.optional("origin_filter", origin_filter);
-        let message_format = f.optional("message_format", text);
+        let message_format = f.optional("message_format", name(text));
         let destination = f.optional("destination", destination);
         let mark_forwarded = f.or("mark_forwarded", false, boolean);
         let route_times = f.or("route_times", 1, integer);
@@ -96,8 +97,7 @@ const PROCESS_STATUSES: &[(&str, ProcessStatus)] =
 
 fn tag(value: &Value, errors: &mut FieldErrors) -> Option<AgentTag> {
     object(|f| {
-        let id = f.optional("id", text);
-        let name = f.optional("name", text);
+        let (id, name) = (f.optional("id", text), f.optional("name", text));
         Some(AgentTag { id: id?, name: name? })
     })(value, errors)
 }
@@ -127,14 +127,24 @@ fn destination(value: &Value, errors: &mut FieldErrors) -> Option<Destination> {
 /// Reads a topic or a list of topics. When both readings fail, the errors of both are reported, each below its name.
 fn topics(value: &Value, errors: &mut FieldErrors) -> Option<Topics> {
     match (document(value, &[], text), document(value, &[], list(text))) {
-        (Ok(topic), _) => Some(Topics::One(topic)),
-        (_, Ok(topics)) => Some(Topics::Many(topics)),
+        (Ok(_), _) => open_topic(value, errors).map(Topics::One),
+        (_, Ok(_)) => list(open_topic)(value, errors).map(Topics::Many),
         (Err(one), Err(many)) => {
             errors.note_all("str", one);
             errors.note_all("list[str]", many);
             None
         }
     }
+}
+
+/// Reads a topic that a rule may write to.
+fn open_topic(value: &Value, errors: &mut FieldErrors) -> Option<String> {
+    let name = name(text)(value, errors)?;
+    if topic::is_closed_to_rules(&topic::canonical(&name)) {
+        return errors
+            .refuse(&format!("{} is a topic of the host's own; rules cannot write to it", name.trim()), value);
+    }
+    Some(name)
 }
 
 fn priority(value: &Value, errors: &mut FieldErrors) -> Option<Priority> {
@@ -214,7 +224,7 @@ type PayloadParts = (TransformerStyle, Option<String>, Language, Option<String>)
 fn payload_transformer() -> impl FnOnce(&Value, &mut FieldErrors) -> Option<PayloadParts> {
     object(|f| {
         let style = f.or("style", TransformerStyle::Simple, style);
-        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(text));
+        let output_format = f.or("output_format", Some("generic_json".to_owned()), nullable(name(text)));
         let language = f.or(language_key(f), Language::Jsonata, language);
         let expression = f.optional(if f.has("expression") { "expression" } else { "script" }, text);
         Some((style?, output_format?, language?, expression?))

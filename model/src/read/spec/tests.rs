@@ -269,6 +269,41 @@ proptest! {
 }
 
 #[test]
+fn rules_cannot_write_to_topics_of_the_host() {
+    let with_rule = |topics: Value| {
+        let rule = json!({"agent_type": "a.B", "destination": {"topics": topics}});
+        errors(&json!({"name": "G", "description": "d", "routes": {"steps": [rule]}}))
+    };
+    for name in ["guildhall_ending", "guildhall_events", "system_topic", " guild_status_topic ", "dead_letter_queue"] {
+        let place = "spec.routes.steps.0.destination.topics";
+        assert_eq!(with_rule(json!(name)), [(place.to_owned(), "value_error".to_owned())], "{name}");
+        assert_eq!(with_rule(json!(["t", name])), [(format!("{place}.1"), "value_error".to_owned())], "{name}");
+    }
+    for name in ["t", "state_topic", "error_topic", "user_message_broadcast", "agent_inbox:a", ""] {
+        assert!(with_rule(json!(name)).is_empty(), "{name}");
+    }
+    let spy = json!({"name": "A", "description": "d", "class_name": ECHO, "additional_topics": ["guildhall_events"]});
+    assert_eq!(errors(&with_agent(&spy))[0].0, "spec.agents.0.additional_topics.0");
+}
+
+#[test]
+fn names_with_characters_that_cannot_be_seen_are_refused_with_the_position() {
+    let agent = json!({
+        "name": "Ec\u{200B}ho", "description": "d", "class_name": "a.\u{202E}B", "additional_topics": ["t"],
+    });
+    let found = read(&with_agent(&agent)).unwrap_err();
+    assert_eq!(found[0].path(), "spec.agents.0", "{found:?}");
+    assert!(found[0].msg.contains("U+202E at position 3"), "{}", found[0].msg);
+    let agent = json!({
+        "name": "Ec\u{200B}ho", "description": "d", "class_name": "a.B", "additional_topics": ["t\u{1}x"],
+    });
+    let found = read(&with_agent(&agent)).unwrap_err();
+    let places: Vec<String> = found.iter().map(FieldError::path).collect();
+    assert_eq!(places, ["spec.agents.0.name", "spec.agents.0.additional_topics.0"]);
+    assert!(found[0].msg.contains("U+200B at position 3") && found[1].msg.contains("U+0001 at position 2"));
+}
+
+#[test]
 fn a_guild_has_a_bounded_number_of_rules_and_bytes_of_them() {
     let with_rules =
         |rules: Vec<Value>| json!({"name": "G", "description": "d", "agents": [], "routes": {"steps": rules}});

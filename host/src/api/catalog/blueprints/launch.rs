@@ -87,9 +87,11 @@ async fn launch(
     let configuration = std::mem::take(&mut request.configuration);
     let asked = request.applied_to(blueprint.spec);
     let read = spec::configured_spec(&api, asked, configuration, ApiError::InvalidLaunch);
-    let (mut spec, whole, warnings) = read.await?;
+    let (mut spec, whole, mut warnings) = read.await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
     spec::pin(&api, &mut spec, &blueprint.pins).await?;
+    spec::check_grants(&api, &spec).await?;
+    warnings.extend(spec::unserved(&spec));
     spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
     let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
     let guild = api.guilds.launch(launch).await?;

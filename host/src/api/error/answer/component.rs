@@ -25,6 +25,11 @@ pub fn error(error: ComponentError) -> Answer {
             let body = ErrorBody::new(format!("{name} is a name that only the host gives"), "name_reserved");
             (StatusCode::FORBIDDEN, body.hint("give it a name of your own"))
         }
+        ComponentError::ClassReserved(class) => {
+            let detail = format!("The class {class} is reserved for the host");
+            let body = ErrorBody::new(detail, "class_reserved").about(json!({"class_name": class}));
+            (StatusCode::FORBIDDEN, body.hint("give the component a class of your own"))
+        }
         ComponentError::WrongClass { digest, its, wanted } => {
             let detail = format!("Component {digest} is of the class {its}, not {wanted}");
             let body = ErrorBody::new(detail, "wrong_class").about(json!({"class_name": its}));
@@ -62,6 +67,7 @@ pub fn error(error: ComponentError) -> Answer {
 
 fn refused(refusal: &ComponentRefusal) -> Answer {
     let status = match refusal {
+        ComponentRefusal::ClassReserved(_) => StatusCode::FORBIDDEN,
         ComponentRefusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ComponentRefusal::Host(_) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

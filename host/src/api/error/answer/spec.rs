@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::api::error::api_error::Answer;
+use crate::guild::Lacking;
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::AgentId;
 use guildhall_model::read::{FieldError, Step};
@@ -59,6 +60,21 @@ pub fn unknown_class(class: &str) -> Answer {
     let body = ErrorBody::new(format!("Agent not found for class_name: {class}"), "unknown_class");
     (StatusCode::BAD_REQUEST, body.hint("register it with POST /catalog/agents, or name a component in the agent"))
 }
+
+pub fn missing_capability(lacking: &[Lacking]) -> Answer {
+    let sentences =
+        lacking.iter().take(MAX_LACKING).map(|one| format!("{} ({}): {}", one.place, one.agent, one.refusal));
+    let about = lacking.iter().take(MAX_LACKING).map(|one| {
+        let missing = one.refusal.context()["missing"].take();
+        json!({"agent": one.agent, "place": one.place, "missing": missing})
+    });
+    let body = ErrorBody::new(sentences.collect::<Vec<_>>().join("; "), "missing_capability");
+    let hint = "ask for `sandbox.…` grants in the agent's `sandbox`; the operator sets `policy.…` grants with --set";
+    (StatusCode::CONFLICT, body.hint(hint).about(json!({"agents": about.collect::<Vec<_>>()})))
+}
+
+/// The most agents that one answer names.
+const MAX_LACKING: usize = 16;
 
 pub fn unknown_component(component: &str) -> Answer {
     let body = ErrorBody::new(format!("Component {component} not found"), "unknown_component");

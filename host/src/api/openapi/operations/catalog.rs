@@ -14,7 +14,7 @@ pub(super) fn agents() -> Vec<Op> {
             post("/catalog/agents", "registerAgent", "Register an agent class")
                 .takes::<s::AgentEntryInput>()
                 .gives_nothing(201, "The class is registered")
-                .fails([409, 503]),
+                .fails([403, 409, 503]),
             get("/catalog/agents", "getAgents", "Get agent classes")
                 .optional("class_names", texts(), "Only these classes")
                 .gives_map_of::<AgentEntry>("The agent classes by name"),
@@ -40,6 +40,7 @@ pub(super) fn components() -> Vec<Op> {
             post("/catalog/components", "uploadComponent", "Upload a component, whose digest becomes its id")
                 .optional("name", text(), "A name, with `version`; the two never stand for another component")
                 .optional("version", text(), "The version of `name`")
+                .optional("bind", text(), "`1`: bind its class to it, even if another component serves the class")
                 .takes_bytes("application/wasm")
                 .gives::<c::components::Component>(200, "The component, compiled, refused or failed")
                 .gives::<c::components::Component>(202, "The component, which is being compiled")
@@ -59,7 +60,7 @@ pub(super) fn components() -> Vec<Op> {
             put("/catalog/agents/{class_name}/component", "bindComponent", "Bind an agent class to a component")
                 .takes::<spec::ComponentChoice>()
                 .gives_nothing(204, "The component serves the class from now on")
-                .fails([404, 409, 503]),
+                .fails([403, 404, 409, 503]),
         ],
     )
 }

@@ -9,6 +9,7 @@ use crate::expression::{ExpressionError, Language};
 use crate::fault::{Fault, FaultKind};
 use crate::ids::MessageId;
 use crate::message::{ForwardHeader, MAX_PAYLOAD_BYTES, Message, raw_json};
+use crate::names;
 use crate::priority::Priority;
 use crate::routing::scope::Scope;
 use crate::spec::{RoutingRule, StateUpdate, Transformer};
@@ -17,7 +18,6 @@ use crate::status::ProcessStatus;
 use crate::tag::AgentTag;
 use crate::topic;
 use crate::topic::Topics;
-use crate::names;
 
 /// A message as expressions see and change it.
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::ids::{BlueprintId, BoardId, CategoryId, GuildId, OrgId, UserId};
-use crate::read::{FieldErrors, boolean, integer, list, map, nullable, object, object_as_is, one_of, text};
+use crate::read::{FieldErrors, boolean, exactly_one_of, integer, list, map, nullable, object, object_as_is, text};
 
 pub use entry::{AgentEntry, Dependency};
 
@@ -79,7 +79,7 @@ impl Exposure {
     }
 
     fn read(value: &Value, errors: &mut FieldErrors) -> Option<Self> {
-        one_of(Self::NAMES, "'public', 'private', 'organization', 'shared' or 'organization_and_children'")(
+        exactly_one_of(Self::NAMES, "'public', 'private', 'organization', 'shared' or 'organization_and_children'")(
             value, errors,
         )
     }

@@ -320,8 +320,24 @@ pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     expected: &'static str,
 ) -> impl Fn(&Value, &mut FieldErrors) -> Option<T> {
+    one_by(words, expected, is_named)
+}
+
+/// The same as [`one_of`] for words that have no other spelling.
+pub fn exactly_one_of<T: Copy>(
+    words: &'static [(&'static str, T)],
+    expected: &'static str,
+) -> impl Fn(&Value, &mut FieldErrors) -> Option<T> {
+    one_by(words, expected, |word, name| word == name)
+}
+
+fn one_by<T: Copy>(
+    words: &'static [(&'static str, T)],
+    expected: &'static str,
+    is_same: fn(&str, &str) -> bool,
+) -> impl Fn(&Value, &mut FieldErrors) -> Option<T> {
     move |value, errors| {
-        let found = value.as_str().and_then(|word| words.iter().find(|(name, _)| is_named(word, name)));
+        let found = value.as_str().and_then(|word| words.iter().find(|(name, _)| is_same(word, name)));
         match found {
             Some((_, meaning)) => Some(*meaning),
             None => {

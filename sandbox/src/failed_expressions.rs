@@ -1,5 +1,5 @@
-//! Remembers for a while which expressions took too long or grew too large. The same text then fails at once in the
-//! same guild, with the same error, instead of using a processor again.
+//! Remembers for a while which expressions took too long. The same text then fails at once in the same guild, with the
+//! same error, instead of using a processor again.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -81,11 +81,7 @@ impl GuildEvaluator<'_> {
         }
         work().inspect_err(|error| {
             // With less time than its own the expression may not be at fault.
-            let is_own = match error {
-                ExpressionError::Timeout => budget >= MAX_EACH,
-                ExpressionError::TooLarge(_) => true,
-                _ => false,
-            };
+            let is_own = *error == ExpressionError::Timeout && budget >= MAX_EACH;
             if is_own && !self.failed.kept_for.is_zero() {
                 self.failed.keep(self.guild, text, error.clone(), Instant::now());
             }

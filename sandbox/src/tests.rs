@@ -402,7 +402,7 @@ async fn a_component_that_needs_more_than_an_instance_may_have_is_refused_with_t
         (instances("(memory 20000)", 1), "sandbox.memory_mib", 1_024, 1_250),
         (instances("(memory 1)", 5), "host.memories", 4, 5),
         (instances("(table 1 funcref)", 17), "host.tables", 16, 17),
-        (instances("", 33), "host.instances", 32, 33),
+        (instances("", 65), "host.instances", 64, 65),
         (instances("(table 200000 funcref)", 1), "host.table_elements", 100_000, 200_000),
     ] {
         let agent = r#"(instance $agent) (export "guildhall:agent/agent@0.1.0" (instance $agent))"#;

@@ -34,7 +34,7 @@ impl Worker {
             // The inbox itself is kept; whoever writes next is told.
             Err(error) => {
                 tracing::error!(%error, agent = %self.context.spec.id, "the inbox of a failed agent cannot be watched");
-                *tail = Box::new(self.context.log.tail(subscriptions(&self.context.spec), None));
+                **tail = self.context.log.tail(subscriptions(&self.context.spec), None);
             }
         }
     }

@@ -14,10 +14,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::draft::UserDraft;
 use guildhall_model::expression::{Expressions, MAX_TOTAL};
 use guildhall_model::fault::{Fault, FaultKind};
-use guildhall_model::format;
-use guildhall_model::ids::{AgentId, MessageId};
-use guildhall_model::message::Message;
-use guildhall_model::routing::{self, Attempt, GuildView, Routed, Scope, Sender};
+use guildhall_model::routing::{self, GuildView, Routed, Scope};
 use guildhall_sandbox::{Limit, Sandbox};
 
 /// How long a user's message waits for its expressions before it is refused.
@@ -65,13 +62,9 @@ impl UserIngress {
         let routed = self.sandbox.evaluations();
         let routed = routed.run(guild.as_str(), MAX_TOTAL, route);
         match tokio::time::timeout(EVALUATED_WITHIN, routed).await {
-            Ok(Ok((mut routed, failed))) => {
+            Ok(Ok((routed, failed))) => {
                 if !failed.is_empty() {
                     tracing::info!(%guild, ?failed, "expressions failed while a user's message was routed");
-                    if let Ok(routed) = &mut routed {
-                        let error = failure_of(&failed, &routed.first);
-                        routed.others.push(error);
-                    }
                 }
                 routed
             }
@@ -110,22 +103,4 @@ impl Ingress for UserIngress {
     fn refused(&self, fault: &Fault) {
         Limit::count_fault(fault);
     }
-}
-
-/// Returns the message that tells a user which expressions failed. Like the copies of the rules it answers the user's
-/// message, whose id the log sets.
-fn failure_of(failed: &[String], message: &Message) -> Message {
-    let text = format!("a rule passed nothing on, because its expression failed: {}", failed.join("; "));
-    let fault = Fault::new(FaultKind::InvalidPayload, text);
-    let sender = Sender {
-        id: message.user.as_ref().map_or_else(|| AgentId::from(""), AgentId::proxy_of),
-        tag: message.sender.clone(),
-        class_name: format::USER_PROXY_CLASS.to_owned(),
-        method: "unwrap_and_forward_message",
-        to_default: false,
-    };
-    let mut error = routing::error_message(&fault, message, &sender, Attempt { number: 1, is_last: true });
-    error.thread.clone_from(&message.thread);
-    error.in_response_to = Some(MessageId::default());
-    error
 }

@@ -56,7 +56,11 @@ async fn while_postgresql_is_away_requests_are_answered_with_503_and_chats_go_on
         let answer: serde_json::Value = answer.json().await.expect("JSON");
         assert_eq!((&answer["code"], &answer["context"]["part"]), (&json!("store_unavailable"), &json!("store")));
     }
-    let ready = host.rest().get("/readyz").await.expect(&[503]);
+    let ready = eventually(DEADLINE, "that the host is not ready", async || {
+        let answer = host.rest().get("/readyz").await;
+        if answer.status == 503 { Ok(answer.body) } else { Err(answer.body) }
+    });
+    let ready = ready.await;
     assert_eq!(ready["context"]["part"], "store", "{ready}");
     chat.echo("while the store is away").await;
     chat.stop_guild();

@@ -58,7 +58,7 @@ const FAULTS: &[(&str, &[&str], Option<&str>)] = &[
     ("reject x", &["REJECTED"], None),
     ("retry x", &["RETRIES_EXHAUSTED"], None),
     ("flood 10000", &["DENIED", "REJECTED"], None),
-    ("big 1000000", &["INVALID_PAYLOAD", "COPY_LIMIT", "REJECTED"], None),
+    ("big 2000000", &["INVALID_PAYLOAD", "COPY_LIMIT", "REJECTED"], None),
 ];
 
 async fn check_fault(host: &Host, digest: &str, text: &str, kinds: &[&str], setting: Option<&str>) {

@@ -76,14 +76,9 @@ impl ApiError {
             Self::NotFound { what, id } => not_found(what, &id),
             Self::NoSuch { what, id } => no_such(what, &id),
             Self::Conflict { what, id } => conflict(what, &id),
-            Self::Internal(_) => internal(),
+            Self::Internal(_) => request::internal(),
         }
     }
-}
-
-/// The client learns nothing but the trace id; the cause is in the log.
-fn internal() -> Answer {
-    (StatusCode::INTERNAL_SERVER_ERROR, ErrorBody::new("Internal Server Error", "internal_error"))
 }
 
 fn not_found(what: &str, id: &str) -> Answer {

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{Answer, internal};
+use super::request::internal;
+use crate::api::error::api_error::Answer;
 use crate::guild::{ComponentError, ComponentRefusal, OciError};
 use guildhall_model::error_body::ErrorBody;
 

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 
-use super::{Answer, internal};
+use super::request::internal;
+use crate::api::error::api_error::Answer;
 use crate::files::{BadName, FilesError};
 use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::GuildId;

@@ -85,3 +85,8 @@ pub fn disk_full(part: Part) -> Answer {
 pub fn not_ready() -> Answer {
     (StatusCode::SERVICE_UNAVAILABLE, ErrorBody::new("Not ready", "not_ready"))
 }
+
+/// The client learns nothing but the trace id; the cause is in the log.
+pub fn internal() -> Answer {
+    (StatusCode::INTERNAL_SERVER_ERROR, ErrorBody::new("Internal Server Error", "internal_error"))
+}

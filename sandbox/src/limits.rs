@@ -132,7 +132,7 @@ limits! {
     Evaluations: "guild.evaluations", 2, 64, Busy,
         "pieces of work with expressions of a guild that run at the same time; others wait";
     FailedExpressions: "host.failed_expressions_s", 10, 3_600, Denied,
-        "how long an expression that took too long or grew too large fails at once in its guild";
+        "how long an expression that took too long fails at once in its guild";
     SchemaPattern: "host.schema_pattern_kib", 256, 10_240, Denied,
         "compiled size of one pattern of a JSON Schema";
     SchemaPatterns: "host.schema_patterns_kib", 2_048, 65_536, Denied,

@@ -282,7 +282,7 @@ impl Evaluate for Evaluator {
 }
 
 /// Creates an evaluator that compiles in this process and keeps no compiled code: for tools, tests and fuzzing. A host
-/// uses [`Sandbox::evaluator`](crate::Sandbox::evaluator).
+/// uses [`Sandbox::evaluations`](crate::Sandbox::evaluations).
 ///
 /// # Errors
 /// The engine or its clock's thread does not start.

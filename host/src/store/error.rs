@@ -107,7 +107,7 @@ fn outage(error: &sqlx::Error) -> Option<StoreOutage> {
     }
 }
 
-/// Reads a code of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html): connections (08),
+/// Reads a code of PostgreSQL (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connections (08),
 /// resources (53), the end of the server (57P), errors of the system (58), a server that only reads (25006).
 fn outage_of_postgres(code: &str) -> Option<StoreOutage> {
     match code {

@@ -20,7 +20,7 @@ mod registry;
 mod row;
 mod upload;
 
+pub use compiling::Binds;
 pub use error::ComponentError;
 pub use event::ComponentEvent;
 pub use lookup::{Lacking, TooLittleMemory, grants_of};
-pub use upload::Binds;

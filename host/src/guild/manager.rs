@@ -2,7 +2,7 @@
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
 //! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes, `pace` says how often, `unsaved` stores later what could not be stored.
+//! `report` publishes health and changes, `pace` says how often, `unsaved` and `save` store later what could not be stored.
 
 mod active;
 mod answer;
@@ -11,6 +11,7 @@ mod pace;
 mod removal;
 mod report;
 mod requests;
+mod save;
 mod states;
 mod unsaved;
 

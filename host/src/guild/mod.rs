@@ -11,8 +11,8 @@
 //! | `user_ingress` | routes the messages of users |
 //! | `agents`, `dead_letters`, `history` | what REST asks about one guild |
 //! | `components` | uploads, names, bindings |
-//! | `not_started` | the guilds that could not be started, and their next tries |
-//! | `outage` | watches the store and the journal, and knows which is away |
+//! | `not_started`, `start_again` | the guilds that could not be started, and their next tries |
+//! | `outage`, `outage_watch` | which of the store and the journal is away, and the task that finds out |
 //! | `running`, `error` | small types that the others share |
 
 mod agents;
@@ -26,8 +26,10 @@ mod lifecycle;
 mod manager;
 mod not_started;
 mod outage;
+mod outage_watch;
 mod running;
 mod serving;
+mod start_again;
 #[cfg(test)]
 mod tests;
 mod user_ingress;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{code, first_name, sources};
 
-const WITHOUT_RINGS: [&str; 6] = ["agent", "api", "files", "journal", "store", "ws"];
+const WITHOUT_RINGS: [&str; 7] = ["agent", "api", "files", "guild", "journal", "store", "ws"];
 
 /// The path of a file or of an item, by its names: `["journal", "sqlite", "read"]`.
 type Names = Vec<String>;

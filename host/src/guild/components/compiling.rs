@@ -10,10 +10,18 @@ use guildhall_model::ids::Digest;
 
 use super::error::ComponentError;
 use super::event::ComponentEvent;
-use super::upload::Binds;
 
 /// How many events a slow listener may lag.
 const EVENTS: usize = 256;
+
+/// Whether an upload is bound to the class that it describes although another component serves the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// Only if nothing serves the class.
+    IfFree,
+    /// In any case.
+    ItsClass,
+}
 
 /// The compilations of this host and the events about its components.
 pub struct ComponentWork {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::compiling::Binds;
 use super::error::ComponentError;
-use super::upload::Binds;
 use crate::guild::guilds::Guilds;
 use crate::oci::{OciError, Place};
 use guildhall_model::component::ComponentName;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::compiling::Compilation;
+use super::compiling::{Binds, Compilation};
 use super::error::{ComponentError, host_error};
 use super::event::ComponentEvent;
 use super::row::{check_schemas, row_of};
@@ -19,20 +19,10 @@ use guildhall_model::expression::{ExpressionError, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
 use guildhall_sandbox::{Component, Limit, Refusal};
 
-/// Whether an upload is bound to the class that it describes although another component serves the class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binds {
-    /// Only if nothing serves the class.
-    IfFree,
-    /// In any case.
-    ItsClass,
-}
-
 impl Guilds {
     /// Takes an uploaded component: checks it, keeps it, and begins to compile it unless it is ready. The component
-    /// gets `name` in addition to the name that it describes. With `binds`, its class is bound to it when it is ready. An
-    /// upload that has begun is completed even if the future
-    /// is dropped.
+    /// gets `name` in addition to the name that it describes. `binds` says whether its class is bound to it when it is
+    /// ready. An upload that has begun is completed even if the future is dropped.
     ///
     /// # Errors
     /// `Refused`, `NameTaken`, `NameReserved`, `Busy`, or the host fails.

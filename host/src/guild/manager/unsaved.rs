@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::active::ActiveManager;
-use crate::store::{AgentRow, MemberChange, StoreError};
+use crate::store::AgentRow;
 use guildhall_model::ids::AgentId;
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -17,11 +16,11 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// What waits for the store. The last change of each thing is kept.
 #[derive(Default)]
 pub(super) struct Unsaved {
-    status: Option<GuildStatus>,
-    agents: BTreeMap<AgentId, AgentStatus>,
-    rows: BTreeMap<AgentId, AgentRow>,
-    spec: bool,
-    tries: u32,
+    pub(super) status: Option<GuildStatus>,
+    pub(super) agents: BTreeMap<AgentId, AgentStatus>,
+    pub(super) rows: BTreeMap<AgentId, AgentRow>,
+    pub(super) spec: bool,
+    pub(super) tries: u32,
     /// When it is tried next; `None`: nothing waits.
     pub(super) due: Option<Instant>,
 }
@@ -61,45 +60,13 @@ impl Unsaved {
         self.status.is_none() && self.agents.is_empty() && self.rows.is_empty() && !self.spec
     }
 
-    fn note(&mut self) {
+    /// Decides when it is tried next.
+    pub(super) fn note(&mut self) {
         if self.is_empty() {
             (self.due, self.tries) = (None, 0);
         } else if self.due.is_none() {
             let wait = if self.tries == 0 { WAITS.0 } else { WAITS.1 };
             self.due = Some(Instant::now() + wait);
         }
-    }
-}
-
-impl ActiveManager {
-    /// Stores what waits, up to the first error. Dropping the future leaves the rest for the next try.
-    pub(super) async fn save_again(&mut self) {
-        self.unsaved.due = None;
-        if let Err(error) = self.save_unsaved().await {
-            tracing::debug!(%error, guild = %self.spec.id, "the store is not back");
-            self.unsaved.tries = self.unsaved.tries.saturating_add(1);
-        }
-        self.unsaved.note();
-    }
-
-    async fn save_unsaved(&mut self) -> Result<(), StoreError> {
-        let (id, now_ms) = (self.spec.id.clone(), self.clock.now_ms());
-        if self.unsaved.spec {
-            self.store.change_guild(&self.spec, MemberChange::None, now_ms).await?;
-            self.unsaved.spec = false;
-        }
-        while let Some((agent, row)) = self.unsaved.rows.first_key_value() {
-            self.store.upsert_agent(&id, row).await?;
-            let agent = agent.clone();
-            self.unsaved.rows.remove(&agent);
-        }
-        let statuses: Vec<_> = self.unsaved.agents.iter().map(|(id, status)| (id.clone(), *status)).collect();
-        self.store.set_agent_statuses(&id, &statuses).await?;
-        self.unsaved.agents.clear();
-        if let Some(status) = self.unsaved.status {
-            self.store.set_guild_status(&id, status, now_ms).await?;
-            self.unsaved.status = None;
-        }
-        Ok(())
     }
 }

@@ -13,9 +13,9 @@ mod read;
 mod readers;
 mod schema;
 mod side_writes;
+mod stretches;
 #[cfg(test)]
 mod tests;
-mod topic_index;
 mod trim;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
 use commit::{Statements, Writer};
 use readers::Readers;
+use stretches::OpenStretches;
 use trim::Trimmer;
 
 /// The bytes to which the file of the write-ahead log shrinks when it starts again from its beginning: 64 MiB.
@@ -81,7 +82,11 @@ impl SqliteStorage {
         schema::prepare(&mut db, file).await?;
         let storage = Self {
             file: file.to_owned(),
-            writer: Arc::new(Mutex::new(Some(Writer { db, statements: Statements::default() }))),
+            writer: Arc::new(Mutex::new(Some(Writer {
+                db,
+                statements: Statements::default(),
+                stretches: OpenStretches::default(),
+            }))),
             readers: Readers::new(file),
             commits: Arc::default(),
             closed: CancellationToken::new(),
@@ -112,10 +117,11 @@ impl SqliteStorage {
 
     async fn commit(&self, batch: &[Step]) -> Result<(), JournalError> {
         let mut writer = self.writer.lock().await;
-        let Writer { db, statements } = writer.as_mut().ok_or(JournalError::Closed)?;
-        let written = commit::transact(db, statements, batch).await;
+        let writer = writer.as_mut().ok_or(JournalError::Closed)?;
+        let written = commit::transact(writer, batch).await;
         if written.is_err() {
-            let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+            let _ = sqlx::query("ROLLBACK").execute(&mut writer.db).await;
+            writer.stretches.forget();
         } else {
             self.commits.fetch_add(1, Ordering::Relaxed);
         }

@@ -9,7 +9,7 @@ use guildhall_model::state::StateOwner;
 
 use crate::journal::cursors::Cursors;
 
-/// Returns the topics of a message, each between two line breaks.
+/// Returns the topics of a message, each between two line breaks, so that a substring search finds one.
 pub fn topics_column(message: &Message) -> String {
     let mut column = String::with_capacity(64);
     for topic in topics_of(message) {
@@ -25,8 +25,18 @@ pub fn topics_of(message: &Message) -> impl Iterator<Item = Cow<'_, str>> {
     message.topics.as_slice().iter().chain(&message.also).map(|topic| one_line(topic))
 }
 
+/// Returns the substring that finds a topic in a column of topics.
+pub fn topic_pattern(topic: &str) -> String {
+    format!("\n{}\n", one_line(topic))
+}
+
+/// Returns a condition that holds if a column of topics has one of so many patterns.
+pub fn any_topic(topics: usize) -> String {
+    format!("({})", vec!["instr(topics, ?) > 0"; topics].join(" OR "))
+}
+
 /// Returns a topic as it is stored: without line breaks, so that one topic cannot look like several.
-pub fn one_line(topic: &str) -> Cow<'_, str> {
+fn one_line(topic: &str) -> Cow<'_, str> {
     if topic.contains('\n') { topic.replace('\n', "\u{fffd}").into() } else { topic.into() }
 }
 

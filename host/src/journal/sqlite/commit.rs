@@ -13,7 +13,7 @@ use guildhall_model::message::Message;
 use super::arguments::{add, add_padding, padded};
 use super::columns::{cursors_column, topics_column};
 use super::side_writes;
-use super::topic_index::{self, REMOVE, TopicRow};
+use super::stretches::{self, OpenStretches, Stretch};
 use crate::journal::step::{CursorWrite, GuildKey, SideWrite, Step};
 
 /// The only connection that writes, with the statements that it has prepared.
@@ -21,21 +21,18 @@ use crate::journal::step::{CursorWrite, GuildKey, SideWrite, Step};
 pub struct Writer {
     pub db: SqliteConnection,
     pub statements: Statements,
+    pub stretches: OpenStretches,
 }
 
 /// Writes a batch in one transaction. After an error the caller rolls back. Not cancel safe: a dropped future may leave
 /// the transaction open.
-pub async fn transact(
-    db: &mut SqliteConnection,
-    statements: &mut Statements,
-    batch: &[Step],
-) -> Result<(), sqlx::Error> {
+pub async fn transact(writer: &mut Writer, batch: &[Step]) -> Result<(), sqlx::Error> {
+    let Writer { db, statements, stretches } = writer;
     let rows: Vec<(GuildKey, &Arc<Message>)> =
         batch.iter().flat_map(|step| step.rows.iter().map(|row| (step.guild, row))).collect();
-    let topics: Vec<TopicRow> = rows.iter().flat_map(|(guild, row)| topic_index::rows_of(*guild, row)).collect();
-    let (first_topics, topics) = topics.split_at(topics.len() - topics.len().min(TOPICS_AT_ONCE));
+    let ended: Vec<Stretch> = rows.iter().filter_map(|(guild, row)| stretches.add(*guild, row)).collect();
     let cursors = last_cursors(batch);
-    let begins = first_topics.is_empty() && batch.iter().all(|step| step.side_writes.is_empty());
+    let begins = ended.is_empty() && batch.iter().all(|step| step.side_writes.is_empty());
     if !begins {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
         for step in batch {
@@ -43,20 +40,15 @@ pub async fn transact(
                 side_writes::write(db, step.guild, side_write).await?;
             }
         }
-    }
-    for part in first_topics.chunks(TOPICS_AT_ONCE) {
-        let mut arguments = SqliteArguments::default();
-        topic_index::bind(&mut arguments, part)?;
-        let sql = AssertSqlSafe(topic_index::insert_sql(padded(part.len())));
-        sqlx::query_with(sql, arguments).execute(&mut *db).await?;
+        for stretch in ended {
+            stretches::write(db, stretch).await?;
+        }
     }
     let mut arguments = SqliteArguments::default();
     bind_rows(&mut arguments, &rows)?;
-    topic_index::bind(&mut arguments, topics)?;
     bind_cursors(&mut arguments, &cursors)?;
-    let counts = Counts { rows: padded(rows.len()), topics: padded(topics.len()), cursors: padded(cursors.len()) };
-    let sql = statements.get(counts, begins);
-    sqlx::query_with(sql, arguments).execute(&mut *db).await?;
+    let sql = statements.get(padded(rows.len()), padded(cursors.len()), begins);
+    sqlx::query_with(sql, arguments).execute(db).await?;
     Ok(())
 }
 
@@ -78,15 +70,11 @@ pub async fn discard(
     first: MessageId,
     last: MessageId,
 ) -> Result<(), sqlx::Error> {
-    for (sql, times) in [
-        (REMOVE, 2),
-        ("DELETE FROM log WHERE guild = ? AND id >= ? AND id <= ?", 1),
-        ("DELETE FROM unfinished WHERE guild = ? AND first >= ? AND last <= ?", 1),
+    for sql in [
+        "DELETE FROM log WHERE guild = ? AND id >= ? AND id <= ?",
+        "DELETE FROM unfinished WHERE guild = ? AND first >= ? AND last <= ?",
     ] {
-        let mut query = sqlx::query(sql);
-        for _ in 0..times {
-            query = query.bind(guild.0).bind(first.as_i64()).bind(last.as_i64());
-        }
+        let query = sqlx::query(sql).bind(guild.0).bind(first.as_i64()).bind(last.as_i64());
         query.execute(&mut *db).await?;
     }
     Ok(())
@@ -133,29 +121,18 @@ fn bind_cursors(arguments: &mut SqliteArguments, cursors: &[(GuildKey, &CursorWr
     add_padding(arguments, 6, cursors.len())
 }
 
-/// Rows of topics that one statement writes.
-const TOPICS_AT_ONCE: usize = 2_048;
-
-/// The padded numbers of rows in a batch statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Counts {
-    rows: usize,
-    topics: usize,
-    cursors: usize,
-}
-
-/// The texts of the batch statements, by their numbers of rows and whether they begin the transaction.
+/// The texts of the batch statements, by their numbers of rows and cursors and whether they begin the transaction.
 #[derive(Debug, Default)]
-pub struct Statements(HashMap<(Counts, bool), Arc<str>>);
+pub struct Statements(HashMap<(usize, usize, bool), Arc<str>>);
 
 impl Statements {
-    fn get(&mut self, counts: Counts, begins: bool) -> SqlStr {
-        let text = self.0.entry((counts, begins)).or_insert_with(|| batch_sql(counts, begins).into());
+    fn get(&mut self, rows: usize, cursors: usize, begins: bool) -> SqlStr {
+        let text = self.0.entry((rows, cursors, begins)).or_insert_with(|| batch_sql(rows, cursors, begins).into());
         AssertSqlSafe(text.clone()).into_sql_str()
     }
 }
 
-fn batch_sql(Counts { rows, topics, cursors }: Counts, begins: bool) -> String {
+fn batch_sql(rows: usize, cursors: usize, begins: bool) -> String {
     let values = |row: &str, count: usize| vec![row; count].join(",");
     let mut sql = String::from(if begins { "BEGIN IMMEDIATE;" } else { "" });
     if rows > 0 {
@@ -163,9 +140,6 @@ fn batch_sql(Counts { rows, topics, cursors }: Counts, begins: bool) -> String {
             "INSERT INTO log (id, guild, lane, topics, body) SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL;",
             values("(?,?,?,?,?)", rows)
         );
-    }
-    if topics > 0 {
-        sql += &topic_index::insert_sql(topics);
     }
     if cursors > 0 {
         sql += &format!(

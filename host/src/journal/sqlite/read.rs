@@ -1,15 +1,16 @@
 //! The reads of the storage, on the pools of read-only connections. Every function here is cancel safe.
 
 use futures_util::TryStreamExt;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row, Sqlite};
 
 use guildhall_model::ids::{AgentId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
-use super::columns::{one_line, read_cursors, read_owner};
-use super::topic_index::ids_sql;
+use super::columns::{any_topic, read_cursors, read_owner, topic_pattern};
+use super::stretches::{Part, Parts};
 use crate::journal::cursors::{Attempts, FailedAttempts, Position};
 use crate::journal::error::JournalError;
 use crate::journal::step::{GuildKey, Snapshot};
@@ -81,28 +82,25 @@ pub async fn page(
     if range.topics.is_empty() {
         return Ok(Page::default());
     }
-    let ids = ids_sql(range.topics.len(), lane.is_some());
-    let limit = range.topics.len() + if lane.is_some() { 5 } else { 4 };
-    let sql = format!("SELECT id, body FROM log WHERE id IN ({ids} ORDER BY id LIMIT ?{limit}) ORDER BY id");
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
-    if let Some(lane) = lane {
-        query = query.bind(i64::try_from(lane).unwrap_or(0));
-    }
-    for topic in range.topics {
-        query = query.bind(one_line(topic));
-    }
-    let mut rows = query.bind(i64::try_from(most.messages).unwrap_or(i64::MAX)).fetch(readers);
-    let (mut messages, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.try_next().await? {
-        bytes += row.try_get::<&str, _>(1)?.len();
-        messages.push(read_message(&row)?);
-        if bytes >= most.bytes {
-            return Ok(Page { messages, more: true });
+    let mut page = Page::default();
+    let mut bytes = 0;
+    let mut parts = Parts::new(readers, range);
+    while let Some(some) = parts.next().await? {
+        for part in some {
+            let missing = most.messages - page.messages.len();
+            let query = query_of(&range, part, lane, "id, body", "ORDER BY id LIMIT ?");
+            let mut rows = query.bind(i64::try_from(missing).unwrap_or(i64::MAX)).fetch(readers);
+            while let Some(row) = rows.try_next().await? {
+                bytes += row.try_get::<&str, _>(1)?.len();
+                page.messages.push(read_message(&row)?);
+                if bytes >= most.bytes || page.messages.len() == most.messages {
+                    page.more = true;
+                    return Ok(page);
+                }
+            }
         }
     }
-    let more = messages.len() == most.messages;
-    Ok(Page { messages, more })
+    Ok(page)
 }
 
 /// Counts the messages of a range. Cancel safe.
@@ -110,14 +108,33 @@ pub async fn count(readers: &SqlitePool, range: Range<'_>) -> Result<usize, Jour
     if range.topics.is_empty() {
         return Ok(0);
     }
-    let sql = format!("SELECT COUNT(*) FROM ({})", ids_sql(range.topics.len(), false));
-    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-    query = query.bind(range.guild.0).bind(range.after.as_i64()).bind(range.until.as_i64());
-    for topic in range.topics {
-        query = query.bind(one_line(topic));
+    let mut count = 0;
+    let mut parts = Parts::new(readers, range);
+    while let Some(some) = parts.next().await? {
+        for part in some {
+            let found: i64 = query_of(&range, part, None, "COUNT(*)", "").fetch_one(readers).await?.try_get(0)?;
+            count += usize::try_from(found).unwrap_or(0);
+        }
     }
-    let count: i64 = query.fetch_one(readers).await?;
-    Ok(usize::try_from(count).unwrap_or(0))
+    Ok(count)
+}
+
+/// Returns a query of the messages of a part that have a topic of the range; `end` is the end of its text.
+fn query_of(
+    range: &Range<'_>,
+    part: Part,
+    lane: Option<usize>,
+    columns: &str,
+    end: &str,
+) -> Query<'static, Sqlite, SqliteArguments> {
+    let lane_is = if lane.is_some() { "AND lane = ?" } else { "" };
+    let topics = any_topic(range.topics.len());
+    let sql = format!("SELECT {columns} FROM log WHERE guild = ? AND id > ? AND id <= ? {lane_is} AND {topics} {end}");
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(range.guild.0).bind(part.after).bind(part.until);
+    if let Some(lane) = lane {
+        query = query.bind(i64::try_from(lane).unwrap_or(0));
+    }
+    range.topics.iter().fold(query, |query, topic| query.bind(topic_pattern(topic)))
 }
 
 /// Reads messages by their ids. Cancel safe.

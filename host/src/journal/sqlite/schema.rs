@@ -5,10 +5,10 @@ use std::path::Path;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::topic_index;
+use super::stretches;
 use crate::journal::error::JournalError;
 
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
@@ -17,9 +17,10 @@ CREATE TABLE IF NOT EXISTS guilds (
 CREATE TABLE IF NOT EXISTS log (
     id INTEGER PRIMARY KEY, guild BIGINT NOT NULL, lane BIGINT NOT NULL, topics TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS log_by_guild ON log (guild);
-CREATE TABLE IF NOT EXISTS topics (
-    guild BIGINT NOT NULL, topic TEXT NOT NULL, id BIGINT NOT NULL, lane BIGINT NOT NULL,
-    PRIMARY KEY (guild, topic, id)) WITHOUT ROWID;
+DROP TABLE IF EXISTS topics;
+CREATE TABLE IF NOT EXISTS stretches (
+    guild BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, topics TEXT NOT NULL,
+    PRIMARY KEY (guild, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL,
     attempt_id BIGINT NOT NULL, attempts BIGINT NOT NULL, declined BIGINT NOT NULL DEFAULT 0,
@@ -53,8 +54,8 @@ const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL
     ALTER TABLE guilds ADD COLUMN sized_to BIGINT NOT NULL DEFAULT 0;
     PRAGMA user_version = 4; COMMIT;";
 
-/// Creates the tables or brings them up to date, and gives a new journal its identity. Files before version 5 have no
-/// table of topics, which is filled from their messages. Cancel safe: each version is one transaction.
+/// Creates the tables or brings them up to date, and gives a new journal its identity. Files before version 6 have
+/// no stretches, which are made of their messages. Cancel safe: each version is one transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
     if version > VERSION {
@@ -72,8 +73,8 @@ pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), Journ
     sqlx::raw_sql(SCHEMA).execute(&mut *db).await?;
     if version < VERSION {
         let mut filling = db.begin().await?;
-        topic_index::fill(&mut filling).await?;
-        sqlx::raw_sql("PRAGMA user_version = 5").execute(&mut *filling).await?;
+        stretches::fill(&mut filling).await?;
+        sqlx::raw_sql("PRAGMA user_version = 6").execute(&mut *filling).await?;
         filling.commit().await?;
     }
     Ok(())

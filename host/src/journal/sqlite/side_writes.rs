@@ -7,7 +7,6 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::arguments::{add, add_padding, padded};
 use super::columns::owner_column;
-use super::topic_index::REMOVE;
 use crate::journal::step::{GuildKey, SideWrite};
 
 /// Rows of one statement. SQLite takes about thirty thousand arguments at once.
@@ -93,26 +92,20 @@ pub async fn write(db: &mut SqliteConnection, guild: GuildKey, write: &SideWrite
         }
         SideWrite::Erase { id } => {
             // A message that retention has counted is counted no longer.
-            let sql = format!(
-                "{REMOVE}
-                 UPDATE guilds SET bytes = MAX(0, bytes - COALESCE(
+            sqlx::query(
+                "UPDATE guilds SET bytes = MAX(0, bytes - COALESCE(
                  (SELECT octet_length(body) + octet_length(topics) FROM log WHERE guild = ? AND id = ?), 0))
                  WHERE key = ? AND sized_to >= ?;
-                 DELETE FROM log WHERE guild = ? AND id = ?"
-            );
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for _ in 0..2 {
-                query = query.bind(guild.0).bind(id.as_i64()).bind(id.as_i64());
-            }
-            query
-                .bind(guild.0)
-                .bind(id.as_i64())
-                .bind(guild.0)
-                .bind(id.as_i64())
-                .bind(guild.0)
-                .bind(id.as_i64())
-                .execute(db)
-                .await?;
+                 DELETE FROM log WHERE guild = ? AND id = ?",
+            )
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .bind(guild.0)
+            .bind(id.as_i64())
+            .execute(db)
+            .await?;
         }
     }
     Ok(())

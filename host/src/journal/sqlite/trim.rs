@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -20,7 +20,6 @@ use guildhall_model::ids::MessageId;
 
 use super::columns::read_cursors;
 use super::commit::Writer;
-use super::topic_index::REMOVE;
 use crate::journal::error::JournalError;
 use crate::journal::step::GuildKey;
 use crate::journal::storage::Trim;
@@ -148,17 +147,23 @@ impl Trimmer<'_> {
             removed += self
                 .step(move |db| {
                     async move {
-                        let sql = format!(
-                            "BEGIN IMMEDIATE;{REMOVE}
+                        sqlx::query(
+                            "BEGIN IMMEDIATE;
                              UPDATE guilds SET trimmed = ?, bytes = MAX(0, bytes - ?) WHERE key = ?;
                              DELETE FROM log WHERE guild = ? AND id < ?;
-                             COMMIT"
-                        );
-                        let mut query = sqlx::query(AssertSqlSafe(sql));
-                        for _ in 0..2 {
-                            query = query.bind(guild.0).bind(i64::MIN).bind(next - 1);
-                        }
-                        query.bind(next).bind(bytes).bind(guild.0).bind(guild.0).bind(next).execute(db).await?;
+                             DELETE FROM stretches WHERE guild = ? AND first < ? AND last < ?;
+                             COMMIT",
+                        )
+                        .bind(next)
+                        .bind(bytes)
+                        .bind(guild.0)
+                        .bind(guild.0)
+                        .bind(next)
+                        .bind(guild.0)
+                        .bind(next)
+                        .bind(next)
+                        .execute(db)
+                        .await?;
                         Ok(portion.rows)
                     }
                     .boxed()

@@ -81,47 +81,69 @@ async fn a_journal_of_version_1_is_opened() {
     assert_eq!(number(&take(&mut consumer).await.message), 7);
 }
 
-/// Topics and lanes in the table of topics.
-async fn topic_rows(dir: &TempDir) -> Vec<(String, i64)> {
+/// The first and last messages of the stretches that are stored, and how many topics each has.
+async fn stretches(dir: &TempDir) -> Vec<(i64, i64, usize)> {
     let mut db = other_connection(dir).await;
-    sqlx::query_as("SELECT topic, lane FROM topics ORDER BY topic, id").fetch_all(&mut db).await.unwrap()
+    let sql = "SELECT first, last, topics FROM stretches ORDER BY guild, first";
+    let rows: Vec<(i64, i64, String)> = sqlx::query_as(sql).fetch_all(&mut db).await.unwrap();
+    rows.into_iter().map(|(first, last, topics)| (first, last, topics.trim().lines().count())).collect()
+}
+
+/// Publishes messages in groups of 600 whose topics are `a`, `b`, `a`, and one more with a topic of two lines.
+async fn publish_groups(log: &GuildLog) {
+    for (group, topic) in ["a", "b", "a"].into_iter().enumerate() {
+        for part in 0..6 {
+            let n = |n: u64| group as u64 * 600 + part * 100 + n;
+            log.publish((0..100).map(|i| message(topic, json!({"n": n(i)}))).collect()).await.unwrap();
+        }
+    }
+    log.publish(vec![message("line\nbreak", json!({"n": 1_800}))]).await.unwrap();
+}
+
+async fn numbers_of(log: &GuildLog, topic: &str) -> Vec<u64> {
+    let (found, _) = log.history(&[topic.to_owned()], MessageId::default(), 10_000).await.unwrap();
+    found.iter().map(number).collect()
 }
 
 #[tokio::test]
-async fn a_journal_of_version_4_finds_its_messages_by_topic() {
+async fn messages_are_found_by_topic_in_stretches_and_outside_of_them() {
     let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;
-    let two = Message { also: vec!["a \"quoted\\n\" one".into()], ..message("t", json!({"n": 1})) };
-    log.publish(vec![message("t", json!({"n": 0})), two, message("line\nbreak", json!({"n": 2}))]).await.unwrap();
-    let rows = topic_rows(&bench.dir).await;
-    let topics: Vec<_> = rows.iter().map(|(topic, _)| topic.as_str()).collect();
-    assert_eq!(topics, ["a \"quoted\\n\" one", "line\u{fffd}break", "t", "t"]);
+    publish_groups(&log).await;
+    let found = stretches(&bench.dir).await;
+    assert_eq!(found.iter().map(|stretch| stretch.2).collect::<Vec<_>>(), [1, 2, 2]);
+    let of_a: Vec<u64> = (0..600).chain(1_200..1_800).collect();
+    assert_eq!(numbers_of(&log, "a").await, of_a);
+    assert_eq!(numbers_of(&log, "b").await, (600..1_200).collect::<Vec<_>>());
+    assert_eq!(numbers_of(&log, "line\nbreak").await, [1_800]);
+    assert_eq!(numbers_of(&log, "line").await, [0_u64; 0]);
+    let (page, more) = log.history(&["b".to_owned()], MessageId::from_i64(found[0].0), 10).await.unwrap();
+    assert_eq!((page.iter().map(number).collect::<Vec<_>>(), more), ((600..610).collect(), true));
+    drop(log);
+    // After a start nothing is known of the newest messages.
+    let bench = bench.reopen(JournalLimits::default()).await;
+    let log = bench.log().await;
+    publish_groups(&log).await;
+    assert_eq!(numbers_of(&log, "a").await.len(), 2 * of_a.len());
+    assert_eq!(numbers_of(&log, "b").await.len(), 1_200);
+}
+
+#[tokio::test]
+async fn an_older_journal_gets_its_stretches_and_retention_removes_them() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    publish_groups(&log).await;
+    let found = stretches(&bench.dir).await;
     let mut db = other_connection(&bench.dir).await;
-    sqlx::raw_sql("DROP TABLE topics; PRAGMA user_version = 4").execute(&mut db).await.unwrap();
+    sqlx::raw_sql("DROP TABLE stretches; PRAGMA user_version = 4").execute(&mut db).await.unwrap();
     sqlx::Connection::close(db).await.unwrap();
     drop(log);
     let bench = bench.reopen(JournalLimits::default()).await;
-    assert_eq!(topic_rows(&bench.dir).await, rows);
-    assert_eq!(numbers(&bench.log().await).await, [0, 1]);
-}
-
-#[tokio::test]
-async fn the_topics_of_a_removed_message_are_removed() {
-    let bench = Bench::new(JournalLimits::default()).await;
+    assert_eq!(stretches(&bench.dir).await, found);
     let log = bench.log().await;
-    let many = |n: u64| Message { also: (0..100).map(|t| format!("t {t}")).collect(), ..message("t", json!({"n": n})) };
-    log.publish((0..30).map(many).collect()).await.unwrap();
-    assert_eq!(topic_rows(&bench.dir).await.len(), 30 * 101);
-    let all: Vec<String> = (0..100).map(|t| format!("t {t}")).collect();
-    for topics in [&all[..1], &all[..3], &all] {
-        let (found, _) = log.history(topics, MessageId::default(), 1_000).await.unwrap();
-        assert_eq!(found.iter().map(number).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
-    }
-    let first = log.history(&all, MessageId::default(), 1).await.unwrap().0[0].id;
-    log.replace(first, Vec::new()).1.await.unwrap();
-    assert_eq!(topic_rows(&bench.dir).await.len(), 29 * 101);
+    assert_eq!(numbers_of(&log, "b").await, (600..1_200).collect::<Vec<_>>());
     bench.journal.trim(Retention { guild_bytes: 0, ..Retention::default() }).await.unwrap();
-    assert_eq!((numbers(&log).await.len(), topic_rows(&bench.dir).await.len()), (0, 0));
+    assert_eq!((numbers_of(&log, "a").await.len(), stretches(&bench.dir).await.len()), (0, 0));
 }
 
 #[tokio::test]

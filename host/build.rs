@@ -12,7 +12,7 @@ use std::{fs, io};
 
 fn main() -> io::Result<()> {
     let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
-    for watched in ["agents", "sdk", "wit", "host/migrations", "Cargo.toml", "Cargo.lock"] {
+    for watched in ["agents", "sdk", "wit", "Cargo.toml", "Cargo.lock"] {
         watch(&workspace.join(watched));
     }
     let names = agents(&workspace.join("agents"))?;

@@ -82,7 +82,7 @@ impl Default for Config {
             registries: Registries::default(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
-            bodies_bytes: 256 << 20,
+            bodies_bytes: 64 << 20,
             body_within: Duration::from_secs(300),
             connections: ConnectionLimits::default(),
             ping_every: Duration::from_secs(20),

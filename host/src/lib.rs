@@ -12,16 +12,15 @@ pub mod connections;
 mod demo;
 pub mod files;
 pub mod guild;
-pub mod journal;
 pub mod metrics;
 pub mod oci;
 #[cfg(test)]
 mod order;
 mod random;
-pub mod room;
 pub mod server;
-pub mod store;
-#[cfg(test)]
-mod store_on_postgresql;
 pub mod ws;
 pub mod yaml;
+
+pub use guildhall_journal as journal;
+pub use guildhall_journal::room;
+pub use guildhall_store as store;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::ids::Digest;
@@ -16,6 +17,40 @@ const MAX_VERSION: usize = 64;
 const HOST_PREFIX: &str = "guildhall:";
 /// The longest address in a registry, in bytes.
 const MAX_ADDRESS: usize = 512;
+
+/// Whether a component can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ComponentState {
+    /// It is being compiled, or waits for that.
+    Compiling,
+    /// It can run.
+    Ready,
+    /// It is not valid here; the row has the reason.
+    Refused,
+    /// The host could not compile it, for a reason that is not in the component; the row has the reason.
+    Failed,
+}
+
+impl ComponentState {
+    /// The name of the state, as it is stored and sent.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compiling => "compiling",
+            Self::Ready => "ready",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the name of a state.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Compiling, Self::Ready, Self::Refused, Self::Failed].into_iter().find(|state| state.name() == text)
+    }
+}
 
 /// The name and the version of a component, written `name@version`. Both start with an ASCII letter or digit. A name
 /// may have spaces inside.

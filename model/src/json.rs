@@ -29,6 +29,21 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     serde_json::from_str(&text).map_err(|error| locate(&text, &error))
 }
 
+/// Returns an upper bound of the memory that [`parse`] uses for a text, in bytes: that of the decoded text, and of the
+/// values, whose lists and objects grow to up to twice of what they need.
+#[must_use]
+pub fn memory_of(bytes: &[u8]) -> usize {
+    /// An entry of an object besides its value: key, hash, place in the index, the key's text.
+    const ENTRY: usize = 64;
+    let (mut values, mut entries) = (1, 0);
+    for byte in bytes {
+        values += usize::from(matches!(byte, b',' | b'[' | b'{'));
+        entries += usize::from(*byte == b':');
+    }
+    let decoded = if bytes.contains(&0) { 2 * bytes.len() } else { bytes.len() };
+    decoded + 2 * (values * size_of::<Value>() + entries * ENTRY)
+}
+
 /// Decodes bytes as text. The byte order mark or the zeros in the first four bytes give the encoding (RFC 4627, section
 /// 3).
 fn decode(bytes: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
@@ -289,6 +304,17 @@ mod tests {
             Err(JsonError::Syntax { offset, reason }) => (offset, reason),
             other => panic!("{text:?} gave {other:?}"),
         }
+    }
+
+    #[test]
+    fn the_memory_of_a_text_is_bounded_by_its_commas_and_colons() {
+        for (text, most) in [("[0,0,0,0]", 1_000), ("{\"a\":{\"b\":[]}}", 1_000), ("\"a long text\"", 200)] {
+            let bytes = memory_of(text.as_bytes());
+            assert!(bytes > text.len() + size_of::<Value>() && bytes < most, "{text}: {bytes}");
+        }
+        let list = vec![0; 1_000];
+        let Value::Array(values) = parse(json!(list).to_string().as_bytes()).unwrap() else { panic!("no list") };
+        assert!(values.capacity() * size_of::<Value>() <= memory_of(json!(list).to_string().as_bytes()));
     }
 
     #[test]

@@ -127,7 +127,7 @@ limits! {
         "log of a guild, before users get `BUSY` and turns that emit fail";
     AgentLag: "limits.agent_lag", 10_000, 1_000_000, Busy,
         "messages that may wait for an agent before users get `BUSY`";
-    Unwritten: "limits.unwritten_mib", 128, 65_536, Busy,
+    Unwritten: "limits.unwritten_mib", 32, 65_536, Busy,
         "messages of all guilds that wait for the disk, before users get `BUSY`";
     Evaluations: "guild.evaluations", 2, 64, Busy,
         "pieces of work with expressions of a guild that run at the same time; others wait";

@@ -109,18 +109,36 @@ struct JsonOf {
 
 async fn json_of(request: Request, state: &ApiState) -> Result<JsonOf, ApiError> {
     let is_json = media_type(request.headers()).is_some_and(is_json);
-    let Whole { bytes, held } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
+    let Whole { bytes, mut held } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
+    if is_json {
+        take_room_for_values(&bytes, &state.room, &mut held)?;
+    }
     let value = match (bytes.is_empty(), is_json) {
         (true, _) => Value::Null,
         (false, true) => json::parse(&bytes).map_err(broken)?,
         (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
     };
     if has_nul(&value) {
-        let mut errors = Vec::new();
-        find_nul(&value, &mut vec!["body".into()], &mut errors);
-        return Err(ApiError::Invalid(errors));
+        let mut errors = FieldErrors::at(&["body"]);
+        find_nul(&value, &mut errors);
+        return Err(ApiError::Invalid(errors.into_found()));
     }
     Ok(JsonOf { value, is_json, held })
+}
+
+/// The bytes of a document's values that need no room: most documents are smaller.
+const FREE_VALUE_BYTES: usize = 64 << 10;
+
+/// Takes room for the values of a JSON document, which are larger than its text.
+pub fn take_room_for_values(text: &[u8], room: &ByteRoom, held: &mut Option<Held>) -> Result<(), ApiError> {
+    let (bytes, limit) = (json::memory_of(text), room.no_room().limit);
+    if bytes > limit {
+        return Err(ApiError::TooManyValues { bytes, limit });
+    }
+    if bytes > FREE_VALUE_BYTES {
+        room.take_more(bytes, held)?;
+    }
+    Ok(())
 }
 
 /// Reads one field of a body whose other fields do not matter. A body that is not an object has no fields, and a null field
@@ -148,29 +166,34 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// Adds an error for each text and key with U+0000; `at` is the path of `value`.
-fn find_nul(value: &Value, at: &mut Vec<Step>, found: &mut Vec<FieldError>) {
+/// Adds an error for each text and key with U+0000.
+fn find_nul(value: &Value, errors: &mut FieldErrors) {
     match value {
-        Value::String(text) if text.contains('\0') => found.push(FieldError::nul(at.clone(), json!(text))),
+        Value::String(text) if text.contains('\0') => {
+            errors.nul::<()>(value);
+        }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                at.push(Step::Index(index));
-                find_nul(item, at, found);
-                at.pop();
+                inside(errors, Step::Index(index), |errors| find_nul(item, errors));
             }
         }
         Value::Object(fields) => {
             for (key, item) in fields {
                 if key.contains('\0') {
-                    found.push(FieldError::nul(at.clone(), json!(key)));
+                    errors.nul::<()>(&json!(key));
                 }
-                at.push(key.as_str().into());
-                find_nul(item, at, found);
-                at.pop();
+                inside(errors, key.as_str().into(), |errors| find_nul(item, errors));
             }
         }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+fn inside(errors: &mut FieldErrors, step: Step, look: impl FnOnce(&mut FieldErrors)) {
+    errors.inside(step, |errors| {
+        look(errors);
+        Some(())
+    });
 }
 
 /// The bytes of a component.
@@ -213,6 +236,7 @@ async fn read_all(
     room: &ByteRoom,
     (limit, setting): (usize, &'static str),
 ) -> Result<Whole, ApiError> {
+    let most = size.map_or(limit, |size| size.min(limit));
     let mut parts = body.into_data_stream();
     let (mut whole, mut held, mut taken) = (BytesMut::new(), None, FREE_BYTES);
     while let Some(part) = parts.next().await {
@@ -223,7 +247,7 @@ async fn read_all(
         }
         if read > taken {
             // The size to which the buffer may grow, so that most parts need no more room.
-            let wanted = (2 * read).min(limit);
+            let wanted = (2 * read).min(most).max(read);
             room.take_more(wanted - taken, &mut held)?;
             taken = wanted;
         }

@@ -21,6 +21,7 @@ mod query;
 mod registry;
 mod spec;
 mod state;
+mod unread;
 
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ pub struct Visitors {
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let (limits, guilds) = (state.limits, state.guilds.clone());
     let cors_origin: Arc<str> = visitors.cors_origin.to_str().unwrap_or_default().into();
-    let small_bodies = (state.room.clone(), limits.body_within);
+    let room = state.room.clone();
+    let small_bodies = (room.clone(), limits.body_within);
     let router = all_routes(limits)
         .into_iter()
         .fold(Router::new(), with_and_without_slash)
@@ -58,6 +60,7 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(from_fn_with_state(room, unread::hold))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(guilds, outage::give_up))
         .layer(from_fn(path::refuse_odd))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::{Components, FindComponent, ResolveError};
-use crate::store::{ComponentState, Store};
+use crate::store::Store;
 use guildhall_model::component::ComponentRef;
+use guildhall_model::component::ComponentState;
 use guildhall_model::format::is_reserved_class;
 use guildhall_model::ids::Digest;
 use guildhall_model::spec::AgentSpec;

@@ -1,12 +1,15 @@
-//! The files of a module form no ring: following the imports from a file never leads back to it. The test reads the
-//! sources. Add a module to `WITHOUT_RINGS` once it has none.
+//! The files of a module or of a crate form no ring: following the imports from a file never leads back to it. The test
+//! reads the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{code, first_name, sources};
 
-const WITHOUT_RINGS: [&str; 7] = ["agent", "api", "files", "guild", "journal", "store", "ws"];
+/// The modules of this crate that have several files.
+const MODULES: [&str; 5] = ["agent", "api", "files", "guild", "ws"];
+/// Crates, by their folders beside this crate's.
+const CRATES: [&str; 2] = ["journal", "store"];
 
 /// The path of a file or of an item, by its names: `["journal", "sqlite", "read"]`.
 type Names = Vec<String>;
@@ -45,8 +48,8 @@ fn entries(list: &str) -> Vec<&str> {
     found
 }
 
-/// What the code of a file names, as paths from the root of the crate.
-fn named(file: &[String], children: &[&String], code: &str) -> Vec<Names> {
+/// What the code of a file names, as paths from the root of the crate, whose own name is `root`.
+fn named(root: &[String], file: &[String], children: &[&String], code: &str) -> Vec<Names> {
     let mut found = Vec::new();
     let mut add = |keyword: &str, base: &[String]| {
         for (at, _) in code.match_indices(keyword) {
@@ -60,7 +63,7 @@ fn named(file: &[String], children: &[&String], code: &str) -> Vec<Names> {
             }
         }
     };
-    add("crate::", &[]);
+    add("crate::", root);
     for up in 1..=file.len() {
         add(&"super::".repeat(up), &file[..file.len() - up]);
     }
@@ -70,15 +73,25 @@ fn named(file: &[String], children: &[&String], code: &str) -> Vec<Names> {
     found
 }
 
-/// The files of a module, each with the files that it imports.
-fn imports(module: &str) -> BTreeMap<Names, BTreeSet<Names>> {
+/// The files of a module of this crate, each with the files that it imports.
+fn imports_of_module(module: &str) -> BTreeMap<Names, BTreeSet<Names>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    imports(&[], &root, &sources(&root.join(module)))
+}
+
+/// The files of a crate, each with the files that it imports. Its name comes first in all paths.
+fn imports_of_crate(folder: &str) -> BTreeMap<Names, BTreeSet<Names>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder).join("src");
+    imports(&[folder.to_owned()], &root, &sources(&root))
+}
+
+fn imports(root: &[String], folder: &Path, sources: &[PathBuf]) -> BTreeMap<Names, BTreeSet<Names>> {
     let names = |path: &Path| -> Names {
-        let path = path.strip_prefix(&root).unwrap().with_extension("");
-        path.iter().filter(|name| *name != "mod").map(|name| name.to_str().unwrap().to_owned()).collect()
+        let path = path.strip_prefix(folder).unwrap().with_extension("");
+        let names = path.iter().filter(|name| *name != "mod" && *name != "lib");
+        root.iter().cloned().chain(names.map(|name| name.to_str().unwrap().to_owned())).collect()
     };
-    let files: BTreeMap<Names, String> =
-        sources(&root.join(module)).iter().map(|path| (names(path), code(path))).collect();
+    let files: BTreeMap<Names, String> = sources.iter().map(|path| (names(path), code(path))).collect();
     let file_of =
         |path: &Names| (1..=path.len()).rev().map(|end| path[..end].to_vec()).find(|path| files.contains_key(path));
     let imported = |(file, code): (&Names, &String)| {
@@ -87,7 +100,7 @@ fn imports(module: &str) -> BTreeMap<Names, BTreeSet<Names>> {
             .filter(|other| other.split_last().is_some_and(|(_, folder)| folder == file))
             .filter_map(|c| c.last())
             .collect();
-        let named = named(file, &children, code);
+        let named = named(root, file, &children, code);
         let imported = named.iter().filter_map(file_of).filter(|other| other != file).collect();
         (file.clone(), imported)
     };
@@ -108,9 +121,10 @@ fn in_rings(imports: &BTreeMap<Names, BTreeSet<Names>>) -> Vec<String> {
 
 #[test]
 fn the_files_of_a_module_form_no_ring() {
-    for module in WITHOUT_RINGS {
-        let imports = imports(module);
-        assert!(imports.values().any(|imported| imported.len() > 1), "the imports of {module} are found");
+    let modules = MODULES.map(|module| (module, imports_of_module(module)));
+    let crates = CRATES.map(|folder| (folder, imports_of_crate(folder)));
+    for (name, imports) in modules.into_iter().chain(crates) {
+        assert!(imports.values().any(|imported| imported.len() > 1), "the imports of {name} are found");
         let found = in_rings(&imports);
         assert!(found.is_empty(), "these files import each other: {}", found.join(", "));
     }
@@ -122,7 +136,7 @@ fn rings_are_found() {
     let (file, child) = (names("m::a"), "child".to_owned());
     let code =
         "pub(in crate::m) use super::{b::{C, d}, e};\nuse crate::m::f;\nlet x = child::y();\nsuper::super::m::g::h();";
-    let mut found: Vec<String> = named(&file, &[&child], code).iter().map(|path| path.join("::")).collect();
+    let mut found: Vec<String> = named(&[], &file, &[&child], code).iter().map(|path| path.join("::")).collect();
     found.sort();
     found.dedup();
     for path in ["m::b::C", "m::b::d", "m::e", "m::f", "m::a::child::y", "m::g::h"] {

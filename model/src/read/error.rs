@@ -85,21 +85,40 @@ impl std::fmt::Display for Step {
     }
 }
 
+/// The most errors of one document that are kept.
+pub const MAX_ERRORS: usize = 200;
+/// The most bytes of all values that the errors of one document repeat, about as they are in memory.
+const MAX_INPUT_BYTES: usize = 1 << 20;
+/// What an error has in place of a value that is too large to repeat.
+const TOO_LARGE: &str = "(too large to repeat)";
+
 /// The errors found so far, and the place that is being read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FieldErrors {
     at: Vec<Step>,
     found: Vec<FieldError>,
+    /// The errors that were found and not kept.
+    left_out: usize,
+    /// The bytes that the values of further errors may have.
+    input_bytes: usize,
 }
 
 impl FieldErrors {
     /// Starts at a place without errors.
-    pub(super) fn at(root: &[&str]) -> Self {
-        Self { at: root.iter().map(|step| Step::from(*step)).collect(), found: Vec::new() }
+    #[must_use]
+    pub fn at(root: &[&str]) -> Self {
+        let at = root.iter().map(|step| Step::from(*step)).collect();
+        Self { at, found: Vec::new(), left_out: 0, input_bytes: MAX_INPUT_BYTES }
     }
 
-    /// Returns the errors in the order in which they were added.
-    pub(super) fn into_found(self) -> Vec<FieldError> {
+    /// Returns the errors in the order in which they were added. When there were more than [`MAX_ERRORS`], the last one
+    /// says how many are left out.
+    #[must_use]
+    pub fn into_found(mut self) -> Vec<FieldError> {
+        if self.left_out > 0 {
+            let msg = format!("{} more errors are not listed", self.left_out);
+            self.found.push(FieldError::new("too_many_errors", self.at, msg, Value::Null));
+        }
         self.found
     }
 
@@ -110,20 +129,22 @@ impl FieldErrors {
 
     /// Adds the error of a required field that is absent from `object`. Returns `None`.
     pub(super) fn missing<T>(&mut self, object: &Value) -> Option<T> {
-        self.found.push(FieldError::missing(self.at.clone(), object.clone()));
-        None
+        self.add(object, FieldError::missing)
+    }
+
+    /// Adds the error of a text with a NUL character. Returns `None`.
+    pub fn nul<T>(&mut self, text: &Value) -> Option<T> {
+        self.add(text, FieldError::nul)
     }
 
     /// Adds an error at this place. Returns `None`, the result of a reader that failed.
     pub fn note<T>(&mut self, kind: &'static str, msg: impl Into<String>, input: &Value) -> Option<T> {
-        self.found.push(FieldError::new(kind, self.at.clone(), msg, input.clone()));
-        None
+        self.add(input, |at, input| FieldError::new(kind, at, msg, input))
     }
 
     /// Adds an error with a context at this place. Returns `None`.
     pub fn note_with<T>(&mut self, kind: &'static str, msg: impl Into<String>, input: &Value, ctx: Value) -> Option<T> {
-        self.found.push(FieldError::new(kind, self.at.clone(), msg, input.clone()).with_ctx(ctx));
-        None
+        self.add(input, |at, input| FieldError::new(kind, at, msg, input).with_ctx(ctx))
     }
 
     /// Adds the error of a value that violates a rule. Returns `None`.
@@ -133,9 +154,35 @@ impl FieldErrors {
 
     /// Adds the errors of one way to read the value at this place, below a step that names this way.
     pub fn note_all(&mut self, step: &str, found: Vec<FieldError>) {
-        let below: Vec<Step> = self.at.iter().cloned().chain([step.into()]).collect();
-        let nested = |error: FieldError| FieldError { loc: below.iter().cloned().chain(error.loc).collect(), ..error };
-        self.found.extend(found.into_iter().map(nested));
+        for error in found {
+            let FieldError { kind, loc, msg, input, ctx } = error;
+            self.add::<()>(&input, |at, input| {
+                let loc = at.into_iter().chain([step.into()]).chain(loc).collect();
+                FieldError { kind, loc, msg, input, ctx }
+            });
+        }
+    }
+
+    /// Adds an error at this place unless there are too many. Returns `None`.
+    fn add<T>(&mut self, input: &Value, error: impl FnOnce(Vec<Step>, Value) -> FieldError) -> Option<T> {
+        if self.found.len() < MAX_ERRORS {
+            let input = self.repeated(input);
+            self.found.push(error(self.at.clone(), input));
+        } else {
+            self.left_out += 1;
+        }
+        None
+    }
+
+    /// Returns a copy of a value, or a text in its place when the errors repeat too much.
+    fn repeated(&mut self, input: &Value) -> Value {
+        match left_after(self.input_bytes, input) {
+            Some(left) => {
+                self.input_bytes = left;
+                input.clone()
+            }
+            None => Value::from(TOO_LARGE),
+        }
     }
 
     /// Runs a reader one step deeper, so that its errors have that place.
@@ -144,5 +191,47 @@ impl FieldErrors {
         let result = read(self);
         self.at.pop();
         result
+    }
+}
+
+/// What is left of `bytes` after a value. `None` when the value is larger; it is not looked at to its end.
+fn left_after(bytes: usize, value: &Value) -> Option<usize> {
+    let own = size_of::<Value>() + value.as_str().map_or(0, str::len);
+    let left = bytes.checked_sub(own)?;
+    match value {
+        Value::Array(items) => items.iter().try_fold(left, left_after),
+        Value::Object(fields) => fields
+            .iter()
+            .try_fold(left, |left, (key, item)| left_after(left.checked_sub(size_of::<String>() + key.len())?, item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_beyond_the_most_are_counted() {
+        let mut errors = FieldErrors::at(&["body"]);
+        for _ in 0..MAX_ERRORS + 7 {
+            errors.refuse::<()>("no", &json!(1));
+        }
+        let found = errors.into_found();
+        assert_eq!(found.len(), MAX_ERRORS + 1);
+        assert_eq!((found[MAX_ERRORS].kind, found[MAX_ERRORS].path()), ("too_many_errors", "body".to_owned()));
+        assert_eq!(found[MAX_ERRORS].msg, "7 more errors are not listed");
+    }
+
+    #[test]
+    fn large_values_are_repeated_up_to_a_bound() {
+        let mut errors = FieldErrors::at(&[]);
+        let large = json!({"text": "x".repeat(400 << 10), "list": [1, {"a": null}]});
+        for _ in 0..3 {
+            errors.refuse::<()>("no", &large);
+        }
+        errors.refuse::<()>("no", &json!("small"));
+        let inputs: Vec<Value> = errors.into_found().into_iter().map(|error| error.input).collect();
+        assert_eq!(inputs, [large.clone(), large, json!(TOO_LARGE), json!("small")]);
     }
 }

@@ -22,9 +22,10 @@ use crate::api::query::Params;
 use crate::api::spec::COMPILED_WITHIN;
 use crate::api::state::{ApiLimits, ApiState, Route};
 use crate::guild::{Binds, grants_of};
-use crate::store::{ComponentRow, ComponentState};
+use crate::store::ComponentRow;
 use guildhall_model::clock::naive_utc;
 use guildhall_model::component::ComponentName;
+use guildhall_model::component::ComponentState;
 use guildhall_model::ids::Digest;
 use guildhall_model::read::{FieldError, boolean};
 

@@ -34,6 +34,9 @@ pub enum ApiError {
     /// The body has more bytes than `setting` allows.
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
+    /// The values of a JSON body need more memory than all clients together may use.
+    #[error("values of {bytes} bytes, of at most {limit}")]
+    TooManyValues { bytes: usize, limit: usize },
     /// What clients have sent uses all the memory that there is for it.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),

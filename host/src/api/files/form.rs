@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::pace::{Progress, paced};
 use super::parameters::Parameters;
-use crate::api::body::read_small;
+use crate::api::body::{read_small, take_room_for_values};
 use crate::api::error::ApiError;
 use crate::api::state::ApiState;
 use crate::files::{FileName, FilesError, Folder, RECEIVE_BYTES, Received};
@@ -78,7 +78,11 @@ async fn read_whole(api: &ApiState, folder: &Folder, headers: &HeaderMap, body: 
         let disposition = Parameters::read(disposition);
         match disposition.get("name") {
             Some(b"file") => file = Some(form.receive(folder, &disposition, &mut field).await),
-            Some(b"file_meta") => metadata = read_metadata(&form.text(&mut field).await?),
+            Some(b"file_meta") => {
+                let text = form.text(&mut field).await?;
+                take_room_for_values(&text, &api.room, &mut form.held)?;
+                metadata = read_metadata(&text);
+            }
             _ => {}
         }
         form.skip(field).await?;

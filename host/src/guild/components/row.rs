@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::store::{ComponentRow, ComponentState};
+use crate::store::ComponentRow;
 use guildhall_model::catalog::AgentEntry;
+use guildhall_model::component::ComponentState;
 use guildhall_model::json_schema::{Schema, SchemaLimits};
 use guildhall_sandbox::Component;
 

@@ -35,6 +35,13 @@ pub fn too_large(limit: usize, setting: &str) -> Answer {
     (StatusCode::PAYLOAD_TOO_LARGE, body.hint(format!("the operator sets the limit with {setting}")))
 }
 
+pub fn too_many_values(bytes: usize, limit: usize) -> Answer {
+    let detail = format!("The values of the body need {bytes} bytes of memory, and all clients together have {limit}");
+    let body =
+        ErrorBody::new(detail, "too_large").hint(format!("send fewer values; the operator sets the limit with {ROOM}"));
+    (StatusCode::PAYLOAD_TOO_LARGE, body.about(json!({"limit": limit, "setting": ROOM})))
+}
+
 pub fn no_room(NoRoom { limit }: NoRoom) -> Answer {
     let body = ErrorBody::new(format!("All that clients send at once may have {limit} bytes"), "busy")
         .hint(format!("try again later; the operator sets the limit with {ROOM}"))

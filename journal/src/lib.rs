@@ -1,0 +1,162 @@
+//! The journal: the messages of every guild in one ordered, durable log, how far each agent has got, and the states
+//! that are committed with turns. It knows guilds only by their ids and agents only as consumers.
+//!
+//! What always holds: a message's id is its place in the log. A [`Receipt`] is ready when the message is stored. A turn
+//! is committed in one step or not at all. Publishing never waits for a consumer.
+//!
+//! The files form layers, from the bottom: `room`, `settings`, `error`, `time`, `cursors`, `step` and `storage` (what every storage
+//! keeps and guarantees), `sqlite` (the storage of the server), `queue`, `subscriber` and `subscribers` (subscriptions
+//! in memory), `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
+//! guild), `open_logs` and `retention`, and [`Journal`] on top. A file uses only what is below it.
+
+mod client_ids;
+mod cursors;
+mod error;
+mod guild_log;
+mod ingress;
+mod open_logs;
+mod pending;
+mod queue;
+mod queued;
+mod receipt;
+mod retention;
+pub mod room;
+mod settings;
+mod shared;
+mod sqlite;
+mod states;
+mod step;
+mod storage;
+mod subscriber;
+mod subscribers;
+#[cfg(test)]
+mod tests;
+mod time;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_model::clock::Clock;
+use guildhall_model::ids::{GuildId, MessageId};
+
+pub use cursors::Attempts;
+pub use error::{JournalError, StorageFailure, StorageTrouble};
+pub use guild_log::GuildLog;
+pub use guild_log::commit::Commit;
+pub use guild_log::consumer::{Consumer, Delivery};
+pub use guild_log::tail::{Tail, TailEvent};
+pub use ingress::{Ingress, IngressError, Published};
+pub use receipt::Receipt;
+pub use settings::{Durability, JournalLimits, Retention};
+pub use sqlite::check::{JournalCheck, check};
+pub use step::Snapshot;
+pub use subscriber::Lag;
+
+use open_logs::OpenLogs;
+use shared::Shared;
+use sqlite::SqliteStorage;
+use storage::Storage;
+
+/// The journal of this process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journal(Arc<OpenLogs>);
+
+impl Journal {
+    /// Opens or creates the journal in a file and starts its tasks. Cancel safe.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a journal, or was written by a newer version of the host.
+    pub async fn open(
+        file: &Path,
+        durability: Durability,
+        limits: JournalLimits,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, JournalError> {
+        let storage = Arc::new(SqliteStorage::open(file, durability).await?);
+        Self::with_storage(storage, limits, retention, clock).await
+    }
+
+    /// Continues the journal that a storage keeps and starts its tasks. Cancel safe.
+    async fn with_storage(
+        storage: Arc<dyn Storage>,
+        limits: JournalLimits,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, JournalError> {
+        let recovered = storage.recover().await?;
+        let shared = Arc::new(Shared::new(storage, recovered, limits, clock));
+        let logs = Arc::new(OpenLogs::new(shared.clone()));
+        tokio::spawn(writer::run(shared));
+        tokio::spawn(retention::run(logs.clone(), retention));
+        Ok(Self(logs))
+    }
+
+    /// Returns the log of a guild, which is created if needed. Cancel safe.
+    ///
+    /// # Errors
+    /// What is stored of the guild cannot be read.
+    pub async fn guild(&self, id: &GuildId) -> Result<GuildLog, JournalError> {
+        self.0.get(id).await
+    }
+
+    /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    pub async fn trim(&self, retention: Retention) -> Result<u64, JournalError> {
+        retention::trim(&self.0, retention).await
+    }
+
+    /// Returns why the storage takes no writes at present; `None` if it takes them.
+    #[must_use]
+    pub fn trouble(&self) -> Option<StorageTrouble> {
+        self.0.shared.trouble()
+    }
+
+    /// Returns for how long what is being written has not been stored.
+    #[must_use]
+    pub fn stalled_for(&self) -> Duration {
+        self.0.shared.stalled_for()
+    }
+
+    /// Returns whether the journal has the log of any guild.
+    #[must_use]
+    pub fn has_guilds(&self) -> bool {
+        !self.0.shared.guild_keys().is_empty()
+    }
+
+    /// Returns the random id that the journal was created with.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.0.shared.identity
+    }
+
+    /// Returns the id up to which all messages are stored.
+    #[must_use]
+    pub fn durable(&self) -> MessageId {
+        self.0.shared.durable()
+    }
+
+    /// Lets the next ids be larger than `last`, which the journal has had and lost. Called before the first message.
+    pub fn continue_after(&self, last: MessageId) {
+        self.0.shared.continue_after(last);
+    }
+
+    /// Is ready, with the reason, when nothing can be written any more. Cancel safe.
+    pub async fn failed(&self) -> String {
+        self.0.shared.failed.cancelled().await;
+        self.0.shared.failure().unwrap_or_default().to_owned()
+    }
+
+    /// Stores what waits and closes the storage. Cancel safe: the steps that wait are stored in any case, and a second
+    /// call closes the storage.
+    pub async fn close(&self) {
+        let shared = &self.0.shared;
+        shared.start_closing();
+        shared.closed.cancelled().await;
+        shared.storage.close().await;
+    }
+}

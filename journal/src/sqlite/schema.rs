@@ -1,0 +1,81 @@
+//! The tables of the journal's database, and how older versions of them are brought up to date.
+
+use std::path::Path;
+
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+
+use super::stretches;
+use crate::error::JournalError;
+
+const VERSION: i64 = 6;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS guilds (
+    key INTEGER PRIMARY KEY, guild TEXT NOT NULL UNIQUE, trimmed BIGINT NOT NULL DEFAULT 0,
+    bytes BIGINT NOT NULL DEFAULT 0, sized_to BIGINT NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS log (
+    id INTEGER PRIMARY KEY, guild BIGINT NOT NULL, lane BIGINT NOT NULL, topics TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS log_by_guild ON log (guild);
+DROP TABLE IF EXISTS topics;
+CREATE TABLE IF NOT EXISTS stretches (
+    guild BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, topics TEXT NOT NULL,
+    PRIMARY KEY (guild, first)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursors (
+    guild BIGINT NOT NULL, consumer TEXT NOT NULL, lanes TEXT NOT NULL,
+    attempt_id BIGINT NOT NULL, attempts BIGINT NOT NULL, declined BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS states (
+    guild BIGINT NOT NULL, owner TEXT NOT NULL, version BIGINT NOT NULL, updated_ms BIGINT NOT NULL,
+    state TEXT NOT NULL, PRIMARY KEY (guild, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keyvalues (
+    guild BIGINT NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (guild, owner, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS client_ids (
+    guild BIGINT NOT NULL, user TEXT NOT NULL, client_id TEXT NOT NULL, id BIGINT NOT NULL,
+    PRIMARY KEY (guild, user, client_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS client_ids_by_id ON client_ids (id);
+CREATE TABLE IF NOT EXISTS snapshots (
+    guild BIGINT NOT NULL, consumer TEXT NOT NULL, version TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unfinished (
+    first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+INSERT INTO identity (id) SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
+";
+
+/// Adds the column that the tables of version 1 lack. `SCHEMA` creates the table that version 2 lacks.
+const FROM_1: &str = "BEGIN; ALTER TABLE cursors ADD COLUMN declined BIGINT NOT NULL DEFAULT 0;
+    PRAGMA user_version = 2; COMMIT;";
+
+/// Adds the columns that the tables before version 4 lack: the bytes of each log, and up to which message they are
+/// counted. Retention counts the messages when it runs first.
+const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE guilds ADD COLUMN sized_to BIGINT NOT NULL DEFAULT 0;
+    PRAGMA user_version = 4; COMMIT;";
+
+/// Creates the tables or brings them up to date, and gives a new journal its identity. Files before version 6 have
+/// no stretches, which are made of their messages. Cancel safe: each version is one transaction.
+pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
+    if version > VERSION {
+        return Err(JournalError::Migration(format!(
+            "{} has version {version}, and this host reads versions up to {VERSION}",
+            file.display()
+        )));
+    }
+    if version == 1 {
+        sqlx::raw_sql(FROM_1).execute(&mut *db).await?;
+    }
+    if (1..4).contains(&version) {
+        sqlx::raw_sql(FROM_3).execute(&mut *db).await?;
+    }
+    sqlx::raw_sql(SCHEMA).execute(&mut *db).await?;
+    if version < VERSION {
+        let mut filling = db.begin().await?;
+        stretches::fill(&mut filling).await?;
+        sqlx::raw_sql("PRAGMA user_version = 6").execute(&mut *filling).await?;
+        filling.commit().await?;
+    }
+    Ok(())
+}

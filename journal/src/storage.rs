@@ -1,0 +1,171 @@
+//! The seam between the journal and what keeps its data. Everything above gives messages their ids and delivers them;
+//! everything below stores steps and answers reads. [`crate::sqlite`] is the only storage of the server.
+//!
+//! `conformance` tests every guarantee that is written here, for each storage.
+
+#[cfg(test)]
+pub(super) mod conformance;
+#[cfg(test)]
+pub(super) mod memory;
+
+use futures_util::future::BoxFuture;
+
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
+use guildhall_model::message::Message;
+use guildhall_model::state::{StateOwner, VersionedState};
+
+use super::cursors::Position;
+use super::error::JournalError;
+use super::step::{GuildKey, Snapshot, Step};
+
+/// The result of an operation of a storage.
+pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
+
+/// Keeps the journal's data.
+///
+/// What every storage guarantees:
+///
+/// - **A batch is atomic.** [`commit`](Self::commit) stores all steps of a batch or none. A message whose id is stored
+///   already makes the whole batch fail.
+/// - **Order within a batch.** The side writes of all steps take effect in the order of the batch. A consumer that is
+///   forgotten keeps only a position that a later step, or the same one, gives it. `Erase` names a message of an
+///   earlier batch.
+/// - **What is committed is read.** An operation that begins after a commit has returned sees all of that commit.
+/// - **A multipart step is stored completely or not at all.** A large step arrives as several steps, in several
+///   batches. The first has [`SideWrite::Begin`](super::step::SideWrite::Begin), the last has
+///   [`SideWrite::Complete`](super::step::SideWrite::Complete). When the process ends before the last part is
+///   committed, the next [`recover`](Self::recover) removes the messages of the other parts.
+/// - **Order of reads.** Reads return messages in the order of their ids.
+/// - **Durability.** A committed batch survives what the [`Durability`](super::settings::Durability) promises with
+///   which the storage was opened.
+/// - **Errors.** [`JournalError::Unavailable`] and `DiskFull` mean that the same call may succeed later, and that a batch was not
+///   stored. After any other error, repeating the call does not help.
+///
+/// All reads are cancel safe, and several may run at the same time, also beside a commit. Only the journal's writer
+/// calls [`commit`](Self::commit) and [`discard`](Self::discard), one call at a time.
+pub trait Storage: std::fmt::Debug + Send + Sync {
+    /// Removes incomplete multipart steps and returns the guilds that are stored. Called once, before anything else.
+    /// Cancel safe: a second call completes the work.
+    fn recover(&self) -> Stored<'_, Recovered>;
+
+    /// Reads what the log of a guild needs when it is opened. Cancel safe.
+    fn restore(&self, guild: GuildKey) -> Stored<'_, Restored>;
+
+    /// Stores a batch of steps. Not cancel safe: the caller awaits the end.
+    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()>;
+
+    /// Removes the parts of a multipart step that were committed, after a later part was refused. Not cancel safe.
+    fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Stored<'_, ()>;
+
+    /// Reads the first messages of a range, at most `most.messages`. The page ends with the message that reaches
+    /// `most.bytes`. With a `lane`, only messages of that priority are read. Cancel safe.
+    fn read<'a>(&'a self, range: Range<'a>, lane: Option<usize>, most: PageSize) -> Stored<'a, Page>;
+
+    /// Counts the messages of a range. Cancel safe.
+    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize>;
+
+    /// Reads messages by their ids. An id without a message is skipped. Cancel safe.
+    fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>>;
+
+    /// Returns the id of the message that a user sent under a client id, if it is not smaller than `since`. Cancel
+    /// safe.
+    fn find_client_id<'a>(
+        &'a self,
+        guild: GuildKey,
+        user: &'a UserId,
+        client_id: &'a str,
+        since: MessageId,
+    ) -> Stored<'a, Option<MessageId>>;
+
+    /// Reads the snapshot of an agent. Cancel safe.
+    fn snapshot<'a>(&'a self, guild: GuildKey, agent: &'a AgentId) -> Stored<'a, Option<Snapshot>>;
+
+    /// Removes messages that retention does not keep, and returns how many. A message that a consumer of the guild has
+    /// not consumed is kept. A commit never waits long for it. Cancel safe: a later call continues the work.
+    fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64>;
+
+    /// Closes the storage. Every later operation fails with [`JournalError::Closed`]. A second call does nothing. Cancel
+    /// safe: a second call completes the work.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What a storage knows when it is opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    pub guilds: Vec<StoredGuild>,
+    /// The random id that the storage was created with.
+    pub identity: String,
+    /// The largest id that a message of the log has had, as far as it is known. New ids are larger.
+    pub last: MessageId,
+}
+
+/// A guild that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredGuild {
+    pub key: GuildKey,
+    pub id: GuildId,
+    /// Retention has removed messages below this id. The default: none.
+    pub trimmed: MessageId,
+}
+
+/// What is stored of a guild besides its messages.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// The id of each consumer, with its position.
+    pub consumers: Vec<(String, Position)>,
+    pub states: Vec<(StateOwner, VersionedState)>,
+    /// Owner, key and value.
+    pub values: Vec<(StateOwner, String, Vec<u8>)>,
+    /// The bytes of the messages as they are stored.
+    pub bytes: u64,
+    /// User, client id and message of at most [`CLIENT_IDS_RESTORED`] client ids.
+    pub client_ids: Vec<(UserId, String, MessageId)>,
+    /// Whether the guild has no other client ids.
+    pub has_all_client_ids: bool,
+}
+
+/// The most client ids that [`Storage::restore`] returns.
+pub const CLIENT_IDS_RESTORED: usize = 4_096;
+
+/// The messages of some topics of a guild, from one id (exclusive) to another (inclusive).
+#[derive(Clone, Copy, Debug)]
+pub struct Range<'a> {
+    pub guild: GuildKey,
+    /// A message belongs to the range if it has one of these topics.
+    pub topics: &'a [String],
+    pub after: MessageId,
+    pub until: MessageId,
+}
+
+/// How large a page may be.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize {
+    pub messages: usize,
+    /// Bytes of the messages as they are stored.
+    pub bytes: usize,
+}
+
+/// The first messages of a range.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub messages: Vec<Message>,
+    /// Whether the range may have further messages.
+    pub more: bool,
+}
+
+/// What a trim removes.
+#[derive(Clone, Copy)]
+pub struct Trim<'a> {
+    pub guilds: &'a [GuildKey],
+    /// Messages below this id are too old.
+    pub too_old: MessageId,
+    /// The oldest messages of a guild that has more bytes than this are removed.
+    pub guild_bytes: u64,
+    /// Client ids of messages below this id are removed.
+    pub client_ids_before: MessageId,
+    /// Called for a guild before messages below an id are removed. The id is stored in the step that removes them. A
+    /// reader that resumes never misses a message without notice.
+    pub on_trim: &'a (dyn Fn(GuildKey, MessageId) + Send + Sync),
+    /// Called for each guild with the bytes that its messages have after the trim.
+    pub on_sized: &'a (dyn Fn(GuildKey, u64) + Send + Sync),
+}

@@ -33,10 +33,14 @@ pub enum Flood {
     Joins,
     /// Sockets that ask for the whole history and leave at once, and histories over REST that nobody reads.
     Histories,
+    /// Sixteen bodies at once, each a list of two million numbers.
+    Values,
+    /// Two hundred connections that ask for a long list and read nothing of it.
+    Answers,
 }
 
 /// All floods with the names that the load generator takes.
-pub const FLOODS: [(&str, Flood); 8] = [
+pub const FLOODS: [(&str, Flood); 10] = [
     ("slips", Flood::Slips),
     ("forms", Flood::Forms),
     ("pings", Flood::Pings),
@@ -45,6 +49,8 @@ pub const FLOODS: [(&str, Flood); 8] = [
     ("silent", Flood::Silent),
     ("joins", Flood::Joins),
     ("histories", Flood::Histories),
+    ("values", Flood::Values),
+    ("answers", Flood::Answers),
 ];
 
 impl FromStr for Flood {
@@ -86,6 +92,10 @@ const CONNECTIONS: usize = 200;
 const UNFINISHED: usize = 100;
 const UNFINISHED_BYTES: usize = 15 << 20;
 const FIELD_BYTES: usize = 60 << 20;
+/// The numbers of a list that fits into `limits.body_bytes`.
+const VALUES: usize = 2_000_000;
+/// The blueprints of a long list.
+const LISTED: usize = 100;
 /// An expression that computes for very long, as a client puts it into a routing slip.
 const ENDLESS: &str = "$sum([1..1000000].($ * $))";
 
@@ -105,8 +115,10 @@ impl Client {
         spec["dependency_map"] = json!({"filesystem": {"class_name": "any.FileSystem"}});
         let guild = rest.launch_spec(&spec).await;
         let client = Self { flood, rest: rest.clone(), guild, user: user.to_owned(), tally: Tally::default() };
-        if flood == Flood::Histories {
-            client.write_history().await;
+        match flood {
+            Flood::Histories => client.write_history().await,
+            Flood::Answers => client.write_list().await,
+            _ => {}
         }
         client
     }
@@ -132,6 +144,8 @@ impl Client {
             Flood::Silent => self.silent().await,
             Flood::Joins => self.joins().await,
             Flood::Histories => self.histories().await,
+            Flood::Values => self.values().await,
+            Flood::Answers => self.answers().await,
         }
         tokio::time::sleep(REST).await;
     }
@@ -275,6 +289,42 @@ impl Client {
             if !answer.status().is_success() {
                 self.tally.refuse(answer.status().as_u16());
             }
+        }
+    }
+
+    async fn values(&mut self) {
+        let body = format!("{{\"spec\": [0{}]}}", ",0".repeat(VALUES));
+        let requests = (0..16).map(|_| {
+            let request = self.rest.request(reqwest::Method::POST, "/catalog/blueprints");
+            request.header("content-type", "application/json").body(body.clone()).send()
+        });
+        for answer in futures_util::future::join_all(requests).await {
+            self.tally.refuse(answer.map_or(0, |answer| answer.status().as_u16()));
+        }
+    }
+
+    async fn answers(&mut self) {
+        let mut open = self.connections().await;
+        let authority = self.rest.authority();
+        let head = format!("GET {} HTTP/1.1\r\nhost: {authority}\r\n\r\n", self.list());
+        for connection in &mut open {
+            connection.write(head.as_bytes()).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    /// The path of the list that [`Self::write_list`] makes long.
+    fn list(&self) -> String {
+        format!("/catalog/users/{}/blueprints/owned", self.user)
+    }
+
+    /// Stores blueprints with long descriptions, so that their list has some megabytes.
+    async fn write_list(&self) {
+        let mut blueprint = blueprint::of(&blueprint::echo(), &self.rest.category().await);
+        blueprint["author_id"] = json!(self.user);
+        blueprint["description"] = json!("x".repeat(40_000));
+        for _ in 0..LISTED {
+            self.rest.post("/catalog/blueprints", &blueprint).await.expect(&[201]);
         }
     }
 

@@ -227,8 +227,9 @@ async fn the_documents_flow_works_to_the_letter() {
     let shown = server.get(&format!("/api/guilds/{guild}")).await.body;
     assert_eq!((&shown["name"], &shown["description"]), (&json!("EchoTestGuild"), &json!("My test guild")));
     assert_eq!(shown["properties"], sent["spec"]["properties"]);
-    // No component serves the agent's class, so the guild may be in error by now.
-    assert!(shown["status"] == "requested" || shown["status"] == "error", "{}", shown["status"]);
+    // No component serves the agent's class, so the guild is on its way to an error.
+    let status = shown["status"].as_str().unwrap();
+    assert!(["requested", "starting", "unknown", "error"].contains(&status), "{status}");
     assert_eq!(shown["agents"][0]["additional_topics"], json!(["echo_topic"]));
     assert_eq!(shown["agents"][1]["id"], format!("{guild}#manager_agent"));
     assert_eq!(shown["agents"][1]["properties"]["guild_spec"]["id"], guild);

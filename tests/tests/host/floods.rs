@@ -101,3 +101,10 @@ async fn joins_and_histories_keep_nobody_waiting() {
     flooded(&host, Flood::Joins, 1).await.is_bounded();
     flooded(&host, Flood::Histories, 2).await.is_bounded();
 }
+
+#[tokio::test]
+async fn documents_of_many_values_and_answers_that_nobody_reads_are_bounded() {
+    let host = super::host().await;
+    flooded(&host, Flood::Values, 1).await.is_bounded().is_refused_with(&[413, 503]);
+    flooded(&host, Flood::Answers, 1).await.is_bounded();
+}

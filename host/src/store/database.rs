@@ -56,8 +56,12 @@ impl Store {
     /// As [`Self::open`].
     pub async fn open_with(url: &str, flush: Flush) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let is_sqlite = url.starts_with("sqlite:");
-        let store = if is_sqlite { Self::sqlite(url, flush).await? } else { Self::postgres(url).await? };
+        let scheme = url.split(':').next().unwrap_or(url);
+        let store = match scheme {
+            "sqlite" => Self::sqlite(url, flush).await?,
+            "postgres" | "postgresql" => Self::postgres(url).await?,
+            _ => return Err(StoreError::UnknownScheme { scheme: scheme.to_owned() }),
+        };
         store.migrate().await?;
         Ok(store)
     }

@@ -20,6 +20,9 @@ pub enum StoreError {
          `guildhall check`"
     )]
     Damaged { file: String, cause: String },
+    /// The URL is of another kind of database.
+    #[error("`{scheme}` is no database that can be used: write sqlite://path or postgres://user:password@host/name")]
+    UnknownScheme { scheme: String },
     /// A pooler between host and database loses prepared statements.
     #[error(
         "the database at {place} is behind a pooler that does not keep prepared statements: {cause}; set \
@@ -76,6 +79,7 @@ impl StoreError {
             Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::Damaged { .. }
+            | Self::UnknownScheme { .. }
             | Self::Pooled { .. }
             | Self::InUse { .. } => None,
             Self::Unreachable { .. } => Some(StoreOutage::Unavailable),

@@ -65,6 +65,9 @@ mod agent;
 mod bench_log;
 /// The bindings of `wit/agent.wit`, for [`export_agent!`] and for authors who need the contract itself.
 #[doc(hidden)]
+#[path = "generated/base.rs"]
+#[rustfmt::skip]
+#[allow(unsafe_code, clippy::all, clippy::unwrap_used, reason = "generated: see the crate bindings")]
 pub mod bindings;
 #[cfg(feature = "capabilities")]
 pub mod capabilities;
@@ -83,18 +86,10 @@ pub mod testing;
 
 /// The bindings of the optional export of a [`Stateful`] agent, for [`export_agent!`].
 #[doc(hidden)]
-pub mod stateful {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package guildhall:sdk; world stateful { export guildhall:agent/snapshot@0.1.0; }",
-        world: "guildhall:sdk/stateful",
-        pub_export_macro: true,
-        export_macro_name: "export_snapshot",
-        default_bindings_module: "::guildhall_sdk::stateful",
-        runtime_path: "::guildhall_sdk::__private::rt",
-        generate_all,
-    });
-}
+#[path = "generated/stateful.rs"]
+#[rustfmt::skip]
+#[allow(unsafe_code, clippy::all, clippy::unwrap_used, reason = "generated: see the crate bindings")]
+pub mod stateful;
 
 /// The names that expanded macros use. They are not part of the API.
 #[doc(hidden)]

@@ -10,33 +10,10 @@ pub mod http;
 pub mod keyvalue;
 pub mod secrets;
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: ["keyvalue", "wit"],
-        inline: "
-            package guildhall:capabilities;
-
-            world capabilities {
-                import wasi:keyvalue/store@0.2.0-draft;
-                import wasi:keyvalue/atomics@0.2.0-draft;
-                import wasi:config/store@0.2.0-rc.1;
-                import guildhall:agent/secrets@0.1.0;
-                import guildhall:agent/reveal@0.1.0;
-            }
-
-            package wasi:config@0.2.0-rc.1 {
-                interface store {
-                    variant error { upstream(string), io(string) }
-                    get: func(key: string) -> result<option<string>, error>;
-                    get-all: func() -> result<list<tuple<string, string>>, error>;
-                }
-            }
-        ",
-        world: "guildhall:capabilities/capabilities",
-        runtime_path: "::guildhall_sdk::__private::rt",
-        generate_all,
-    });
-}
+#[path = "../generated/capabilities.rs"]
+#[rustfmt::skip]
+#[allow(unsafe_code, clippy::all, clippy::unwrap_used, reason = "generated: see the crate bindings")]
+mod bindings;
 
 /// The reason why a call of a capability failed, as text: a missing grant, a limit, or an error of the other side. As the
 /// failure of a turn it is [`Failure::Other`](crate::Failure::Other).

@@ -253,8 +253,8 @@ impl ActiveManager {
         if !self.due.report && !self.due.announcement && !self.due.participants {
             return None;
         }
-        let now = Instant::now();
-        match self.pace.take(now) {
+        let receivers = self.view.borrow().users.len();
+        match self.pace.take(Instant::now(), receivers) {
             Ok(()) => {
                 let due = std::mem::take(&mut self.due);
                 self.publish(due);

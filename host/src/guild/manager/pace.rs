@@ -1,20 +1,24 @@
-//! How often a manager publishes what all sockets of its guild receive. A few publications are free; when there are more,
-//! those that come within an interval become one, with what is true at its end.
+//! How often a manager publishes what all sockets of its guild receive. A publication costs what it reaches. While there
+//! is room they come at once; after that, those that come within an interval become one, with what is true at its end.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time in which one more publication becomes free.
-const EVERY: Duration = Duration::from_millis(250);
-/// The publications that are free after a quiet time.
-const AT_ONCE: u32 = 8;
+/// The receivers that become free in a millisecond.
+const PER_MS: u32 = 4;
+/// The receivers that are free after a quiet time.
+const AT_ONCE: u32 = 4_000;
+/// What a publication costs at least, in receivers.
+const LEAST: u32 = 16;
+/// What a publication costs at most, in receivers, so that a large guild hears its news four times a second.
+const MOST: u32 = 1_000;
 
-/// The publications that are free. Plain data.
+/// The receivers that are free. Plain data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     free: u32,
-    /// When the last publication became free.
+    /// When the last receivers became free.
     since: Instant,
 }
 
@@ -23,19 +27,20 @@ impl Pace {
         Self { free: AT_ONCE, since: now }
     }
 
-    /// Takes a publication.
+    /// Takes a publication for so many receivers.
     ///
     /// # Errors
-    /// When the next one is free.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        while self.free < AT_ONCE && now >= self.since + EVERY {
-            self.free += 1;
-            self.since += EVERY;
+    /// When the publication is free.
+    pub(super) fn take(&mut self, now: Instant, receivers: usize) -> Result<(), Instant> {
+        let passed = u32::try_from((now - self.since).as_millis()).unwrap_or(u32::MAX);
+        self.since += Duration::from_millis(u64::from(passed));
+        self.free = self.free.saturating_add(passed.saturating_mul(PER_MS)).min(AT_ONCE);
+        let cost = u32::try_from(receivers).unwrap_or(MOST).clamp(LEAST, MOST);
+        let missing = cost.saturating_sub(self.free);
+        if missing > 0 {
+            return Err(self.since + Duration::from_millis(u64::from(missing.div_ceil(PER_MS))));
         }
-        if self.free == AT_ONCE {
-            self.since = now;
-        }
-        self.free = self.free.checked_sub(1).ok_or(self.since + EVERY)?;
+        self.free -= cost;
         Ok(())
     }
 }
@@ -44,19 +49,35 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_storm_is_slowed_down_and_a_quiet_guild_is_not() {
+    fn in_two_seconds(receivers: usize) -> usize {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        let mut published = 0;
-        for ms in 0..2_000 {
-            published += u32::from(pace.take(start + Duration::from_millis(ms)).is_ok());
-        }
-        assert_eq!(published, AT_ONCE + 7);
-        let end = start + Duration::from_millis(2_000);
-        assert!(pace.take(end).is_ok());
-        assert_eq!(pace.take(end), Err(start + Duration::from_millis(2_250)));
-        let later = end + Duration::from_secs(60);
-        assert!((0..AT_ONCE).all(|_| pace.take(later).is_ok()) && pace.take(later).is_err());
+        (0..2_000).filter(|ms| pace.take(start + Duration::from_millis(*ms), receivers).is_ok()).count()
+    }
+
+    #[test]
+    fn a_storm_in_a_large_guild_is_slowed_down() {
+        assert_eq!(in_two_seconds(1_000), 4 + 7);
+        assert_eq!(in_two_seconds(1_000_000), 4 + 7);
+        assert_eq!(in_two_seconds(500), 8 + 15);
+    }
+
+    #[test]
+    fn a_small_guild_hears_its_news_at_once() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert!((0..64).all(|receivers| pace.take(start, receivers).is_ok()));
+        assert!(in_two_seconds(1) < 800, "a storm in it is slowed down too");
+    }
+
+    #[test]
+    fn a_refusal_tells_when_the_next_one_is_free() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert!((0..4).all(|_| pace.take(start, 1_000).is_ok()));
+        assert_eq!(pace.take(start, 1_000), Err(start + Duration::from_millis(250)));
+        assert_eq!(pace.take(start + Duration::from_millis(100), 1_000), Err(start + Duration::from_millis(250)));
+        let later = start + Duration::from_secs(60);
+        assert!((0..4).all(|_| pace.take(later, 1_000).is_ok()) && pace.take(later, 1_000).is_err());
     }
 }

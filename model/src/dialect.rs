@@ -210,10 +210,8 @@ fn ui_name(name: &str) -> String {
     }
     let (mut camel, mut is_start) = (String::with_capacity(name.len()), false);
     for letter in name.chars() {
-        match letter {
-            '_' => is_start = true,
-            letter if is_start => camel.push(letter.to_ascii_uppercase()),
-            letter => camel.push(letter),
+        if letter != '_' {
+            camel.push(if is_start { letter.to_ascii_uppercase() } else { letter });
         }
         is_start = letter == '_';
     }

@@ -185,7 +185,13 @@ impl Serve {
             config.set(setting).map_err(anyhow::Error::msg)?;
         }
         let mut stopped = StopSignal::new()?;
-        let server = Server::start(config).await?;
+        let server = tokio::select! {
+            server = Server::start(config) => server?,
+            () = stopped.recv() => {
+                tracing::info!("stopped while it started");
+                return Ok(());
+            }
+        };
         let demo = if self.demo { Some(server.demo().await?) } else { None };
         print(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
         let failure = tokio::select! {

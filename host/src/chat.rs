@@ -1,6 +1,6 @@
 //! `guildhall guild chat`: talks to a guild in a terminal, over the same sockets as any other client.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,8 +9,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::oci::provide_tls;
 use guildhall_model::format;
 
 /// The time to wait for an answer after the input has ended.
@@ -22,7 +23,7 @@ pub struct Chat {
     /// The guild's id.
     guild: String,
     /// Where the host listens.
-    #[arg(long, default_value = "http://127.0.0.1:8880")]
+    #[arg(long, env = "GUILDHALL_URL", default_value = "http://127.0.0.1:8880")]
     url: String,
     /// Your user id.
     #[arg(long, default_value = "demo_user")]
@@ -42,6 +43,7 @@ impl Chat {
     /// # Errors
     /// When the host cannot be reached or closes a socket.
     pub async fn run(self) -> anyhow::Result<()> {
+        provide_tls();
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.replacen("http", "ws", 1);
         let guild = format!("{}/ws/guilds/{}", base.trim_end_matches('/'), encode(&self.guild));
@@ -50,13 +52,11 @@ impl Chat {
         let mut user = open(&format!("{guild}/usercomms/{}/{}?ack=1", encode(&self.user), encode(&self.name))).await?;
         // The user socket answers pings only while it is read.
         tokio::select! {
-            ready = report(&mut system, |health| health != "starting") => {
-                let health = ready?;
-                if health != "ok" {
-                    show(&format!("the guild is in state {health}"));
-                }
-            }
+            ready = report(&mut system, |health| health != "starting") => show_defects(&ready?["payload"]),
             ended = drain(&mut user) => return ended,
+        }
+        if std::io::stdin().is_terminal() {
+            show(&format!("You are {} in {}. Write a line; Ctrl-D ends.", self.name, self.guild));
         }
         self.converse(&mut user).await
     }
@@ -98,7 +98,23 @@ impl Chat {
 }
 
 async fn open(url: &str) -> anyhow::Result<Socket> {
-    Ok(connect_async(url).await.with_context(|| format!("cannot open {url}"))?.0)
+    match connect_async(url).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(refusal)) => {
+            bail!("{url} is refused: {}", refusal_text(refusal.status().as_u16(), refusal.body()))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot open {url}")),
+    }
+}
+
+/// The words of the host in an answer that refuses a socket, or its status.
+fn refusal_text(status: u16, body: &Option<Vec<u8>>) -> String {
+    let body: Value = body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    match (body["detail"].as_str(), body["hint"].as_str()) {
+        (Some(detail), Some(hint)) => format!("{detail} ({status}): {hint}"),
+        (Some(detail), None) => format!("{detail} ({status})"),
+        (None, _) => format!("HTTP {status}"),
+    }
 }
 
 /// Waits for the next text frame, as JSON.
@@ -126,14 +142,27 @@ async fn drain(socket: &mut Socket) -> anyhow::Result<()> {
     }
 }
 
-/// Waits for a health report with a wanted health of the guild, and returns that health.
-async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+/// Waits for a health report with a wanted health of the guild.
+async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Value> {
     loop {
         let frame = next(socket).await?;
         let health = frame["payload"]["guild_health"].as_str().unwrap_or_default();
         if frame["format"] == format::HEALTH_REPORT && wanted(health) {
-            return Ok(health.to_owned());
+            return Ok(frame);
         }
+    }
+}
+
+/// Prints the health of a guild that is not well, and what its agents report.
+fn show_defects(report: &Value) {
+    let health = report["guild_health"].as_str().unwrap_or_default();
+    if health == "ok" {
+        return;
+    }
+    show(&format!("the guild is in state {health}"));
+    let agents = report["agents"].as_object().into_iter().flatten();
+    for (agent, beat) in agents.filter(|(_, beat)| beat["checkstatus"] != "ok") {
+        show(&format!("  {agent}: {} {}", beat["checkstatus"].as_str().unwrap_or_default(), beat["checkmeta"]));
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,11 +22,20 @@ use guildhall_sandbox::allocator;
 
 /// Hosts agents that are compiled to WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "guildhall", version)]
+#[command(name = "guildhall", version, after_help = VARIABLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// What `--help` says of the variables that no option has.
+const VARIABLES: &str = "Variables:
+  GUILDHALL_LOG         what is logged: error, warn, info (default), debug, or guildhall=debug
+  GUILDHALL_LOG_FORMAT  text (default) or json, one object a line
+  GUILDHALL_SET         settings of `serve`, as in --set, with `;` between them";
+
+/// The variable with settings.
+const SET_VARIABLE: &str = "GUILDHALL_SET";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -49,8 +59,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The address to listen on.
-    #[arg(long, env = "GUILDHALL_LISTEN", default_value = "127.0.0.1:8880")]
+    /// The address to listen on: an address with a port, `localhost:PORT`, or a port of this machine alone.
+    #[arg(long, env = "GUILDHALL_LISTEN", default_value = "127.0.0.1:8880", value_parser = listen_address)]
     listen: SocketAddr,
     /// The directory of all data that lasts.
     #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
@@ -66,19 +76,20 @@ struct Serve {
     #[arg(long)]
     demo: bool,
     /// Listen on other addresses than loopback, although clients are not authenticated.
-    #[arg(long)]
+    #[arg(long, env = "GUILDHALL_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
     /// What a message in the log survives: a crash of the process (process), a crash of the machine (disk), or no crash
     /// for sure (none).
     #[arg(long, env = "GUILDHALL_DURABILITY", default_value = "process")]
     durability: Durability,
-    /// The dialect of sockets that do not ask for one.
+    /// The dialect of sockets that do not ask for one: guide, rustic or ui.
     #[arg(long, env = "GUILDHALL_DIALECT", default_value = "guide")]
     dialect: Dialect,
     /// The directory of compiled components [default: DATA_DIR/cache].
     #[arg(long, env = "GUILDHALL_COMPONENT_CACHE")]
     component_cache: Option<PathBuf>,
-    /// Change a setting by the name that errors use; may be repeated.
+    /// Change a setting by the name that errors use; may be repeated. A wrong name lists all settings. The variable has
+    /// several with `;` between them; the command line is stronger, name by name.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
 }
@@ -96,12 +107,10 @@ pub fn main() -> ExitCode {
         Command::Compile(budget) => return guildhall_sandbox::compile(budget),
         command => command,
     };
-    let filter = EnvFilter::try_from_env("GUILDHALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    if let Err(wrong) = begin_log() {
+        let _ = writeln!(std::io::stderr(), "guildhall: {wrong}");
+        return ExitCode::from(2);
+    }
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -132,6 +141,31 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Begins to write the log to standard error, as the variables say.
+///
+/// # Errors
+/// A sentence about the first variable that cannot be read.
+fn begin_log() -> Result<(), String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let wanted = variable("GUILDHALL_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("GUILDHALL_LOG is `{wanted}`: {error}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match variable("GUILDHALL_LOG_FORMAT").as_deref() {
+        None | Some("text") => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        Some("json") => log.json().init(),
+        Some(other) => return Err(format!("GUILDHALL_LOG_FORMAT is text or json, not `{other}`")),
+    }
+    Ok(())
+}
+
+/// Reads the address of `--listen`. Without a host it is 127.0.0.1.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    let local = || port.parse().ok().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
+    let wrong = || "write an address with a port (127.0.0.1:8880, [::1]:8880), localhost:8880, or a port (8880)";
+    text.parse().ok().or_else(local).ok_or_else(|| wrong().to_owned())
+}
+
 impl Serve {
     async fn run(self) -> anyhow::Result<()> {
         let mut config = Config {
@@ -145,11 +179,19 @@ impl Serve {
             dialect: self.dialect,
             ..Config::default()
         };
-        for setting in &self.settings {
+        let of_variable = std::env::var(SET_VARIABLE).unwrap_or_default();
+        let of_variable = of_variable.split(';').map(str::trim).filter(|setting| !setting.is_empty());
+        for setting in of_variable.chain(self.settings.iter().map(String::as_str)) {
             config.set(setting).map_err(anyhow::Error::msg)?;
         }
         let mut stopped = StopSignal::new()?;
-        let server = Server::start(config).await?;
+        let server = tokio::select! {
+            server = Server::start(config) => server?,
+            () = stopped.recv() => {
+                tracing::info!("stopped while it started");
+                return Ok(());
+            }
+        };
         let demo = if self.demo { Some(server.demo().await?) } else { None };
         print(&welcome(server.addr, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
         let failure = tokio::select! {
@@ -172,7 +214,7 @@ impl Serve {
 }
 
 fn welcome(addr: SocketAddr, demo: Option<&str>) -> String {
-    let mut text = format!("listening on http://{addr}\n");
+    let mut text = format!("listening on http://{addr}\nthe API:       http://{addr}/docs\n");
     if let Some(guild) = demo {
         text += &format!(
             "guild: {guild}\n\
@@ -206,6 +248,27 @@ impl StopSignal {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_may_be_a_port() {
+        for (text, wanted) in [
+            ("127.0.0.1:8880", "127.0.0.1:8880"),
+            ("[::1]:80", "[::1]:80"),
+            ("localhost:8880", "127.0.0.1:8880"),
+            (":8880", "127.0.0.1:8880"),
+            ("8880", "127.0.0.1:8880"),
+        ] {
+            assert_eq!(listen_address(text), Ok(wanted.parse().unwrap()), "{text}");
+        }
+        for text in ["", "localhost", "host.example:80", "127.0.0.1", "99999", "::1"] {
+            assert!(listen_address(text).unwrap_err().contains("localhost:8880"), "{text}");
         }
     }
 }

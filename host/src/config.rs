@@ -33,8 +33,8 @@ pub struct Config {
     /// Whether the journal in `data_dir` is taken although it is not the one that the store knows.
     pub accept_journal: bool,
     pub dialect: Dialect,
-    /// The one other origin whose pages may use this host.
-    pub cors_origin: String,
+    /// The other origins whose pages may use this host.
+    pub cors_origins: Vec<String>,
     /// The host names that requests to a host on loopback may use besides its own; `*` means every name.
     pub hosts: Vec<String>,
     /// The registries that components may be pulled from.
@@ -77,7 +77,7 @@ impl Default for Config {
             journal: JournalLimits::default(),
             accept_journal: false,
             dialect: Dialect::default(),
-            cors_origin: "http://localhost:3000".to_owned(),
+            cors_origins: Vec::new(),
             hosts: Vec::new(),
             registries: Registries::default(),
             frame_bytes: 1_536 << 10,
@@ -97,6 +97,9 @@ impl Default for Config {
 
 /// The largest value of `limits.frame_bytes`, in bytes.
 const MAX_FRAME_BYTES: usize = 8 << 20;
+
+/// How like a wrong name must be to a setting to be taken for it, of 1.
+const ALIKE: f64 = 0.7;
 
 /// The setting with which an operator accepts another journal.
 pub const ACCEPT_JOURNAL: &str = "journal.accept";
@@ -135,7 +138,7 @@ impl Config {
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
         if name == "cors.origin" {
-            self.cors_origin = origin(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
+            self.cors_origins = origins(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
             return Ok(());
         }
         if name == HOSTS_SETTING {
@@ -158,7 +161,7 @@ impl Config {
         let small = u32::try_from(number).unwrap_or(u32::MAX);
         match name {
             "limits.socket_lag" => self.journal.socket_lag = size,
-            "limits.window" => self.journal.window = size.max(1),
+            "limits.window" => self.journal.window = positive(name, size)?,
             "limits.histories" => self.journal.histories = readers(name, size)?,
             "limits.guild_histories" => self.journal.guild_histories = readers(name, size)?,
             "limits.frame_bytes" if size > MAX_FRAME_BYTES => {
@@ -168,14 +171,14 @@ impl Config {
             "limits.body_bytes" => self.body_bytes = size,
             "limits.bodies_bytes" => self.bodies_bytes = size,
             "limits.file_bytes" => self.file_bytes = number,
-            MOST => self.connections.most = size.max(1),
-            MOST_OF_ADDRESS => self.connections.most_of_address = size.max(1),
+            MOST => self.connections.most = positive(name, size)?,
+            MOST_OF_ADDRESS => self.connections.most_of_address = positive(name, size)?,
             "limits.head_s" => self.connections.head = seconds(name, number)?,
             "limits.keep_alive_s" => self.connections.keep_alive = seconds(name, number)?,
             "limits.body_s" => self.body_within = seconds(name, number)?,
             "limits.ping_s" => self.ping_every = seconds(name, number)?,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
-            "host.max_agents" => self.max_agents = small.max(1),
+            "host.max_agents" => self.max_agents = positive(name, small)?,
             "retention.age_s" => self.retention.age = Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,
             _ => return self.set_ceiling(name, number),
@@ -187,7 +190,8 @@ impl Config {
         let Some(row) = TABLE.iter().find(|row| row.setting == name) else {
             let ceilings = TABLE.iter().map(|row| row.setting);
             let known: Vec<_> = NAMES.into_iter().chain(Policy::NAMES).chain(ceilings).collect();
-            return Err(format!("there is no setting `{name}`; there are {}", known.join(", ")));
+            let meant = meant(name, &known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            return Err(format!("there is no setting `{name}`{meant}\nAll settings:\n  {}", known.join("\n  ")));
         };
         if value > row.ceiling {
             return Err(format!("`{name}` is {value} and may be at most {}", row.ceiling));
@@ -211,6 +215,22 @@ impl Config {
     }
 }
 
+/// Returns the setting that a wrong name is most like: by all of it, or by its last part.
+fn meant<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
+    let last = |text: &'n str| text.rsplit('.').next().unwrap_or(text);
+    let likeness = |known: &'n str| {
+        let whole = strsim::normalized_damerau_levenshtein(name, known);
+        whole.max(strsim::normalized_damerau_levenshtein(name, last(known)))
+    };
+    let best = known.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, known)| known)
+}
+
+/// A number that is at least 1.
+fn positive<N: PartialEq + From<u8>>(name: &str, number: N) -> Result<N, String> {
+    if number == N::from(0) { Err(format!("`{name}` is 0 and may be 1 or more")) } else { Ok(number) }
+}
+
 /// A number of histories that are read at the same time.
 fn readers(name: &str, number: usize) -> Result<usize, String> {
     match number {
@@ -227,12 +247,14 @@ fn seconds(name: &str, number: u64) -> Result<Duration, String> {
     }
 }
 
-/// Reads an origin and returns it as browsers write it: in lower case, without the default port of its scheme.
-fn origin(value: &str) -> Result<String, String> {
-    if value.contains('*') {
-        return Err(format!("`{value}` is not an origin: write one origin without `*`"));
-    }
-    value.parse().map(|origin: Origin| origin.to_string())
+/// Reads origins that are separated by commas, and returns them as browsers write them: in lower case, without the default
+/// port of their schemes.
+fn origins(value: &str) -> Result<Vec<String>, String> {
+    let read = |text: &str| match text.contains('*') {
+        true => Err(format!("`{text}` is not an origin: write origins without `*`")),
+        false => text.parse().map(|origin: Origin| origin.to_string()),
+    };
+    value.split(',').map(str::trim).map(read).collect()
 }
 
 /// Reads names of hosts that are separated by commas, and returns them in lower case.
@@ -255,10 +277,10 @@ mod tests {
         config.set("limits.head_s=3").unwrap();
         assert_eq!((config.connections.most, config.connections.head), (7, Duration::from_secs(3)));
         config.set("sandbox.fuel=1000000").unwrap();
-        config.set("cors.origin=HTTPS://Ui.Example:443").unwrap();
+        config.set("cors.origin=HTTPS://Ui.Example:443, http://other.example:81").unwrap();
         config.set("http.hosts=Guild.example, other.example").unwrap();
         config.set("oci.registries=ghcr.io/acme/,localhost:5000").unwrap();
-        assert_eq!(config.cors_origin, "https://ui.example");
+        assert_eq!(config.cors_origins, ["https://ui.example", "http://other.example:81"]);
         assert_eq!(config.hosts, ["guild.example", "other.example"]);
         assert_eq!(config.journal_limits().agent_lag, 5);
         assert_eq!(config.ceilings.get(Limit::Fuel), 1_000_000);
@@ -267,13 +289,20 @@ mod tests {
     #[test]
     fn an_invalid_setting_is_reported_with_the_valid_values() {
         let mut config = Config::default();
-        assert!(config.set("limits.nothing=5").unwrap_err().contains("limits.agent_lag"));
+        assert!(config.set("limits.nothing=5").unwrap_err().contains("\n  limits.agent_lag\n"));
+        for (wrong, meant) in [("limits.agentlag", "limits.agent_lag"), ("max_agents", "host.max_agents")] {
+            let error = config.set(&format!("{wrong}=5")).unwrap_err();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+        for name in ["host.max_agents", "limits.connections", "limits.window"] {
+            assert!(config.set(&format!("{name}=0")).unwrap_err().contains("1 or more"), "{name}");
+        }
         assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         assert!(config.set("limits.ping_s=0").unwrap_err().contains("1 to 86400"));
         assert!(config.set("limits.guild_histories=0").unwrap_err().contains("1 to 64"));
-        for value in ["foo", "", "*", "https://*", "http://a.example/path", "ftp://a.example"] {
+        for value in ["foo", "", "*", "https://a.example,", "https://*", "http://a.example/path", "ftp://a.example"] {
             assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
         }
         for value in ["", ",", "http://a.example", "a.example:80", "a b"] {

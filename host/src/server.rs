@@ -1,14 +1,16 @@
 //! Starts and stops a host: opens its parts in order, connects them, and closes them in the reverse order.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use axum::http::HeaderValue;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::agent::Components;
 use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
@@ -21,10 +23,11 @@ use crate::journal::{Durability, Journal};
 use crate::metrics::Metrics;
 use crate::oci::provide_tls;
 use crate::room::ByteRoom;
-use crate::store::{Flush, JournalMark, Store};
+use crate::store::{Flush, JournalMark, Store, StoreLock};
 use crate::ws::{self, SocketLimits, WsState};
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::MessageId;
+use guildhall_model::origin::AllowedPages;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
 
@@ -45,9 +48,15 @@ pub struct Server {
     journal: Journal,
     files: Files,
     sockets: WsState,
-    api: axum::Router,
+    api: Router,
     accepting: CancellationToken,
-    serving: tokio::task::JoinHandle<()>,
+    serving: AbortOnDropHandle<()>,
+}
+
+/// What a host serves once it is ready, and the locks that it holds as long as it serves.
+struct Opened {
+    router: Router,
+    _locks: (DataLock, StoreLock),
 }
 
 impl Server {
@@ -65,13 +74,22 @@ impl Server {
         );
         let clock = Clock::system();
         let dir = &config.data_dir;
-        std::fs::create_dir_all(dir)
+        // Chats are for nobody else on this machine.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
             .with_context(|| format!("the data directory {} cannot be created", dir.display()))?;
         let limits = connection_limits(&config);
         // Before anything else, so that a second host on the same port or data fails at once.
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
         let addr = listener.local_addr()?;
+        tracing::info!(%addr, "starting");
+        let room = ByteRoom::new(config.bodies_bytes);
+        let connections = Connections::new(limits, room.clone());
+        let (accepting, opened) = (CancellationToken::new(), Arc::<OnceLock<Opened>>::default());
+        let serving = serve(listener, opened.clone(), connections.clone(), accepting.clone());
         let lock = DataLock::take(dir)?;
 
         let sandbox = Sandbox::new(SandboxConfig {
@@ -127,14 +145,8 @@ impl Server {
         guilds.resume_components().await.context("the components cannot be resumed")?;
         guilds.begin_watch();
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
-        tracing::info!(resumed, %addr, "ready");
-
-        let visitors = Visitors {
-            cors_origin: HeaderValue::from_str(&config.cors_origin).context("cors.origin is not a header value")?,
-            hosts: hosts(&config),
-        };
-        let room = ByteRoom::new(config.bodies_bytes);
-        let connections = Connections::new(limits, room.clone());
+        let visitors =
+            Visitors { pages: AllowedPages::new(config.cors_origins.iter().cloned()), hosts: hosts(&config) };
         watch(&metrics, &room, &connections)?;
         let sockets = WsState::new(
             store.clone(),
@@ -143,7 +155,7 @@ impl Server {
             config.dialect,
             SocketLimits { frame_bytes: config.frame_bytes, ping_every: config.ping_every },
             room.clone(),
-            config.cors_origin.clone(),
+            visitors.pages.clone(),
             components.sandbox().evaluations(),
         );
         let api = api::router(
@@ -165,13 +177,8 @@ impl Server {
             ws::router(sockets.clone()),
             visitors,
         );
-        let accepting = CancellationToken::new();
-        let until = accepting.clone();
-        let router = api.clone();
-        let serving = tokio::spawn(async move {
-            let _locks = (lock, store_lock);
-            connections::serve(listener, router, connections, until).await;
-        });
+        let _ = opened.set(Opened { router: api.clone(), _locks: (lock, store_lock) });
+        tracing::info!(resumed, %addr, "ready");
         Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
     }
 
@@ -225,6 +232,18 @@ impl Server {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Serves what is opened, and before that only whether the host is alive.
+fn serve(
+    listener: TcpListener,
+    opened: Arc<OnceLock<Opened>>,
+    connections: Connections,
+    until: CancellationToken,
+) -> AbortOnDropHandle<()> {
+    let router = api::router_when_ready(move || opened.get().map(|opened| opened.router.clone()));
+    let serving = connections::serve(listener, router, connections, until);
+    AbortOnDropHandle::new(tokio::spawn(serving))
 }
 
 /// The bounds of connections: those of the settings, and no more than the system has descriptors for.

@@ -2,7 +2,8 @@
 //! `rustic` that of the reference server, and `ui` that of the browser component kit. `guide` and `rustic` write the
 //! whole envelope of the reference. They differ in the names of formats and topics, in the sender that clients see, in
 //! whether a socket sees its own messages, and in the numbers of messages: `rustic` writes the number that a client gave
-//! its message in place of the id. `ui` is `guide` with camel-case members, ids as texts and short formats.
+//! its message in place of the id. `ui` is `guide` with camel-case members, ids as texts, one topic, times in ISO 8601 and
+//! short formats.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::clock::rfc3339_ms;
 use crate::format;
 use crate::health;
 use crate::ids::{AgentId, ClientId, MessageId, UserId};
@@ -160,19 +162,11 @@ pub fn write_without_session(message: &Message) -> String {
     Value::Object(members).to_string()
 }
 
-/// The members that have another name in the component kit's envelope.
-const UI_MEMBERS: [(&str, &str); 10] = [
-    ("payload", "data"),
-    ("topics", "topic"),
-    ("thread", "threads"),
-    ("conversation_id", "conversationId"),
-    ("in_response_to", "inReplyTo"),
-    ("recipient_list", "recipientList"),
-    ("message_history", "messageHistory"),
-    ("process_status", "processStatus"),
-    ("session_state", "sessionState"),
-    ("forward_header", "forwardHeader"),
-];
+/// The members that have another word in the component kit's envelope. All others are in camel case there.
+const UI_MEMBERS: [(&str, &str); 4] =
+    [("payload", "data"), ("topics", "topic"), ("thread", "threads"), ("in_response_to", "inReplyTo")];
+/// The members that are ids.
+const IDS: [&str; 4] = ["id", "in_response_to", "current_thread_id", "root_thread_id"];
 
 /// Translates a frame of the `guide` dialect to the `ui` dialect.
 fn to_ui(frame: Value) -> String {
@@ -184,7 +178,14 @@ fn to_ui(frame: Value) -> String {
         other => format::short_name(other),
     };
     members.insert("format".to_owned(), short.into());
-    for name in ["id", "in_response_to", "timestamp"] {
+    if let Some(ms) = members.get("timestamp").and_then(Value::as_u64) {
+        members.insert("timestamp".to_owned(), rfc3339_ms(ms).into());
+    }
+    if let Some(Value::Array(topics)) = members.get_mut("topics") {
+        let first = topics.drain(..).next().unwrap_or_default();
+        members.insert("topics".to_owned(), first);
+    }
+    for name in IDS {
         if let Some(Value::Number(number)) = members.get(name) {
             let text = number.to_string();
             members.insert(name.to_owned(), text.into());
@@ -199,12 +200,22 @@ fn to_ui(frame: Value) -> String {
         let list = list.take();
         members.insert("payload".to_owned(), list);
     }
-    for (from, to) in UI_MEMBERS {
-        if let Some(value) = members.remove(from) {
-            members.insert(to.to_owned(), value);
-        }
+    Value::Object(members.into_iter().map(|(name, value)| (ui_name(&name), value)).collect()).to_string()
+}
+
+/// Returns the name of a member in the component kit's envelope.
+fn ui_name(name: &str) -> String {
+    if let Some((_, other)) = UI_MEMBERS.iter().find(|(own, _)| *own == name) {
+        return (*other).to_owned();
     }
-    Value::Object(members).to_string()
+    let (mut camel, mut is_start) = (String::with_capacity(name.len()), false);
+    for letter in name.chars() {
+        if letter != '_' {
+            camel.push(if is_start { letter.to_ascii_uppercase() } else { letter });
+        }
+        is_start = letter == '_';
+    }
+    camel
 }
 
 /// Returns the envelope of a message without a client.

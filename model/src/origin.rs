@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -216,13 +217,27 @@ impl From<Origin> for String {
     }
 }
 
-/// Returns whether a page of `origin`, as browsers write it, is one of this server's own, of a server on the same machine,
-/// or of the origin `allowed`. `host` is the name under which the request reaches this server, with its port.
-#[must_use]
-pub fn is_page_let_in(origin: &str, host: Option<&str>, allowed: &str) -> bool {
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let Some((name, _)) = split_port(authority) else { return false };
-    origin == allowed || host == Some(authority) || matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+/// The origins whose pages may use this server, besides its own pages and those of servers on the same machine. Cheap to
+/// clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedPages(Arc<[String]>);
+
+impl AllowedPages {
+    /// Allows the pages of some origins, as browsers write them.
+    #[must_use]
+    pub fn new(origins: impl IntoIterator<Item = String>) -> Self {
+        Self(origins.into_iter().collect())
+    }
+
+    /// Returns whether a page of `origin`, as browsers write it, is let in. `host` is the name under which the request
+    /// reaches this server, with its port.
+    #[must_use]
+    pub fn lets_in(&self, origin: &str, host: Option<&str>) -> bool {
+        let Some((_, authority)) = origin.split_once("://") else { return false };
+        let Some((name, _)) = split_port(authority) else { return false };
+        let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+        is_local || host == Some(authority) || self.0.iter().any(|allowed| allowed == origin)
+    }
 }
 
 /// Splits a host from its port, if it has one. `None`: the port is not a number up to 65,535.
@@ -305,8 +320,15 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_not_let_in() {
-        let is_let_in = |origin| is_page_let_in(origin, Some("guild.example:8880"), "https://ui.example");
-        for own in ["https://ui.example", "http://guild.example:8880", "http://localhost:3000", "http://[::1]"] {
+        let allowed = AllowedPages::new(["https://ui.example", "https://other.example"].map(str::to_owned));
+        let is_let_in = |origin| allowed.lets_in(origin, Some("guild.example:8880"));
+        for own in [
+            "https://ui.example",
+            "https://other.example",
+            "http://guild.example:8880",
+            "http://localhost:3000",
+            "http://[::1]",
+        ] {
             assert!(is_let_in(own), "{own}");
         }
         for other in [

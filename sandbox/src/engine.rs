@@ -20,15 +20,15 @@ const OTHER_MAPPINGS: u32 = 8_000;
 /// of several components have three tables.
 const TABLES_PER_AGENT: u32 = 3;
 
+/// The part of a stack that host functions use, after the guest's part.
+const HOST_STACK: usize = 1_536 << 10;
+
 /// Returns the configuration of every engine.
 pub(crate) fn engine_config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
         .epoch_interruption(true)
-        .max_wasm_stack(usize::try_from(Limit::Stack.row().default << 10).unwrap_or(512 << 10))
-        // Host functions run on the same stack, after the guest's part.
-        .async_stack_size(2 << 20)
         // A stack is used by one agent after another.
         .async_stack_zeroing(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(64))
@@ -70,11 +70,14 @@ pub(crate) fn capacity(asked: u32) -> u32 {
 /// # Errors
 /// Wasmtime refuses the configuration.
 pub(crate) fn engine(agents: u32, ceilings: &Limits) -> wasmtime::Result<Engine> {
-    let mut pooled = engine_config();
+    let mut on_demand = engine_config();
+    let stack = ceilings.size(Limit::Stack) << 10;
+    on_demand.max_wasm_stack(stack).async_stack_size(stack + HOST_STACK);
+    let mut pooled = on_demand.clone();
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(agents, ceilings)));
     Engine::new(&pooled).or_else(|error| {
         tracing::warn!(%error, agents, "the pool of instances does not fit the address space: instances are allocated on demand");
-        Engine::new(&engine_config())
+        Engine::new(&on_demand)
     })
 }
 

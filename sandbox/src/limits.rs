@@ -79,7 +79,7 @@ limits! {
         "core instances of an agent";
     Handles: "host.handles", 1_024, 100_000, Trap,
         "resources that an agent holds at the same time: pollables, streams, requests, buckets, …";
-    Stack: "host.stack_kib", 512, 512, Stack,
+    Stack: "host.stack_kib", 2_048, 4_096, Stack,
         "stack of an agent";
     CopyBytes: "host.copy_bytes", 4 << 20, 64 << 20, CopyLimit,
         "bytes that one call copies between an agent and the host";

@@ -11,6 +11,7 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connectio
 use tokio_util::sync::CancellationToken;
 
 use super::error::{StoreError, is_damage};
+use super::pooler;
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,9 +56,13 @@ impl Store {
     /// As [`Self::open`].
     pub async fn open_with(url: &str, flush: Flush) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let is_sqlite = url.starts_with("sqlite:");
-        let store = if is_sqlite { Self::sqlite(url, flush).await? } else { Self::postgres(url).await? };
-        super::migrations::migrator().run(&store.writer).await.map_err(sqlx::Error::from)?;
+        let scheme = url.split(':').next().unwrap_or(url);
+        let store = match scheme {
+            "sqlite" => Self::sqlite(url, flush).await?,
+            "postgres" | "postgresql" => Self::postgres(url).await?,
+            _ => return Err(StoreError::UnknownScheme { scheme: scheme.to_owned() }),
+        };
+        store.migrate().await?;
         Ok(store)
     }
 
@@ -94,8 +99,8 @@ impl Store {
 
     async fn postgres(url: &str) -> Result<Self, StoreError> {
         let options = options(url)?;
-        reach(&options).await?;
         let place = place_of(&options);
+        reach(&options, &place).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(ACQUIRE)
@@ -136,12 +141,16 @@ fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     Ok(AnyConnectOptions::from_str(url)?.disable_statement_logging())
 }
 
-/// Opens one connection, to report its error: a pool tries again until its time is over and reports only that.
-async fn reach(options: &AnyConnectOptions) -> Result<(), StoreError> {
-    let unreachable = |cause: String| StoreError::Unreachable { place: place_of(options), cause };
-    match tokio::time::timeout(REACH, AnyConnection::connect_with(options)).await {
-        Ok(Ok(connection)) => Ok(connection.close().await?),
-        Ok(Err(error)) => Err(unreachable(error.to_string())),
+/// Opens two connections, to report their errors: a pool tries again until its time is over and reports only that.
+async fn reach(options: &AnyConnectOptions, place: &str) -> Result<(), StoreError> {
+    let connect = async || {
+        let (one, two) = (options.connect().await?, options.connect().await?);
+        sqlx::Result::Ok([one, two])
+    };
+    let unreachable = |cause: String| StoreError::Unreachable { place: place.to_owned(), cause };
+    match tokio::time::timeout(REACH, connect()).await {
+        Ok(Ok(connections)) => pooler::check(connections, place).await,
+        Ok(Err(error)) => Err(unreachable(pooler::explain(&error))),
         Err(_) => Err(unreachable(format!("no answer in {} s", REACH.as_secs()))),
     }
 }

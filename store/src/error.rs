@@ -20,6 +20,15 @@ pub enum StoreError {
          `guildhall check`"
     )]
     Damaged { file: String, cause: String },
+    /// The URL is of another kind of database.
+    #[error("`{scheme}` is no database that can be used: write sqlite://path or postgres://user:password@host/name")]
+    UnknownScheme { scheme: String },
+    /// A pooler between host and database loses prepared statements.
+    #[error(
+        "the database at {place} is behind a pooler that does not keep prepared statements: {cause}; set \
+         `max_prepared_statements = 200` in PgBouncer 1.21 or later, or `pool_mode = session`"
+    )]
+    Pooled { place: String, cause: String },
     /// Another host uses the database.
     #[error("another host uses the database {place}: two hosts would run every guild twice")]
     InUse { place: String },
@@ -67,7 +76,12 @@ impl StoreError {
     #[must_use]
     pub fn outage(&self) -> Option<StoreOutage> {
         match self {
-            Self::NotFound { .. } | Self::Conflict { .. } | Self::Damaged { .. } | Self::InUse { .. } => None,
+            Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::Damaged { .. }
+            | Self::UnknownScheme { .. }
+            | Self::Pooled { .. }
+            | Self::InUse { .. } => None,
             Self::Unreachable { .. } => Some(StoreOutage::Unavailable),
             Self::Database(error) => outage(error),
         }

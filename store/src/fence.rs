@@ -1,5 +1,9 @@
 //! Keeps a second host from the same database: an advisory lock of PostgreSQL, on a connection of its own, or a lock of
 //! a file beside the file of SQLite. A lock of PostgreSQL ends with its connection, so it is watched and taken again.
+//!
+//! The lock of PostgreSQL belongs to a transaction that stays open. A pooler keeps a connection for a transaction, while
+//! it may give a session's lock to whoever comes next. The transaction reads nothing after the lock, so it delays no
+//! vacuum.
 
 use std::fs::{File, TryLockError};
 use std::time::Duration;
@@ -10,7 +14,9 @@ use super::database::Store;
 use super::error::StoreError;
 
 /// The lock of Guildhall in a database; a schema of its own is a database of its own.
-const TAKE: &str = "SELECT CASE WHEN pg_try_advisory_lock(1735749740, hashtext(current_schema())) THEN 1 ELSE 0 END";
+const TAKE: &str =
+    "SELECT CASE WHEN pg_try_advisory_xact_lock(1735749740, hashtext(current_schema())) THEN 1 ELSE 0 END";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// How often the connection of the lock is tested.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long one test may take.
@@ -67,6 +73,7 @@ impl Store {
     /// Opens a connection and takes the lock; `None` if another host has it.
     async fn take(&self) -> Result<Option<AnyConnection>, StoreError> {
         let mut connection = self.writer.connect_options().connect().await?;
+        sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
         let taken: i32 = sqlx::query_scalar(TAKE).fetch_one(&mut connection).await?;
         Ok((taken == 1).then_some(connection))
     }

@@ -19,6 +19,7 @@ mod journal_mark;
 mod listings;
 mod members;
 mod migrations;
+mod pooler;
 mod reviews;
 mod row;
 mod shares;

@@ -4,6 +4,9 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+use super::database::Store;
+use super::error::StoreError;
+
 /// Version, description and SQL of each migration: a file of `store/migrations`.
 const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "catalog and guilds", include_str!("../migrations/0001_catalog_and_guilds.sql")),
@@ -12,8 +15,25 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
     (8, "journal mark", include_str!("../migrations/0008_journal_mark.sql")),
 ];
 
+/// Lets hosts that start at the same time migrate a database of PostgreSQL one after another.
+const LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(1735749741, hashtext(current_schema()))";
+
+impl Store {
+    /// Runs the migrations that the database lacks. On PostgreSQL all run in one transaction, which also has their lock.
+    /// The migrator's own lock belongs to a session, and a pooler may give each transaction another session.
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        if self.is_sqlite() {
+            return Ok(migrator().run(&self.writer).await.map_err(sqlx::Error::from)?);
+        }
+        let mut transaction = self.begin().await?;
+        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        migrator().set_locking(false).run(&mut *transaction).await.map_err(sqlx::Error::from)?;
+        Ok(transaction.commit().await?)
+    }
+}
+
 /// Returns the migrations of the store.
-pub(super) fn migrator() -> Migrator {
+fn migrator() -> Migrator {
     let migration = |(version, description, sql): (i64, &'static str, &'static str)| {
         Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod golden;
 pub mod host;
 pub mod known;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod registry;
 pub mod rest;

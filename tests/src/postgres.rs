@@ -20,7 +20,8 @@ pub struct Postgres {
 
 /// The user that runs the server, because it refuses to run as root. This user exists on every system.
 const NOBODY: u32 = 65534;
-const USER: &str = "guildhall";
+/// The user of the databases.
+pub const USER: &str = "guildhall";
 /// The programs that are needed. All are in one folder.
 const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_isready", "createdb"];
 
@@ -93,6 +94,12 @@ impl Postgres {
         format!("postgres://{USER}@localhost/{name}?host={}", self.folder.path().display())
     }
 
+    /// Returns the folder of the server's socket.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) -> bool {
         let mut command = Command::new(self.programs.join(program));
         let command = command.arg("--host").arg(self.folder.path()).args(arguments).stdout(Stdio::null());
@@ -127,8 +134,9 @@ fn serve(programs: &Path, folder: &Path) -> Child {
         .expect("the server starts")
 }
 
-/// Returns a command that runs a program of the server as the right user.
-fn command(programs: &Path, name: &str) -> Command {
+/// Returns a command that runs a program of a folder as the user that runs the server.
+#[must_use]
+pub fn command(programs: &Path, name: &str) -> Command {
     let mut command = Command::new(programs.join(name));
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);

@@ -34,11 +34,13 @@ pub struct Ready {
     guilds_not_started: usize,
 }
 
-async fn all_is_well() -> Json<Notice> {
+/// Answers whether the server is alive, as clients of the reference ask. Cancel safe.
+pub async fn all_is_well() -> Json<Notice> {
     Json(Notice { message: "All is well" })
 }
 
-async fn alive() -> Json<Alive> {
+/// Answers whether the server is alive. Cancel safe.
+pub async fn alive() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 

@@ -20,27 +20,28 @@ mod path;
 mod query;
 mod registry;
 mod spec;
+mod starting;
 mod state;
 mod unread;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::HeaderValue;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use guildhall_model::origin::AllowedPages;
+
 pub use host::{Hosts, SETTING as HOSTS_SETTING};
+pub use starting::router_when_ready;
 use state::Route;
 pub use state::{ApiLimits, ApiState};
 
 /// Which browsers may use this host.
 #[derive(Clone, Debug)]
 pub struct Visitors {
-    /// The one other origin whose pages may read answers.
-    pub cors_origin: HeaderValue,
+    /// The pages of other origins that may use it.
+    pub pages: AllowedPages,
     /// The host names that requests may use.
     pub hosts: Hosts,
 }
@@ -49,7 +50,6 @@ pub struct Visitors {
 /// browsers are served whatever their origin is.
 pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let (limits, guilds) = (state.limits, state.guilds.clone());
-    let cors_origin: Arc<str> = visitors.cors_origin.to_str().unwrap_or_default().into();
     let room = state.room.clone();
     let small_bodies = (room.clone(), limits.body_within);
     let router = all_routes(limits)
@@ -64,11 +64,12 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(guilds, outage::give_up))
         .layer(from_fn(path::refuse_odd))
-        .layer(from_fn_with_state(cors_origin, pages::refuse_foreign))
+        .layer(from_fn_with_state(visitors.pages.clone(), pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn_with_state(small_bodies, body::read_small_first))
+        .layer(from_fn_with_state(pages::Told::default(), pages::tell_refused))
         .layer(from_fn(error::finish))
-        .layer(from_fn_with_state(cors::Cors::new(visitors.cors_origin), cors::cors));
+        .layer(from_fn_with_state(cors::Cors::new(visitors.pages), cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {
         if let Some(uri) = path::respelled(request.uri()) {

@@ -45,7 +45,7 @@ async fn description() -> impl IntoResponse {
 
 /// What the browser lets the page do: run its own script and style, and send requests to this host.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; \
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
      frame-ancestors 'none'",
 );
 

@@ -2,6 +2,7 @@
 //! a type to any host, and CORS only withholds the answer. A browser says where such a request comes from; programs say
 //! nothing and are served.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -9,17 +10,24 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use parking_lot::Mutex;
+
 use super::error::ApiError;
-use guildhall_model::origin::is_page_let_in;
+use guildhall_model::error_body::ErrorBody;
+use guildhall_model::origin::AllowedPages;
+
+/// How many refused origins the log names.
+const MAX_TOLD: usize = 64;
+/// The most characters of an origin that are shown.
+const MAX_SHOWN: usize = 100;
 
 /// The relation of the page to this host, as the browser sees it.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Middleware that answers 403 to a request of a foreign page, unless its method changes nothing. `allowed` is the origin
-/// whose pages are let in besides those of this machine.
+/// Middleware that answers 403 to a request of a foreign page, unless its method changes nothing.
 ///
 /// Dropping the future drops the request.
-pub async fn refuse_foreign(State(allowed): State<Arc<str>>, request: Request, next: Next) -> Response {
+pub async fn refuse_foreign(State(allowed): State<AllowedPages>, request: Request, next: Next) -> Response {
     let changes_nothing =
         matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || request.method() == "QUERY";
     match foreign(request.headers(), &allowed).filter(|_| !changes_nothing) {
@@ -29,12 +37,53 @@ pub async fn refuse_foreign(State(allowed): State<Arc<str>>, request: Request, n
 }
 
 /// The origin of a foreign page that sends the request.
-fn foreign(headers: &HeaderMap, allowed: &str) -> Option<String> {
+fn foreign(headers: &HeaderMap, allowed: &AllowedPages) -> Option<String> {
     let text = |name: &HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let host = text(&header::HOST);
     match text(&header::ORIGIN) {
-        Some(origin) if is_page_let_in(&origin, host.as_deref(), allowed) => None,
-        Some(origin) => Some(origin.chars().take(100).collect()),
+        Some(origin) if allowed.lets_in(&origin, host.as_deref()) => None,
+        Some(origin) => Some(origin.chars().take(MAX_SHOWN).collect()),
         None => (text(&SEC_FETCH_SITE)? == "cross-site").then(|| "another site".to_owned()),
+    }
+}
+
+/// The refused origins that the log has named.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<HashSet<String>>>);
+
+impl Told {
+    /// Notes an origin. Returns whether it is new and there are not too many.
+    fn is_news(&self, origin: &str) -> bool {
+        let mut told = self.0.lock();
+        told.len() < MAX_TOLD && told.insert(origin.to_owned())
+    }
+}
+
+/// Middleware that writes each refused origin to the log once, those of sockets too: a browser does not show its page why
+/// it was refused.
+///
+/// Dropping the future drops the request.
+pub async fn tell_refused(State(told): State<Told>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN);
+    let origin: Option<String> =
+        origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).chars().take(MAX_SHOWN).collect());
+    let response = next.run(request).await;
+    let is_refused = response.extensions().get::<ErrorBody>().is_some_and(|error| error.code == "foreign_origin");
+    if let Some(origin) = origin.filter(|origin| is_refused && told.is_news(origin)) {
+        tracing::warn!(origin, "a page of this origin was refused; --set cors.origin=ORIGIN lets its pages in");
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refused_origin_is_told_once_and_not_without_end() {
+        let told = Told::default();
+        assert!(told.is_news("https://a.example") && !told.is_news("https://a.example"));
+        let news = (0..1_000).filter(|n| told.is_news(&n.to_string())).count();
+        assert_eq!(news, MAX_TOLD - 1);
     }
 }

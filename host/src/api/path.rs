@@ -1,5 +1,5 @@
 //! Spellings of paths: an escaped letter is the same as the letter; an escaped slash is refused, since it would name
-//! another path.
+//! another path. The answer to an upload names its file below `/rustic`, where a proxy of the reference server has the API.
 
 use axum::extract::Request;
 use axum::http::Uri;
@@ -37,9 +37,22 @@ fn start_of_user_name(path: &str) -> usize {
     }
 }
 
-/// Unescapes the characters of a path that need no escape (RFC 3986, section 2.3); `None` when there are none.
+/// Unescapes the characters of a path that need no escape (RFC 3986, section 2.3), and takes `/rustic` from the path of a
+/// file's URL; `None` when there is neither.
 pub fn respelled(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
+    let unescaped = unescaped(path);
+    let plain = unescaped.strip_prefix("/rustic").filter(|rest| rest.starts_with("/api/")).unwrap_or(&unescaped);
+    if plain == path {
+        return None;
+    }
+    match uri.query() {
+        Some(query) => format!("{plain}?{query}").parse().ok(),
+        None => plain.parse().ok(),
+    }
+}
+
+fn unescaped(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(at) = rest.find('%') {
@@ -56,18 +69,8 @@ pub fn respelled(uri: &Uri) -> Option<Uri> {
             }
         }
     }
-    if plain.is_empty() {
-        return None;
-    }
     plain.push_str(rest);
-    if plain == path {
-        return None;
-    }
-    if let Some(query) = uri.query() {
-        plain.push('?');
-        plain.push_str(query);
-    }
-    plain.parse().ok()
+    plain
 }
 
 #[cfg(test)]
@@ -89,12 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_need_no_escape_lose_it() {
+    fn letters_that_need_no_escape_lose_it_and_urls_of_files_their_prefix() {
         for (path, plain) in [
             ("/%5F%5Fhealth?a=%5F", Some("/__health?a=%5F")),
             ("/a%20b%2Fc%7e", Some("/a%20b%2Fc~")),
             ("/a%20b", None),
             ("/__health", None),
+            ("/rustic/api/guilds/g/files/a%20b?download=1", Some("/api/guilds/g/files/a%20b?download=1")),
+            ("/rustic/catalog", None),
             ("/100%", None),
             ("/%é", None),
         ] {

@@ -123,7 +123,7 @@ async fn admit(
     if let Some(name) = subprotocol(headers) {
         upgrade.set_selected_protocol(name);
     }
-    if !origin::is_allowed(headers, &state.cors_origin) {
+    if !origin::is_allowed(headers, &state.pages) {
         return Err(refuse(
             StatusCode::FORBIDDEN,
             "foreign_origin",

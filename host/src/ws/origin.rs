@@ -3,14 +3,13 @@
 
 use axum::http::{HeaderMap, header};
 
-use guildhall_model::origin::is_page_let_in;
+use guildhall_model::origin::AllowedPages;
 
-/// Whether a request has no origin, or that of this host, of a page on the same machine, or the one that the operator
-/// allowed.
-pub fn is_allowed(headers: &HeaderMap, allowed: &str) -> bool {
+/// Whether a request has no origin, or that of this host, of a page on the same machine, or one that the operator allowed.
+pub fn is_allowed(headers: &HeaderMap, allowed: &AllowedPages) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    origin.to_str().is_ok_and(|origin| is_page_let_in(origin, host, allowed))
+    origin.to_str().is_ok_and(|origin| allowed.lets_in(origin, host))
 }
 
 #[cfg(test)]
@@ -23,7 +22,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        is_allowed(&headers, "https://ui.example")
+        is_allowed(&headers, &AllowedPages::new(["https://ui.example".to_owned()]))
     }
 
     #[test]

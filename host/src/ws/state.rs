@@ -14,6 +14,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Evaluations;
 use guildhall_model::ids::MessageId;
+use guildhall_model::origin::AllowedPages;
 
 /// The bounds of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub struct WsState {
     pub limits: SocketLimits,
     /// The memory for what clients send and have not taken.
     pub room: ByteRoom,
-    /// The one other origin whose pages may open sockets.
-    pub cors_origin: String,
+    /// The pages of other origins that may open sockets.
+    pub pages: AllowedPages,
     /// Checks the expressions of routing slips in frames.
     pub evaluations: Evaluations,
     /// Tracks the tasks of all open sockets.
@@ -57,7 +58,7 @@ impl WsState {
         dialect: Dialect,
         limits: SocketLimits,
         room: ByteRoom,
-        cors_origin: String,
+        pages: AllowedPages,
         evaluations: Evaluations,
     ) -> Self {
         Self {
@@ -67,7 +68,7 @@ impl WsState {
             dialect,
             limits,
             room,
-            cors_origin,
+            pages,
             evaluations,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),

@@ -168,7 +168,10 @@ fn the_ui_dialect_has_text_ids_and_camel_case_members() {
     assert_eq!((&frame["id"], &frame["format"]), (&json!((9 << 12).to_string()), &json!("TextFormat")));
     assert_eq!(frame["data"], json!({"text": "Echo: Hello Echo!"}));
     assert_eq!((&frame["inReplyTo"], &frame["threads"]), (&json!("7"), &json!(["7", (9 << 12).to_string()])));
-    assert!(frame.get("payload").is_none());
+    assert!(frame["timestamp"].as_str().unwrap().ends_with('Z') && frame["topic"].is_string(), "{frame}");
+    assert_eq!((&frame["rootThreadId"], &frame["routingSlip"]), (&json!("7"), &json!(null)));
+    let members = frame.as_object().unwrap();
+    assert!(members.keys().all(|name| !name.contains('_') && name != "payload"), "{frame}");
 }
 
 #[test]

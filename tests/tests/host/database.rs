@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use guildhall_tests::pgbouncer::{PgBouncer, Statements};
 use guildhall_tests::postgres::Postgres;
 use guildhall_tests::{DEADLINE, Host, blueprint, chat, eventually};
 use reqwest::Method;
@@ -35,6 +36,36 @@ async fn a_second_host_on_one_postgresql_is_refused() {
     // The lock of a host that was killed ends with its connection.
     host.kill().await;
     host.start_again().await;
+}
+
+#[tokio::test]
+async fn the_whole_flow_runs_behind_pgbouncer_in_transaction_mode() {
+    let Some(postgres) = Postgres::start() else { return };
+    let _ = postgres.database("pooled");
+    let Some(pgbouncer) = PgBouncer::start(&postgres, Statements::Kept) else { return };
+    let options = super::options().argument("--database-url").argument(pgbouncer.database("pooled"));
+    let mut host = Host::spawn(options.clone()).await;
+    let rest = host.rest();
+    let spec = blueprint::echo();
+    futures_util::future::join_all((0..32).map(|_| rest.launch_spec(&spec))).await;
+    let guild = rest.launch_spec(&spec).await;
+    chat::join(&host, &guild, "ann").await.echo("before").await;
+
+    let errors = Host::refused(&options).await;
+    assert!(errors.contains("another host uses the database"), "{errors}");
+    host.kill().await;
+    host.start_again().await;
+    host.rest().guild_is(&guild, "running").await;
+}
+
+#[tokio::test]
+async fn a_pooler_that_loses_prepared_statements_is_refused_with_the_setting_that_helps() {
+    let Some(postgres) = Postgres::start() else { return };
+    let _ = postgres.database("pooled");
+    let Some(pgbouncer) = PgBouncer::start(&postgres, Statements::Lost) else { return };
+    let options = super::options().argument("--database-url").argument(pgbouncer.database("pooled"));
+    let errors = Host::refused(&options).await;
+    assert!(errors.contains("max_prepared_statements") && errors.contains("pool_mode = session"), "{errors}");
 }
 
 #[tokio::test]

@@ -1,7 +1,12 @@
 //! A server that is asked to stop closes its sockets in order, and a restart keeps all data.
 
-use guildhall_tests::{blueprint, chat, frame};
+use std::process::Stdio;
+use std::time::Duration;
+
+use guildhall_tests::{DEADLINE, blueprint, chat, frame, within};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 
 #[tokio::test]
 async fn sigterm_closes_sockets_with_1001_and_the_exit_code_is_0() {
@@ -13,6 +18,29 @@ async fn sigterm_closes_sockets_with_1001_and_the_exit_code_is_0() {
     assert_eq!(chat.system.close_code().await, 1001);
     assert_eq!(chat.socket.close_code().await, 1001);
     let status = host.ended().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_host_that_starts() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    // Its cache is empty, so it compiles for some time before it is ready.
+    let command = command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.path());
+    let mut host = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the host can be run");
+    let mut log = BufReader::new(host.stderr.take().expect("it is piped")).lines();
+    let started = async {
+        while let Some(line) = log.next_line().await.expect("the log is text") {
+            if line.contains("starting") {
+                return;
+            }
+        }
+        panic!("the host ended before it started");
+    };
+    within(DEADLINE, "the line that it starts", started).await;
+    let pid = host.id().expect("it was not waited for").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.expect("`kill` runs").success());
+    let status = within(Duration::from_secs(10), "the host to end", host.wait()).await.expect("a child ends");
     assert_eq!(status.code(), Some(0), "{status}");
 }
 

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::{
-    ContentBuilder, Object, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type, schema::ArrayBuilder,
-    schema::ObjectBuilder,
+    ContentBuilder, KnownFormat, Object, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SchemaFormat, Type,
+    schema::ArrayBuilder, schema::ObjectBuilder,
 };
 
 use guildhall_model::error_body::ErrorBody;
@@ -115,22 +115,23 @@ impl Op {
 
     /// Adds a JSON body, which may be unreadable, too large, or invalid.
     pub fn takes<T: ToSchema>(self) -> Self {
-        self.body(JSON, reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
+        self.body(&[JSON], &reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
     }
 
     /// Adds a multipart form.
     pub fn takes_form<T: ToSchema>(self) -> Self {
-        self.body("multipart/form-data", reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
+        self.body(&["multipart/form-data"], &reference::<T>(), Some(register::<T>)).fails([400, 413, 422])
     }
 
-    /// Adds a body of bytes.
-    pub fn takes_bytes(self, media_type: &'static str) -> Self {
-        self.body(media_type, bytes().into(), None)
+    /// Adds a body of bytes, in one of these media types.
+    pub fn takes_bytes(self, media_types: &[&str]) -> Self {
+        self.body(media_types, &bytes().into(), None)
     }
 
-    fn body(mut self, media_type: &str, schema: RefOr<Schema>, register: Option<fn(&mut SchemaList)>) -> Self {
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        self.body = Some(RequestBodyBuilder::new().content(media_type, content).required(Some(Required::True)).build());
+    fn body(mut self, media_types: &[&str], schema: &RefOr<Schema>, register: Option<fn(&mut SchemaList)>) -> Self {
+        let content = || ContentBuilder::new().schema(Some(schema.clone())).build();
+        let body = media_types.iter().fold(RequestBodyBuilder::new(), |body, kind| body.content(*kind, content()));
+        self.body = Some(body.required(Some(Required::True)).build());
         self.schemas.extend(register);
         self
     }
@@ -243,9 +244,9 @@ fn register<T: ToSchema>(schemas: &mut SchemaList) {
     T::schemas(schemas);
 }
 
-/// The schema of bytes. JSON has no type for them.
+/// The schema of bytes. JSON has no type for them; generators know the format.
 fn bytes() -> Schema {
-    Object::with_type(Type::String).into()
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))).into()
 }
 
 fn error(what: &str) -> Response {

@@ -77,7 +77,7 @@ pub struct Message {
 /// The form of an upload.
 #[derive(ToSchema)]
 pub struct UploadForm {
-    #[schema(content_media_type = "application/octet-stream")]
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
     /// A JSON object that is stored with the file.
     file_meta: Option<String>,

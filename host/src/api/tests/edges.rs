@@ -84,6 +84,7 @@ async fn a_preflight_is_told_what_is_disallowed() {
     let ours = "http://localhost:3000";
     for (origin, method, headers, status, text) in [
         (ours, "POST", "content-type", 200, "OK"),
+        (ours, "GET", "authorization, x-request-id, if-none-match, range", 200, "OK"),
         ("http://evil.example", "POST", "content-type", 400, "Disallowed CORS origin"),
         (ours, "POST", "x-custom", 400, "Disallowed CORS headers"),
         ("http://evil.example", "BREW", "x-custom", 400, "Disallowed CORS origin, method, headers"),
@@ -99,6 +100,20 @@ async fn a_preflight_is_told_what_is_disallowed() {
     let plain = server.call("OPTIONS", "/__health", None, Body::empty()).await;
     assert_eq!((plain.status, &plain.body["detail"]), (StatusCode::METHOD_NOT_ALLOWED, &json!("Method Not Allowed")));
     assert!(plain.headers[header::VARY].as_bytes().eq_ignore_ascii_case(b"Origin"));
+}
+
+#[tokio::test]
+async fn a_browser_that_opens_the_address_sees_the_page() {
+    let server = Server::new().await;
+    let ask = async |accept: &str| {
+        server.send(Request::get("/").header(header::ACCEPT, accept).body(Body::empty()).unwrap()).await
+    };
+    let browser = ask("text/html,application/xhtml+xml,*/*;q=0.8").await;
+    assert_eq!(
+        (browser.status, &browser.headers[header::LOCATION]),
+        (StatusCode::TEMPORARY_REDIRECT, &"docs".parse().unwrap())
+    );
+    assert_eq!(ask("*/*").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

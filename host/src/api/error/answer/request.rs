@@ -68,7 +68,7 @@ pub fn not_json(errors: &[FieldError]) -> Answer {
 
 pub fn foreign_page(origin: &str) -> Answer {
     let body = ErrorBody::new(format!("Pages of {origin} may not change anything here"), "foreign_origin");
-    let hint = "to let the pages of one origin in, the operator sets cors.origin=https://…; programs send no Origin";
+    let hint = "to let the pages of an origin in, the operator sets cors.origin=https://…; programs send no Origin";
     (StatusCode::FORBIDDEN, body.hint(hint))
 }
 

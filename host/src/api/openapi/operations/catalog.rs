@@ -41,7 +41,7 @@ pub(super) fn components() -> Vec<Op> {
                 .optional("name", text(), "A name, with `version`; the two never stand for another component")
                 .optional("version", text(), "The version of `name`")
                 .optional("bind", text(), "`1`: bind its class to it, even if another component serves the class")
-                .takes_bytes("application/wasm")
+                .takes_bytes(&["application/wasm", "application/octet-stream"])
                 .gives::<c::components::Component>(200, "The component, compiled, refused or failed")
                 .gives::<c::components::Component>(202, "The component, which is being compiled")
                 .fails([403, 409, 413, 415, 422, 503]),

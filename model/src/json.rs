@@ -29,19 +29,37 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     serde_json::from_str(&text).map_err(|error| locate(&text, &error))
 }
 
-/// Returns an upper bound of the memory that [`parse`] uses for a text, in bytes: that of the decoded text, and of the
-/// values, whose lists and objects grow to up to twice of what they need.
-#[must_use]
-pub fn memory_of(bytes: &[u8]) -> usize {
-    /// An entry of an object besides its value: key, hash, place in the index, the key's text.
+/// An upper bound of the memory that [`parse`] uses for a text, which may come in parts. It counts the decoded text and
+/// the values, whose lists and objects grow to up to twice of what they need.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    text: usize,
+    has_zeros: bool,
+    values: usize,
+    entries: usize,
+}
+
+impl Memory {
+    /// An entry of an object besides its value, in bytes: key, hash, place in the index, the key's text.
     const ENTRY: usize = 64;
-    let (mut values, mut entries) = (1, 0);
-    for byte in bytes {
-        values += usize::from(matches!(byte, b',' | b'[' | b'{'));
-        entries += usize::from(*byte == b':');
+
+    /// Adds a part of the text.
+    pub fn add(&mut self, part: &[u8]) {
+        self.text += part.len();
+        self.has_zeros |= part.contains(&0);
+        for byte in part {
+            self.values += usize::from(matches!(byte, b',' | b'[' | b'{'));
+            self.entries += usize::from(*byte == b':');
+        }
     }
-    let decoded = if bytes.contains(&0) { 2 * bytes.len() } else { bytes.len() };
-    decoded + 2 * (values * size_of::<Value>() + entries * ENTRY)
+
+    /// The bound in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        // UTF-16 and UTF-32 are decoded to a text of their own.
+        let decoded = if self.has_zeros { 2 * self.text } else { 0 };
+        decoded + 2 * ((self.values + 1) * size_of::<Value>() + self.entries * Self::ENTRY) + self.text
+    }
 }
 
 /// Decodes bytes as text. The byte order mark or the zeros in the first four bytes give the encoding (RFC 4627, section
@@ -306,15 +324,23 @@ mod tests {
         }
     }
 
+    fn memory_of(text: &str) -> usize {
+        let mut memory = Memory::default();
+        let (start, rest) = text.split_at(text.len() / 2);
+        memory.add(start.as_bytes());
+        memory.add(rest.as_bytes());
+        memory.bytes()
+    }
+
     #[test]
     fn the_memory_of_a_text_is_bounded_by_its_commas_and_colons() {
         for (text, most) in [("[0,0,0,0]", 1_000), ("{\"a\":{\"b\":[]}}", 1_000), ("\"a long text\"", 200)] {
-            let bytes = memory_of(text.as_bytes());
+            let bytes = memory_of(text);
             assert!(bytes > text.len() + size_of::<Value>() && bytes < most, "{text}: {bytes}");
         }
-        let list = vec![0; 1_000];
-        let Value::Array(values) = parse(json!(list).to_string().as_bytes()).unwrap() else { panic!("no list") };
-        assert!(values.capacity() * size_of::<Value>() <= memory_of(json!(list).to_string().as_bytes()));
+        let list = json!(vec![0; 1_000]).to_string();
+        let Value::Array(values) = parse(list.as_bytes()).unwrap() else { panic!("no list") };
+        assert!(values.capacity() * size_of::<Value>() <= memory_of(&list));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -52,6 +53,21 @@ pub const FLOODS: [(&str, Flood); 10] = [
     ("values", Flood::Values),
     ("answers", Flood::Answers),
 ];
+
+impl Flood {
+    /// The body of each request.
+    fn body(self) -> Bytes {
+        let body = match self {
+            Self::Forms => format!(
+                "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n{}\r\n--b--\r\n",
+                "x".repeat(FIELD_BYTES)
+            ),
+            Self::Values => format!("{{\"spec\": [0{}]}}", ",0".repeat(VALUES)),
+            _ => String::new(),
+        };
+        Bytes::from(body)
+    }
+}
 
 impl FromStr for Flood {
     type Err = String;
@@ -105,6 +121,8 @@ pub struct Client {
     rest: Rest,
     guild: String,
     user: String,
+    /// What each request of the flood sends. It is made once and shared, so that the flood costs its sender little.
+    body: Bytes,
     tally: Tally,
 }
 
@@ -114,7 +132,8 @@ impl Client {
         let mut spec = blueprint::echo();
         spec["dependency_map"] = json!({"filesystem": {"class_name": "any.FileSystem"}});
         let guild = rest.launch_spec(&spec).await;
-        let client = Self { flood, rest: rest.clone(), guild, user: user.to_owned(), tally: Tally::default() };
+        let (rest, user, body, tally) = (rest.clone(), user.to_owned(), flood.body(), Tally::default());
+        let client = Self { flood, rest, guild, user, body, tally };
         match flood {
             Flood::Histories => client.write_history().await,
             Flood::Answers => client.write_list().await,
@@ -186,11 +205,7 @@ impl Client {
     async fn forms(&mut self) {
         let forms = (0..8).map(|_| {
             let request = self.rest.request(reqwest::Method::POST, &format!("/api/guilds/{}/files/", self.guild));
-            let body = format!(
-                "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n{}\r\n--b--\r\n",
-                "x".repeat(FIELD_BYTES)
-            );
-            request.header("content-type", "multipart/form-data; boundary=b").body(body).send()
+            request.header("content-type", "multipart/form-data; boundary=b").body(self.body.clone()).send()
         });
         for answer in futures_util::future::join_all(forms).await {
             match answer {
@@ -293,10 +308,9 @@ impl Client {
     }
 
     async fn values(&mut self) {
-        let body = format!("{{\"spec\": [0{}]}}", ",0".repeat(VALUES));
         let requests = (0..16).map(|_| {
             let request = self.rest.request(reqwest::Method::POST, "/catalog/blueprints");
-            request.header("content-type", "application/json").body(body.clone()).send()
+            request.header("content-type", "application/json").body(self.body.clone()).send()
         });
         for answer in futures_util::future::join_all(requests).await {
             self.tally.refuse(answer.map_or(0, |answer| answer.status().as_u16()));

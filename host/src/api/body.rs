@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::error::{ApiError, READ_BYTES, is_long};
 use super::state::ApiState;
+use super::values::{self, ValueRoom};
 use crate::room::{ByteRoom, Held};
-use guildhall_model::json::{self, JsonError};
+use guildhall_model::json::JsonError;
 use guildhall_model::read::{FieldError, FieldErrors, Step, document};
 
 /// The bytes of a body that need no room: most bodies are smaller.
@@ -109,13 +110,11 @@ struct JsonOf {
 
 async fn json_of(request: Request, state: &ApiState) -> Result<JsonOf, ApiError> {
     let is_json = media_type(request.headers()).is_some_and(is_json);
-    let Whole { bytes, mut held } = read(request, state, state.limits.body_bytes, "limits.body_bytes").await?;
-    if is_json {
-        take_room_for_values(&bytes, &state.room, &mut held)?;
-    }
+    let values = is_json.then(|| ValueRoom::new(&state.room));
+    let Whole { bytes, held } = read(request, state, state.limits.body_bytes, "limits.body_bytes", values).await?;
     let value = match (bytes.is_empty(), is_json) {
         (true, _) => Value::Null,
-        (false, true) => json::parse(&bytes).map_err(broken)?,
+        (false, true) => values::parse(state, bytes).await?.map_err(broken)?,
         (false, false) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
     };
     if has_nul(&value) {
@@ -124,21 +123,6 @@ async fn json_of(request: Request, state: &ApiState) -> Result<JsonOf, ApiError>
         return Err(ApiError::Invalid(errors.into_found()));
     }
     Ok(JsonOf { value, is_json, held })
-}
-
-/// The bytes of a document's values that need no room: most documents are smaller.
-const FREE_VALUE_BYTES: usize = 64 << 10;
-
-/// Takes room for the values of a JSON document, which are larger than its text.
-pub fn take_room_for_values(text: &[u8], room: &ByteRoom, held: &mut Option<Held>) -> Result<(), ApiError> {
-    let (bytes, limit) = (json::memory_of(text), room.no_room().limit);
-    if bytes > limit {
-        return Err(ApiError::TooManyValues { bytes, limit });
-    }
-    if bytes > FREE_VALUE_BYTES {
-        room.take_more(bytes, held)?;
-    }
-    Ok(())
 }
 
 /// Reads one field of a body whose other fields do not matter. A body that is not an object has no fields, and a null field
@@ -209,7 +193,7 @@ impl FromRequest<ApiState> for WasmBody {
         match media_type(request.headers()) {
             Some("application/wasm" | "application/octet-stream") => {
                 let Whole { bytes, held } =
-                    read(request, state, state.limits.component_bytes, "host.component_mib").await?;
+                    read(request, state, state.limits.component_bytes, "host.component_mib", None).await?;
                 Ok(Self { bytes, _held: held })
             }
             // A page of another site may send a body without a type.
@@ -218,14 +202,20 @@ impl FromRequest<ApiState> for WasmBody {
     }
 }
 
-/// Reads a whole body, within its limit, its deadline and the room for all bodies.
-async fn read(request: Request, state: &ApiState, limit: usize, setting: &'static str) -> Result<Whole, ApiError> {
+/// Reads a whole body, within its limit, its deadline and the room for all bodies. `values` takes the room of its values.
+async fn read(
+    request: Request,
+    state: &ApiState,
+    limit: usize,
+    setting: &'static str,
+    values: Option<ValueRoom<'_>>,
+) -> Result<Whole, ApiError> {
     let size = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if size.is_some_and(|size: usize| size > limit) {
         return Err(ApiError::TooLarge { limit, setting });
     }
     let within = state.limits.body_within;
-    let all = read_all(request.into_body(), size, &state.room, (limit, setting));
+    let all = read_all(request.into_body(), size, &state.room, (limit, setting), values);
     tokio::time::timeout(within, all).await.unwrap_or(Err(ApiError::TooSlow { within }))
 }
 
@@ -235,6 +225,7 @@ async fn read_all(
     size: Option<usize>,
     room: &ByteRoom,
     (limit, setting): (usize, &'static str),
+    mut values: Option<ValueRoom<'_>>,
 ) -> Result<Whole, ApiError> {
     let most = size.map_or(limit, |size| size.min(limit));
     let mut parts = body.into_data_stream();
@@ -250,6 +241,9 @@ async fn read_all(
             let wanted = (2 * read).min(most).max(read);
             room.take_more(wanted - taken, &mut held)?;
             taken = wanted;
+        }
+        if let Some(values) = &mut values {
+            values.add(&part, &mut held)?;
         }
         if whole.is_empty() {
             if size == Some(part.len()) {
@@ -273,7 +267,7 @@ pub async fn read_small(
     limit: usize,
     setting: &'static str,
 ) -> Result<(Bytes, Option<Held>), ApiError> {
-    read_all(body, None, room, (limit, setting)).await.map(|Whole { bytes, held }| (bytes, held))
+    read_all(body, None, room, (limit, setting), None).await.map(|Whole { bytes, held }| (bytes, held))
 }
 
 /// Middleware that reads small bodies before their requests are looked at, so that a connection stays usable after an

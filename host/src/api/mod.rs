@@ -23,6 +23,7 @@ mod spec;
 mod starting;
 mod state;
 mod unread;
+mod values;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};

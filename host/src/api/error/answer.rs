@@ -21,7 +21,7 @@ impl ApiError {
             Self::ForeignHost(host) => request::foreign_host(&host),
             Self::Unreadable => request::unreadable(),
             Self::TooLarge { limit, setting } => request::too_large(limit, setting),
-            Self::TooManyValues { bytes, limit } => request::too_many_values(bytes, limit),
+            Self::TooManyValues { limit } => request::too_many_values(limit),
             Self::NoRoom(no_room) => request::no_room(no_room),
             Self::TooSlow { within } => request::too_slow(within),
             Self::Invalid(errors) => request::invalid(&errors),

@@ -35,8 +35,8 @@ pub enum ApiError {
     #[error("body over {limit} bytes")]
     TooLarge { limit: usize, setting: &'static str },
     /// The values of a JSON body need more memory than all clients together may use.
-    #[error("values of {bytes} bytes, of at most {limit}")]
-    TooManyValues { bytes: usize, limit: usize },
+    #[error("values of more than {limit} bytes")]
+    TooManyValues { limit: usize },
     /// What clients have sent uses all the memory that there is for it.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),

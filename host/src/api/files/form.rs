@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 
 use super::pace::{Progress, paced};
 use super::parameters::Parameters;
-use crate::api::body::{read_small, take_room_for_values};
+use crate::api::body::read_small;
 use crate::api::error::ApiError;
 use crate::api::state::ApiState;
+use crate::api::values::{self, ValueRoom};
 use crate::files::{FileName, FilesError, Folder, RECEIVE_BYTES, Received};
 use crate::room::Held;
-use guildhall_model::json;
 use guildhall_model::read::{FieldError, Step};
 
 /// The most bytes of a form besides its fields: boundaries and headers.
@@ -80,8 +80,8 @@ async fn read_whole(api: &ApiState, folder: &Folder, headers: &HeaderMap, body: 
             Some(b"file") => file = Some(form.receive(folder, &disposition, &mut field).await),
             Some(b"file_meta") => {
                 let text = form.text(&mut field).await?;
-                take_room_for_values(&text, &api.room, &mut form.held)?;
-                metadata = read_metadata(&text);
+                ValueRoom::new(&api.room).add(&text, &mut form.held)?;
+                metadata = read_metadata(api, text).await;
             }
             _ => {}
         }
@@ -194,16 +194,16 @@ impl Form<'_> {
     }
 }
 
-fn read_metadata(text: &Bytes) -> Result<Map<String, Value>, ApiError> {
+async fn read_metadata(api: &ApiState, text: Bytes) -> Result<Map<String, Value>, ApiError> {
     if text.is_empty() {
         return Ok(Map::new());
     }
     let loc = || vec![Step::from("body"), Step::from("file_meta")];
-    let field_error = match json::parse(text) {
+    let field_error = match values::parse(api, text.clone()).await? {
         Ok(Value::Object(metadata)) => return Ok(metadata),
         Ok(other) => FieldError::new("dict_type", loc(), "Input should be a valid dictionary", other),
         Err(error) => {
-            let text = String::from_utf8_lossy(text).into_owned();
+            let text = String::from_utf8_lossy(&text).into_owned();
             FieldError::new("json_invalid", loc(), "JSON decode error", text.into())
                 .with_ctx(json!({"error": error.to_string()}))
         }

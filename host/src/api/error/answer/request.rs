@@ -35,11 +35,11 @@ pub fn too_large(limit: usize, setting: &str) -> Answer {
     (StatusCode::PAYLOAD_TOO_LARGE, body.hint(format!("the operator sets the limit with {setting}")))
 }
 
-pub fn too_many_values(bytes: usize, limit: usize) -> Answer {
-    let detail = format!("The values of the body need {bytes} bytes of memory, and all clients together have {limit}");
-    let body =
-        ErrorBody::new(detail, "too_large").hint(format!("send fewer values; the operator sets the limit with {ROOM}"));
-    (StatusCode::PAYLOAD_TOO_LARGE, body.about(json!({"limit": limit, "setting": ROOM})))
+pub fn too_many_values(limit: usize) -> Answer {
+    let body = ErrorBody::new(format!("The values of the body need more than {limit} bytes of memory"), "too_large")
+        .hint(format!("send fewer values; all clients together have {ROOM}"))
+        .about(json!({"limit": limit, "setting": ROOM}));
+    (StatusCode::PAYLOAD_TOO_LARGE, body)
 }
 
 pub fn no_room(NoRoom { limit }: NoRoom) -> Answer {

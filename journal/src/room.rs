@@ -1,10 +1,9 @@
 //! One bound on the bytes that clients make the host keep: bodies of requests, parts of forms, unfinished frames of
 //! sockets, frames that are not written to the log yet, and frames and long answers that a client is slow to take.
 
+use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The setting of the bound, in bytes.
 pub const SETTING: &str = "limits.bodies_bytes";
@@ -15,15 +14,23 @@ pub struct ByteRoom(Arc<Room>);
 
 #[derive(Debug)]
 struct Room {
-    kib: Arc<Semaphore>,
-    whole_kib: usize,
+    used: AtomicUsize,
     limit: usize,
     refused: AtomicU64,
 }
 
 /// Room that was taken. It is returned when this is dropped.
 #[derive(Debug)]
-pub struct Held(OwnedSemaphorePermit);
+pub struct Held {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
 
 /// All room is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,12 +41,10 @@ pub struct NoRoom {
 }
 
 impl ByteRoom {
-    /// Returns a bound of `limit` bytes, rounded down to KiB.
+    /// Returns a bound of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let whole_kib = (limit >> 10).min(Semaphore::MAX_PERMITS);
-        let kib = Arc::new(Semaphore::new(whole_kib));
-        Self(Arc::new(Room { kib, whole_kib, limit, refused: AtomicU64::new(0) }))
+        Self(Arc::new(Room { used: AtomicUsize::new(0), limit, refused: AtomicU64::new(0) }))
     }
 
     /// Returns the error of a full room.
@@ -48,16 +53,20 @@ impl ByteRoom {
         NoRoom { limit: self.0.limit }
     }
 
-    /// Takes room for this many bytes, rounded up to KiB.
+    /// Takes room for this many bytes.
     ///
     /// # Errors
     /// [`NoRoom`] when others use too much of it.
     pub fn take(&self, bytes: usize) -> Result<Held, NoRoom> {
-        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        self.0.kib.clone().try_acquire_many_owned(kib).map(Held).map_err(|_| {
-            self.0.refused.fetch_add(1, Ordering::Relaxed);
-            self.no_room()
-        })
+        let room = &self.0;
+        let within = |used: usize| used.checked_add(bytes).filter(|used| *used <= room.limit);
+        match room.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
+            Ok(_) => Ok(Held { room: room.clone(), bytes }),
+            Err(_) => {
+                room.refused.fetch_add(1, Ordering::Relaxed);
+                Err(self.no_room())
+            }
+        }
     }
 
     /// Takes room for this many bytes more.
@@ -65,9 +74,9 @@ impl ByteRoom {
     /// # Errors
     /// [`NoRoom`] when others use too much of it; `held` stays as it was.
     pub fn take_more(&self, bytes: usize, held: &mut Option<Held>) -> Result<(), NoRoom> {
-        let more = self.take(bytes)?;
+        let mut more = self.take(bytes)?;
         match held {
-            Some(held) => held.0.merge(more.0),
+            Some(held) => held.bytes += mem::take(&mut more.bytes),
             None => *held = Some(more),
         }
         Ok(())
@@ -76,7 +85,7 @@ impl ByteRoom {
     /// Returns the bytes that are taken.
     #[must_use]
     pub fn used_bytes(&self) -> usize {
-        self.0.whole_kib.saturating_sub(self.0.kib.available_permits()) << 10
+        self.0.used.load(Ordering::Relaxed)
     }
 
     /// Returns how often there was no room since the host started.
@@ -94,7 +103,7 @@ mod tests {
     fn room_is_taken_up_to_the_bound_and_returned() {
         let room = ByteRoom::new(10 << 10);
         let mut held = None;
-        room.take_more(1, &mut held).unwrap();
+        room.take_more(1 << 10, &mut held).unwrap();
         room.take_more(8 << 10, &mut held).unwrap();
         assert_eq!(room.used_bytes(), 9 << 10);
         let refused = room.take_more(2 << 10, &mut held).unwrap_err();

@@ -111,7 +111,7 @@ impl FieldErrors {
         Self { at, found: Vec::new(), left_out: 0, input_bytes: MAX_INPUT_BYTES }
     }
 
-    /// Returns the errors in the order in which they were added. When there were more than [`MAX_ERRORS`], the last one
+    /// Returns the errors in the order in which they were added. When there were more than `MAX_ERRORS`, the last one
     /// says how many are left out.
     #[must_use]
     pub fn into_found(mut self) -> Vec<FieldError> {

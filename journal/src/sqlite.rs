@@ -20,7 +20,7 @@ mod trim;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -55,6 +55,8 @@ pub struct SqliteStorage {
     /// Batches committed so far. The checkpointer reads it.
     commits: Arc<AtomicU64>,
     closed: CancellationToken,
+    /// How far client ids were removed. A new journal begins with a walk.
+    client_ids_before: AtomicI64,
 }
 
 impl SqliteStorage {
@@ -90,6 +92,7 @@ impl SqliteStorage {
             readers: Readers::new(file),
             commits: Arc::default(),
             closed: CancellationToken::new(),
+            client_ids_before: AtomicI64::new(i64::MIN),
         };
         tokio::spawn(checkpoint::run(file.to_owned(), storage.commits.clone(), storage.closed.clone()));
         Ok(storage)
@@ -138,7 +141,12 @@ impl SqliteStorage {
         if self.closed.is_cancelled() {
             return Err(JournalError::Closed);
         }
-        let trimmer = Trimmer { file: &self.file, readers: &self.readers.retention, writer: &self.writer };
+        let trimmer = Trimmer {
+            file: &self.file,
+            readers: &self.readers.retention,
+            writer: &self.writer,
+            client_ids_before: &self.client_ids_before,
+        };
         trimmer.trim(trim).await
     }
 

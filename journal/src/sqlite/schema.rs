@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::stretches;
 use crate::error::JournalError;
 
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS guilds (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS keyvalues (
 CREATE TABLE IF NOT EXISTS client_ids (
     guild BIGINT NOT NULL, user TEXT NOT NULL, client_id TEXT NOT NULL, id BIGINT NOT NULL,
     PRIMARY KEY (guild, user, client_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS client_ids_by_id ON client_ids (id);
+DROP INDEX IF EXISTS client_ids_by_id;
 CREATE TABLE IF NOT EXISTS snapshots (
     guild BIGINT NOT NULL, consumer TEXT NOT NULL, version TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
@@ -74,7 +74,7 @@ pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), Journ
     if version < VERSION {
         let mut filling = db.begin().await?;
         stretches::fill(&mut filling).await?;
-        sqlx::raw_sql("PRAGMA user_version = 6").execute(&mut *filling).await?;
+        sqlx::raw_sql("PRAGMA user_version = 7").execute(&mut *filling).await?;
         filling.commit().await?;
     }
     Ok(())

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -38,7 +39,16 @@ pub struct Trimmer<'t> {
     pub file: &'t Path,
     pub readers: &'t SqlitePool,
     pub writer: &'t Arc<Mutex<Option<Writer>>>,
+    /// Client ids of messages before this id were removed last.
+    pub client_ids_before: &'t AtomicI64,
 }
+
+/// The key of a client id: guild, user, text.
+#[derive(Clone, Debug, Default)]
+struct ClientIdRow(i64, String, String);
+
+/// An hour of message ids, which count milliseconds above 12 bits.
+const HOUR: i64 = (60 * 60 * 1_000) << 12;
 
 /// A guild's log as it is before it is trimmed.
 struct Size {
@@ -203,22 +213,55 @@ impl Trimmer<'_> {
         Ok(portion)
     }
 
+    /// Removes the client ids of messages before an id. It walks along all client ids, so that they need no index by
+    /// message, which each new one would have to be written to; a walk begins when there is an hour's worth to remove.
     async fn forget_client_ids(&self, before: MessageId) -> Result<u64, JournalError> {
-        let (mut forgotten, before) = (0, before.as_i64());
-        loop {
-            let step = self
-                .step(move |db| {
-                    let sql = "DELETE FROM client_ids WHERE (guild, user, client_id) IN
-                        (SELECT guild, user, client_id FROM client_ids WHERE id < ? ORDER BY id LIMIT ?)";
-                    async move { Ok(sqlx::query(sql).bind(before).bind(STEP_ROWS).execute(db).await?.rows_affected()) }
-                        .boxed()
-                })
-                .await?;
-            forgotten += step;
-            if step < STEP_ROWS.unsigned_abs() {
-                return Ok(forgotten);
+        let last = self.client_ids_before.load(Ordering::Relaxed);
+        if before.as_i64() <= last.saturating_add(HOUR) {
+            return Ok(0);
+        }
+        let (mut forgotten, mut after) = (0, Some(ClientIdRow::default()));
+        while let Some(from) = after {
+            let rows = self.client_ids_after(&from).await?;
+            after = (rows.len() == STEP_ROWS as usize).then(|| rows.last().map(|(row, _)| row.clone())).flatten();
+            if rows.iter().any(|(_, id)| *id < before.as_i64()) {
+                forgotten += self.forget_between(from, rows, before).await?;
             }
         }
+        self.client_ids_before.store(before.as_i64(), Ordering::Relaxed);
+        Ok(forgotten)
+    }
+
+    /// Returns the next client ids in the order of their table, at most [`STEP_ROWS`], with the ids of their messages.
+    async fn client_ids_after(&self, from: &ClientIdRow) -> Result<Vec<(ClientIdRow, i64)>, JournalError> {
+        let sql = "SELECT guild, user, client_id, id FROM client_ids WHERE (guild, user, client_id) > (?, ?, ?)
+            ORDER BY guild, user, client_id LIMIT ?";
+        let rows: Vec<(i64, String, String, i64)> = sqlx::query_as(sql)
+            .bind(from.0)
+            .bind(&from.1)
+            .bind(&from.2)
+            .bind(STEP_ROWS)
+            .fetch_all(self.readers)
+            .await?;
+        Ok(rows.into_iter().map(|(guild, user, client_id, id)| (ClientIdRow(guild, user, client_id), id)).collect())
+    }
+
+    /// Removes the old ones of some client ids that follow `from`.
+    async fn forget_between(
+        &self,
+        from: ClientIdRow,
+        rows: Vec<(ClientIdRow, i64)>,
+        before: MessageId,
+    ) -> Result<u64, JournalError> {
+        let Some((to, _)) = rows.into_iter().next_back() else { return Ok(0) };
+        self.step(move |db| {
+            let sql = "DELETE FROM client_ids WHERE (guild, user, client_id) > (?, ?, ?)
+                AND (guild, user, client_id) <= (?, ?, ?) AND id < ?";
+            let query = sqlx::query(sql).bind(from.0).bind(from.1.clone()).bind(from.2.clone());
+            let query = query.bind(to.0).bind(to.1.clone()).bind(to.2.clone()).bind(before.as_i64());
+            async move { Ok(query.execute(db).await?.rows_affected()) }.boxed()
+        })
+        .await
     }
 
     /// Gives the free pages back. The checkpoint on a connection of its own makes the file smaller; it does not make the

@@ -42,6 +42,7 @@ macro_rules! conformance_tests {
             a_consumer_that_is_forgotten_and_returns_in_one_batch_has_the_new_position
             an_erased_message_is_not_read
             a_client_id_is_found_until_it_is_too_old
+            old_client_ids_are_removed_however_many_there_are
             a_snapshot_replaces_the_one_before
             a_trim_keeps_what_is_not_consumed
             a_trim_reports_the_bytes_that_are_left
@@ -317,6 +318,20 @@ pub async fn a_client_id_is_found_until_it_is_too_old<B: Bench>() {
     assert_eq!(find(G, "u", "c", 0).await, Some(8));
     storage.trim(Trim { client_ids_before: MessageId::new(9), ..trim_all(&[G]) }).await.unwrap();
     assert_eq!(find(G, "u", "c", 0).await, None);
+}
+
+pub async fn old_client_ids_are_removed_however_many_there_are<B: Bench>() {
+    let (_bench, storage) = opened::<B>().await;
+    let user = UserId::from("u");
+    // The ids are not in the order of the texts.
+    let text = |id: u64| format!("{}", (id * 7) % 1_301);
+    let known = |id| SideWrite::ClientId { user: user.clone(), client_id: text(id), id: MessageId::new(id) };
+    storage.commit(&[side(G, (1..=1_300).map(known).collect())]).await.unwrap();
+    storage.trim(Trim { client_ids_before: MessageId::new(700), ..trim_all(&[G]) }).await.unwrap();
+    for id in [1, 350, 699, 700, 1_000, 1_300] {
+        let found = storage.find_client_id(G, &user, &text(id), MessageId::default()).await.unwrap();
+        assert_eq!(found.is_some(), id >= 700, "{id}");
+    }
 }
 
 pub async fn a_snapshot_replaces_the_one_before<B: Bench>() {

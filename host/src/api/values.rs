@@ -32,14 +32,19 @@ impl<'r> ValueRoom<'r> {
     /// Takes room for the values of a further part of the document.
     ///
     /// # Errors
-    /// `TooManyValues` when the document needs more than there is for all clients, `NoRoom` when others use it.
+    /// `TooManyValues` when the document needs more than half of all room, `NoRoom` when documents would leave less than
+    /// a quarter of it, which is for the frames of sockets.
     pub fn add(&mut self, part: &[u8], held: &mut Option<Held>) -> Result<(), ApiError> {
         self.memory.add(part);
-        let (bytes, limit) = (self.memory.bytes(), self.room.no_room().limit);
+        let (bytes, all) = (self.memory.bytes(), self.room.no_room().limit);
+        let limit = all / 2;
         if bytes > limit {
             return Err(ApiError::TooManyValues { limit });
         }
         if bytes > self.taken {
+            if self.room.used_bytes() + bytes - self.taken > all / 4 * 3 {
+                return Err(ApiError::NoRoom(self.room.no_room()));
+            }
             self.room.take_more(bytes - self.taken, held)?;
             self.taken = bytes;
         }
@@ -75,7 +80,7 @@ mod tests {
         values.add(part.as_bytes(), &mut held).unwrap();
         assert!(room.used_bytes() > 2_000 * size_of::<Value>());
         let refused = (0..10).find_map(|_| values.add(part.as_bytes(), &mut held).err());
-        assert!(matches!(refused, Some(ApiError::TooManyValues { limit: 1_048_576 })), "{refused:?}");
+        assert!(matches!(refused, Some(ApiError::TooManyValues { limit: 524_288 })), "{refused:?}");
         drop(held);
         assert_eq!(room.used_bytes(), 0);
     }

@@ -37,7 +37,7 @@ pub fn too_large(limit: usize, setting: &str) -> Answer {
 
 pub fn too_many_values(limit: usize) -> Answer {
     let body = ErrorBody::new(format!("The values of the body need more than {limit} bytes of memory"), "too_large")
-        .hint(format!("send fewer values; all clients together have {ROOM}"))
+        .hint(format!("send fewer values; the limit is half of {ROOM}"))
         .about(json!({"limit": limit, "setting": ROOM}));
     (StatusCode::PAYLOAD_TOO_LARGE, body)
 }

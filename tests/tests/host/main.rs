@@ -32,6 +32,7 @@ mod restart;
 mod resume;
 mod semantics;
 mod silence;
+mod sleep;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

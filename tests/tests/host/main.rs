@@ -10,6 +10,7 @@ mod crash;
 mod database;
 mod dead_letters;
 mod dialects;
+mod disk_and_clock;
 mod docs;
 mod document;
 mod expressions;
@@ -30,6 +31,7 @@ mod outages;
 mod reference_clients;
 mod restart;
 mod resume;
+mod said;
 mod semantics;
 mod silence;
 

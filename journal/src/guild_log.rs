@@ -30,13 +30,14 @@ use super::client_ids::ClientIds;
 use super::cursors::Position;
 use super::error::JournalError;
 use super::ingress::Ingress;
+use super::marks::Marks;
 use super::queued::{FollowUp, QueuedStep};
 use super::receipt::Receipt;
 use super::shared::Shared;
 use super::states::States;
 use super::step::{CursorWrite, GuildKey, SideWrite, Step};
 use super::storage::{Page, PageSize, Range, Restored};
-use super::subscriber::Kind;
+use super::subscriber::{Kind, Subscriber};
 use super::subscribers::Subscribers;
 use crate::room::Held;
 
@@ -51,8 +52,9 @@ struct Log {
     shared: Arc<Shared>,
     /// The committed values. Changed under the lock of `state`, so that the storage keeps the same last value.
     values: Values,
-    /// About how many bytes the messages have in the storage.
-    bytes: Arc<AtomicU64>,
+    marks: Arc<Marks>,
+    /// The last message that was appended since the log was opened; the default: none.
+    last: AtomicU64,
     state: Mutex<LogState>,
     /// A permit for each page of a history that is read.
     histories: Semaphore,
@@ -84,15 +86,17 @@ impl std::fmt::Debug for LogState {
 impl GuildLog {
     /// Returns the log of a guild of which nothing is stored.
     pub(super) fn new(id: GuildId, key: GuildKey, shared: Arc<Shared>) -> Self {
-        let bytes = shared.log_bytes(key);
+        let (marks, last) = (shared.marks.of(key), AtomicU64::new(0));
         let histories = Semaphore::new(shared.limits.guild_histories);
-        Self(Arc::new(Log { id, key, shared, values: Values::default(), bytes, state: Mutex::default(), histories }))
+        let (values, state) = (Values::default(), Mutex::default());
+        Self(Arc::new(Log { id, key, shared, values, marks, last, state, histories }))
     }
 
     /// Takes what is stored of the guild.
     pub(super) fn restore(&self, restored: Restored) -> Result<(), JournalError> {
         let mut state = self.lock();
-        self.0.bytes.store(restored.bytes, Ordering::Relaxed);
+        self.0.marks.set_bytes(restored.bytes);
+        self.0.marks.set_trimmed(restored.trimmed);
         for (consumer, position) in restored.consumers {
             state.positions.insert(consumer.into(), position);
         }
@@ -108,9 +112,30 @@ impl GuildLog {
         Ok(())
     }
 
-    /// Returns whether anybody but the journal holds this log.
-    pub(super) fn is_held(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+    /// Returns whether the journal may close this log: nobody else holds it, and all of it is stored.
+    pub(super) fn may_close(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.0.shared.has_stored(self.0.key)
+    }
+
+    /// Returns the key of the guild.
+    pub(super) fn key(&self) -> GuildKey {
+        self.0.key
+    }
+
+    /// Returns whether no message waits for any agent and every step of the guild is stored.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let state = self.lock();
+        let waits = |subscriber: &&Arc<Subscriber>| {
+            matches!(subscriber.kind, Kind::Consumer { .. }) && subscriber.waiting() > 0
+        };
+        !state.subscribers.all().iter().any(waits) && self.0.shared.has_stored(self.0.key)
+    }
+
+    /// Returns the id of the last message that was appended since the log was opened; the default: none.
+    #[must_use]
+    pub fn last_appended(&self) -> MessageId {
+        MessageId::new(self.0.last.load(Ordering::SeqCst))
     }
 
     /// Returns for how long what is being written of any guild has not been stored.
@@ -195,10 +220,13 @@ impl GuildLog {
                     }
                 }
             }
+            if let Some(last) = step.rows.last() {
+                self.0.last.store(last.id.get(), Ordering::SeqCst);
+            }
             sequence.pending.push(QueuedStep { step, follow_up });
         }
         self.0.shared.work.notify_one();
-        if self.0.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.0.shared.trim_at.load(Ordering::Relaxed) {
+        if self.0.marks.add_bytes(bytes) > self.0.shared.trim_at.load(Ordering::Relaxed) {
             self.0.shared.trim_due.notify_one();
         }
         for (subscriber, message) in eager {
@@ -213,7 +241,7 @@ impl GuildLog {
     /// `busy` with the limit, the value and the setting when the log has too many bytes. It has room again when agents
     /// have read their messages and retention has removed them.
     pub fn check_room(&self) -> Result<(), Fault> {
-        let (value, most) = (self.0.bytes.load(Ordering::Relaxed), self.0.shared.limits.log_bytes as u64);
+        let (value, most) = (self.0.marks.bytes(), self.0.shared.limits.log_bytes as u64);
         if value <= most {
             return Ok(());
         }
@@ -268,7 +296,7 @@ impl GuildLog {
     /// Returns whether retention has removed a message after this id.
     #[must_use]
     pub fn has_gap_after(&self, id: MessageId) -> bool {
-        self.0.shared.trimmed_to(self.0.key) > id
+        self.0.marks.trimmed() > id
     }
 
     /// Reads a page of a history or for a socket, as [`Self::history`]. Returns also the id up to which it was read.

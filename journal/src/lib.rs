@@ -6,7 +6,7 @@
 //!
 //! The files form layers, from the bottom: `room`, `settings`, `error`, `time`, `cursors`, `step` and `storage` (what every storage
 //! keeps and guarantees), `sqlite` (the storage of the server), `queue`, `subscriber` and `subscribers` (subscriptions
-//! in memory), `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
+//! in memory), `marks`, `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
 //! guild), `open_logs` and `retention`, and [`Journal`] on top. A file uses only what is below it.
 
 mod client_ids;
@@ -14,6 +14,7 @@ mod cursors;
 mod error;
 mod guild_log;
 mod ingress;
+mod marks;
 mod open_logs;
 mod pending;
 mod queue;
@@ -102,6 +103,12 @@ impl Journal {
         self.0.get(id).await
     }
 
+    /// Closes the log of a guild once all of it is stored, unless somebody holds it. It is opened again when somebody asks
+    /// for it. Cancel safe: a log that is not closed is closed within a minute after it was let go.
+    pub async fn let_go(&self, id: &GuildId) {
+        self.0.let_go(id).await;
+    }
+
     /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.
     ///
     /// # Errors
@@ -125,7 +132,7 @@ impl Journal {
     /// Returns whether the journal has the log of any guild.
     #[must_use]
     pub fn has_guilds(&self) -> bool {
-        !self.0.shared.guild_keys().is_empty()
+        self.0.shared.has_guilds()
     }
 
     /// Returns the random id that the journal was created with.

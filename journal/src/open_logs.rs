@@ -1,9 +1,11 @@
-//! The logs that are open in this process: one for each guild, opened when it is first asked for.
+//! The logs that are open in this process: one for each guild, opened when it is first asked for, and closed when nobody
+//! holds it. A log that is closed takes no memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
 use guildhall_model::ids::GuildId;
 
@@ -13,11 +15,14 @@ use super::queued::QueuedStep;
 use super::shared::Shared;
 use super::step::{SideWrite, Step};
 
+/// The place of a log; empty while it is being opened.
+type Place = Arc<OnceCell<GuildLog>>;
+
 /// The open logs.
 #[derive(Debug)]
 pub struct OpenLogs {
     pub shared: Arc<Shared>,
-    logs: Mutex<HashMap<GuildId, GuildLog>>,
+    logs: Mutex<HashMap<GuildId, Place>>,
 }
 
 impl OpenLogs {
@@ -26,34 +31,60 @@ impl OpenLogs {
         Self { shared, logs: Mutex::default() }
     }
 
-    /// Returns the log of a guild, which is opened if needed. Cancel safe.
+    /// Returns the log of a guild, which is opened if needed. Who asks for it meanwhile waits for the same log. Cancel
+    /// safe.
     pub async fn get(&self, id: &GuildId) -> Result<GuildLog, JournalError> {
-        if let Some(log) = self.logs.lock().get(id) {
-            return Ok(log.clone());
-        }
-        let (key, is_new) = self.shared.key_of(id);
-        let log = GuildLog::new(id.clone(), key, self.shared.clone());
-        if is_new {
-            let side_writes = vec![SideWrite::NewGuild { id: id.clone() }];
-            let step = Step { guild: key, side_writes, ..Step::default() };
-            self.shared.enqueue(QueuedStep { step, ..QueuedStep::default() });
-        } else {
-            log.restore(self.shared.storage.restore(key).await?)?;
-        }
-        Ok(self.logs.lock().entry(id.clone()).or_insert(log).clone())
+        let place = self.place_of(id);
+        Ok(place.get_or_try_init(|| self.open(id)).await?.clone())
     }
 
-    /// Closes the logs that nobody holds. They are restored from the storage when somebody asks for them, so this does
-    /// nothing while a step waits to be stored.
+    fn place_of(&self, id: &GuildId) -> Place {
+        let mut logs = self.logs.lock();
+        match logs.get(id) {
+            Some(place) => place.clone(),
+            None => logs.entry(id.clone()).or_default().clone(),
+        }
+    }
+
+    async fn open(&self, id: &GuildId) -> Result<GuildLog, JournalError> {
+        let shared = &self.shared;
+        if let Some(key) = shared.storage.find(id).await? {
+            let log = GuildLog::new(id.clone(), key, shared.clone());
+            log.restore(shared.storage.restore(key).await?)?;
+            return Ok(log);
+        }
+        let log = GuildLog::new(id.clone(), shared.new_key(), shared.clone());
+        let side_writes = vec![SideWrite::NewGuild { id: id.clone() }];
+        let step = Step { guild: log.key(), side_writes, ..Step::default() };
+        shared.enqueue(QueuedStep { step, ..QueuedStep::default() });
+        Ok(log)
+    }
+
+    /// Closes the logs that nobody holds and of which every step is stored. They are restored from the storage when
+    /// somebody asks for them.
     pub fn close_idle(&self) {
         let mut logs = self.logs.lock();
-        if self.shared.is_settled() {
-            logs.retain(|_, log| log.is_held());
+        logs.retain(|_, place| !may_close(place));
+        logs.shrink_to_fit();
+    }
+
+    /// Closes the log of a guild once every step of it is stored, unless somebody holds it then. Cancel safe.
+    pub async fn let_go(&self, id: &GuildId) {
+        let Some(key) = self.logs.lock().get(id).and_then(|place| place.get()).map(GuildLog::key) else { return };
+        self.shared.stored(key).await;
+        let mut logs = self.logs.lock();
+        if logs.get(id).is_some_and(may_close) {
+            logs.remove(id);
         }
     }
 
     /// Returns all open logs.
     pub fn all(&self) -> Vec<GuildLog> {
-        self.logs.lock().values().cloned().collect()
+        self.logs.lock().values().filter_map(|place| place.get().cloned()).collect()
     }
+}
+
+/// Whether a place may be removed. The caller holds the lock, so nobody takes the place or its log meanwhile.
+fn may_close(place: &Place) -> bool {
+    Arc::strong_count(place) == 1 && place.get().is_none_or(GuildLog::may_close)
 }

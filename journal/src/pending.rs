@@ -72,6 +72,11 @@ impl Pending {
         *self = Self { is_over: true, ..Self::default() };
     }
 
+    /// Returns whether a step of a guild waits.
+    pub fn has(&self, guild: GuildKey) -> bool {
+        self.guilds.contains_key(&guild)
+    }
+
     /// Returns whether no step waits.
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()

@@ -1,8 +1,7 @@
-//! What all logs and the writer share: the sequence of ids, the waiting steps, the storage and the keys of the guilds.
+//! What all logs and the writer share: the sequence of ids, the waiting steps, the storage and the keys of new guilds.
 //! It knows no log and no subscription.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,9 +10,10 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use guildhall_model::clock::Clock;
-use guildhall_model::ids::{GuildId, IdGenerator, MessageId};
+use guildhall_model::ids::{IdGenerator, MessageId};
 
 use super::error::StorageTrouble;
+use super::marks::AllMarks;
 use super::pending::{Batch, Pending};
 use super::queued::QueuedStep;
 use super::settings::JournalLimits;
@@ -44,14 +44,17 @@ pub struct Shared {
     pub identity: String,
     time: PlausibleTime,
     sequence: Mutex<Sequence>,
-    keys: Mutex<Keys>,
+    /// The marks of the logs that are open or being trimmed.
+    pub marks: AllMarks,
+    /// The largest key of a guild; 0: none is stored.
+    last_key: AtomicI64,
     /// All messages up to this id are stored.
     durable: AtomicU64,
     closing: AtomicBool,
     trouble: Mutex<Option<StorageTrouble>>,
-    /// Whether the batch that was taken last is not stored yet.
-    is_writing: AtomicBool,
-    /// When that batch was taken.
+    /// Notified when a batch is stored or refused.
+    written: Notify,
+    /// When the batch was taken that is not stored yet.
     writing_since: Mutex<Option<Instant>>,
     /// Why nothing can be written any more.
     failure: OnceLock<String>,
@@ -68,6 +71,8 @@ pub struct Sequence {
     ids: IdGenerator,
     last_logged: MessageId,
     pub pending: Pending,
+    /// The guilds of the batch that was taken last and is not stored yet. A guild may be here several times.
+    writing: Vec<GuildKey>,
 }
 
 impl Sequence {
@@ -78,25 +83,9 @@ impl Sequence {
     }
 }
 
-/// The keys of the guilds, and up to where retention has trimmed each log.
-#[derive(Debug, Default)]
-struct Keys {
-    by_guild: HashMap<GuildId, GuildKey>,
-    trimmed: HashMap<GuildKey, MessageId>,
-    /// About how many bytes the messages of each log have.
-    bytes: HashMap<GuildKey, Arc<AtomicU64>>,
-    last: i64,
-}
-
 impl Shared {
     /// Continues after what the storage has recovered.
     pub fn new(storage: Arc<dyn Storage>, recovered: Recovered, limits: JournalLimits, clock: Clock) -> Self {
-        let mut keys = Keys::default();
-        for guild in recovered.guilds {
-            keys.by_guild.insert(guild.id, guild.key);
-            keys.trimmed.insert(guild.key, guild.trimmed);
-            keys.last = keys.last.max(guild.key.0);
-        }
         let last = recovered.last;
         Self {
             limits,
@@ -112,12 +101,14 @@ impl Shared {
                 ids: IdGenerator::after(0, last),
                 last_logged: last,
                 pending: Pending::default(),
+                writing: Vec::new(),
             }),
-            keys: Mutex::new(keys),
+            marks: AllMarks::default(),
+            last_key: AtomicI64::new(recovered.last_key.0),
             durable: AtomicU64::new(last.get()),
             closing: AtomicBool::new(false),
             trouble: Mutex::default(),
-            is_writing: AtomicBool::new(false),
+            written: Notify::new(),
             writing_since: Mutex::default(),
             failure: OnceLock::new(),
             failed: CancellationToken::new(),
@@ -236,64 +227,65 @@ impl Shared {
     pub fn take_batch(&self) -> Batch {
         let mut sequence = self.sequence();
         let batch = sequence.pending.take();
-        let is_writing = !batch.steps.is_empty();
-        self.is_writing.store(is_writing, Ordering::SeqCst);
-        *self.writing_since.lock() = is_writing.then(Instant::now);
+        sequence.writing.extend(batch.steps.iter().map(|step| step.guild));
+        sequence.writing.dedup();
+        *self.writing_since.lock() = (!batch.steps.is_empty()).then(Instant::now);
         batch
     }
 
     /// Records that the batch that was taken last is stored or refused.
     pub fn has_written(&self) {
         *self.writing_since.lock() = None;
-        let sequence = self.sequence();
+        let mut sequence = self.sequence();
+        sequence.writing.clear();
         let durable = match sequence.pending.first_id() {
             Some(first) => first.get().saturating_sub(1),
             None => sequence.last_logged.get(),
         };
         self.durable.store(durable, Ordering::Relaxed);
+        drop(sequence);
+        self.written.notify_waiters();
     }
 
     /// Returns whether every step is stored.
     pub fn is_settled(&self) -> bool {
-        // Under the lock, because a batch counts as being written from the moment it is taken.
-        self.sequence().pending.is_empty() && !self.is_writing.load(Ordering::SeqCst)
+        let sequence = self.sequence();
+        sequence.pending.is_empty() && sequence.writing.is_empty()
     }
 
-    /// Returns the key of a guild, and whether it was created just now.
-    pub fn key_of(&self, id: &GuildId) -> (GuildKey, bool) {
-        let mut keys = self.keys.lock();
-        if let Some(key) = keys.by_guild.get(id) {
-            return (*key, false);
+    /// Returns whether every step of a guild is stored.
+    pub fn has_stored(&self, key: GuildKey) -> bool {
+        let sequence = self.sequence();
+        !sequence.pending.has(key) && !sequence.writing.contains(&key)
+    }
+
+    /// Waits until every step of a guild is stored, or the writer has ended. Cancel safe.
+    pub async fn stored(&self, key: GuildKey) {
+        loop {
+            let written = self.written.notified();
+            // It is notified from here on.
+            if self.has_stored(key) {
+                return;
+            }
+            tokio::select! {
+                () = written => {}
+                () = self.closed.cancelled() => return,
+            }
         }
-        keys.last += 1;
-        let key = GuildKey(keys.last);
-        keys.by_guild.insert(id.clone(), key);
-        (key, true)
     }
 
-    /// Returns the keys of all guilds.
-    pub fn guild_keys(&self) -> Vec<GuildKey> {
-        self.keys.lock().by_guild.values().copied().collect()
+    /// Returns a key that no guild has.
+    pub fn new_key(&self) -> GuildKey {
+        GuildKey(self.last_key.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
-    /// Returns the id below which retention has removed messages of a guild.
-    pub fn trimmed_to(&self, key: GuildKey) -> MessageId {
-        self.keys.lock().trimmed.get(&key).copied().unwrap_or_default()
-    }
-
-    /// Returns the counter of the bytes of a log. It is exact when the log is opened and after each trim, and an estimate
-    /// in between.
-    pub fn log_bytes(&self, key: GuildKey) -> Arc<AtomicU64> {
-        self.keys.lock().bytes.entry(key).or_default().clone()
+    /// Returns whether the log of any guild is stored or was created.
+    pub fn has_guilds(&self) -> bool {
+        self.last_key.load(Ordering::SeqCst) > 0
     }
 
     /// Returns the bytes of the steps that wait for the writer.
     pub fn unwritten_bytes(&self) -> usize {
         self.sequence().pending.bytes()
-    }
-
-    /// Records the id below which retention removes messages of a guild.
-    pub fn set_trimmed(&self, key: GuildKey, id: MessageId) {
-        self.keys.lock().trimmed.insert(key, id);
     }
 }

@@ -26,17 +26,17 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 
 use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
-use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
+use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, Trim};
 use commit::{Statements, Writer};
 use readers::Readers;
 use stretches::OpenStretches;
@@ -104,18 +104,15 @@ impl SqliteStorage {
         // Before incomplete steps are removed: their ids must not be given again.
         let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM log").fetch_one(&mut *db).await?;
         commit::discard_unfinished(db).await?;
-        let rows = sqlx::query("SELECT key, guild, trimmed FROM guilds").fetch_all(&mut *db).await?;
-        let guild = |row: &sqlx::sqlite::SqliteRow| {
-            Ok(StoredGuild {
-                key: GuildKey(row.try_get(0)?),
-                id: row.try_get::<String, _>(1)?.into(),
-                trimmed: MessageId::from_i64(row.try_get(2)?),
-            })
-        };
-        let guilds: Vec<_> = rows.iter().map(guild).collect::<Result<_, sqlx::Error>>()?;
-        let trimmed = guilds.iter().map(|guild| guild.trimmed).max().unwrap_or_default();
+        // Each is one look into an index, however many guilds there are.
+        let last_key: Option<i64> = sqlx::query_scalar("SELECT MAX(key) FROM guilds").fetch_one(&mut *db).await?;
+        let trimmed: Option<i64> = sqlx::query_scalar("SELECT MAX(trimmed) FROM guilds").fetch_one(&mut *db).await?;
         let identity = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *db).await?;
-        Ok(Recovered { guilds, identity, last: MessageId::from_i64(last).max(trimmed) })
+        Ok(Recovered {
+            last_key: GuildKey(last_key.unwrap_or(0)),
+            identity,
+            last: MessageId::from_i64(last.max(trimmed.unwrap_or(0))),
+        })
     }
 
     async fn commit(&self, batch: &[Step]) -> Result<(), JournalError> {
@@ -176,6 +173,14 @@ impl Drop for SqliteStorage {
 impl Storage for SqliteStorage {
     fn recover(&self) -> Stored<'_, Recovered> {
         self.recover().boxed()
+    }
+
+    fn find<'a>(&'a self, guild: &'a GuildId) -> Stored<'a, Option<GuildKey>> {
+        read::find(&self.readers.inboxes, guild).boxed()
+    }
+
+    fn guilds_after(&self, after: GuildKey, most: usize) -> Stored<'_, Vec<GuildKey>> {
+        read::guilds_after(&self.readers.retention, after, most).boxed()
     }
 
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored> {

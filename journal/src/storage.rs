@@ -44,9 +44,15 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 /// All reads are cancel safe, and several may run at the same time, also beside a commit. Only the journal's writer
 /// calls [`commit`](Self::commit) and [`discard`](Self::discard), one call at a time.
 pub trait Storage: std::fmt::Debug + Send + Sync {
-    /// Removes incomplete multipart steps and returns the guilds that are stored. Called once, before anything else.
-    /// Cancel safe: a second call completes the work.
+    /// Removes incomplete multipart steps and returns where the journal goes on. Called once, before anything else. It
+    /// takes about the same time however many guilds are stored. Cancel safe: a second call completes the work.
     fn recover(&self) -> Stored<'_, Recovered>;
+
+    /// Returns the key of a guild; `None` if it is not stored. Cancel safe.
+    fn find<'a>(&'a self, guild: &'a GuildId) -> Stored<'a, Option<GuildKey>>;
+
+    /// Returns the smallest keys of stored guilds that are larger than `after`, in order, at most `most`. Cancel safe.
+    fn guilds_after(&self, after: GuildKey, most: usize) -> Stored<'_, Vec<GuildKey>>;
 
     /// Reads what the log of a guild needs when it is opened. Cancel safe.
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored>;
@@ -92,20 +98,12 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
 /// What a storage knows when it is opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    pub guilds: Vec<StoredGuild>,
+    /// The largest key of a guild; the default: none is stored.
+    pub last_key: GuildKey,
     /// The random id that the storage was created with.
     pub identity: String,
     /// The largest id that a message of the log has had, as far as it is known. New ids are larger.
     pub last: MessageId,
-}
-
-/// A guild that is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredGuild {
-    pub key: GuildKey,
-    pub id: GuildId,
-    /// Retention has removed messages below this id. The default: none.
-    pub trimmed: MessageId,
 }
 
 /// What is stored of a guild besides its messages.
@@ -118,6 +116,8 @@ pub struct Restored {
     pub values: Vec<(StateOwner, String, Vec<u8>)>,
     /// The bytes of the messages as they are stored.
     pub bytes: u64,
+    /// Retention has removed messages below this id. The default: none.
+    pub trimmed: MessageId,
     /// User, client id and message of at most [`CLIENT_IDS_RESTORED`] client ids.
     pub client_ids: Vec<(UserId, String, MessageId)>,
     /// Whether the guild has no other client ids.

@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row, Sqlite};
 
-use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
@@ -16,7 +16,26 @@ use crate::error::JournalError;
 use crate::step::{GuildKey, Snapshot};
 use crate::storage::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Restored};
 
-/// Reads the positions, states, values and client ids of a guild, and the bytes of its log. Cancel safe.
+/// Returns the key of a guild. Cancel safe.
+pub async fn find(readers: &SqlitePool, guild: &GuildId) -> Result<Option<GuildKey>, JournalError> {
+    let key: Option<i64> = sqlx::query_scalar("SELECT key FROM guilds WHERE guild = ?")
+        .bind(guild.as_str())
+        .fetch_optional(readers)
+        .await?;
+    Ok(key.map(GuildKey))
+}
+
+/// Returns the keys of the guilds after a key. Cancel safe.
+pub async fn guilds_after(readers: &SqlitePool, after: GuildKey, most: usize) -> Result<Vec<GuildKey>, JournalError> {
+    let keys: Vec<i64> = sqlx::query_scalar("SELECT key FROM guilds WHERE key > ? ORDER BY key LIMIT ?")
+        .bind(after.0)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(readers)
+        .await?;
+    Ok(keys.into_iter().map(GuildKey).collect())
+}
+
+/// Reads the positions, states, values and client ids of a guild, and what is left of its log. Cancel safe.
 pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, JournalError> {
     let consumers = sqlx::query("SELECT consumer, lanes, attempt_id, attempts, declined FROM cursors WHERE guild = ?")
         .bind(guild.0)
@@ -32,9 +51,9 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
             .bind(guild.0)
             .fetch_all(readers)
             .await?;
-    let bytes: Option<i64> = sqlx::query_scalar(
+    let sizes: Option<(i64, i64)> = sqlx::query_as(
         "SELECT bytes + (SELECT COALESCE(SUM(octet_length(body) + octet_length(topics)), 0) FROM log
-         WHERE guild = key AND id > sized_to) FROM guilds WHERE key = ?",
+         WHERE guild = key AND id > sized_to), trimmed FROM guilds WHERE key = ?",
     )
     .bind(guild.0)
     .fetch_optional(readers)
@@ -52,10 +71,12 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
         let updated_ms = u64::try_from(updated_ms).unwrap_or(0);
         (read_owner(&owner), VersionedState { version, updated_ms, text: text.into() })
     };
+    let (bytes, trimmed) = sizes.unwrap_or_default();
     Ok(Restored {
         consumers: consumers.iter().map(read_consumer).collect::<Result<_, _>>()?,
         states: states.into_iter().map(state).collect(),
-        bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        trimmed: MessageId::from_i64(trimmed),
         values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
         client_ids: client_ids.into_iter().map(client_id).collect(),
         has_all_client_ids,

@@ -4,7 +4,6 @@
 //! between two steps and never waits for a lock of the file. The bytes of each guild's log are kept beside it, so that
 //! only new messages are counted.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,6 +24,8 @@ use crate::error::JournalError;
 use crate::step::GuildKey;
 use crate::storage::Trim;
 
+/// Guilds whose logs are looked at together.
+const STEP_GUILDS: usize = 256;
 /// Rows that one step removes or counts at most.
 const STEP_ROWS: i64 = 500;
 /// Bytes after which a step ends.
@@ -64,15 +65,13 @@ impl Trimmer<'_> {
     /// Trims the guilds and shrinks the file. Returns the number of removed messages. Cancel safe: a later call
     /// continues.
     pub async fn trim(&self, trim: Trim<'_>) -> Result<u64, JournalError> {
-        let guilds: HashSet<GuildKey> = trim.guilds.iter().copied().collect();
         let mut removed = 0;
-        for mut size in self.sizes().await? {
-            if !guilds.contains(&size.guild) {
-                continue;
+        for guilds in trim.guilds.chunks(STEP_GUILDS) {
+            for mut size in self.sizes(guilds).await? {
+                self.count_new(&mut size).await?;
+                removed += self.trim_guild(&mut size, &trim).await?;
+                (trim.on_sized)(size.guild, size.bytes);
             }
-            self.count_new(&mut size).await?;
-            removed += self.trim_guild(&mut size, &trim).await?;
-            (trim.on_sized)(size.guild, size.bytes);
         }
         let ids = self.forget_client_ids(trim.client_ids_before).await?;
         if removed > 0 || ids > 0 {
@@ -81,13 +80,15 @@ impl Trimmer<'_> {
         Ok(removed)
     }
 
-    async fn sizes(&self) -> Result<Vec<Size>, JournalError> {
-        let rows = sqlx::query(
+    async fn sizes(&self, guilds: &[GuildKey]) -> Result<Vec<Size>, JournalError> {
+        let places = vec!["?"; guilds.len()].join(",");
+        let sql = format!(
             "SELECT key, bytes, sized_to, (SELECT MIN(id) FROM log WHERE guild = key),
-             (SELECT MAX(id) FROM log WHERE guild = key) FROM guilds",
-        )
-        .fetch_all(self.readers)
-        .await?;
+             (SELECT MAX(id) FROM log WHERE guild = key) FROM guilds WHERE key IN ({places})"
+        );
+        // The text has as many forms as there are numbers of guilds, so it is not kept.
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
+        let rows = guilds.iter().fold(query, |query, guild| query.bind(guild.0)).fetch_all(self.readers).await?;
         let size = |row: &sqlx::sqlite::SqliteRow| Size {
             guild: GuildKey(row.get(0)),
             bytes: u64::try_from(row.get::<i64, _>(1)).unwrap_or(0),

@@ -13,7 +13,7 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
 use guildhall_model::values::WrittenValue;
 
-use super::{PageSize, Range, Storage, StoredGuild, Trim};
+use super::{PageSize, Range, Storage, Trim};
 use crate::cursors::{Attempts, FailedAttempts, Position};
 use crate::error::JournalError;
 use crate::step::{CursorWrite, GuildKey, SideWrite, Snapshot, Step};
@@ -48,6 +48,7 @@ macro_rules! conformance_tests {
             a_trim_reports_the_bytes_that_are_left
             a_trim_is_reported_before_the_messages_are_gone
             ids_are_not_given_again_after_everything_was_removed
+            guilds_are_found_by_their_ids_and_listed_by_their_keys
             a_closed_storage_refuses_everything
         );
     };
@@ -164,9 +165,10 @@ pub async fn a_committed_step_is_there_after_reopening<B: Bench>() {
     storage.close().await;
     let storage = bench.open().await;
     let recovered = storage.recover().await.unwrap();
-    assert_eq!(recovered.guilds, [StoredGuild { key: G, id: GuildId::from("g"), trimmed: MessageId::default() }]);
-    assert_eq!(recovered.last, MessageId::new(2));
+    assert_eq!((recovered.last_key, recovered.last), (G, MessageId::new(2)));
+    assert_eq!(storage.find(&GuildId::from("g")).await.unwrap(), Some(G));
     let restored = storage.restore(G).await.unwrap();
+    assert_eq!(restored.trimmed, MessageId::default());
     assert_eq!(restored.consumers, [("a".to_owned(), lanes)]);
     let (stored_owner, stored_state) = &restored.states[0];
     assert_eq!((stored_owner, restored.states.len()), (&owner, 1));
@@ -400,7 +402,9 @@ pub async fn a_trim_is_reported_before_the_messages_are_gone<B: Bench>() {
         .unwrap();
     assert_eq!(*reported.lock(), [(G, 4)]);
     storage.close().await;
-    assert_eq!(bench.open().await.recover().await.unwrap().guilds[0].trimmed, MessageId::new(4));
+    let storage = bench.open().await;
+    assert!(storage.recover().await.unwrap().last >= MessageId::new(9));
+    assert_eq!(storage.restore(G).await.unwrap().trimmed, MessageId::new(4));
 }
 
 pub async fn ids_are_not_given_again_after_everything_was_removed<B: Bench>() {
@@ -410,6 +414,21 @@ pub async fn ids_are_not_given_again_after_everything_was_removed<B: Bench>() {
     assert_eq!(storage.trim(trim_all(&[G])).await.unwrap(), 9);
     storage.close().await;
     assert!(bench.open().await.recover().await.unwrap().last >= MessageId::new(9));
+}
+
+pub async fn guilds_are_found_by_their_ids_and_listed_by_their_keys<B: Bench>() {
+    let (bench, storage) = opened::<B>().await;
+    let new = |key, id: &str| side(GuildKey(key), vec![SideWrite::NewGuild { id: id.into() }]);
+    assert_eq!(storage.find(&"g".into()).await.unwrap(), None);
+    assert!(storage.guilds_after(GuildKey(0), 9).await.unwrap().is_empty());
+    storage.commit(&[new(3, "g"), new(1, "h"), new(2, "i")]).await.unwrap();
+    storage.close().await;
+    let storage = bench.open().await;
+    assert_eq!(storage.recover().await.unwrap().last_key, GuildKey(3));
+    assert_eq!(storage.find(&"g".into()).await.unwrap(), Some(GuildKey(3)));
+    assert_eq!(storage.find(&"G".into()).await.unwrap(), None);
+    assert_eq!(storage.guilds_after(GuildKey(0), 2).await.unwrap(), [1, 2].map(GuildKey));
+    assert_eq!(storage.guilds_after(GuildKey(2), 2).await.unwrap(), [GuildKey(3)]);
 }
 
 pub async fn a_closed_storage_refuses_everything<B: Bench>() {

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 
-use guildhall_model::ids::{AgentId, MessageId, UserId};
+use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
 
-use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Restored, Storage, Stored, StoredGuild, Trim};
+use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Restored, Storage, Stored, Trim};
 use crate::cursors::Position;
 use crate::error::JournalError;
 use crate::step::{GuildKey, SideWrite, Snapshot, Step};
@@ -28,9 +28,15 @@ pub struct MemoryStorage {
     closed: AtomicBool,
 }
 
+#[derive(Clone, Debug)]
+struct StoredGuild {
+    id: GuildId,
+    trimmed: MessageId,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Data {
-    guilds: Vec<StoredGuild>,
+    guilds: BTreeMap<GuildKey, StoredGuild>,
     last: MessageId,
     log: BTreeMap<MessageId, (GuildKey, Arc<Message>)>,
     positions: HashMap<(GuildKey, String), Position>,
@@ -64,7 +70,7 @@ impl Data {
     fn side_write(&mut self, guild: GuildKey, write: &SideWrite) {
         match write.clone() {
             SideWrite::NewGuild { id } => {
-                self.guilds.push(StoredGuild { key: guild, id, trimmed: MessageId::default() });
+                self.guilds.insert(guild, StoredGuild { id, trimmed: MessageId::default() });
             }
             SideWrite::State { owner, state } => drop(self.states.insert((guild, owner), state)),
             SideWrite::Values(values) => {
@@ -103,7 +109,8 @@ impl Data {
         for (first, (guild, last)) in self.unfinished.clone() {
             self.discard(guild, first, last);
         }
-        Recovered { guilds: self.guilds.clone(), identity: "memory".to_owned(), last: self.last }
+        let last_key = self.guilds.last_key_value().map(|(key, _)| *key).unwrap_or_default();
+        Recovered { last_key, identity: "memory".to_owned(), last: self.last }
     }
 
     fn of_guild(&self, guild: GuildKey) -> impl Iterator<Item = &Arc<Message>> {
@@ -143,6 +150,7 @@ impl Data {
             client_ids,
             has_all_client_ids,
             bytes: self.bytes_of(guild),
+            trimmed: self.guilds.get(&guild).map(|stored| stored.trimmed).unwrap_or_default(),
             consumers: positions.map(|((_, name), position)| (name.clone(), *position)).collect(),
             states: states.map(|((_, owner), state)| (owner.clone(), state.clone())).collect(),
             values: buckets
@@ -163,7 +171,9 @@ impl Data {
                 }
             }
             if self.of_guild(*guild).next().is_some_and(|oldest| oldest.id < end) {
-                self.guilds.iter_mut().filter(|stored| stored.key == *guild).for_each(|stored| stored.trimmed = end);
+                if let Some(stored) = self.guilds.get_mut(guild) {
+                    stored.trimmed = end;
+                }
                 (trim.on_trim)(*guild, end);
                 self.log.retain(|id, (of, _)| of != guild || *id >= end);
             }
@@ -206,6 +216,14 @@ impl MemoryStorage {
 impl Storage for MemoryStorage {
     fn recover(&self) -> Stored<'_, Recovered> {
         self.run(|data| Ok(data.recover()))
+    }
+
+    fn find<'a>(&'a self, guild: &'a GuildId) -> Stored<'a, Option<GuildKey>> {
+        self.run(|data| Ok(data.guilds.iter().find(|(_, stored)| stored.id == *guild).map(|(key, _)| *key)))
+    }
+
+    fn guilds_after(&self, after: GuildKey, most: usize) -> Stored<'_, Vec<GuildKey>> {
+        self.run(|data| Ok(data.guilds.keys().copied().filter(|key| *key > after).take(most).collect()))
     }
 
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored> {

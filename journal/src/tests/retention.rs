@@ -47,6 +47,68 @@ async fn a_log_that_nobody_holds_is_closed_and_restored() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_let_go_takes_no_memory_and_goes_on_under_its_key() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let open = || bench.journal.0.all().len();
+    let id = GuildId::from("g");
+    let log = bench.log().await;
+    log.publish(vec![message("t", json!({"n": 0}))]);
+    bench.journal.let_go(&id).await;
+    assert_eq!(open(), 1, "it is held");
+    let (other, key) = (bench.journal.guild(&"h".into()).await.unwrap(), log.key());
+    drop(log);
+    bench.journal.let_go(&id).await;
+    assert_eq!(open(), 1, "only the other log is open");
+    let (one, two) = tokio::join!(bench.journal.guild(&id), bench.journal.guild(&id));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!((one.key(), two.key(), other.key() == key), (key, key, false));
+    assert_eq!(one.last_appended(), MessageId::default());
+    two.publish(vec![message("t", json!({"n": 1}))]).await.unwrap();
+    assert!(one.last_appended() > MessageId::default(), "both are one log");
+    assert_eq!(one.history(&["t".into()], MessageId::default(), 9).await.unwrap().0.len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_guild_that_two_ask_for_at_once_has_one_key() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let asked = (0..8).map(async |_| bench.log().await.key());
+    let keys = futures_util::future::join_all(asked).await;
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    let bench = bench.reopen(JournalLimits::default()).await;
+    assert_eq!(bench.log().await.key(), keys[0]);
+    assert_ne!(bench.journal.guild(&"h".into()).await.unwrap().key(), keys[0]);
+}
+
+#[tokio::test]
+async fn a_guild_is_quiet_once_its_agents_have_consumed_everything() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    let log = bench.log().await;
+    let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
+    log.wait_for_all().await;
+    bench.journal.0.shared.stored(log.key()).await;
+    assert!(log.is_quiet());
+    log.publish(vec![message("t", json!({"n": 0}))]).await.unwrap();
+    let delivery = take(&mut consumer).await;
+    assert!(!log.is_quiet(), "the agent works on it");
+    consumer.commit(&delivery.message, Commit::default()).await.unwrap();
+    bench.journal.0.shared.stored(log.key()).await;
+    assert!(log.is_quiet());
+}
+
+#[tokio::test]
+async fn retention_trims_logs_that_are_not_open() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    for name in ["g", "h"] {
+        let log = bench.journal.guild(&name.into()).await.unwrap();
+        log.publish((0..10).map(|n| message("t", json!({"n": n}))).collect()).await.unwrap();
+    }
+    let bench = bench.reopen(JournalLimits::default()).await;
+    assert_eq!(bench.journal.trim(Retention { guild_bytes: 0, ..Retention::default() }).await.unwrap(), 20);
+    assert!(bench.log().await.has_gap_after(MessageId::new(1)));
+    assert!(bench.journal.durable() > MessageId::default(), "no id is given again");
+}
+
+#[tokio::test]
 async fn an_idle_agent_does_not_keep_the_log_from_being_trimmed() {
     let bench = Bench::new(JournalLimits::default()).await;
     let log = bench.log().await;

@@ -122,11 +122,15 @@ fn outage(error: &sqlx::Error) -> Option<StoreOutage> {
 }
 
 /// Reads a code of PostgreSQL (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connections (08),
-/// resources (53), the end of the server (57P), errors of the system (58), a server that only reads (25006).
+/// resources (53), the end of the server (57P), errors of the system (58), a server that only reads (25006). A server
+/// may refuse to open a connection: the user (28), the database (3D000), or connections to it (55000, 42501).
 fn outage_of_postgres(code: &str) -> Option<StoreOutage> {
     match code {
         "53100" => Some(StoreOutage::DiskFull),
-        "25006" | "55P03" => Some(StoreOutage::Unavailable),
-        _ => ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class)).then_some(StoreOutage::Unavailable),
+        "25006" | "3D000" | "42501" | "55000" | "55P03" => Some(StoreOutage::Unavailable),
+        _ => ["08", "28", "53", "57P", "58"]
+            .iter()
+            .any(|class| code.starts_with(class))
+            .then_some(StoreOutage::Unavailable),
     }
 }

@@ -89,6 +89,12 @@ impl Stopped {
     pub async fn refused_again(&self, arguments: &[&str]) -> String {
         refused(&self.options, self.directory.path(), arguments).await
     }
+
+    /// Starts the server.
+    pub async fn start(self) -> Host {
+        let running = start(&self.options, self.directory.path()).await;
+        Host { options: self.options, directory: self.directory, running }
+    }
 }
 
 async fn refused(options: &Options, directory: &Path, arguments: &[&str]) -> String {

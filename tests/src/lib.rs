@@ -18,7 +18,9 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod registry;
 pub mod rest;
+pub mod small_disk;
 pub mod socket;
+pub mod trouble;
 mod wait;
 
 pub use bucket::Bucket;

@@ -23,7 +23,7 @@ const NOBODY: u32 = 65534;
 /// The user of the databases.
 pub const USER: &str = "guildhall";
 /// The programs that are needed. All are in one folder.
-const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_isready", "createdb"];
+const PROGRAMS: [&str; 5] = ["initdb", "postgres", "pg_isready", "createdb", "psql"];
 
 impl Postgres {
     /// Starts a server. If its programs are not installed, prints a line and returns `None`.
@@ -72,6 +72,29 @@ impl Postgres {
     pub fn start_again(&mut self) {
         self.server = serve(&self.programs, self.folder.path());
         self.wait_until_ready();
+    }
+
+    /// Sends a signal, such as `STOP`, to all processes of the server.
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn signal(&self, signal: &str) {
+        let server = self.server.id().to_string();
+        let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children")).expect("the server runs");
+        let all = std::iter::once(server.as_str()).chain(children.split_whitespace());
+        // One that has ended in between needs no signal.
+        let _ = Command::new("kill").arg(format!("-{signal}")).args(all).stderr(Stdio::null()).status();
+    }
+
+    /// Says whether a database takes connections. Where it does not, those that exist end.
+    ///
+    /// # Panics
+    /// If the server does not do it.
+    pub fn allow_connections(&self, database: &str, allow: bool) {
+        let alter = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allow}");
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+        let sql = |text: &str| self.run("psql", &["--username", USER, "--quiet", "-c", text, "postgres"]);
+        assert!(sql(&alter) && (allow || sql(&end)), "the server does not take: {alter}");
     }
 
     fn wait_until_ready(&self) {

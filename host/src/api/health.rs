@@ -3,6 +3,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,12 +46,13 @@ pub async fn alive() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 
-async fn ready(State(api): State<ApiState>) -> Result<Json<Ready>, ApiError> {
+/// A host that is not ready answers 503, whatever a request of the part that is away would be answered with.
+async fn ready(State(api): State<ApiState>) -> Result<Json<Ready>, Response> {
     if let Some(away) = api.guilds.away() {
-        return Err(away.into());
+        return Err((StatusCode::SERVICE_UNAVAILABLE, ApiError::from(away)).into_response());
     }
     if !api.guilds.is_ready() {
-        return Err(ApiError::NotReady);
+        return Err(ApiError::NotReady.into_response());
     }
     Ok(Json(Ready { status: "ready", guilds_not_started: api.guilds.not_started() }))
 }

@@ -70,13 +70,29 @@ async fn a_pooler_that_loses_prepared_statements_is_refused_with_the_setting_tha
 
 #[tokio::test]
 async fn while_postgresql_is_away_requests_are_answered_with_503_and_chats_go_on() {
+    goes_on(Postgres::stop, Postgres::start_again).await;
+}
+
+#[tokio::test]
+async fn while_postgresql_hangs_requests_are_answered_with_503_and_chats_go_on() {
+    goes_on(|postgres| postgres.signal("STOP"), |postgres| postgres.signal("CONT")).await;
+}
+
+#[tokio::test]
+async fn while_postgresql_has_no_connections_requests_are_answered_with_503_and_chats_go_on() {
+    goes_on(|postgres| postgres.allow_connections("away", false), |postgres| postgres.allow_connections("away", true))
+        .await;
+}
+
+/// Lets PostgreSQL go away and come back under a server.
+async fn goes_on(leave: impl Fn(&mut Postgres), come_back: impl Fn(&mut Postgres)) {
     let Some(mut postgres) = Postgres::start() else { return };
     let options = super::options().argument("--database-url").argument(postgres.database("away"));
     let host = Host::spawn(options).await;
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut chat = chat::join(&host, &guild, "ann").await;
     chat.echo("before").await;
-    postgres.stop();
+    leave(&mut postgres);
 
     for (method, path) in [(Method::GET, "/api/guilds"), (Method::POST, "/catalog/categories/")] {
         let began = Instant::now();
@@ -98,7 +114,7 @@ async fn while_postgresql_is_away_requests_are_answered_with_503_and_chats_go_on
     let refused = |frame: &serde_json::Value| frame["payload"]["error_type"] == "STORE_UNAVAILABLE";
     chat.socket.wait_within(DEADLINE, "that the stop was refused", refused).await;
 
-    postgres.start_again();
+    come_back(&mut postgres);
     eventually(DEADLINE, "readiness", async || {
         let answer = host.rest().request(Method::GET, "/readyz").send().await.expect("an answer");
         if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }

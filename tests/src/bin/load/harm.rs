@@ -11,6 +11,7 @@ use guildhall_tests::flood::{self, Flood};
 use guildhall_tests::{Rest, blueprint, component};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -67,7 +68,7 @@ impl FromStr for Harm {
 pub async fn alternate(arguments: &Arguments, rest: &Rest, server: Server) -> anyhow::Result<Report> {
     let echo = rest.blueprint(&blueprint::echo()).await;
     let mut crowd = Crowd::gather(rest, &echo, arguments.guilds, arguments.users, arguments.in_flight).await?;
-    let mut hogs = Hogs::gather(arguments, rest).await?;
+    let mut hogs = Hogs::gather(arguments).await?;
     // Warms up code, pools and buffers of the database.
     crowd.round(arguments, Some(server)).await?;
     let (mut quiet, mut hostile, mut ratios) = (Side::new(), Side::new(), Vec::new());
@@ -147,12 +148,23 @@ impl Side {
     }
 }
 
-/// The hostile guilds.
+/// The hostile guilds. They have a thread of their own: on the threads of the users, what they do would delay the users
+/// here, which says nothing about the server.
 struct Hogs {
+    thread: Option<Runtime>,
     hogs: Vec<Hog>,
     rest: Rest,
     running: JoinSet<anyhow::Result<Hog>>,
     go: watch::Sender<bool>,
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        // A runtime that is dropped in another one would wait for its tasks.
+        if let Some(thread) = self.thread.take() {
+            thread.shutdown_background();
+        }
+    }
 }
 
 /// One hostile guild.
@@ -234,53 +246,22 @@ impl Kind {
 const AGENT: &str = "hog";
 
 impl Hogs {
-    async fn gather(arguments: &Arguments, rest: &Rest) -> anyhow::Result<Self> {
-        let hostile = rest.upload(component::hostile()).await;
-        let reaching = rest.upload(component::reaching()).await;
-        let mut hogs = Vec::new();
-        for (number, harm) in arguments.harm.iter().cycle().take(arguments.hogs).enumerate() {
-            let name = format!("hog{number}");
-            let kind = match harm {
-                Harm::Slip => {
-                    let answers = |number| vec![mark(number)];
-                    Kind::evaluator(rest, &blueprint::echo(), &name, with_endless_slip, answers).await?
-                }
-                Harm::Rule => {
-                    let spec = blueprint::echoes_with_rule(COSTLY);
-                    Kind::evaluator(rest, &spec, &name, plain, |_| costly(2)).await?
-                }
-                Harm::Evaluate => {
-                    Kind::evaluator(rest, &blueprint::evaluating(COSTLY), &name, plain, |_| costly(1)).await?
-                }
-                Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
-                Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
-                Harm::Flood(flood) => Kind::Flooder(Box::new(flood::Client::new(*flood, rest, &name).await)),
-                Harm::Order(order) => {
-                    // A loop is cancelled here; other orders end by the usual limits.
-                    let sandbox = match order.as_str() {
-                        "loop" => json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 600_000}),
-                        _ => json!({}),
-                    };
-                    Kind::guest(rest, blueprint::hostile(&hostile, &sandbox), order, &name).await?
-                }
-                Harm::Reach(order) => {
-                    let sandbox = json!({
-                        "http": [SERVER], "keyvalue": true, "config": {"key": "value"},
-                        "secrets": ["KEY"], "reveal": ["KEY"],
-                    });
-                    Kind::guest(rest, blueprint::reaching(&reaching, &sandbox), order, &name).await?
-                }
-            };
-            hogs.push(Hog { kind, done: 0 });
-        }
-        Ok(Self { hogs, rest: rest.clone(), running: JoinSet::new(), go: watch::Sender::new(false) })
+    async fn gather(arguments: &Arguments) -> anyhow::Result<Self> {
+        let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        // Its connections belong to the thread.
+        let rest = Rest::new(&arguments.url);
+        let harms = arguments.harm.iter().cycle().take(arguments.hogs).cloned().collect();
+        let (handle, own) = (thread.handle().clone(), rest.clone());
+        let hogs = tokio::task::spawn_blocking(move || handle.block_on(Hog::made(harms, own))).await??;
+        Ok(Self { thread: Some(thread), hogs, rest, running: JoinSet::new(), go: watch::Sender::new(false) })
     }
 
     /// Starts the hostile orders.
     fn begin(&mut self) {
         self.go.send_replace(true);
+        let thread = self.thread.as_ref().expect("it ends with the guilds").handle();
         for hog in self.hogs.drain(..) {
-            self.running.spawn(hog.run(self.rest.clone(), self.go.subscribe()));
+            self.running.spawn_on(hog.run(self.rest.clone(), self.go.subscribe()), thread);
         }
     }
 
@@ -299,6 +280,49 @@ impl Hogs {
 }
 
 impl Hog {
+    /// Makes one for each harm, with its guild.
+    async fn made(harms: Vec<Harm>, rest: Rest) -> anyhow::Result<Vec<Self>> {
+        let hostile = rest.upload(component::hostile()).await;
+        let reaching = rest.upload(component::reaching()).await;
+        let mut hogs = Vec::new();
+        for (number, harm) in harms.iter().enumerate() {
+            let name = format!("hog{number}");
+            let kind = match harm {
+                Harm::Slip => {
+                    let answers = |number| vec![mark(number)];
+                    Kind::evaluator(&rest, &blueprint::echo(), &name, with_endless_slip, answers).await?
+                }
+                Harm::Rule => {
+                    let spec = blueprint::echoes_with_rule(COSTLY);
+                    Kind::evaluator(&rest, &spec, &name, plain, |_| costly(2)).await?
+                }
+                Harm::Evaluate => {
+                    Kind::evaluator(&rest, &blueprint::evaluating(COSTLY), &name, plain, |_| costly(1)).await?
+                }
+                Harm::Upload => Kind::Uploader { component: Arc::new(component::hostile()), name },
+                Harm::Bomb => Kind::Uploader { component: Arc::new(component::bomb(1_000, 300)), name },
+                Harm::Flood(flood) => Kind::Flooder(Box::new(flood::Client::new(*flood, &rest, &name).await)),
+                Harm::Order(order) => {
+                    // A loop is cancelled here; other orders end by the usual limits.
+                    let sandbox = match order.as_str() {
+                        "loop" => json!({"fuel": 1_000_000_000_000_u64, "timeout_ms": 600_000}),
+                        _ => json!({}),
+                    };
+                    Kind::guest(&rest, blueprint::hostile(&hostile, &sandbox), order, &name).await?
+                }
+                Harm::Reach(order) => {
+                    let sandbox = json!({
+                        "http": [SERVER], "keyvalue": true, "config": {"key": "value"},
+                        "secrets": ["KEY"], "reveal": ["KEY"],
+                    });
+                    Kind::guest(&rest, blueprint::reaching(&reaching, &sandbox), order, &name).await?
+                }
+            };
+            hogs.push(Self { kind, done: 0 });
+        }
+        Ok(hogs)
+    }
+
     async fn run(mut self, rest: Rest, go: watch::Receiver<bool>) -> anyhow::Result<Self> {
         while *go.borrow() {
             self.done += 1;

@@ -52,6 +52,7 @@ pub use ingress::{Ingress, IngressError, Published};
 pub use receipt::Receipt;
 pub use settings::{Durability, JournalLimits, Retention};
 pub use sqlite::check::{JournalCheck, check};
+pub use sqlite::copy::{copy_at_one_moment, shrink_file};
 pub use step::Snapshot;
 pub use subscriber::Lag;
 

@@ -8,6 +8,7 @@ pub mod check;
 mod checkpoint;
 mod columns;
 mod commit;
+pub mod copy;
 mod error;
 mod read;
 mod readers;

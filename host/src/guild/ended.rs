@@ -28,8 +28,9 @@ impl Guilds {
             }
             Some(Ended::Restless) => {
                 drop(guard);
-                if let Err(error) = self.start_boxed(id.clone()).await {
-                    self.note_not_started(&id, error.to_string()).await;
+                match self.start_boxed(id.clone()).await {
+                    Ok(_) | Err(GuildError::Unknown | GuildError::Stopped) => {}
+                    Err(error) => self.note_not_started(&id, error.to_string()).await,
                 }
             }
             Some(Ended::HostShutdown { may_sleep: true }) => self.0.quiet_at_end.lock().push(id),

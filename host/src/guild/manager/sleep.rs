@@ -83,7 +83,9 @@ impl ActiveManager {
             return Ended::Restless;
         }
         match self.store.put_to_sleep(&[(self.spec.id.clone(), Sleep { failed: quiet.failed })]).await {
-            Ok(_) => Ended::Asleep,
+            Ok(1) => Ended::Asleep,
+            // It is over in the store, or was put to sleep by others: the start finds out.
+            Ok(_) => Ended::Restless,
             Err(error) => {
                 tracing::error!(%error, guild = %self.spec.id, "a guild cannot fall asleep");
                 Ended::Restless

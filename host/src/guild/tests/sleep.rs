@@ -28,6 +28,8 @@ async fn a_request_that_comes_while_the_guild_falls_asleep_is_answered_once() {
         tokio::time::sleep(AFTER * u32::try_from(number % 5).unwrap() / 2).await;
         sleeps += usize::from(bench.guilds.asleep() == 1);
         let _awake = bench.guilds.awake(&id).await.unwrap();
+        // Longer than the time after which it would fall asleep if nobody held it.
+        tokio::time::sleep(AFTER * u32::try_from(number % 3).unwrap()).await;
         assert!(bench.log(&id).await.is_open(), "it takes messages of users");
         let payload = json!({"guild_id": "g", "number": number});
         bench.request(&id, format::AGENT_LIST_REQUEST, payload).await;

@@ -43,7 +43,8 @@ impl Backup {
         let journal = self.data_dir.join("journal.db");
         ensure!(
             journal.is_file(),
-            "{} is not there: {} is no data directory",
+            "{} is not there: {} is no data directory, or the host keeps its journal in Redis: then copy the store first, \
+             and Redis after it, with their own tools",
             journal.display(),
             self.data_dir.display()
         );

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::components::compiling::ComponentWork;
+use super::manager::STORES_AT_ONCE;
 use super::not_started::NotStarted;
 use super::outage::{Outages, Part};
 use super::running::RunningGuilds;
@@ -67,6 +69,8 @@ pub(in crate::guild) struct Inner {
     /// The components that are part of this program, by class.
     pub(in crate::guild) built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
     pub(in crate::guild) running: RunningGuilds,
+    /// A permit for each guild whose sleep is being stored.
+    pub(in crate::guild) sleep_stores: Arc<Semaphore>,
     /// How many guilds sleep.
     pub(in crate::guild) asleep: AtomicU64,
     /// The guilds that had ended with the host while nothing waited for them.
@@ -95,6 +99,7 @@ impl Guilds {
             setup,
             built_in: Mutex::default(),
             running: RunningGuilds::default(),
+            sleep_stores: Arc::new(Semaphore::new(STORES_AT_ONCE)),
             asleep: AtomicU64::new(0),
             quiet_at_end: Mutex::default(),
             reserved_letters: Mutex::default(),

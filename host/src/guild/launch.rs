@@ -255,7 +255,11 @@ impl Guilds {
             metrics: setup.metrics.clone(),
             shutdown,
             failed,
-            sleeper: Sleeper { running: self.0.running.clone(), after: setup.guild_sleep },
+            sleeper: Sleeper {
+                running: self.0.running.clone(),
+                after: setup.guild_sleep,
+                stores: self.0.sleep_stores.clone(),
+            },
         };
         let (guilds, log) = (self.clone(), manager.log.clone());
         self.0.tracker.spawn(async move {

@@ -44,6 +44,7 @@ use guildhall_sandbox::MemoryBudget;
 use active::{ActiveManager, Due};
 pub use end::Ended;
 use pace::Pace;
+pub(in crate::guild) use sleeper::STORES_AT_ONCE;
 pub use sleeper::{Failed, Sleeper};
 
 /// How often agents are checked when nothing happens.

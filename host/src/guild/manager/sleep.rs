@@ -82,6 +82,8 @@ impl ActiveManager {
         if !self.is_still(&quiet).await {
             return Ended::Restless;
         }
+        // Closed never; who wants the guild meanwhile waits.
+        let _turn = self.sleeper.stores.acquire().await;
         match self.store.put_to_sleep(&[(self.spec.id.clone(), Sleep { failed: quiet.failed })]).await {
             Ok(1) => Ended::Asleep,
             // It is over in the store, or was put to sleep by others: the start finds out.

@@ -1,7 +1,10 @@
 //! What decides when a guild may sleep, and what it takes into its sleep.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::guild::running::RunningGuilds;
 use guildhall_model::ids::AgentId;
@@ -15,4 +18,10 @@ pub struct Sleeper {
     pub(in crate::guild) running: RunningGuilds,
     /// How long nobody must have used the guild; `None`: it never sleeps.
     pub(in crate::guild) after: Option<Duration>,
+    /// A permit for each guild whose sleep is being stored. Thousands may fall asleep at the same time, and requests need
+    /// the store too.
+    pub(in crate::guild) stores: Arc<Semaphore>,
 }
+
+/// How many guilds store at the same time that they sleep.
+pub(in crate::guild) const STORES_AT_ONCE: usize = 2;

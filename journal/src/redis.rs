@@ -199,7 +199,12 @@ impl RedisStorage {
         let rows = batch.iter().flat_map(|step| &step.rows);
         // In the same round trip; a larger id than is stored does no harm.
         let (outcomes, noted) = join(join_all(commits), self.note_last(rows.map(|row| row.id).max())).await;
-        noted?;
+        match noted {
+            Err(error) if error.is_outage() => return Err(error),
+            // What is stored is stored: it must not be told as refused.
+            Err(error) => tracing::error!(%error, "the largest id cannot be noted"),
+            Ok(()) => {}
+        }
         let (mut stored, mut refused) = (Vec::new(), Refused::new());
         for (guild, outcome) in order.into_iter().zip(outcomes) {
             match outcome {

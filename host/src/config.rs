@@ -57,6 +57,8 @@ pub struct Config {
     pub max_agents: u32,
     /// Seconds after which the instance of an idle agent is dropped, unless its blueprint sets them; 0 means never.
     pub idle_unload_s: u64,
+    /// Seconds after which a guild that nobody uses falls asleep; 0 means never.
+    pub guild_sleep_s: u64,
     /// The ceilings of what a blueprint may ask for, and the limits of every agent.
     pub ceilings: SandboxLimits,
     /// The grants that agents may have.
@@ -89,6 +91,7 @@ impl Default for Config {
             file_bytes: 64 << 20,
             max_agents: guildhall_sandbox::DEFAULT_MAX_AGENTS,
             idle_unload_s: 600,
+            guild_sleep_s: 1_800,
             ceilings: SandboxLimits::allowed(),
             policy: Policy::default(),
         }
@@ -105,7 +108,7 @@ const ALIKE: f64 = 0.7;
 pub const ACCEPT_JOURNAL: &str = "journal.accept";
 
 /// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "limits.socket_lag",
     "limits.window",
     "limits.histories",
@@ -121,6 +124,7 @@ const NAMES: [&str; 22] = [
     "limits.body_s",
     "limits.ping_s",
     "host.max_agents",
+    "host.guild_sleep_s",
     "sandbox.idle_unload_s",
     "retention.age_s",
     "retention.guild_bytes",
@@ -178,6 +182,7 @@ impl Config {
             "limits.body_s" => self.body_within = seconds(name, number)?,
             "limits.ping_s" => self.ping_every = seconds(name, number)?,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
+            "host.guild_sleep_s" => self.guild_sleep_s = number,
             "host.max_agents" => self.max_agents = positive(name, small)?,
             "retention.age_s" => self.retention.age = Duration::from_secs(number),
             "retention.guild_bytes" => self.retention.guild_bytes = number,

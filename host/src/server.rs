@@ -1,5 +1,7 @@
 //! Starts and stops a host: opens its parts in order, connects them, and closes them in the reverse order.
 
+mod waker;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use guildhall_model::ids::MessageId;
 use guildhall_model::origin::AllowedPages;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
+use waker::Waker;
 
 /// The built-in components: names and bytes.
 pub(crate) mod built_in {
@@ -139,6 +142,7 @@ impl Server {
             guild_memory_bytes: config.ceilings.get(Limit::GuildMemory) << 20,
             dialect: config.dialect,
             idle_unload: (config.idle_unload_s > 0).then(|| Duration::from_secs(config.idle_unload_s)),
+            guild_sleep: (config.guild_sleep_s > 0).then(|| Duration::from_secs(config.guild_sleep_s)),
             metrics: metrics.clone(),
         });
         guilds.add_built_in(prepare_built_in(&components).await?).await?;
@@ -151,6 +155,7 @@ impl Server {
         let sockets = WsState::new(
             store.clone(),
             journal.clone(),
+            Arc::new(Waker(guilds.clone())),
             clock.clone(),
             config.dialect,
             SocketLimits { frame_bytes: config.frame_bytes, ping_every: config.ping_every },
@@ -315,7 +320,7 @@ async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> a
     let mark = store.journal_mark().await?;
     let is_known = match &mark {
         Some(mark) => mark.identity == journal.identity(),
-        None => journal.has_guilds() || store.guilds().await?.is_empty(),
+        None => journal.has_guilds() || !store.has_guilds().await?,
     };
     if !is_known && !config.accept_journal {
         anyhow::bail!(
@@ -325,6 +330,10 @@ async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> a
         );
     }
     let last = mark.map_or(0, |mark| mark.last);
+    if !is_known || journal.durable().get() < last {
+        // Messages may wait in it for guilds that the store takes to sleep.
+        store.wake_all().await?;
+    }
     if !is_known {
         tracing::warn!(file = %file.display(), "another journal is accepted; the history of before is not in it");
     } else if journal.durable().get() < last {

@@ -122,14 +122,25 @@ impl GuildLog {
         self.0.key
     }
 
-    /// Returns whether no message waits for any agent and every step of the guild is stored.
+    /// Returns whether no message waits for any agent, in its inbox or in its hands.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let state = self.lock();
         let waits = |subscriber: &&Arc<Subscriber>| {
             matches!(subscriber.kind, Kind::Consumer { .. }) && subscriber.waiting() > 0
         };
-        !state.subscribers.all().iter().any(waits) && self.0.shared.has_stored(self.0.key)
+        !state.subscribers.all().iter().any(waits)
+    }
+
+    /// Returns whether everything that was published or committed here is stored.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.0.shared.has_stored(self.0.key)
+    }
+
+    /// Waits until everything that was published or committed here is stored, or the journal is closed. Cancel safe.
+    pub async fn stored(&self) {
+        self.0.shared.stored(self.0.key).await;
     }
 
     /// Returns the id of the last message that was appended since the log was opened; the default: none.

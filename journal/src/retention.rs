@@ -80,7 +80,7 @@ async fn trim_guilds(logs: &OpenLogs, retention: Retention, guilds: &[GuildKey])
     logs.close_idle();
     shared.marks.tidy();
     for log in logs.all() {
-        log.settle_idle();
+        log.settle();
     }
     // Held until the end, so that a log that is opened meanwhile has the same marks.
     let marks: HashMap<GuildKey, Arc<Marks>> = guilds.iter().map(|key| (*key, shared.marks.of(*key))).collect();

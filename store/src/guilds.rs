@@ -6,6 +6,7 @@ use super::database::{Store, from_json, to_i64, to_json, to_u64, word};
 use super::error::StoreError;
 use super::members::{self, AgentKind, AgentRow};
 use super::row::from_row;
+use super::sleep::Sleep;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::status::{AgentStatus, GuildStatus};
@@ -45,6 +46,8 @@ pub struct GuildRow {
     pub document: Value,
     pub created_ms: u64,
     pub updated_ms: u64,
+    /// What is kept of a guild that sleeps; `None`: it is awake or over.
+    pub sleep: Option<Sleep>,
 }
 
 /// A guild in a list.
@@ -68,9 +71,10 @@ struct Columns {
     document: String,
     created_ms: i64,
     updated_ms: i64,
+    sleep: Option<String>,
 }
 
-from_row!(Columns { id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms });
+from_row!(Columns { id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms, sleep });
 
 impl Columns {
     fn read(self) -> Result<GuildRow, StoreError> {
@@ -84,6 +88,7 @@ impl Columns {
             blueprint: self.blueprint_id.map(BlueprintId::from),
             created_ms: to_u64(self.created_ms),
             updated_ms: to_u64(self.updated_ms),
+            sleep: self.sleep.as_deref().map(from_json).transpose()?,
         })
     }
 }
@@ -192,7 +197,7 @@ impl Store {
     /// `NotFound` when there is none with this id.
     pub async fn guild(&self, id: &GuildId) -> Result<GuildRow, StoreError> {
         let row: Option<Columns> = sqlx::query_as(
-            "SELECT id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms
+            "SELECT id, name, organization_id, blueprint_id, status, spec, document, created_ms, updated_ms, sleep
              FROM guilds WHERE id = $1",
         )
         .bind(id.as_str())
@@ -214,16 +219,14 @@ impl Store {
         rows.into_iter().map(summary).collect()
     }
 
-    /// Returns the guilds that are neither stopping nor stopped, in the order of creation.
+    /// Returns whether there is any guild, also a stopped one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn guilds_to_resume(&self) -> Result<Vec<GuildId>, StoreError> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT id FROM guilds WHERE status NOT IN ('stopping', 'stopped') ORDER BY position, id")
-                .fetch_all(&self.readers)
-                .await?;
-        Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+    pub async fn has_guilds(&self) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> =
+            sqlx::query_as("SELECT position FROM guilds LIMIT 1").fetch_optional(&self.readers).await?;
+        Ok(row.is_some())
     }
 
     /// Returns the status of a guild; `None` when there is none with this id.

@@ -23,6 +23,7 @@ mod pooler;
 mod reviews;
 mod row;
 mod shares;
+mod sleep;
 mod users;
 
 pub use blueprints::{BlueprintRow, LaunchableBlueprint, Pins};
@@ -35,6 +36,7 @@ pub use guilds::{GuildRow, GuildSummary, MemberChange, NewGuild};
 pub use journal_mark::JournalMark;
 pub use listings::BlueprintInfo;
 pub use members::{AgentKind, AgentRow};
+pub use sleep::Sleep;
 pub use users::GuildOf;
 
 #[cfg(test)]

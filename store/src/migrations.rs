@@ -8,11 +8,12 @@ use super::database::Store;
 use super::error::StoreError;
 
 /// Version, description and SQL of each migration: a file of `store/migrations`.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "catalog and guilds", include_str!("../migrations/0001_catalog_and_guilds.sql")),
     (2, "catalog", include_str!("../migrations/0002_catalog.sql")),
     (5, "components", include_str!("../migrations/0005_components.sql")),
     (8, "journal mark", include_str!("../migrations/0008_journal_mark.sql")),
+    (9, "sleep", include_str!("../migrations/0009_sleep.sql")),
 ];
 
 /// Lets hosts that start at the same time migrate a database of PostgreSQL one after another.

@@ -138,7 +138,7 @@ async fn only_guilds_that_were_not_stopped_are_resumed() {
     let (lives, stopping, stopped) = (launched(&store).await, launched(&store).await, launched(&store).await);
     store.set_guild_status(&stopping, GuildStatus::Stopping, 1).await.unwrap();
     store.set_guild_status(&stopped, GuildStatus::Stopped, 1).await.unwrap();
-    let resumed = store.guilds_to_resume().await.unwrap();
+    let resumed = store.guilds_awake().await.unwrap();
     assert!(resumed.contains(&lives) && !resumed.contains(&stopping) && !resumed.contains(&stopped));
 }
 
@@ -303,6 +303,7 @@ async fn a_database_in_memory_is_one_database() {
 }
 
 mod catalog;
+mod sleep;
 
 #[tokio::test]
 async fn an_unreachable_database_is_named_without_its_password() {

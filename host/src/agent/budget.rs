@@ -42,6 +42,17 @@ impl RestartBudget {
         self.healthy_since_ms = Some(now_ms);
     }
 
+    /// Returns when the budget is full if the agent stays healthy: in Unix milliseconds, 0 if it is full, the largest
+    /// number if the agent is not healthy.
+    pub fn full_from_ms(&self) -> u64 {
+        let enough = u64::try_from(HEALTHY.as_millis()).unwrap_or(u64::MAX);
+        match self.healthy_since_ms {
+            _ if self.used == 0 => 0,
+            Some(since) => since.saturating_add(enough),
+            None => u64::MAX,
+        }
+    }
+
     /// Gives back restarts that were a message's fault.
     pub fn refund(&mut self, restarts: u32) {
         self.used = self.used.saturating_sub(restarts);
@@ -71,7 +82,9 @@ mod tests {
         budget.healthy_from(100_000);
         assert_eq!(budget.charge(159_999, 0.5), None);
         assert_eq!(budget.charge(999_999, 0.5), None, "time alone does not refill it");
+        assert_eq!(budget.full_from_ms(), u64::MAX);
         budget.healthy_from(100_000);
+        assert_eq!((budget.full_from_ms(), RestartBudget::default().full_from_ms()), (160_000, 0));
         assert_eq!(budget.charge(160_000, 0.5), Some(Duration::from_secs(1)));
     }
 

@@ -69,6 +69,10 @@ pub struct Agent {
     pub stop: CancellationToken,
     /// Cancelled if the task ends because the host shuts down.
     pub shutdown: CancellationToken,
+    /// Cancelled if the task ends because the guild falls asleep.
+    pub asleep: CancellationToken,
+    /// Why the agent does not run until the guild is relaunched; `None`: it runs.
+    pub failed: Option<String>,
     /// The time.
     pub clock: Clock,
 }
@@ -89,6 +93,7 @@ pub(super) struct Context {
     pub(super) counters: Arc<ClassMetrics>,
     pub(super) stop: CancellationToken,
     pub(super) shutdown: CancellationToken,
+    pub(super) asleep: CancellationToken,
     pub(super) clock: Clock,
     /// The agent as the sender of messages.
     pub(super) speaker: Sender,
@@ -126,6 +131,7 @@ impl Context {
             metrics: agent.metrics,
             stop: agent.stop,
             shutdown: agent.shutdown,
+            asleep: agent.asleep,
             clock: agent.clock,
             speaker,
             gauges,
@@ -136,9 +142,10 @@ impl Context {
     }
 
     /// Returns whether the agent was stopped for good: its guild has ended or it was removed. Nothing of it is committed
-    /// any more. An agent of a host that shuts down goes on at the next start.
+    /// any more. An agent of a host that shuts down goes on at the next start, and one of a guild that falls asleep goes
+    /// on when the guild wakes.
     pub(super) fn has_ended(&self) -> bool {
-        self.stop.is_cancelled() && !self.shutdown.is_cancelled()
+        self.stop.is_cancelled() && !self.shutdown.is_cancelled() && !self.asleep.is_cancelled()
     }
 
     /// Sets the agent's health, and reports it if it has changed.

@@ -40,6 +40,18 @@ impl AgentHealth {
     }
 }
 
+/// Whether the agent's task has anything to do besides its inbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// It works, starts an instance or pauses for a time.
+    #[default]
+    No,
+    /// It waits for a message. From this time on, in Unix milliseconds, nothing is lost if the task ends.
+    From(u64),
+    /// It has failed for this reason and waits for the guild to be relaunched.
+    Failed(String),
+}
+
 /// The measurements of one agent.
 pub struct AgentGauges {
     /// When the message in work was taken, in Unix milliseconds; 0: the agent is idle.
@@ -47,6 +59,7 @@ pub struct AgentGauges {
     /// How long the last message had waited when it was taken.
     waited_ms: AtomicU64,
     health: Mutex<AgentHealth>,
+    rest: Mutex<Rest>,
     turn: Mutex<Option<RunningTurn>>,
 }
 
@@ -62,6 +75,7 @@ impl Default for AgentGauges {
             busy_since_ms: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
             health: Mutex::new(AgentHealth::without_detail(HealthStatus::Starting)),
+            rest: Mutex::default(),
             turn: Mutex::new(None),
         }
     }
@@ -117,6 +131,17 @@ impl AgentGauges {
     #[must_use]
     pub fn waited_ms(&self) -> u64 {
         self.waited_ms.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the task rests.
+    pub(super) fn set_rest(&self, rest: Rest) {
+        *self.rest.lock() = rest;
+    }
+
+    /// Whether the task rests. Messages that wait in its inbox do not count.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        self.rest.lock().clone()
     }
 
     /// The health that was set last.

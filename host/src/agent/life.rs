@@ -167,7 +167,7 @@ impl Life {
     }
 
     /// Puts the agent into `error` until the guild is relaunched or the component is swapped. Its inbox is kept.
-    fn fail(&self, reason: String, backoff: &mut Backoff) {
+    pub(super) fn fail(&self, reason: String, backoff: &mut Backoff) {
         self.context.write_log(LogLevel::Error, &reason);
         self.context.send_event(event::AGENT_FAILED, json!({"reason": reason}));
         self.context.set_health(AgentHealth { status: HealthStatus::Error, detail: Some(reason) });

@@ -42,7 +42,7 @@ mod worker;
 
 pub use components::{Components, ResolveError, damaged_components};
 pub use context::{Agent, FindComponent};
-pub use gauges::{AgentGauges, AgentHealth};
+pub use gauges::{AgentGauges, AgentHealth, Rest};
 pub use handle::{Handle, SwapError};
 pub use logs::{Line, LogReader, Read};
 pub use notices::Notices;

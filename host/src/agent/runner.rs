@@ -15,7 +15,7 @@ use guildhall_sandbox::StopReason;
 
 use super::backoff::{Pause, PauseEnd};
 use super::context::Agent;
-use super::gauges::AgentGauges;
+use super::gauges::{AgentGauges, Rest};
 use super::handle::Command;
 use super::life::{Stage, StartReason};
 use super::logs::LogWriter;
@@ -60,8 +60,12 @@ impl Runner {
     }
 
     async fn finish(&mut self) {
-        let is_shutdown = self.worker.context.shutdown.is_cancelled();
-        let reason = if is_shutdown { StopReason::HostShutdown } else { StopReason::Requested };
+        let context = &self.worker.context;
+        let reason = match (context.shutdown.is_cancelled(), context.asleep.is_cancelled()) {
+            (true, _) => StopReason::HostShutdown,
+            (false, true) => StopReason::Idle,
+            (false, false) => StopReason::Requested,
+        };
         self.worker.life.end(reason).await;
         self.worker.settle_all_commits().await;
     }
@@ -71,6 +75,7 @@ impl Runner {
         if self.worker.context.stop.is_cancelled() {
             return ControlFlow::Break(());
         }
+        self.worker.context.gauges.set_rest(Rest::No);
         self.worker.settle_commits().await;
         let is_waiting = self.worker.current.is_waiting();
         if self.worker.backoff.pause() != Pause::UntilRevived {
@@ -94,8 +99,13 @@ impl Runner {
 
     /// Waits until the pause is over; commands are carried out meanwhile.
     async fn pause(&mut self) -> ControlFlow<()> {
-        if self.worker.backoff.pause() == Pause::UntilRevived && self.watched.is_none() {
+        let has_failed = self.worker.backoff.pause() == Pause::UntilRevived;
+        if has_failed && self.watched.is_none() {
             self.watched = Some(self.worker.watch_inbox());
+        }
+        if has_failed {
+            let gauges = &self.worker.context.gauges;
+            gauges.set_rest(Rest::Failed(gauges.health().detail.unwrap_or_default()));
         }
         tokio::select! {
             biased;
@@ -121,6 +131,7 @@ impl Runner {
         let (unload_at, makes_room_at) = (self.worker.life.unload_at(), self.worker.life.makes_room_at());
         let is_fresh = makes_room_at.is_some_and(|at| at > Instant::now());
         let sandbox = self.worker.context.sandbox.clone();
+        self.worker.context.gauges.set_rest(Rest::From(self.worker.life.restarts.full_from_ms()));
         tokio::select! {
             biased;
             () = self.worker.context.stop.cancelled() => return ControlFlow::Break(()),

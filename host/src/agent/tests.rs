@@ -127,6 +127,8 @@ impl Bench {
             revive: self.revive.subscribe(),
             stop: self.stop.clone(),
             shutdown: CancellationToken::new(),
+            asleep: CancellationToken::new(),
+            failed: None,
             clock: self.clock.clone(),
             spec,
         }

@@ -51,10 +51,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// A worker for an agent that was launched. Its first instance is due.
-    pub(super) fn new(agent: Agent, gauges: Arc<AgentGauges>, logs: LogWriter) -> Self {
+    /// A worker for an agent that was launched. Its first instance is due, unless the agent had failed before its guild
+    /// slept.
+    pub(super) fn new(mut agent: Agent, gauges: Arc<AgentGauges>, logs: LogWriter) -> Self {
+        let failed = agent.failed.take();
         let (context, inbox, revive) = Context::new(agent, gauges, logs);
-        Self {
+        let mut worker = Self {
             life: Life::new(context.clone()),
             context,
             inbox,
@@ -62,7 +64,11 @@ impl Worker {
             backoff: Backoff::new(revive),
             uncommitted: UncommittedTurns::default(),
             pace: Pace::default(),
+        };
+        if let Some(reason) = failed {
+            worker.life.fail(reason, &mut worker.backoff);
         }
+        worker
     }
 
     /// Takes a message from the inbox. A message that is not for this agent is consumed at once.

@@ -64,15 +64,16 @@ async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: 
     let level = params.read("level", one_of(&LEVELS, "'debug', 'info', 'warn' or 'error'"))?.unwrap_or(LogLevel::Debug);
     let limit = params.read("limit", whole(0, MAX_LINES))?.unwrap_or(DEFAULT_LINES);
     let follows = params.read("follow", boolean)?.unwrap_or(false);
-    let mut reader = api.guilds.logs(&guild, &agent).await?;
+    let (mut reader, awake) = api.guilds.logs(&guild, &agent).await?;
     let last = reader.last(level, usize::try_from(limit).unwrap_or(usize::MAX)).lines;
     if !follows {
         return Ok(Json(AgentLogs { lines: last }).into_response());
     }
     let first = stream::once(async move { Ok(ndjson(&last, 0)) });
-    let next = stream::unfold(reader, move |mut reader| async move {
+    // Who follows the log keeps the guild awake.
+    let next = stream::unfold((reader, awake), move |(mut reader, awake)| async move {
         let read = reader.next(level).await?;
-        Some((Ok::<_, Infallible>(ndjson(&read.lines, read.dropped)), reader))
+        Some((Ok::<_, Infallible>(ndjson(&read.lines, read.dropped)), (reader, awake)))
     });
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(first.chain(next))).into_response())

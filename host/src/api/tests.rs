@@ -48,6 +48,7 @@ pub(super) async fn guilds(store: &Store, clock: &Clock, dir: &std::path::Path) 
         guild_memory_bytes: 64 << 20,
         dialect: guildhall_model::dialect::Dialect::Guide,
         idle_unload: None,
+        guild_sleep: None,
         metrics: crate::metrics::Metrics::new().unwrap(),
     });
     guilds.resume().await.unwrap();

@@ -3,6 +3,7 @@
 use crate::agent::{Handle, LogReader, ResolveError, SwapError};
 use guildhall_model::ids::{AgentId, Digest, GuildId, MessageId};
 
+use super::awake::Awake;
 use super::error::GuildError;
 use super::guilds::Guilds;
 
@@ -27,12 +28,14 @@ pub enum AgentError {
 }
 
 impl Guilds {
-    /// Reads the lines that an agent printed lately, and follows it. Cancel safe.
+    /// Reads the lines that an agent printed lately, and follows it. The guild stays awake while the result is held. Cancel
+    /// safe.
     ///
     /// # Errors
     /// There is no such guild or agent, or the guild does not run here.
-    pub async fn logs(&self, guild: &GuildId, agent: &AgentId) -> Result<LogReader, AgentError> {
-        Ok(self.agent(guild, agent).await?.logs())
+    pub async fn logs(&self, guild: &GuildId, agent: &AgentId) -> Result<(LogReader, Awake), AgentError> {
+        let (handle, awake) = self.agent(guild, agent).await?;
+        Ok((handle.logs(), awake))
     }
 
     /// Cancels the running turn of an agent, and returns the id of its message, which becomes a dead letter. Cancel
@@ -41,7 +44,8 @@ impl Guilds {
     /// # Errors
     /// `Idle` when the agent is in no turn; there is no such guild or agent.
     pub async fn cancel_turn(&self, guild: &GuildId, agent: &AgentId) -> Result<MessageId, AgentError> {
-        self.agent(guild, agent).await?.cancel().ok_or_else(|| AgentError::Idle(agent.clone()))
+        let (handle, _awake) = self.agent(guild, agent).await?;
+        handle.cancel().ok_or_else(|| AgentError::Idle(agent.clone()))
     }
 
     /// Changes an agent to another component, which is stored in the guild's spec. Returns when the new instance runs
@@ -50,7 +54,7 @@ impl Guilds {
     /// # Errors
     /// The agent keeps its component.
     pub async fn swap_component(&self, guild: &GuildId, agent: &AgentId, digest: &Digest) -> Result<(), AgentError> {
-        let handle = self.agent(guild, agent).await?;
+        let (handle, _awake) = self.agent(guild, agent).await?;
         let component = match self.built_in().into_iter().find(|component| component.digest == *digest) {
             Some(component) => component,
             None => self.0.setup.components.get(digest).await?,
@@ -58,15 +62,11 @@ impl Guilds {
         Ok(handle.swap(component).await?)
     }
 
-    async fn agent(&self, guild: &GuildId, agent: &AgentId) -> Result<Handle, AgentError> {
+    /// An agent of a guild, which is woken for it.
+    async fn agent(&self, guild: &GuildId, agent: &AgentId) -> Result<(Handle, Awake), AgentError> {
+        let awake = self.awake(guild).await?;
         let roster = self.0.running.roster(guild);
-        if let Some(handle) = roster.and_then(|roster| roster.lock().get(agent).cloned()) {
-            return Ok(handle);
-        }
-        match self.0.setup.store.guild_status(guild).await.map_err(GuildError::Store)? {
-            None => Err(GuildError::Unknown.into()),
-            Some(status) if status.is_over() => Err(GuildError::Stopped.into()),
-            Some(_) => Err(AgentError::Unknown(agent.clone())),
-        }
+        let handle = roster.and_then(|roster| roster.lock().get(agent).cloned());
+        Ok((handle.ok_or_else(|| AgentError::Unknown(agent.clone()))?, awake))
     }
 }

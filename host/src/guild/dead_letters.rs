@@ -140,6 +140,7 @@ impl Guilds {
     /// # Errors
     /// There is no such guild, letter or agent, or the guild was stopped.
     pub async fn replay_dead_letter(&self, guild: &GuildId, letter: MessageId) -> Result<MessageId, DeadLetterError> {
+        let _awake = self.awake(guild).await?;
         let log = self.log_of(guild).await?;
         let _reserved = self.reserve(guild, letter)?;
         let (_, stored) = find(&log, letter).await?;

@@ -18,9 +18,27 @@ pub enum GuildError {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The task that starts the guild failed.
+    #[error("the guild could not be started: {0}")]
+    Host(String),
 }
 
 impl GuildError {
+    /// Whether the store or the journal is away: the same may succeed later.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.outage().is_some(),
+            Self::Journal(error) => error.is_outage(),
+            Self::Unknown | Self::Stopped | Self::Host(_) => false,
+        }
+    }
+
+    /// Whether what is stored of this guild cannot be used.
+    pub(super) fn is_of_guild(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Journal(_)) && !self.is_outage()
+    }
+
     /// The error of a look-up of a guild in the store.
     pub(super) fn of_store(error: StoreError) -> Self {
         if matches!(error, StoreError::NotFound { .. }) { Self::Unknown } else { Self::Store(error) }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ use crate::agent::Components;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, Present};
 use crate::oci::Registries;
-use crate::store::Store;
+use crate::store::{Sleep, Store};
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::event;
@@ -51,6 +51,8 @@ pub struct Setup {
     /// How long an agent may be idle before its instance is dropped, unless its blueprint sets it; `None`: it is never
     /// dropped.
     pub idle_unload: Option<Duration>,
+    /// How long nobody must have used a guild before it sleeps; `None`: guilds never sleep.
+    pub guild_sleep: Option<Duration>,
     /// Where everything is counted.
     pub metrics: Metrics,
 }
@@ -65,6 +67,10 @@ pub(in crate::guild) struct Inner {
     /// The components that are part of this program, by class.
     pub(in crate::guild) built_in: Mutex<Arc<HashMap<String, Arc<Component>>>>,
     pub(in crate::guild) running: RunningGuilds,
+    /// How many guilds sleep.
+    pub(in crate::guild) asleep: AtomicU64,
+    /// The guilds that had ended with the host while nothing waited for them.
+    pub(in crate::guild) quiet_at_end: Mutex<Vec<GuildId>>,
     /// The dead letters that are being replayed or discarded.
     pub(in crate::guild) reserved_letters: Mutex<HashSet<(GuildId, MessageId)>>,
     pub(in crate::guild) component_work: ComponentWork,
@@ -88,6 +94,8 @@ impl Guilds {
             setup,
             built_in: Mutex::default(),
             running: RunningGuilds::default(),
+            asleep: AtomicU64::new(0),
+            quiet_at_end: Mutex::default(),
             reserved_letters: Mutex::default(),
             component_work: ComponentWork::default(),
             tracker: TaskTracker::new(),
@@ -116,6 +124,7 @@ impl Guilds {
             live_agents: sandbox.live(),
             agent_capacity: sandbox.capacity(),
             guilds: self.0.running.count(),
+            guilds_asleep: usize::try_from(self.asleep()).unwrap_or(usize::MAX),
             guilds_not_started: self.not_started(),
             store_away: is_away(Part::Store),
             journal_away: is_away(Part::Journal),
@@ -131,12 +140,17 @@ impl Guilds {
         }
     }
 
-    /// Ends every guild here and waits for it. The guilds go on at the next start of the host. Dropping the future does
-    /// not undo the shutdown.
+    /// Ends every guild here and waits for it. Guilds for which nothing waits sleep until they are needed; the others go
+    /// on at the next start of the host. Dropping the future does not undo the shutdown.
     pub async fn shutdown(&self) {
         self.0.shutdown.cancel();
         self.0.tracker.close();
         self.0.tracker.wait().await;
+        let quiet = std::mem::take(&mut *self.0.quiet_at_end.lock());
+        let asleep: Vec<_> = quiet.into_iter().map(|id| (id, Sleep::default())).collect();
+        if let Err(error) = self.0.setup.store.put_to_sleep(&asleep).await {
+            tracing::warn!(%error, "the guilds of this host do not sleep; all of them start with the host");
+        }
         self.mark_last().await;
     }
 }

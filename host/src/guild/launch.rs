@@ -9,11 +9,12 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::awake::Wanted;
 use super::error::GuildError;
 use super::guilds::Guilds;
 use super::lifecycle::GuildLifecycle;
-use super::manager::Manager;
-use super::running::RunningGuild;
+use super::manager::{Failed, Manager, Sleeper};
+use super::running::RunningGuard;
 use super::serving::Serving;
 use super::user_ingress::UserIngress;
 use crate::agent::Notices;
@@ -61,22 +62,23 @@ pub enum LaunchError {
 }
 
 impl Guilds {
-    /// Starts every guild that was not stopped, and returns how many. The guilds take sockets when this returns; their
-    /// agents may still be starting. Dropping the future leaves the rest to a relaunch.
+    /// Starts every guild that was awake and not stopped, and returns how many. The guilds take sockets when this returns;
+    /// their agents may still be starting. Guilds that sleep are not touched. Dropping the future leaves the rest until
+    /// somebody needs them.
     ///
     /// # Errors
     /// The store cannot be read. A guild that cannot be started is tried again, see [`Self::not_started`].
     pub async fn resume(&self) -> Result<usize, StoreError> {
         let mut count = 0;
         // A stop that the end of the host cut short is completed.
-        for guild in self.0.setup.store.guilds().await? {
-            if guild.status == GuildStatus::Stopping {
-                self.complete_stop(&guild.id).await?;
-            }
+        for id in self.0.setup.store.guilds_stopping().await? {
+            self.complete_stop(&id).await?;
         }
-        let ids = self.0.setup.store.guilds_to_resume().await?;
-        let mut starts =
-            stream::iter(ids).map(async |id| (self.start(&id).await, id)).buffer_unordered(RESUMED_AT_ONCE);
+        self.0.asleep.store(self.0.setup.store.count_asleep().await?, Ordering::Relaxed);
+        let ids = self.0.setup.store.guilds_awake().await?;
+        let mut starts = stream::iter(ids)
+            .map(async |id| (self.start(&id, Wanted::Use).await, id))
+            .buffer_unordered(RESUMED_AT_ONCE);
         while let Some((started, id)) = starts.next().await {
             match started {
                 Ok(started) => count += usize::from(started),
@@ -128,14 +130,16 @@ impl Guilds {
             Err(error) => return Err(error.into()),
         }
         let id = launch.spec.id.clone();
-        if let Err(error) = self.open(launch.spec, GuildStatus::Requested, Vec::new()).await {
+        if let Some(guard) = self.0.running.add(&id)
+            && let Err(error) = self.open(guard, launch.spec, GuildStatus::Requested, Vec::new(), Failed::new()).await
+        {
             self.note_not_started(&id, error.to_string()).await;
         }
         Ok(id)
     }
 
-    /// Starts a guild that is not running, and returns whether it was started now. In a guild that is running, the
-    /// agents that have given up try again. Dropping the future may leave the guild as it was.
+    /// Starts a guild that is not running, also one that sleeps, and returns whether it was started now. In a guild that is
+    /// running, the agents that have given up try again. Cancel safe: a start that has begun is completed.
     ///
     /// # Errors
     /// `Unknown`, `Stopped`, or the store or the journal fails.
@@ -144,39 +148,56 @@ impl Guilds {
             None => Err(GuildError::Unknown),
             Some(status) if status.is_over() => Err(GuildError::Stopped),
             Some(_) => {
-                let started = self.start(id).await?;
+                let _hold = self.0.running.hold(id);
+                let is_started = self.wake(id, Wanted::Relaunch).await?;
                 self.0.not_started.remove(id);
-                Ok(started)
+                if !is_started {
+                    self.0.running.revive(id);
+                }
+                Ok(is_started)
             }
         }
     }
 
-    /// Starts a guild as it is stored. Returns false if it runs already. Dropping the future leaves it as it was.
-    pub(super) async fn start(&self, id: &GuildId) -> Result<bool, GuildError> {
-        if self.0.running.revive(id) {
-            return Ok(false);
-        }
+    /// Starts a guild as it is stored. Returns false if it runs already. Dropping the future may leave a guild that slept
+    /// awake and not started, until somebody needs it.
+    pub(super) async fn start(&self, id: &GuildId, wanted: Wanted) -> Result<bool, GuildError> {
+        // Before the guild is read, so that what is read is what it runs with.
+        let Some(guard) = self.0.running.add(id) else { return Ok(false) };
         let store = &self.0.setup.store;
-        let row = store.guild(id).await.map_err(GuildError::of_store)?;
+        let mut row = store.guild(id).await.map_err(GuildError::of_store)?;
         if row.status.is_over() {
             return Err(GuildError::Stopped);
         }
         let users = store.agents(id).await?.into_iter().filter_map(|row| Some((row.user?, row.spec.name))).collect();
-        Ok(self.open(row.spec, row.status, users).await?)
+        let slept = row.sleep.is_some();
+        let failed = self.note_awake(&mut row, wanted).await?;
+        match self.open(guard, row.spec, row.status, users, failed).await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                // It is awake in the store from now on, so it is to run.
+                if slept {
+                    self.note_not_started(id, error.to_string()).await;
+                }
+                Err(error.into())
+            }
+        }
     }
 
-    /// Opens a guild: its subscriptions, its ingress and its manager's task. Returns false if it is open already.
+    /// Opens a guild at its place: its subscriptions, its ingress and its manager's task. The agents of `failed` do not
+    /// start until the guild is relaunched.
     async fn open(
         &self,
+        guard: RunningGuard,
         spec: GuildSpec,
         status: GuildStatus,
         users: Vec<(UserId, String)>,
-    ) -> Result<bool, JournalError> {
+        failed: Failed,
+    ) -> Result<(), JournalError> {
         let setup = &self.0.setup;
         let id = spec.id.clone();
         let shutdown = self.0.shutdown.child_token();
-        let guild = RunningGuild::default();
-        let Some(guard) = self.0.running.add(&id, guild.clone()) else { return Ok(false) };
+        let guild = guard.guild.clone();
         let log = setup.journal.guild(&id).await?;
         // Cannot fail: the entry is new.
         let _ = guild.log.set(log.clone());
@@ -232,22 +253,20 @@ impl Guilds {
             notices,
             metrics: setup.metrics.clone(),
             shutdown,
+            failed,
+            sleeper: Sleeper { running: self.0.running.clone(), after: setup.guild_sleep },
         };
         let (guilds, log) = (self.clone(), manager.log.clone());
         self.0.tracker.spawn(async move {
-            let guard = guard;
-            match AssertUnwindSafe(manager.run()).catch_unwind().await {
-                Ok(ended) => tracing::info!(guild = %guard.id, ?ended, "a guild has ended here"),
-                Err(_) => {
-                    // Nobody serves what would be taken from now on.
-                    log.close_ingress();
-                    let id = guard.id.clone();
-                    drop(guard);
-                    guilds.note_not_started(&id, "the task of its manager failed".to_owned()).await;
-                }
+            let ended = AssertUnwindSafe(manager.run()).catch_unwind().await.ok();
+            if ended.is_none() {
+                // Nobody serves what would be taken from now on.
+                log.close_ingress();
             }
+            drop(log);
+            guilds.after_end(guard, ended).await;
         });
-        Ok(true)
+        Ok(())
     }
 }
 

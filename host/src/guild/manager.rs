@@ -1,17 +1,20 @@
 //! The task that manages one guild. It receives what sockets request on the system topic and what the agents report,
 //! lets [`GuildLifecycle`] decide, and carries the effects out.
 //!
-//! `active` starts and ends agents and carries effects out, `requests` and `states` answer the requests of the log,
-//! `report` publishes health and changes, `pace` says how often, `unsaved` and `save` store later what could not be stored.
+//! `active` starts and removes agents and carries effects out, `end` ends them, `requests` and `states` answer the requests of the log,
+//! `sleep` lets the guild fall asleep, `report` publishes health and changes, `pace` says how often, `unsaved` and `save` store later what could not be stored.
 
 mod active;
 mod answer;
+mod end;
 mod member;
 mod pace;
 mod removal;
 mod report;
 mod requests;
 mod save;
+mod sleep;
+mod sleeper;
 mod states;
 mod unsaved;
 
@@ -37,8 +40,10 @@ use guildhall_model::spec::{AgentSpec, GuildSpec};
 use guildhall_model::tag::AgentTag;
 use guildhall_sandbox::MemoryBudget;
 
-use active::{ActiveManager, Due, Ended};
+use active::{ActiveManager, Due};
+pub use end::Ended;
 use pace::Pace;
+pub use sleeper::{Failed, Sleeper};
 
 /// How often agents are checked when nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
@@ -79,6 +84,10 @@ pub struct Manager {
     pub metrics: Metrics,
     /// Ends the guild's tasks when the host shuts down. The statuses in the store stay.
     pub shutdown: CancellationToken,
+    /// The agents that do not start until the guild is relaunched, each with the reason.
+    pub failed: Failed,
+    /// Decides when the guild may sleep.
+    pub sleeper: Sleeper,
 }
 
 impl Manager {
@@ -110,6 +119,8 @@ impl Manager {
             reports,
             known_participants: Vec::new(),
             agents_stop,
+            asleep: CancellationToken::new(),
+            sleeper: self.sleeper,
             pace: Pace::new(Instant::now()),
             due: Due::default(),
             unsaved: Default::default(),
@@ -119,9 +130,13 @@ impl Manager {
         active.known_participants = active.participants();
         let effects = active.lifecycle.on(Event::Started);
         active.carry_out(effects).await;
+        let mut failed = self.failed;
         for (spec, consumer) in self.consumers {
-            active.start_agent(spec, consumer);
+            let failed = failed.remove(&spec.id);
+            active.start_agent(spec, consumer, failed);
         }
+        active.sleeper.running.opened(&guild);
+        let mut sleep_at = active.sleeper.after.and_then(|after| Instant::now().checked_add(after));
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -130,7 +145,14 @@ impl Manager {
             let save_due = tokio::time::sleep_until(save_at.unwrap_or_else(Instant::now));
             let event = tokio::select! {
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
-                () = shutdown.cancelled() => return active.end(Ended::HostShutdown).await,
+                () = shutdown.cancelled() => return active.shut_down(&requests).await,
+                () = tokio::time::sleep_until(sleep_at.unwrap_or_else(Instant::now)), if sleep_at.is_some() => {
+                    match active.begin_to_sleep(&requests).await {
+                        Ok(quiet) => return active.fall_asleep(quiet).await,
+                        Err(wait) => sleep_at = Instant::now().checked_add(wait),
+                    }
+                    None
+                }
                 Some(report) = reported.recv() => {
                     let mut next = Some(report);
                     while let Some(report) = next {
@@ -167,7 +189,7 @@ impl Manager {
             if active.carry_out(effects).await {
                 // Dropped before its cursor is removed, so that nothing writes the cursor again.
                 drop(requests);
-                return active.end(Ended::Stopped).await;
+                return active.stop().await;
             }
         }
     }

@@ -9,6 +9,7 @@
 //! | `lifecycle` | the decisions of the manager, as a pure function |
 //! | `serving` | which component serves an agent |
 //! | `user_ingress` | routes the messages of users |
+//! | `awake`, `ended` | guilds that sleep are woken and kept awake; what follows the end of a guild's task |
 //! | `agents`, `dead_letters`, `history` | what REST asks about one guild |
 //! | `components` | uploads, names, bindings |
 //! | `not_started`, `start_again` | the guilds that could not be started, and their next tries |
@@ -16,8 +17,10 @@
 //! | `running`, `error` | small types that the others share |
 
 mod agents;
+mod awake;
 mod components;
 mod dead_letters;
+mod ended;
 mod error;
 mod guilds;
 mod history;
@@ -37,6 +40,7 @@ mod user_ingress;
 pub use crate::agent::{Line, LogReader, SwapError};
 pub use crate::oci::OciError;
 pub use agents::AgentError;
+pub use awake::Awake;
 pub use components::{Binds, ComponentError, ComponentEvent, Lacking, TooLittleMemory, grants_of};
 pub use dead_letters::{DeadLetterError, Page};
 pub use error::GuildError;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
+use super::awake::Wanted;
 use super::error::GuildError;
 use super::guilds::Guilds;
 use super::launch::RESUMED_AT_ONCE;
@@ -96,7 +97,7 @@ impl Guilds {
 
     /// Tries each guild once. Returns whether the store or the journal is away.
     async fn try_all(&self) -> bool {
-        let tries = stream::iter(self.0.not_started.ids()).map(async |id| (self.start(&id).await, id));
+        let tries = stream::iter(self.0.not_started.ids()).map(async |id| (self.start(&id, Wanted::Use).await, id));
         let mut tries = std::pin::pin!(tries.buffer_unordered(RESUMED_AT_ONCE));
         let mut away = false;
         while let Some((started, id)) = tries.next().await {
@@ -107,7 +108,7 @@ impl Guilds {
                 }
                 Err(GuildError::Unknown | GuildError::Stopped) => self.0.not_started.remove(&id),
                 Err(error) => {
-                    away |= is_outage(&error);
+                    away |= error.is_outage();
                     if !away {
                         tracing::warn!(%error, guild = %id, "a guild still cannot be started");
                     }
@@ -119,13 +120,5 @@ impl Guilds {
             }
         }
         false
-    }
-}
-
-fn is_outage(error: &GuildError) -> bool {
-    match error {
-        GuildError::Store(error) => error.outage().is_some(),
-        GuildError::Journal(error) => error.is_outage(),
-        GuildError::Unknown | GuildError::Stopped => false,
     }
 }

@@ -1,5 +1,7 @@
 //! Guilds that stop, that cannot be started, and whose store is away.
 
+mod sleep;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,7 +16,8 @@ use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Expressions;
 use guildhall_model::format;
-use guildhall_model::ids::GuildId;
+use guildhall_model::health::HealthStatus;
+use guildhall_model::ids::{AgentId, GuildId, MessageId};
 use guildhall_model::message::{Message, raw_json};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{SpecContext, guild};
@@ -92,6 +95,10 @@ impl Bench {
 }
 
 async fn guilds(dir: &tempfile::TempDir) -> Guilds {
+    guilds_with(dir, None).await
+}
+
+async fn guilds_with(dir: &tempfile::TempDir, guild_sleep: Option<Duration>) -> Guilds {
     let clock = Clock::system();
     let sandbox = Sandbox::new(SandboxConfig { max_agents: 1, ..SandboxConfig::default() }).unwrap();
     let (file, limits) = (dir.path().join("journal.db"), JournalLimits::default());
@@ -107,6 +114,7 @@ async fn guilds(dir: &tempfile::TempDir) -> Guilds {
         guild_memory_bytes: 1 << 30,
         dialect: Dialect::Guide,
         idle_unload: None,
+        guild_sleep,
         metrics: Metrics::new().unwrap(),
     })
 }

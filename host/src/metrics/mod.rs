@@ -65,6 +65,7 @@ struct Inner {
     live: IntGauge,
     capacity: IntGauge,
     guilds: IntGauge,
+    guilds_asleep: IntGauge,
     guilds_not_started: IntGauge,
     store_away: IntGauge,
     journal_away: IntGauge,
@@ -92,6 +93,8 @@ pub struct Present {
     pub agent_capacity: u32,
     /// Guilds that run here.
     pub guilds: usize,
+    /// Guilds that sleep until they are needed.
+    pub guilds_asleep: usize,
     /// Guilds that should run here and could not be started.
     pub guilds_not_started: usize,
     /// 1 while the store is away, else 0.
@@ -156,6 +159,7 @@ impl Metrics {
                 "Instances that may exist at the same time (host.max_agents)",
             )?,
             guilds: gauge("guildhall_guilds_running", "Guilds that run here")?,
+            guilds_asleep: gauge("guildhall_guilds_asleep", "Guilds that sleep until they are needed")?,
             guilds_not_started: gauge(
                 "guildhall_guilds_not_started",
                 "Guilds that should run here and could not be started; the host tries again",
@@ -222,6 +226,7 @@ impl Metrics {
         self.0.live.set(whole(present.live_agents));
         self.0.capacity.set(present.agent_capacity.into());
         self.0.guilds.set(whole(present.guilds));
+        self.0.guilds_asleep.set(whole(present.guilds_asleep));
         self.0.guilds_not_started.set(whole(present.guilds_not_started));
         self.0.store_away.set(whole(present.store_away));
         self.0.journal_away.set(whole(present.journal_away));
@@ -265,8 +270,15 @@ mod tests {
 
     use super::*;
 
-    const PRESENT: Present =
-        Present { live_agents: 3, agent_capacity: 8, guilds: 2, guilds_not_started: 0, store_away: 0, journal_away: 0 };
+    const PRESENT: Present = Present {
+        live_agents: 3,
+        agent_capacity: 8,
+        guilds: 2,
+        guilds_asleep: 0,
+        guilds_not_started: 0,
+        store_away: 0,
+        journal_away: 0,
+    };
 
     #[test]
     fn turns_are_counted_by_class_and_outcome() {

@@ -23,7 +23,7 @@ use guildhall_model::ids::{GuildId, UserId};
 use guildhall_model::names;
 
 use session::{Accepted, MAX_WRITE_BUFFER_BYTES};
-pub use state::{SocketLimits, WsState};
+pub use state::{Awake, NotAwake, SocketLimits, WakeGuild, WsState};
 use state::{SocketOptions, SocketQuery};
 
 /// The buffer of a socket in each direction, in bytes.
@@ -48,14 +48,14 @@ async fn system_socket(
     connection: Option<Extension<Connection>>,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
+    let Admitted { upgrade, options, log, awake } = match admit(&state, &guild, &user, &headers, query, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     let tracker = state.tracker.clone();
     let tail = system::tail(&log, &user, &options);
     bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
-        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection) };
+        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection), awake };
         tracker.track_future(system::serve(state, (log, tail), user, options.dialect, accepted))
     })
 }
@@ -68,7 +68,7 @@ async fn user_socket(
     connection: Option<Extension<Connection>>,
     upgrade: Upgrade,
 ) -> Response {
-    let (upgrade, options, log) = match admit(&state, &guild, &user, &headers, query, upgrade).await {
+    let Admitted { upgrade, options, log, awake } = match admit(&state, &guild, &user, &headers, query, upgrade).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
@@ -83,7 +83,7 @@ async fn user_socket(
     let connecting = state.presences.connecting(&guild, &user);
     let tail = user::tail(&log, &user, &options);
     bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
-        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection) };
+        let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection), awake };
         tracker.track_future(user::serve(state, (log, tail), (user, name), options, connecting, accepted))
     })
 }
@@ -106,7 +106,15 @@ fn bounded(upgrade: WebSocketUpgrade, frame_bytes: usize) -> WebSocketUpgrade {
         .max_frame_size(frame_bytes)
 }
 
-/// Checks before the upgrade whether the client may connect to the guild, and opens the guild's log. Nothing is published to
+/// A client that may connect to a guild, which is awake.
+struct Admitted {
+    upgrade: WebSocketUpgrade,
+    options: SocketOptions,
+    log: GuildLog,
+    awake: Awake,
+}
+
+/// Checks before the upgrade whether the client may connect to the guild, wakes the guild and opens its log. Nothing is published to
 /// the client before this, so a client that is upgraded misses nothing after it. Cancel safe.
 ///
 /// # Errors
@@ -118,7 +126,7 @@ async fn admit(
     headers: &HeaderMap,
     query: SocketQuery,
     upgrade: Upgrade,
-) -> Result<(WebSocketUpgrade, SocketOptions, GuildLog), Response> {
+) -> Result<Admitted, Response> {
     let mut upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
     if let Some(name) = subprotocol(headers) {
         upgrade.set_selected_protocol(name);
@@ -140,20 +148,30 @@ async fn admit(
         failed(error.outage().is_some(), "store_unavailable", "the guild's status cannot be read")
     })?;
     match status {
-        None => return Err(refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found")),
-        Some(status) if status.is_over() => {
-            return Err(refuse(StatusCode::CONFLICT, "guild_stopped", "Guild is already stopped"));
-        }
+        None => return Err(not_awake(NotAwake::Unknown)),
+        Some(status) if status.is_over() => return Err(not_awake(NotAwake::Stopped)),
         Some(_) if state.shutdown.is_cancelled() => {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the host is shutting down"));
         }
         Some(_) => {}
     }
+    // Before the log is opened, which is that of the guild that runs then.
+    let awake = state.guilds.awake(guild).await.map_err(not_awake)?;
     let log = state.journal.guild(guild).await.map_err(|error| {
         tracing::error!(%error, %guild, "a guild's log cannot be opened");
         failed(error.is_outage(), "journal_unavailable", "the guild's log cannot be opened")
     })?;
-    Ok((upgrade, options, log))
+    Ok(Admitted { upgrade, options, log, awake })
+}
+
+/// The answer to a client whose guild does not wake.
+fn not_awake(why: NotAwake) -> Response {
+    match why {
+        NotAwake::Unknown => refuse(StatusCode::NOT_FOUND, "guild_not_found", "Guild not found"),
+        NotAwake::Stopped => refuse(StatusCode::CONFLICT, "guild_stopped", "Guild is already stopped"),
+        NotAwake::Away => failed(true, "store_unavailable", "the guild cannot be woken at present"),
+        NotAwake::Failed => failed(false, "internal", "the guild cannot be woken"),
+    }
 }
 
 /// A request without an upgrade is answered with 404, one with an invalid upgrade with what is wrong.

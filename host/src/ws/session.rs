@@ -13,7 +13,7 @@ use guildhall_model::clock::Clock;
 use guildhall_model::format;
 use guildhall_model::ids::{ClientId, MessageId};
 
-use super::state::WsState;
+use super::state::{Awake, WsState};
 use crate::connections::Connection;
 use crate::room::{ByteRoom, Held, NoRoom, SETTING as ROOM};
 use guildhall_model::frame::FrameError;
@@ -83,12 +83,16 @@ const MESSAGE_BYTES: usize = 1 << 10;
 pub struct Accepted {
     pub socket: WebSocket,
     pub connection: Option<Connection>,
+    /// Keeps the guild awake as long as the socket is open.
+    pub awake: Awake,
 }
 
 /// A socket with its deadlines.
 pub struct Session {
     pub socket: WebSocket,
     pub clock: Clock,
+    #[expect(dead_code, reason = "keeps the guild awake until it is dropped")]
+    awake: Awake,
     room: ByteRoom,
     /// `None`: the socket is not served from a connection of this host's listener.
     connection: Option<Connection>,
@@ -99,11 +103,12 @@ pub struct Session {
 
 impl Session {
     /// A session that pings its client at intervals.
-    pub fn new(Accepted { socket, connection }: Accepted, state: &WsState) -> Self {
+    pub fn new(Accepted { socket, connection, awake }: Accepted, state: &WsState) -> Self {
         let ping_every = state.limits.ping_every;
         Self {
             socket,
             clock: state.clock.clone(),
+            awake,
             room: state.room.clone(),
             connection,
             ping_every,

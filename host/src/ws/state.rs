@@ -1,7 +1,9 @@
 //! What the sockets work with, and what a client chooses in the query of a socket's URL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,7 +15,7 @@ use crate::store::Store;
 use guildhall_model::clock::Clock;
 use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Evaluations;
-use guildhall_model::ids::MessageId;
+use guildhall_model::ids::{GuildId, MessageId};
 use guildhall_model::origin::AllowedPages;
 
 /// The bounds of a socket.
@@ -25,11 +27,35 @@ pub struct SocketLimits {
     pub ping_every: Duration,
 }
 
+/// Keeps a guild awake as long as it is held.
+pub type Awake = Box<dyn Send>;
+
+/// Why a guild does not wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAwake {
+    /// There is no such guild.
+    Unknown,
+    /// The guild was stopped.
+    Stopped,
+    /// The store or the journal is away: it may wake later.
+    Away,
+    /// The host cannot start it.
+    Failed,
+}
+
+/// Wakes guilds that sleep.
+pub trait WakeGuild: Send + Sync {
+    /// Wakes a guild if it sleeps, and keeps it awake as long as the result is held. Cancel safe.
+    fn awake<'a>(&'a self, guild: &'a GuildId) -> BoxFuture<'a, Result<Awake, NotAwake>>;
+}
+
 /// The services and the settings of the sockets. Cheap to clone.
 #[derive(Clone)]
 pub struct WsState {
     pub store: Store,
     pub journal: Journal,
+    /// Wakes the guilds that sockets are opened for.
+    pub guilds: Arc<dyn WakeGuild>,
     pub clock: Clock,
     /// The dialect of sockets that do not choose one.
     pub dialect: Dialect,
@@ -54,6 +80,7 @@ impl WsState {
     pub fn new(
         store: Store,
         journal: Journal,
+        guilds: Arc<dyn WakeGuild>,
         clock: Clock,
         dialect: Dialect,
         limits: SocketLimits,
@@ -64,6 +91,7 @@ impl WsState {
         Self {
             store,
             journal,
+            guilds,
             clock,
             dialect,
             limits,

@@ -162,6 +162,7 @@ impl Bench {
             components,
             registries: Registries::default(),
             idle_unload: None,
+            guild_sleep: None,
             metrics: Metrics::new().map_err(error_text)?,
             clock,
             hop_limit: HOP_LIMIT,

@@ -201,7 +201,7 @@ impl GuildLog {
 
     /// Moves the stored positions of consumers for which nothing waits to the end of the log, so that they do not keep
     /// retention from trimming it.
-    pub(crate) fn settle_idle(&self) {
+    pub fn settle(&self) {
         let state = self.lock();
         let end = self.0.shared.last_logged();
         for subscriber in state.subscribers.all() {

@@ -85,14 +85,14 @@ async fn a_guild_is_quiet_once_its_agents_have_consumed_everything() {
     let log = bench.log().await;
     let mut consumer = log.consume(&agent(), vec!["t".into()]).await.unwrap();
     log.wait_for_all().await;
-    bench.journal.0.shared.stored(log.key()).await;
-    assert!(log.is_quiet());
+    log.stored().await;
+    assert!(log.is_quiet() && log.is_stored());
     log.publish(vec![message("t", json!({"n": 0}))]).await.unwrap();
     let delivery = take(&mut consumer).await;
     assert!(!log.is_quiet(), "the agent works on it");
     consumer.commit(&delivery.message, Commit::default()).await.unwrap();
-    bench.journal.0.shared.stored(log.key()).await;
-    assert!(log.is_quiet());
+    log.stored().await;
+    assert!(log.is_quiet() && log.is_stored());
 }
 
 #[tokio::test]

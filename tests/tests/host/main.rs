@@ -34,6 +34,7 @@ mod resume;
 mod said;
 mod semantics;
 mod silence;
+mod sleep;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

@@ -237,6 +237,7 @@ impl From<GuildError> for ApiError {
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Store(error) => error.into(),
             GuildError::Journal(error) => Self::of_journal(error.to_string(), error.is_outage()),
+            GuildError::Host(error) => Self::Internal(error),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::member::{Member, proxy_row};
 use super::pace::Pace;
 use super::removal::Removal;
+use super::sleeper::Sleeper;
 use super::unsaved::Unsaved;
 use crate::agent::{self, Agent, Confirm, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
@@ -28,28 +29,13 @@ use guildhall_model::ids::{AgentId, Digest, UserId};
 use guildhall_model::participant::Participant;
 use guildhall_model::routing::GuildView;
 use guildhall_model::spec::{AgentSpec, GuildSpec};
-use guildhall_model::status::{AgentStatus, GuildStatus};
+use guildhall_model::status::GuildStatus;
 use guildhall_model::tag::AgentTag;
 use guildhall_model::{event, format, topic};
 use guildhall_sandbox::MemoryBudget;
 
-/// How long the agents of a guild may take to end before their tasks are abandoned.
-const END_WITHIN: Duration = Duration::from_secs(8);
-
 /// How long a request waits for the end of an agent. A longer end goes on beside the manager.
 const END_AT_ONCE: Duration = Duration::from_millis(250);
-/// The wait between two tries to store that a guild has stopped.
-const STORE_EVERY: Duration = Duration::from_secs(1);
-
-/// Why a manager's task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// A user stopped the guild.
-    Stopped,
-    /// The host shuts down.
-    HostShutdown,
-}
-
 /// A manager whose task runs.
 pub(super) struct ActiveManager {
     pub(super) log: GuildLog,
@@ -74,6 +60,9 @@ pub(super) struct ActiveManager {
     pub(super) known_participants: Vec<Participant>,
     /// Ends the tasks of all agents.
     pub(super) agents_stop: CancellationToken,
+    /// Cancelled when the guild falls asleep.
+    pub(super) asleep: CancellationToken,
+    pub(super) sleeper: Sleeper,
     pub(super) pace: Pace,
     pub(super) due: Due,
     /// What is stored as soon as the store is back.
@@ -96,8 +85,8 @@ pub(super) struct Due {
 }
 
 impl ActiveManager {
-    /// Starts the task of an agent.
-    pub(super) fn start_agent(&mut self, spec: AgentSpec, consumer: Consumer) {
+    /// Starts the task of an agent. One that has `failed` for a reason waits until the guild is relaunched.
+    pub(super) fn start_agent(&mut self, spec: AgentSpec, consumer: Consumer, failed: Option<String>) {
         let idle_unload = match spec.sandbox.as_ref().and_then(|asked| asked.idle_unload_s) {
             None => self.idle_unload,
             Some(0) => None,
@@ -120,6 +109,8 @@ impl ActiveManager {
             revive: self.revive.subscribe(),
             stop: stop.clone(),
             shutdown: self.shutdown.clone(),
+            asleep: self.asleep.clone(),
+            failed,
             clock: self.clock.clone(),
             consumer,
         };
@@ -128,7 +119,7 @@ impl ActiveManager {
         let handle = agent::spawn(agent, &task);
         task.close();
         self.roster.lock().insert(spec.id.clone(), handle.clone());
-        self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task });
+        self.members.insert(spec.id.clone(), Member { spec, handle, lag, stop, task, is_kept: idle_unload.is_none() });
     }
 
     /// Ends one agent and removes its cursor. An agent whose turn lasts longer gets up to 8 s in a task of its own, so
@@ -287,7 +278,7 @@ impl ActiveManager {
     }
 
     /// Stores the guild's status and announces it.
-    async fn store_status(&mut self, status: GuildStatus) -> Result<(), StoreError> {
+    pub(super) async fn store_status(&mut self, status: GuildStatus) -> Result<(), StoreError> {
         self.store.set_guild_status(self.log.guild(), status, self.clock.now_ms()).await?;
         self.unsaved.status(None);
         self.announce_status(status);
@@ -348,52 +339,6 @@ impl ActiveManager {
         if let Err(error) = self.store.upsert_agent(self.log.guild(), &row).await {
             tracing::error!(%error, %user, "a user's proxy cannot be stored");
             self.unsaved.row(row);
-        }
-    }
-
-    /// Ends the agents within 8 s. A guild that was stopped also loses its cursors and gets its last status.
-    pub(super) async fn end(mut self, ended: Ended) -> Ended {
-        self.log.close_ingress();
-        self.agents_stop.cancel();
-        self.ends.close();
-        let tasks = futures_util::future::join_all(self.members.values().map(|member| member.task.wait()));
-        let tasks = async { tokio::join!(tasks, self.ends.wait()) };
-        if tokio::time::timeout(END_WITHIN, tasks).await.is_err() {
-            tracing::error!(guild = %self.log.guild(), "agents did not end in time; their tasks are abandoned");
-        }
-        if ended == Ended::Stopped {
-            // A cursor that stays would keep the log from being trimmed.
-            if !matches!(tokio::time::timeout(END_WITHIN, self.log.forget_consumers()).await, Ok(Ok(()))) {
-                tracing::error!(guild = %self.log.guild(), "the cursors of a guild that was stopped stay until a restart");
-                return ended;
-            }
-            let stored = self.store_end().await;
-            self.log.forget(topic::GUILD_STATUS);
-            self.log.retain(self.message(topic::ENDING, format::GUILD_ENDED, &json!({"status": "stopped"})));
-            if let Err(error) = stored {
-                tracing::error!(%error, guild = %self.log.guild(), "the end of a guild cannot be stored; trying again");
-                self.store_end_later().await;
-            }
-        }
-        ended
-    }
-
-    async fn store_end(&mut self) -> Result<(), StoreError> {
-        let rows: Vec<_> = self.members.keys().map(|id| (id.clone(), AgentStatus::Stopped)).collect();
-        self.store.set_agent_statuses(self.log.guild(), &rows).await?;
-        self.store_status(GuildStatus::Stopped).await
-    }
-
-    /// Tries to store the end of the guild until it is stored, or until the host ends: the next start completes it.
-    async fn store_end_later(&mut self) {
-        loop {
-            tokio::select! {
-                () = self.shutdown.cancelled() => return,
-                () = tokio::time::sleep(STORE_EVERY) => {}
-            }
-            if self.store_end().await.is_ok() {
-                return;
-            }
         }
     }
 }

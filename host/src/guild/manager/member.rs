@@ -24,6 +24,8 @@ pub(super) struct Member {
     pub(super) stop: CancellationToken,
     /// Its task.
     pub(super) task: TaskTracker,
+    /// Whether its instance is never dropped because it is idle.
+    pub(super) is_kept: bool,
 }
 
 impl Member {

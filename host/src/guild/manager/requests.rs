@@ -221,7 +221,7 @@ impl ActiveManager {
             self.log.forget_consumer(&id);
             return not_stored(&error);
         }
-        self.start_agent(spec, consumer);
+        self.start_agent(spec, consumer, None);
         reply(LAUNCHED, launched)
     }
 

@@ -56,7 +56,8 @@ impl Unsaved {
         self.rows.remove(id);
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
         self.status.is_none() && self.agents.is_empty() && self.rows.is_empty() && !self.spec
     }
 

@@ -9,6 +9,7 @@ mod launch;
 mod process;
 mod report;
 mod session;
+mod sleep;
 mod swap;
 mod trap;
 mod user;
@@ -99,6 +100,8 @@ enum Mode {
     Idle,
     /// Sends a message to each unloaded agent and measures the time until its answer.
     Wake,
+    /// Launches guilds until so many sleep, measures the server's memory, and wakes as many as there are users.
+    Sleep,
     /// Traps each guild's agent once and measures the time until its message is handled, without the pause.
     Trap,
 }
@@ -137,6 +140,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         Mode::Rss => launch::weigh(arguments, &rest, weighed()?).await,
         Mode::Idle => idle::weigh(arguments, &rest, weighed()?).await,
         Mode::Wake => idle::wake(arguments, &rest).await,
+        Mode::Sleep => sleep::and_wake(arguments, &rest, weighed()?).await,
         Mode::Trap => trap::and_return(arguments, &rest).await,
     }
 }

@@ -6,6 +6,7 @@ mod client_js;
 mod component_cli;
 mod components;
 mod connections;
+mod console;
 mod crash;
 mod database;
 mod dead_letters;

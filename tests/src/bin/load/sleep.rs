@@ -41,12 +41,15 @@ pub async fn and_wake(arguments: &Arguments, rest: &Rest, server: Server) -> any
         }
         Ok::<_, anyhow::Error>(())
     };
-    timeout(PATIENCE, all_sleep).await.context("the guilds do not fall asleep: start the host with host.guild_sleep_s=1")??;
+    timeout(PATIENCE, all_sleep)
+        .await
+        .context("the guilds do not fall asleep: start the host with host.guild_sleep_s=1")??;
     report.count("asleep", counts(rest).await?.1);
     report.number("rss_asleep", mib(server.settled().await), "MiB");
 
     let listed = rest.get("/api/guilds").await.expect(&[200]);
-    let ids: Vec<&str> = listed.as_array().context("no list")?.iter().filter_map(|guild| guild["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        listed.as_array().context("no list")?.iter().filter_map(|guild| guild["id"].as_str()).collect();
     ensure!(!ids.is_empty(), "there is no guild");
     let (mut woken, mut awake) = (user::latencies(), user::latencies());
     let step = (ids.len() / arguments.users.max(1)).max(1);

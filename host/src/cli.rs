@@ -1,5 +1,5 @@
 //! The command line: `guildhall serve` runs a host, `guildhall guild chat` talks to a guild of a running host, `guildhall
-//! component` tries a component without a host, `guildhall blueprint` checks files.
+//! component` tries a component without a host, `guildhall blueprint` checks files, `guildhall db` copies and checks data.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::journal::Durability;
 use crate::server::Server;
-use crate::{blueprint, chat, check, component};
+use crate::{blueprint, chat, component, db};
 use guildhall_model::dialect::Dialect;
 use guildhall_sandbox::CompileBudget;
 use guildhall_sandbox::allocator;
@@ -50,8 +50,9 @@ enum Command {
     /// Inspect and try a component's file, or exchange it with a registry.
     #[command(subcommand)]
     Component(component::Command),
-    /// Look for damage in the data of a host: one line for each defect, and exit code 1 if there is one.
-    Check(check::Check),
+    /// Back up, restore, check and prune the data of a host.
+    #[command(subcommand)]
+    Db(db::Command),
     /// Compile a component from standard input to standard output; the host starts this.
     #[command(hide = true)]
     Compile(CompileBudget),
@@ -125,7 +126,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await.map(|()| ExitCode::SUCCESS),
             Command::Guild(Guild::Chat(chat)) => chat.run().await.map(|()| ExitCode::SUCCESS),
             Command::Component(command) => Ok(command.run().await),
-            Command::Check(check) => Ok(check.run().await),
+            Command::Db(command) => command.run().await,
             Command::Blueprint(command) => tokio::task::block_in_place(|| command.run()).map(|()| ExitCode::SUCCESS),
             Command::Compile(_) => unreachable!("compiled above, without a runtime"),
         }

@@ -39,6 +39,10 @@ pub(crate) mod built_in {
     include!(concat!(env!("OUT_DIR"), "/components.rs"));
 }
 
+/// The file that a restore leaves in a data directory whose store was restored by other means, and maybe is of another
+/// moment than the journal.
+pub(crate) const RESTORED: &str = "restored";
+
 /// The time that a host which shuts down waits for its guilds and its disk.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
@@ -330,9 +334,11 @@ async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> a
         );
     }
     let last = mark.map_or(0, |mark| mark.last);
-    if !is_known || journal.durable().get() < last {
+    let restored = config.data_dir.join(RESTORED);
+    if !is_known || journal.durable().get() < last || restored.exists() {
         // Messages may wait in it for guilds that the store takes to sleep.
         store.wake_all().await?;
+        let _ = std::fs::remove_file(restored);
     }
     if !is_known {
         tracing::warn!(file = %file.display(), "another journal is accepted; the history of before is not in it");
@@ -371,10 +377,14 @@ pub async fn prepare_built_in(
 }
 
 /// Keeps a second host away from the same data.
-struct DataLock(#[expect(dead_code, reason = "holds the lock until it is dropped")] std::fs::File);
+pub(crate) struct DataLock(#[expect(dead_code, reason = "holds the lock until it is dropped")] std::fs::File);
 
 impl DataLock {
-    fn take(dir: &std::path::Path) -> anyhow::Result<Self> {
+    /// Takes the lock of a data directory, until it is dropped.
+    ///
+    /// # Errors
+    /// Another program has it, or the file cannot be created.
+    pub(crate) fn take(dir: &std::path::Path) -> anyhow::Result<Self> {
         let path = dir.join("lock");
         let file = std::fs::File::create(&path).with_context(|| format!("{} cannot be created", path.display()))?;
         match file.try_lock() {

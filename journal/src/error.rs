@@ -25,7 +25,7 @@ pub enum JournalError {
     #[error("a stored message cannot be read: {0}")]
     Corrupt(String),
     /// The storage is damaged or does not work. The host has to end: what is taken from now on could not be stored.
-    #[error("the journal's storage is damaged or does not work: {0}; look at it with `guildhall check`")]
+    #[error("the journal's storage is damaged or does not work: {0}; look at it with `guildhall db check`")]
     Broken(StorageFailure),
     /// The journal was closed before the operation ended.
     #[error("the journal is closed")]

@@ -30,6 +30,7 @@ mod step;
 mod storage;
 mod subscriber;
 mod subscribers;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -52,8 +53,10 @@ pub use ingress::{Ingress, IngressError, Published};
 pub use receipt::Receipt;
 pub use settings::{Durability, JournalLimits, Retention};
 pub use sqlite::check::{JournalCheck, check};
+pub use sqlite::copy::{copy_at_one_moment, shrink_file};
 pub use step::Snapshot;
 pub use subscriber::Lag;
+pub use supervise::keep_running;
 
 use open_logs::OpenLogs;
 use shared::Shared;
@@ -91,7 +94,10 @@ impl Journal {
         let shared = Arc::new(Shared::new(storage, recovered, limits, clock));
         let logs = Arc::new(OpenLogs::new(shared.clone()));
         tokio::spawn(writer::run(shared));
-        tokio::spawn(retention::run(logs.clone(), retention));
+        let trimmed = logs.clone();
+        tokio::spawn(async move {
+            keep_running("retention", || retention::run(trimmed.clone(), retention)).await;
+        });
         Ok(Self(logs))
     }
 

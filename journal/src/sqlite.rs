@@ -8,6 +8,7 @@ pub mod check;
 mod checkpoint;
 mod columns;
 mod commit;
+pub mod copy;
 mod error;
 mod read;
 mod readers;
@@ -37,6 +38,7 @@ use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, Trim};
+use super::supervise::keep_running;
 use commit::{Statements, Writer};
 use readers::Readers;
 use stretches::OpenStretches;
@@ -94,7 +96,10 @@ impl SqliteStorage {
             closed: CancellationToken::new(),
             client_ids_before: AtomicI64::new(i64::MIN),
         };
-        tokio::spawn(checkpoint::run(file.to_owned(), storage.commits.clone(), storage.closed.clone()));
+        let (file, commits, closed) = (file.to_owned(), storage.commits.clone(), storage.closed.clone());
+        tokio::spawn(async move {
+            keep_running("checkpoint", || checkpoint::run(file.clone(), commits.clone(), closed.clone())).await;
+        });
         Ok(storage)
     }
 

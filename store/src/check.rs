@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, ConnectOptions, Connection};
 
 use super::database::to_u64;
 use super::journal_mark::JournalMark;
+use super::migrations;
 
 /// What is found in the database of a store.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,7 @@ async fn look(url: &str, found: &mut StoreCheck) -> Result<(), sqlx::Error> {
         let lines: Vec<(String,)> = sqlx::query_as("PRAGMA quick_check(20)").fetch_all(&mut connection).await?;
         let place =
             url.split('?').next().unwrap_or(&url).trim_start_matches("sqlite:").trim_start_matches("//").to_owned();
+        found.defects.extend(migrations::newer(migrations::applied(&mut connection).await?, &place));
         let wrong = lines.into_iter().filter(|(line,)| line != "ok");
         found.defects.extend(wrong.map(|(line,)| format!("{place}: {line}")));
     }

@@ -1,5 +1,6 @@
 //! The database behind the store: opening it, its connections, and the encoding of columns.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +162,13 @@ fn place_of(options: &AnyConnectOptions) -> String {
     let socket = url.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
     let host = socket.as_deref().or(url.host_str()).unwrap_or("localhost");
     format!("{host}:{}", url.port().unwrap_or(5432))
+}
+
+/// Returns the file of a URL of SQLite; `None` for another database.
+#[must_use]
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?.split('?').next()?;
+    Some(PathBuf::from(path.trim_start_matches("//")))
 }
 
 /// Opens a file of SQLite once, to report its error: a pool tries again until its time is over and reports only that.

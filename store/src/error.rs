@@ -17,7 +17,7 @@ pub enum StoreError {
     /// The file of the database cannot be read as one.
     #[error(
         "the database {file} is damaged or is no database: {cause}; restore it from a backup, or look at it with \
-         `guildhall check`"
+         `guildhall db check`"
     )]
     Damaged { file: String, cause: String },
     /// The URL is of another kind of database.

@@ -29,7 +29,7 @@ mod users;
 pub use blueprints::{BlueprintRow, LaunchableBlueprint, Pins};
 pub use check::{StoreCheck, check};
 pub use components::ComponentRow;
-pub use database::{Flush, Store};
+pub use database::{Flush, Store, file_of};
 pub use error::{StoreError, StoreOutage};
 pub use fence::StoreLock;
 pub use guilds::{GuildRow, GuildSummary, MemberChange, NewGuild};

@@ -90,6 +90,7 @@ impl Guilds {
     /// A host without running guilds.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
+        let outages = Outages::since(setup.clock.now_ms());
         Self(Arc::new(Inner {
             setup,
             built_in: Mutex::default(),
@@ -102,7 +103,7 @@ impl Guilds {
             shutdown: CancellationToken::new(),
             is_resumed: AtomicBool::new(false),
             not_started: NotStarted::default(),
-            outages: Outages::default(),
+            outages,
         }))
     }
 

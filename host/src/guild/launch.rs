@@ -18,7 +18,7 @@ use super::running::RunningGuard;
 use super::serving::Serving;
 use super::user_ingress::UserIngress;
 use crate::agent::Notices;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, keep_running};
 use crate::store::{NewGuild, StoreError};
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::routing::{GuildView, subscriptions};
@@ -85,7 +85,8 @@ impl Guilds {
                 Err(error) => self.note_not_started(&id, error.to_string()).await,
             }
         }
-        self.0.tracker.spawn(self.clone().start_again());
+        let guilds = self.clone();
+        self.0.tracker.spawn(async move { keep_running("start_again", || guilds.clone().start_again()).await });
         self.0.is_resumed.store(true, Ordering::SeqCst);
         Ok(count)
     }

@@ -6,12 +6,13 @@
 
 mod active;
 mod answer;
+mod broken;
 mod end;
 mod member;
 mod pace;
 mod removal;
 mod report;
-mod requests;
+pub(super) mod requests;
 mod save;
 mod sleep;
 mod sleeper;
@@ -168,7 +169,7 @@ impl Manager {
                 () = stops.asked() => Some(Event::StopRequested { user: None, guild: None }),
                 next = tail.next() => active.read_socket_request(next, &mut tail),
                 request = requests.next() => match request {
-                    Ok(delivery) => active.serve(&mut requests, &delivery).await,
+                    Ok(delivery) => active.serve_once(&mut requests, &delivery).await,
                     Err(error) => {
                         tracing::error!(%error, %guild, "the requests to a manager cannot be read");
                         tokio::time::sleep(Duration::from_secs(1)).await;

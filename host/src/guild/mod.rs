@@ -52,4 +52,4 @@ pub use guildhall_sandbox::Refusal as ComponentRefusal;
 pub use guilds::{Guilds, Setup};
 pub use history::History;
 pub use launch::{Launch, LaunchError};
-pub use outage::{Away, Part};
+pub use outage::{Away, Part, PartState};

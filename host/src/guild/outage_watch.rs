@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::guilds::Guilds;
-use super::outage::{Away, Part};
-use crate::journal::StorageTrouble;
+use super::outage::{Away, Part, PartState};
+use crate::journal::{StorageTrouble, keep_running};
 use crate::store::{JournalMark, StoreOutage};
 
 /// How often the parts are tested.
@@ -25,6 +25,12 @@ impl Guilds {
         self.0.outages.first()
     }
 
+    /// Each part, and since when it serves or is away.
+    #[must_use]
+    pub fn parts(&self) -> [PartState; 2] {
+        self.0.outages.parts()
+    }
+
     /// Is ready when a request that began with this call has waited long and a part is away. Cancel safe.
     pub async fn waits_in_vain(&self) -> Away {
         tokio::time::sleep(PATIENCE).await;
@@ -41,7 +47,8 @@ impl Guilds {
 
     /// Begins to watch the store and the journal, until the host shuts down.
     pub fn begin_watch(&self) {
-        self.0.tracker.spawn(self.clone().watch());
+        let guilds = self.clone();
+        self.0.tracker.spawn(async move { keep_running("watch", || guilds.clone().watch()).await });
     }
 
     async fn watch(self) {
@@ -52,7 +59,8 @@ impl Guilds {
                 () = self.0.shutdown.cancelled() => return,
                 () = tokio::time::sleep(EVERY) => {}
             }
-            self.0.outages.set(Part::Journal, self.journal_away());
+            let now_ms = self.0.setup.clock.now_ms();
+            self.0.outages.set(Part::Journal, self.journal_away(), now_ms);
             let reached = tokio::time::timeout(ANSWER_WITHIN, self.0.setup.store.probe()).await;
             let mut store = match reached {
                 Ok(Ok(())) => None,
@@ -70,7 +78,8 @@ impl Guilds {
                 has_failed = store.is_some();
                 (last, marked) = (Some(mark), tokio::time::Instant::now());
             }
-            self.0.outages.set(Part::Store, store.map(|is_disk_full| Away { part: Part::Store, is_disk_full }));
+            let away = store.map(|is_disk_full| Away { part: Part::Store, is_disk_full });
+            self.0.outages.set(Part::Store, away, self.0.setup.clock.now_ms());
         }
     }
 

@@ -240,3 +240,22 @@ async fn an_outage_of_the_store_is_noticed_and_ends() {
     eventually("readiness", async || bench.guilds.is_ready()).await;
     bench.end().await;
 }
+
+#[tokio::test]
+async fn a_request_that_makes_the_manager_panic_is_tried_once_and_the_guild_goes_on() {
+    let bench = Bench::new().await;
+    bench.guilds.resume().await.unwrap();
+    let id = bench.launch().await;
+    bench.is(&id, GuildStatus::Error).await;
+    let topics = [topic::ERRORS.to_owned(), topic::SYSTEM.to_owned()];
+    let mut tail = bench.log(&id).await.tail(topics.to_vec(), None);
+    bench.request(&id, super::manager::requests::PANICS, json!({"guild_id": "g"})).await;
+    bench.request(&id, format::AGENT_LIST_REQUEST, json!({"guild_id": "g"})).await;
+    let refused = hear(&mut tail, format::ERROR_MESSAGE).await;
+    assert!(refused["error_message"].as_str().unwrap().contains("error of the host"), "{refused}");
+    hear(&mut tail, "rustic_ai.core.agents.system.models.AgentListResponse").await;
+    eventually("guild", async || bench.guilds.not_started() == 0 && bench.log(&id).await.is_open()).await;
+    bench.stop(&id).await;
+    bench.is(&id, GuildStatus::Stopped).await;
+    bench.end().await;
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
+use super::schema;
 use guildhall_model::ids::MessageId;
 
 /// What is found in the file of a journal.
@@ -30,6 +31,10 @@ pub async fn check(file: &Path) -> JournalCheck {
 async fn look(file: &Path, found: &mut JournalCheck) -> Result<(), sqlx::Error> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging();
     let mut db = options.connect().await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
+    if let Some(newer) = schema::newer(version, file) {
+        found.defects.push(newer);
+    }
     let lines: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(20)").fetch_all(&mut db).await?;
     let wrong = lines.into_iter().filter(|line| line != "ok");
     found.defects.extend(wrong.map(|line| format!("{}: {line}", file.display())));

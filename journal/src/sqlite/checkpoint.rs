@@ -11,6 +11,8 @@ use sqlx::{ConnectOptions, Row};
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_millis(250);
+/// The wait before another try to open the file.
+const AGAIN: Duration = Duration::from_secs(1);
 /// When the write-ahead log has more pages of 4 KiB than this and few batches are written, it starts again from its
 /// beginning. The writer waits for that, and its next transaction waits for the disk.
 const PAGES: i64 = 16_384;
@@ -23,9 +25,16 @@ const FEW_BATCHES: u64 = 25;
 /// committed. Cancel safe.
 pub async fn run(file: PathBuf, commits: Arc<AtomicU64>, closed: CancellationToken) {
     let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5));
-    let mut db = match options.disable_statement_logging().connect().await {
-        Ok(db) => db,
-        Err(error) => return tracing::error!(%error, "the journal is not checkpointed; its write-ahead log will grow"),
+    let options = options.disable_statement_logging();
+    let mut db = loop {
+        match options.connect().await {
+            Ok(db) => break db,
+            Err(error) => tracing::error!(%error, "the journal is not checkpointed, and its write-ahead log grows"),
+        }
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(AGAIN) => {}
+        }
     };
     let mut checkpointed = 0;
     loop {

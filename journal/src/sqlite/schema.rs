@@ -1,6 +1,6 @@
 //! The tables of the journal's database, and how older versions of them are brought up to date.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -59,11 +59,11 @@ const FROM_3: &str = "BEGIN; ALTER TABLE guilds ADD COLUMN bytes BIGINT NOT NULL
 /// no stretches, which are made of their messages. Cancel safe: each version is one transaction.
 pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *db).await?;
-    if version > VERSION {
-        return Err(JournalError::Migration(format!(
-            "{} has version {version}, and this host reads versions up to {VERSION}",
-            file.display()
-        )));
+    if let Some(newer) = newer(version, file) {
+        return Err(JournalError::Migration(newer));
+    }
+    if (1..VERSION).contains(&version) {
+        keep_old(db, file, version).await?;
     }
     if version == 1 {
         sqlx::raw_sql(FROM_1).execute(&mut *db).await?;
@@ -78,5 +78,33 @@ pub async fn prepare(db: &mut SqliteConnection, file: &Path) -> Result<(), Journ
         sqlx::raw_sql("PRAGMA user_version = 7").execute(&mut *filling).await?;
         filling.commit().await?;
     }
+    Ok(())
+}
+
+/// Returns what is wrong if a newer host wrote a file of this version.
+pub fn newer(version: i64, file: &Path) -> Option<String> {
+    let text = format!("{} has version {version}, and this host reads versions up to {VERSION}", file.display());
+    (version > VERSION).then_some(text)
+}
+
+/// Keeps a copy of a file that is about to be brought up to date, under the name of its version. A copy that is there is
+/// of an earlier attempt. Dropping the future leaves no copy of this name.
+async fn keep_old(db: &mut SqliteConnection, file: &Path, version: i64) -> Result<(), JournalError> {
+    let named = |end: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let (kept, partial) = (named(&format!(".v{version}")), named(&format!(".v{version}.partial")));
+    if kept.exists() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| JournalError::Storage(std::sync::Arc::new(error));
+    let _ = std::fs::remove_file(&partial);
+    let path = partial.to_str().ok_or_else(|| JournalError::Migration(format!("{} is no text", partial.display())))?;
+    sqlx::query("VACUUM INTO ?").bind(path).execute(&mut *db).await?;
+    std::fs::File::open(&partial).and_then(|copy| copy.sync_all()).map_err(failed)?;
+    std::fs::rename(&partial, &kept).map_err(failed)?;
+    tracing::info!(file = %kept.display(), "the journal is brought up to date; the old one is kept");
     Ok(())
 }

@@ -45,6 +45,15 @@ struct Data {
     client_ids: HashMap<(GuildKey, UserId, String), MessageId>,
     snapshots: HashMap<(GuildKey, AgentId), Snapshot>,
     unfinished: BTreeMap<MessageId, (GuildKey, MessageId)>,
+    /// Whether the next commit panics.
+    panics: bool,
+}
+
+impl Tables {
+    /// Lets the next commit panic.
+    pub fn panic_at_next_commit(&self) {
+        self.0.lock().panics = true;
+    }
 }
 
 impl Data {
@@ -232,6 +241,7 @@ impl Storage for MemoryStorage {
 
     fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()> {
         self.run(|data| {
+            assert!(!std::mem::take(&mut data.panics), "told to panic");
             let mut changed = data.clone();
             changed.commit(batch)?;
             *data = changed;

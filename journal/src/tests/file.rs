@@ -79,6 +79,25 @@ async fn a_journal_of_version_1_is_opened() {
         journal.guild(&GuildId::from("g")).await.unwrap().consume(&agent(), vec!["t".into()]).await.unwrap();
     journal.guild(&GuildId::from("g")).await.unwrap().publish(vec![message("t", json!({"n": 7}))]).await.unwrap();
     assert_eq!(number(&take(&mut consumer).await.message), 7);
+    let kept = dir.path().join("journal.db.v1");
+    let mut kept = sqlx::sqlite::SqliteConnectOptions::new().filename(kept).connect().await.unwrap();
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut kept).await.unwrap();
+    let guilds: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM guilds").fetch_one(&mut kept).await.unwrap();
+    assert_eq!((version, guilds), (1, 1), "the old file is kept as it was");
+}
+
+#[tokio::test]
+async fn a_newer_journal_is_refused_and_told() {
+    let bench = Bench::new(JournalLimits::default()).await;
+    bench.journal.close().await;
+    let mut db = other_connection(&bench.dir).await;
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&mut db).await.unwrap();
+    sqlx::Connection::close(db).await.unwrap();
+    let file = bench.dir.path().join("journal.db");
+    let (limits, retention) = (JournalLimits::default(), Retention::default());
+    let refused = Journal::open(&file, Durability::Process, limits, retention, Clock::system()).await.unwrap_err();
+    assert!(refused.to_string().contains("version 99"), "{refused}");
+    assert!(check(&file).await.defects[0].contains("version 99"));
 }
 
 /// The first and last messages of the stretches that are stored, and how many topics each has.

@@ -109,6 +109,10 @@ async fn goes_on(leave: impl Fn(&mut Postgres), come_back: impl Fn(&mut Postgres
     });
     let ready = ready.await;
     assert_eq!(ready["context"]["part"], "store", "{ready}");
+    let parts = &ready["context"]["parts"];
+    assert_eq!((&parts["store"]["status"], &parts["journal"]["status"]), (&json!("away"), &json!("ok")), "{ready}");
+    let since = |part: &serde_json::Value| part["since"].as_str().expect("a time").to_owned();
+    assert!(since(&parts["store"]) > since(&parts["journal"]), "{ready}");
     chat.echo("while the store is away").await;
     chat.stop_guild();
     let refused = |frame: &serde_json::Value| frame["payload"]["error_type"] == "STORE_UNAVAILABLE";

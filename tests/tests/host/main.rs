@@ -2,6 +2,7 @@
 
 use guildhall_tests::{Host, Options};
 
+mod backup;
 mod client_js;
 mod component_cli;
 mod components;

@@ -33,6 +33,10 @@ use guildhall_sandbox::Limit;
 /// The most agents of a guild.
 const MAX_AGENTS: usize = 1_000;
 
+/// The format of a request that makes the manager panic.
+#[cfg(test)]
+pub(in crate::guild) const PANICS: &str = "guildhall.tests.Panic";
+
 fn is_about_state(format: &str) -> bool {
     matches!(format, format::STATE_FETCH_REQUEST | format::STATE_UPDATE_REQUEST)
 }
@@ -60,6 +64,8 @@ impl ActiveManager {
     /// request in the inbox; it is served again at the next start.
     pub(super) async fn serve(&mut self, requests: &mut Consumer, delivery: &Delivery) -> Option<Event> {
         let message = &delivery.message;
+        #[cfg(test)]
+        assert_ne!(message.format, PANICS, "told to panic");
         let payload: Value = serde_json::from_str(message.payload.get()).unwrap_or_default();
         let on_state = delivery.topic == topic::STATE;
         let answer = match self.read(&message.format, &payload).await {

@@ -1,19 +1,21 @@
-//! `guildhall check`: looks for damage in the data of a host, without changing it. The host may run meanwhile.
+//! `guildhall db check`: looks for damage in the data of a host or in a backup, without changing it. The host may run
+//! meanwhile.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::list::List;
 use crate::agent::damaged_components;
 use crate::journal::{self, JournalCheck};
 use crate::store::{self, StoreCheck};
 
-/// The arguments of `guildhall check`.
+/// The arguments of `guildhall db check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The directory of the host's data.
+    /// The directory of the host's data, or the folder of a backup.
     #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
     /// The database of the catalog and the guilds [default: DATA_DIR/guildhall.db].
@@ -43,8 +45,27 @@ impl Check {
         if !self.data_dir.is_dir() {
             return vec![format!("{} is no directory", self.data_dir.display())];
         }
+        if !List::is_in(&self.data_dir) {
+            return self.defects_of_parts(true).await;
+        }
+        match tokio::task::block_in_place(|| List::read(&self.data_dir)) {
+            Ok(list) => self.defects_of_parts(list.has_store).await,
+            Err(error) => vec![format!("{error:#}")],
+        }
+    }
+
+    /// Looks for defects in the parts of a backup whose files are whole. Cancel safe.
+    pub async fn defects_of_backup(folder: &Path, has_store: bool) -> Vec<String> {
+        let check = Self { data_dir: folder.to_owned(), database_url: None };
+        check.defects_of_parts(has_store).await
+    }
+
+    async fn defects_of_parts(&self, has_store: bool) -> Vec<String> {
         let file = || format!("sqlite://{}", self.data_dir.join("guildhall.db").display());
-        let store = store::check(&self.database_url.clone().unwrap_or_else(file)).await;
+        let store = match has_store {
+            true => store::check(&self.database_url.clone().unwrap_or_else(file)).await,
+            false => StoreCheck::default(),
+        };
         let journal_file = self.data_dir.join("journal.db");
         let journal = journal::check(&journal_file).await;
         let components = self.data_dir.join("components");

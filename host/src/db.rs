@@ -1,0 +1,55 @@
+//! `guildhall db`: the data of a host is copied while it runs, put into place again, checked, and made smaller.
+//!
+//! A backup is a folder with the parts of a data directory and a list of its files. The list is written last, and the folder
+//! gets its name last, so a backup that was cut short never looks whole. `tar` makes one file of it.
+
+mod backup;
+mod check;
+mod list;
+mod partial;
+mod prune;
+mod restore;
+mod tree;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+pub use check::Check;
+
+/// What is done with the data of a host.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copy the data of a host, which may run meanwhile, to a new folder.
+    Backup(backup::Backup),
+    /// Put a backup into a data directory that does not exist or is empty.
+    Restore(restore::Restore),
+    /// Look for damage in the data of a host or in a backup: one line for each defect, and exit code 1 if there is one.
+    Check(Check),
+    /// Remove what retention does not keep, and give the free space back. The host must not run.
+    Prune(prune::Prune),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// Dropping the future leaves a backup or a data directory that does not look whole.
+    ///
+    /// # Errors
+    /// What could not be done, and why.
+    pub async fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Backup(backup) => print(&backup.run().await?),
+            Self::Restore(restore) => print(&restore.run().await?),
+            Self::Prune(prune) => print(&prune.run().await?),
+            Self::Check(check) => return Ok(check.run().await),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(text: &str) {
+    // The work is done even if nobody reads that.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,54 @@
+//! Puts a backup into place.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::check::Check;
+use super::list::List;
+use super::partial::Partial;
+use super::tree;
+use crate::server::RESTORED;
+
+/// The arguments of `guildhall db restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The folder of the backup.
+    folder: PathBuf,
+    /// The directory of the host's data. It must not exist, or be empty.
+    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+}
+
+impl Restore {
+    /// Checks the backup and puts it into place. Returns what is said of it.
+    ///
+    /// Dropping the future leaves no data directory.
+    ///
+    /// # Errors
+    /// The backup is not whole, or damaged, or newer than this program; there is data at the place; the disk fails.
+    pub async fn run(&self) -> anyhow::Result<String> {
+        let list = List::read(&self.folder)?;
+        let defects = Check::defects_of_backup(&self.folder, list.has_store).await;
+        if let Some(first) = defects.first() {
+            bail!("{} cannot be restored: {first}", self.folder.display());
+        }
+        let partial = Partial::begin(&self.data_dir)?;
+        for name in list.names() {
+            if !tree::copy(&self.folder.join(name), &partial.folder().join(name))? {
+                bail!("{} has gone meanwhile", self.folder.join(name).display());
+            }
+        }
+        if !list.has_store {
+            std::fs::File::create(partial.folder().join(RESTORED))?.sync_all()?;
+        }
+        partial.finish()?;
+        let data = self.data_dir.display();
+        Ok(format!(
+            "{data}: the data of {}, {} MiB; start the host with --data-dir {data}",
+            list.began,
+            list.bytes() >> 20
+        ))
+    }
+}

@@ -258,4 +258,5 @@ await step('many guilds and a long history stay quick', async () => {
 });
 
 await browser.close();
-console.log('all is well');
+console.log("all is well");
+process.exit(0);

@@ -48,7 +48,7 @@ export function guildActions(id, guild, after) {
     after();
   });
   if (guild.status === 'stopping') return [element('span', { class: 'dim' }, 'stopping')];
-  return guild.status === 'stopped' ? [button('Start', start)] : [button('Restart failed agents', start), button('Stop', stop, 'danger')];
+  return guild.status === 'stopped' ? [button('Start', start)] : [button('Relaunch', start), button('Stop', stop, 'danger')];
 }
 
 async function part(tab, more, id, guild, live) {
@@ -77,6 +77,8 @@ async function chatPart(id, guild, live) {
   chat.begin(!isOver);
   return [element('div', { class: 'guild' }, chat.block, side), () => chat.end()];
 }
+
+const nameOf = (agent, names) => (agent.endsWith('#manager_agent') ? 'Manager of the guild' : names.get(agent) ?? agent.replace(/^upa-/, ''));
 
 /** What the system socket tells of a guild. */
 class Live {
@@ -108,7 +110,7 @@ class Live {
       this.badge.replaceChildren(status(payload.guild_health));
       this.report = payload.agents;
       const rows = Object.entries(payload.agents).map(([agent, beat]) => element('li', {},
-        element('span', {}, this.names.get(agent) ?? agent), element('span', { title: JSON.stringify(beat.checkmeta ?? {}) }, status(beat.checkstatus))));
+        element('span', {}, nameOf(agent, this.names)), element('span', { title: JSON.stringify(beat.checkmeta ?? {}) }, status(beat.checkstatus))));
       this.health.replaceChildren(...rows);
       for (const listener of this.listeners) listener(payload.agents);
     }

@@ -4,6 +4,8 @@ import * as api from './api.js';
 import { button, confirmed, doing, element, field, json, link, notice, problem, status, table, time } from './dom.js';
 import { show } from './show.js';
 
+/** The agents that authors wrote: no manager, no proxies of users. */
+const written = (guild) => guild.agents.filter(({ class_name: name }) => !/\.(GuildManagerAgent|UserProxyAgent)$/.test(name));
 const of = (guild) => `api/guilds/${encodeURIComponent(guild)}`;
 const limits = (sandbox = {}) => Object.entries(sandbox).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ');
 
@@ -28,8 +30,7 @@ export function agents(id, guild, live) {
     }
   };
   live.listeners.add(tell);
-  const shown = guild.agents.filter((agent) => !agent.class_name.endsWith('GuildManagerAgent'));
-  const block = table('Agents', columns, shown, 'This guild has no agents.');
+  const block = table('Agents', columns, written(guild), 'This guild has no agents.');
   if (live.report) tell(live.report);
   return [block, () => live.listeners.delete(tell)];
 }
@@ -88,7 +89,7 @@ export async function deadLetters(id) {
 }
 
 export function logs(id, guild, chosen) {
-  const known = guild.agents.filter((agent) => !agent.class_name.endsWith('GuildManagerAgent'));
+  const known = written(guild);
   const agent = chosen || known[0]?.id;
   if (!agent) return [element('p', { class: 'dim' }, 'This guild has no agents.')];
   const output = element('div', { class: 'log', role: 'log', tabindex: 0, 'aria-label': 'Log' });
@@ -124,4 +125,4 @@ export async function blueprintOf(id) {
   return found?.id && element('p', {}, 'Launched from the blueprint ', link(`#/blueprints/${encodeURIComponent(found.id)}`, `${found.name} ${found.version}`));
 }
 
-export const spec = (guild) => [element('h2', {}, 'Spec'), json({ ...guild, agents: guild.agents.filter((agent) => !agent.class_name.endsWith('GuildManagerAgent')) })];
+export const spec = (guild) => [element('h2', {}, 'Spec'), json({ ...guild, agents: written(guild) })];

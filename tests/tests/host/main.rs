@@ -37,6 +37,7 @@ mod said;
 mod semantics;
 mod silence;
 mod sleep;
+mod stop_start;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::journal::Durability;
+use crate::journal::{Durability, RedisSettings};
 use crate::server::Server;
 use crate::{blueprint, chat, component, db};
 use guildhall_model::dialect::Dialect;
@@ -70,6 +70,10 @@ struct Serve {
     /// [default: DATA_DIR/guildhall.db].
     #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The Redis server or cluster of the journal, `redis://user:password@host:port/database`, `rediss://…` over TLS;
+    /// several addresses of a cluster with commas between them [default: DATA_DIR/journal.db].
+    #[arg(long, env = "GUILDHALL_REDIS_URL", hide_env_values = true, value_parser = redis_url)]
+    redis_url: Option<String>,
     /// The storage of the guilds' files, `s3://bucket` [default: DATA_DIR/files].
     #[arg(long, env = "GUILDHALL_FILES_URL")]
     files_url: Option<String>,
@@ -167,12 +171,19 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().ok().or_else(local).ok_or_else(|| wrong().to_owned())
 }
 
+/// Reads the URL of `--redis-url`.
+fn redis_url(text: &str) -> Result<String, String> {
+    let settings = RedisSettings { url: text.to_owned(), ..RedisSettings::default() };
+    settings.check().map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
 impl Serve {
     async fn run(self) -> anyhow::Result<()> {
         let mut config = Config {
             listen: self.listen,
             data_dir: self.data_dir,
             database_url: self.database_url,
+            redis: RedisSettings { url: self.redis_url.unwrap_or_default(), ..RedisSettings::default() },
             files_url: self.files_url,
             component_cache: self.component_cache,
             insecure: self.insecure,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::HOSTS_SETTING;
 use crate::connections::{ConnectionLimits, MOST, MOST_OF_ADDRESS};
-use crate::journal::{Durability, JournalLimits, Retention};
+use crate::journal::{Durability, JournalLimits, RedisSettings, Retention};
 use crate::oci::{self, Registries};
 use guildhall_model::dialect::Dialect;
 use guildhall_model::origin::{Origin, is_host};
@@ -21,6 +21,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `sqlite://path` or `postgres://…`; a file in `data_dir` unless given.
     pub database_url: Option<String>,
+    /// The Redis server that keeps the journal, if `url` is not empty; a file in `data_dir` unless given.
+    pub redis: RedisSettings,
     /// `s3://bucket`; `data_dir/files` unless given.
     pub files_url: Option<String>,
     /// The directory of compiled components; `data_dir/cache` unless given.
@@ -71,6 +73,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8880)),
             data_dir: PathBuf::from("data"),
             database_url: None,
+            redis: RedisSettings::default(),
             files_url: None,
             component_cache: None,
             insecure: false,
@@ -108,7 +111,7 @@ const ALIKE: f64 = 0.7;
 pub const ACCEPT_JOURNAL: &str = "journal.accept";
 
 /// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 27] = [
     "limits.socket_lag",
     "limits.window",
     "limits.histories",
@@ -129,6 +132,10 @@ const NAMES: [&str; 23] = [
     "retention.age_s",
     "retention.guild_bytes",
     ACCEPT_JOURNAL,
+    "redis.prefix",
+    "redis.connect_ms",
+    "redis.answer_ms",
+    "redis.tls_roots",
     "cors.origin",
     HOSTS_SETTING,
     oci::SETTING,
@@ -151,6 +158,14 @@ impl Config {
         }
         if name == ACCEPT_JOURNAL {
             self.accept_journal = value.parse().map_err(|_| format!("`{name}` is true or false, not `{value}`"))?;
+            return Ok(());
+        }
+        if name == "redis.prefix" {
+            self.redis.prefix = key_prefix(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
+            return Ok(());
+        }
+        if name == "redis.tls_roots" {
+            self.redis.tls_roots = Some(value.into());
             return Ok(());
         }
         if Policy::NAMES.contains(&name) {
@@ -181,6 +196,8 @@ impl Config {
             "limits.keep_alive_s" => self.connections.keep_alive = seconds(name, number)?,
             "limits.body_s" => self.body_within = seconds(name, number)?,
             "limits.ping_s" => self.ping_every = seconds(name, number)?,
+            "redis.connect_ms" => self.redis.connect_within = milliseconds(name, number)?,
+            "redis.answer_ms" => self.redis.answer_within = milliseconds(name, number)?,
             "sandbox.idle_unload_s" => self.idle_unload_s = number,
             "host.guild_sleep_s" => self.guild_sleep_s = number,
             "host.max_agents" => self.max_agents = positive(name, small)?,
@@ -252,6 +269,23 @@ fn seconds(name: &str, number: u64) -> Result<Duration, String> {
     }
 }
 
+/// A time that something may take: at least 10 ms and at most a minute.
+fn milliseconds(name: &str, number: u64) -> Result<Duration, String> {
+    match number {
+        10..=60_000 => Ok(Duration::from_millis(number)),
+        _ => Err(format!("`{name}` is {number} and may be 10 to 60000 milliseconds")),
+    }
+}
+
+/// What the names of keys begin with. Braces would decide the slot of a cluster.
+fn key_prefix(value: &str) -> Result<String, String> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    match value.len() {
+        1..=64 if value.chars().all(is_fine) => Ok(value.to_owned()),
+        _ => Err(format!("`{value}` is no prefix: write up to 64 letters, digits, `-`, `_`, `.` and `:`")),
+    }
+}
+
 /// Reads origins that are separated by commas, and returns them as browsers write them: in lower case, without the default
 /// port of their schemes.
 fn origins(value: &str) -> Result<Vec<String>, String> {
@@ -281,6 +315,9 @@ mod tests {
         config.set("limits.connections=7").unwrap();
         config.set("limits.head_s=3").unwrap();
         assert_eq!((config.connections.most, config.connections.head), (7, Duration::from_secs(3)));
+        config.set("redis.answer_ms=50").unwrap();
+        config.set("redis.prefix=a:b").unwrap();
+        assert_eq!((config.redis.answer_within, &*config.redis.prefix), (Duration::from_millis(50), "a:b"));
         config.set("sandbox.fuel=1000000").unwrap();
         config.set("cors.origin=HTTPS://Ui.Example:443, http://other.example:81").unwrap();
         config.set("http.hosts=Guild.example, other.example").unwrap();
@@ -306,6 +343,10 @@ mod tests {
         assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         assert!(config.set("limits.ping_s=0").unwrap_err().contains("1 to 86400"));
+        assert!(config.set("redis.connect_ms=1").unwrap_err().contains("10 to 60000"));
+        for value in ["", "{a}", "a b"] {
+            assert!(config.set(&format!("redis.prefix={value}")).unwrap_err().contains("is no prefix"), "{value}");
+        }
         assert!(config.set("limits.guild_histories=0").unwrap_err().contains("1 to 64"));
         for value in ["foo", "", "*", "https://a.example,", "https://*", "http://a.example/path", "ftp://a.example"] {
             assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");

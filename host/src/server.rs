@@ -115,15 +115,7 @@ impl Server {
         let store_lock = store.lock().await.context("the store (--database-url) cannot be used")?;
         let files = open_files(&config).await.context("the storage of files cannot be opened")?;
         files.begin_sweep(std::time::SystemTime::now());
-        let journal = Journal::open(
-            &dir.join("journal.db"),
-            config.durability,
-            config.journal_limits(),
-            config.retention,
-            clock.clone(),
-        )
-        .await
-        .context("the journal cannot be opened")?;
+        let journal = open_journal(&config, clock.clone()).await?;
         if let Err(error) = compare_journal(&store, &journal, &config).await {
             // So that a journal that is restored over this one finds no write-ahead log.
             journal.close().await;
@@ -304,6 +296,28 @@ fn hosts(config: &Config) -> Hosts {
     if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
 }
 
+/// Opens the journal: in Redis if the configuration names a server, else in a file.
+async fn open_journal(config: &Config, clock: Clock) -> anyhow::Result<Journal> {
+    let (durability, limits, retention) = (config.durability, config.journal_limits(), config.retention);
+    if config.redis.url.is_empty() {
+        let file = config.data_dir.join("journal.db");
+        let opened = Journal::open(&file, durability, limits, retention, clock).await;
+        return opened.context("the journal cannot be opened");
+    }
+    provide_tls();
+    let opened = Journal::open_redis(config.redis.clone(), durability, limits, retention, clock).await;
+    opened.context("the journal (--redis-url) cannot be opened")
+}
+
+/// Where the journal is, for people.
+fn journal_place(config: &Config) -> String {
+    if config.redis.url.is_empty() {
+        config.data_dir.join("journal.db").display().to_string()
+    } else {
+        config.redis.place()
+    }
+}
+
 async fn open_files(config: &Config) -> anyhow::Result<Files> {
     match config.files_url.as_deref() {
         None => Ok(Files::in_folder(&config.data_dir.join("files"), config.file_bytes)?),
@@ -320,7 +334,7 @@ async fn open_files(config: &Config) -> anyhow::Result<Files> {
 /// Compares the journal with what the store knows of it: a journal that is missing or another one is refused, one that
 /// has lost messages is reported.
 async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> anyhow::Result<()> {
-    let file = config.data_dir.join("journal.db");
+    let place = journal_place(config);
     let mark = store.journal_mark().await?;
     let is_known = match &mark {
         Some(mark) => mark.identity == journal.identity(),
@@ -328,9 +342,8 @@ async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> a
     };
     if !is_known && !config.accept_journal {
         anyhow::bail!(
-            "{} is not the journal that the store knows: it is missing, empty or another one. Restore the right file; or \
-             start once with --set {ACCEPT_JOURNAL}=true, and the guilds go on without their history",
-            file.display()
+            "{place} is not the journal that the store knows: it is missing, empty or another one. Restore the right one; \
+             or start once with --set {ACCEPT_JOURNAL}=true, and the guilds go on without their history"
         );
     }
     let last = mark.map_or(0, |mark| mark.last);
@@ -341,14 +354,14 @@ async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> a
         let _ = std::fs::remove_file(restored);
     }
     if !is_known {
-        tracing::warn!(file = %file.display(), "another journal is accepted; the history of before is not in it");
+        tracing::warn!(place, "another journal is accepted; the history of before is not in it");
     } else if journal.durable().get() < last {
         tracing::error!(
-            file = %file.display(),
+            place,
             ends_at = journal.durable().get(),
             stored_before = last,
             "the journal has lost messages that were confirmed: it is an older copy, or its end is missing; stop the host \
-             and restore a newer file if there is one"
+             and restore a newer one if there is one"
         );
     }
     journal.continue_after(MessageId::new(last));

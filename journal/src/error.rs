@@ -27,6 +27,9 @@ pub enum JournalError {
     /// The storage is damaged or does not work. The host has to end: what is taken from now on could not be stored.
     #[error("the journal's storage is damaged or does not work: {0}; look at it with `guildhall db check`")]
     Broken(StorageFailure),
+    /// Another host has taken over the guild. Nothing of it can be written here any more.
+    #[error("another host uses this journal and has taken over a guild: give each host a journal of its own")]
+    TakenOver,
     /// The journal was closed before the operation ended.
     #[error("the journal is closed")]
     Closed,

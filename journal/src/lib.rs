@@ -4,12 +4,14 @@
 //! What always holds: a message's id is its place in the log. A [`Receipt`] is ready when the message is stored. A turn
 //! is committed in one step or not at all. Publishing never waits for a consumer.
 //!
-//! The files form layers, from the bottom: `room`, `settings`, `error`, `time`, `cursors`, `step` and `storage` (what every storage
-//! keeps and guarantees), `sqlite` (the storage of the server), `queue`, `subscriber` and `subscribers` (subscriptions
-//! in memory), `marks`, `queued`, `pending`, `shared` and `writer` (from a step to the storage), `guild_log` (the log of one
+//! The files form layers, from the bottom: `room`, `settings`, `error`, `time`, `cursors`, `columns`, `step` and
+//! `storage` (what every storage keeps and guarantees), `sqlite` and `redis` (the storages of the server), `queue`,
+//! `subscriber` and `subscribers` (subscriptions in memory), `marks`, `queued`, `pending`, `shared` and `writer` (from a
+//! step to the storage), `guild_log` (the log of one
 //! guild), `open_logs` and `retention`, and [`Journal`] on top. A file uses only what is below it.
 
 mod client_ids;
+mod columns;
 mod cursors;
 mod error;
 mod guild_log;
@@ -20,6 +22,7 @@ mod pending;
 mod queue;
 mod queued;
 mod receipt;
+mod redis;
 mod retention;
 pub mod room;
 mod settings;
@@ -43,6 +46,7 @@ use std::time::Duration;
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, MessageId};
 
+pub use self::redis::settings::RedisSettings;
 pub use cursors::Attempts;
 pub use error::{JournalError, StorageFailure, StorageTrouble};
 pub use guild_log::GuildLog;
@@ -58,6 +62,7 @@ pub use step::Snapshot;
 pub use subscriber::Lag;
 pub use supervise::keep_running;
 
+use self::redis::RedisStorage;
 use open_logs::OpenLogs;
 use shared::Shared;
 use sqlite::SqliteStorage;
@@ -80,6 +85,21 @@ impl Journal {
         clock: Clock,
     ) -> Result<Self, JournalError> {
         let storage = Arc::new(SqliteStorage::open(file, durability).await?);
+        Self::with_storage(storage, limits, retention, clock).await
+    }
+
+    /// Connects to the journal in Redis and starts its tasks. Cancel safe.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or its settings cannot promise the durability.
+    pub async fn open_redis(
+        settings: RedisSettings,
+        durability: Durability,
+        limits: JournalLimits,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, JournalError> {
+        let storage = Arc::new(RedisStorage::open(settings, durability).await?);
         Self::with_storage(storage, limits, retention, clock).await
     }
 
@@ -126,7 +146,7 @@ impl Journal {
     /// Returns why the storage takes no writes at present; `None` if it takes them.
     #[must_use]
     pub fn trouble(&self) -> Option<StorageTrouble> {
-        self.0.shared.trouble()
+        self.0.shared.trouble().or_else(|| self.0.shared.storage.trouble())
     }
 
     /// Returns for how long what is being written has not been stored.
@@ -153,7 +173,7 @@ impl Journal {
         self.0.shared.durable()
     }
 
-    /// Lets the next ids be larger than `last`, which the journal has had and lost. Called before the first message.
+    /// Lets the next ids be larger than `last`, which the journal has had and lost.
     pub fn continue_after(&self, last: MessageId) {
         self.0.shared.continue_after(last);
     }

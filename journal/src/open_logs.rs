@@ -50,7 +50,10 @@ impl OpenLogs {
         let shared = &self.shared;
         if let Some(key) = shared.storage.find(id).await? {
             let log = GuildLog::new(id.clone(), key, shared.clone());
-            log.restore(shared.storage.restore(key).await?)?;
+            let restored = shared.storage.restore(key).await?;
+            // Another host may have written to it, with a clock that is ahead.
+            shared.continue_after(restored.last);
+            log.restore(restored)?;
             return Ok(log);
         }
         let log = GuildLog::new(id.clone(), shared.new_key(), shared.clone());

@@ -46,8 +46,10 @@ pub struct Shared {
     sequence: Mutex<Sequence>,
     /// The marks of the logs that are open or being trimmed.
     pub marks: AllMarks,
-    /// The largest key of a guild; 0: none is stored.
+    /// The largest key of a guild that exists or was created here.
     last_key: AtomicI64,
+    /// Whether any guild is stored or was created.
+    has_guilds: AtomicBool,
     /// All messages up to this id are stored.
     durable: AtomicU64,
     closing: AtomicBool,
@@ -105,6 +107,7 @@ impl Shared {
             }),
             marks: AllMarks::default(),
             last_key: AtomicI64::new(recovered.last_key.0),
+            has_guilds: AtomicBool::new(recovered.has_guilds),
             durable: AtomicU64::new(last.get()),
             closing: AtomicBool::new(false),
             trouble: Mutex::default(),
@@ -196,12 +199,14 @@ impl Shared {
         MessageId::new(self.durable.load(Ordering::Relaxed))
     }
 
-    /// Lets the next ids be larger than `last`. Called before the first message is published.
+    /// Lets the next ids be larger than `last`.
     pub fn continue_after(&self, last: MessageId) {
         let mut sequence = self.sequence();
         if last > sequence.last_logged {
             (sequence.ids, sequence.last_logged) = (IdGenerator::after(0, last), last);
-            self.durable.store(last.get(), Ordering::Relaxed);
+            if sequence.pending.is_empty() && sequence.writing.is_empty() {
+                self.durable.store(last.get(), Ordering::Relaxed);
+            }
         }
     }
 
@@ -276,12 +281,13 @@ impl Shared {
 
     /// Returns a key that no guild has.
     pub fn new_key(&self) -> GuildKey {
+        self.has_guilds.store(true, Ordering::SeqCst);
         GuildKey(self.last_key.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
     /// Returns whether the log of any guild is stored or was created.
     pub fn has_guilds(&self) -> bool {
-        self.last_key.load(Ordering::SeqCst) > 0
+        self.has_guilds.load(Ordering::SeqCst)
     }
 
     /// Returns the bytes of the steps that wait for the writer.

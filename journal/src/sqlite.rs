@@ -1,12 +1,11 @@
-//! The storage of the server: one SQLite file, one connection that writes, and pools of readers. The only part of the
-//! journal that names sqlx. It gives no ids and knows no subscriptions.
+//! The storage of a host that is alone: one SQLite file, one connection that writes, and pools of readers. The only part
+//! of the journal that names sqlx. It gives no ids and knows no subscriptions.
 //!
 //! A batch is one transaction. A task moves the write-ahead log into the file beside the writer.
 
 mod arguments;
 pub mod check;
 mod checkpoint;
-mod columns;
 mod commit;
 pub mod copy;
 mod error;
@@ -37,7 +36,7 @@ use guildhall_model::message::Message;
 use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
-use super::storage::{Page, PageSize, Range, Recovered, Restored, Storage, Stored, Trim};
+use super::storage::{Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
 use super::supervise::keep_running;
 use commit::{Statements, Writer};
 use readers::Readers;
@@ -115,6 +114,7 @@ impl SqliteStorage {
         let identity = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *db).await?;
         Ok(Recovered {
             last_key: GuildKey(last_key.unwrap_or(0)),
+            has_guilds: last_key.is_some(),
             identity,
             last: MessageId::from_i64(last.max(trimmed.unwrap_or(0))),
         })
@@ -192,8 +192,8 @@ impl Storage for SqliteStorage {
         read::restore(&self.readers.inboxes, guild).boxed()
     }
 
-    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()> {
-        self.commit(batch).boxed()
+    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, Refused> {
+        async { self.commit(batch).await.map(|()| Refused::new()) }.boxed()
     }
 
     fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Stored<'_, ()> {

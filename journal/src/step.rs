@@ -1,6 +1,7 @@
 //! What a storage writes: the step of one guild, with messages, a consumer's position and side writes. Plain data. When
 //! a step is written, and who learns of it, is decided above.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
@@ -126,3 +127,42 @@ impl SideWrite {
 
 /// About how many bytes the other side writes have.
 const SMALL_BYTES: usize = 128;
+
+/// Returns the last position of each consumer in the batch. Earlier ones would be overwritten. A position before a
+/// `ForgetConsumer` is left out, because the side writes of the batch run first.
+pub fn last_cursors<'s>(batch: impl IntoIterator<Item = &'s Step>) -> Vec<(GuildKey, &'s CursorWrite)> {
+    let mut last: HashMap<(GuildKey, &str), &CursorWrite> = HashMap::new();
+    for step in batch {
+        for side_write in &step.side_writes {
+            if let SideWrite::ForgetConsumer { agent } = side_write {
+                last.remove(&(step.guild, agent.as_str()));
+            }
+        }
+        if let Some(cursor) = &step.cursor {
+            last.insert((step.guild, &*cursor.consumer), cursor);
+        }
+    }
+    last.into_iter().map(|((guild, _), cursor)| (guild, cursor)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_that_is_forgotten_and_returns_in_one_batch_has_the_new_position() {
+        let cursor = |id: u64| {
+            let position = Position { cursors: [MessageId::new(id); 8], failed: Default::default() };
+            let cursor = Some(CursorWrite { consumer: "a".into(), position });
+            Step { guild: GuildKey(1), cursor, ..Step::default() }
+        };
+        let forget = || {
+            let side_writes = vec![SideWrite::ForgetConsumer { agent: "a".into() }];
+            Step { guild: GuildKey(1), side_writes, ..Step::default() }
+        };
+        assert!(last_cursors(&[cursor(1), forget()]).is_empty());
+        let batch = [cursor(1), forget(), cursor(2)];
+        let last: Vec<_> = last_cursors(&batch).iter().map(|(_, cursor)| cursor.position.cursors[0].get()).collect();
+        assert_eq!(last, [2]);
+    }
+}

@@ -1,5 +1,6 @@
 //! The seam between the journal and what keeps its data. Everything above gives messages their ids and delivers them;
-//! everything below stores steps and answers reads. [`crate::sqlite`] is the only storage of the server.
+//! everything below stores steps and answers reads. [`crate::sqlite`] is the storage of a host that is alone,
+//! [`crate::redis`] that of hosts which share a Redis server.
 //!
 //! `conformance` tests every guarantee that is written here, for each storage.
 
@@ -15,8 +16,11 @@ use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
 
 use super::cursors::Position;
-use super::error::JournalError;
+use super::error::{JournalError, StorageTrouble};
 use super::step::{GuildKey, Snapshot, Step};
+
+/// The guilds whose steps were refused, with the reasons.
+pub type Refused = Vec<(GuildKey, JournalError)>;
 
 /// The result of an operation of a storage.
 pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
@@ -25,9 +29,13 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 ///
 /// What every storage guarantees:
 ///
-/// - **A batch is atomic.** [`commit`](Self::commit) stores all steps of a batch or none. A message whose id is stored
-///   already makes the whole batch fail.
-/// - **Order within a batch.** The side writes of all steps take effect in the order of the batch. A consumer that is
+/// - **A guild is named first.** The first step of a guild has [`SideWrite::NewGuild`](super::step::SideWrite::NewGuild),
+///   unless [`find`](Self::find) finds the guild.
+/// - **A commit is atomic for each guild.** [`commit`](Self::commit) stores all steps of a guild or none. A message whose
+///   id is stored already makes all steps of its guild fail; a storage may refuse the other guilds of the batch as well.
+/// - **A commit may be repeated.** After an outage nobody knows whether a part of the batch is stored. The caller repeats
+///   the same batch until there is another answer, and nothing is stored twice.
+/// - **Order within a batch.** The side writes of all steps of a guild take effect in the order of the batch. A consumer that is
 ///   forgotten keeps only a position that a later step, or the same one, gives it. `Erase` names a message of an
 ///   earlier batch.
 /// - **What is committed is read.** An operation that begins after a commit has returned sees all of that commit.
@@ -38,8 +46,8 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 /// - **Order of reads.** Reads return messages in the order of their ids.
 /// - **Durability.** A committed batch survives what the [`Durability`](super::settings::Durability) promises with
 ///   which the storage was opened.
-/// - **Errors.** [`JournalError::Unavailable`] and `DiskFull` mean that the same call may succeed later, and that a batch was not
-///   stored. After any other error, repeating the call does not help.
+/// - **Errors.** [`JournalError::Unavailable`] and `DiskFull` mean that the same call may succeed later. After any other
+///   error, repeating the call does not help, and nothing of a batch is stored.
 ///
 /// All reads are cancel safe, and several may run at the same time, also beside a commit. Only the journal's writer
 /// calls [`commit`](Self::commit) and [`discard`](Self::discard), one call at a time.
@@ -57,8 +65,9 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// Reads what the log of a guild needs when it is opened. Cancel safe.
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored>;
 
-    /// Stores a batch of steps. Not cancel safe: the caller awaits the end.
-    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()>;
+    /// Stores a batch of steps. Returns the guilds whose steps are refused, each once; those of all others are stored.
+    /// Not cancel safe: the caller awaits the end.
+    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, Refused>;
 
     /// Removes the parts of a multipart step that were committed, after a later part was refused. Not cancel safe.
     fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Stored<'_, ()>;
@@ -90,6 +99,11 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// not consumed is kept. A commit never waits long for it. Cancel safe: a later call continues the work.
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64>;
 
+    /// Returns why the storage cannot be used, if it looks for that itself, also while nothing is written.
+    fn trouble(&self) -> Option<StorageTrouble> {
+        None
+    }
+
     /// Closes the storage. Every later operation fails with [`JournalError::Closed`]. A second call does nothing. Cancel
     /// safe: a second call completes the work.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -98,8 +112,10 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
 /// What a storage knows when it is opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// The largest key of a guild; the default: none is stored.
+    /// No guild has a larger key, and no other host gives one to a guild.
     pub last_key: GuildKey,
+    /// Whether any guild is stored.
+    pub has_guilds: bool,
     /// The random id that the storage was created with.
     pub identity: String,
     /// The largest id that a message of the log has had, as far as it is known. New ids are larger.
@@ -118,6 +134,8 @@ pub struct Restored {
     pub bytes: u64,
     /// Retention has removed messages below this id. The default: none.
     pub trimmed: MessageId,
+    /// The largest id of a message of the guild, if the storage tells it; the default: `recover` has told it.
+    pub last: MessageId,
     /// User, client id and message of at most [`CLIENT_IDS_RESTORED`] client ids.
     pub client_ids: Vec<(UserId, String, MessageId)>,
     /// Whether the guild has no other client ids.

@@ -17,6 +17,7 @@ use super::pending::Batch;
 use super::queued::FollowUp;
 use super::shared::Shared;
 use super::step::Step;
+use super::storage::Refused;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -51,9 +52,29 @@ async fn write(shared: &Shared, batch: Batch) {
         return;
     }
     match commit(shared, &batch.steps).await {
-        Ok(()) => batch.follow_ups.into_iter().for_each(FollowUp::stored),
+        Ok(refused) if refused.is_empty() => batch.follow_ups.into_iter().for_each(FollowUp::stored),
+        Ok(refused) => {
+            for (error, batch) in split(batch, refused) {
+                Box::pin(write_apart(shared, batch, error)).await;
+            }
+        }
         Err(error) => Box::pin(write_apart(shared, batch, error)).await,
     }
+}
+
+/// Reports the steps that are stored, and returns those of each refused guild with the reason.
+fn split(batch: Batch, refused: Refused) -> Vec<(JournalError, Batch)> {
+    let mut batches: Vec<_> = refused.iter().map(|(_, error)| (error.clone(), Batch::default())).collect();
+    for (step, follow_up) in batch.steps.into_iter().zip(batch.follow_ups) {
+        match refused.iter().position(|(guild, _)| *guild == step.guild) {
+            Some(place) => {
+                batches[place].1.steps.push(step);
+                batches[place].1.follow_ups.push(follow_up);
+            }
+            None => follow_up.stored(),
+        }
+    }
+    batches
 }
 
 /// Refuses the parts of multipart steps of which an earlier part was refused, and returns the other steps.
@@ -75,13 +96,13 @@ fn without_failed_parts(batch: Batch) -> Batch {
 }
 
 /// Commits steps, and repeats that while the storage is not available.
-async fn commit(shared: &Shared, steps: &[Step]) -> Result<(), JournalError> {
+async fn commit(shared: &Shared, steps: &[Step]) -> Result<Refused, JournalError> {
     let mut pause = FIRST_PAUSE;
     loop {
         match shared.storage.commit(steps).await {
-            Ok(()) => {
+            Ok(refused) => {
                 shared.set_trouble(None);
-                return Ok(());
+                return Ok(refused);
             }
             Err(error) if error.is_outage() => {
                 tracing::error!(%error, "the journal cannot be written; trying again");
@@ -97,13 +118,15 @@ async fn commit(shared: &Shared, steps: &[Step]) -> Result<(), JournalError> {
 
 /// Writes each step of a refused batch on its own, so that only the steps that cannot be written fail.
 async fn write_apart(shared: &Shared, batch: Batch, error: JournalError) {
-    let is_single = batch.steps.len() == 1;
+    // A guild that another host has taken over is refused each step.
+    let is_refused = batch.steps.len() == 1 || matches!(error, JournalError::TakenOver);
     for (step, follow_up) in batch.steps.into_iter().zip(batch.follow_ups) {
         if let Some(error) = follow_up.failure().cloned() {
             follow_up.refused(error);
             continue;
         }
-        let outcome = if is_single { Err(error.clone()) } else { commit(shared, std::slice::from_ref(&step)).await };
+        let outcome = if is_refused { Err(error.clone()) } else { commit(shared, std::slice::from_ref(&step)).await };
+        let outcome = outcome.and_then(|refused| refused.into_iter().next().map_or(Ok(()), |(_, error)| Err(error)));
         match outcome {
             Ok(()) => follow_up.stored(),
             Err(error) => refuse(shared, &step, follow_up, error).await,
@@ -114,7 +137,7 @@ async fn write_apart(shared: &Shared, batch: Batch, error: JournalError) {
 /// Reports that a step is not stored, and removes the earlier parts of its multipart step.
 async fn refuse(shared: &Shared, step: &Step, follow_up: FollowUp, error: JournalError) {
     tracing::error!(%error, "the journal's storage refused a step");
-    if let JournalError::Broken(_) = &error {
+    if matches!(error, JournalError::Broken(_) | JournalError::TakenOver) {
         // What is in memory is ahead of what is stored, and the next step would be refused as well.
         shared.fail(error.to_string());
     }

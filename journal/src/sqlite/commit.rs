@@ -11,10 +11,10 @@ use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
 
 use super::arguments::{add, add_padding, padded};
-use super::columns::{cursors_column, topics_column};
 use super::side_writes;
 use super::stretches::{self, OpenStretches, Stretch};
-use crate::step::{CursorWrite, GuildKey, SideWrite, Step};
+use crate::columns::{cursors_column, topics_column};
+use crate::step::{CursorWrite, GuildKey, Step, last_cursors};
 
 /// The only connection that writes, with the statements that it has prepared.
 #[derive(Debug)]
@@ -80,23 +80,6 @@ pub async fn discard(
     Ok(())
 }
 
-/// Returns the last position of each consumer in the batch. Earlier ones would be overwritten. A position before a
-/// `ForgetConsumer` is left out, because the side writes of the batch run first.
-fn last_cursors(batch: &[Step]) -> Vec<(GuildKey, &CursorWrite)> {
-    let mut last: HashMap<(GuildKey, &str), &CursorWrite> = HashMap::new();
-    for step in batch {
-        for side_write in &step.side_writes {
-            if let SideWrite::ForgetConsumer { agent } = side_write {
-                last.remove(&(step.guild, agent.as_str()));
-            }
-        }
-        if let Some(cursor) = &step.cursor {
-            last.insert((step.guild, &*cursor.consumer), cursor);
-        }
-    }
-    last.into_iter().map(|((guild, _), cursor)| (guild, cursor)).collect()
-}
-
 fn bind_rows(arguments: &mut SqliteArguments, rows: &[(GuildKey, &Arc<Message>)]) -> Result<(), sqlx::Error> {
     for (guild, row) in rows {
         let body = serde_json::to_string(&**row).map_err(|error| sqlx::Error::Encode(error.into()))?;
@@ -151,28 +134,4 @@ fn batch_sql(rows: usize, cursors: usize, begins: bool) -> String {
         );
     }
     sql + "COMMIT"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cursors::Position;
-
-    #[test]
-    fn a_consumer_that_is_forgotten_and_returns_in_one_batch_has_the_new_position() {
-        let cursor = |id: u64| {
-            let position = Position { cursors: [MessageId::new(id); 8], failed: Default::default() };
-            let cursor = Some(CursorWrite { consumer: "a".into(), position });
-            Step { guild: GuildKey(1), cursor, ..Step::default() }
-        };
-        let forget = || {
-            let side_writes = vec![SideWrite::ForgetConsumer { agent: "a".into() }];
-            Step { guild: GuildKey(1), side_writes, ..Step::default() }
-        };
-        assert!(last_cursors(&[cursor(1), forget()]).is_empty());
-        let batch = [cursor(1), forget(), cursor(2)];
-        let last: Vec<_> =
-            last_cursors(&batch).iter().map(|(_, cursor)| cursors_column(&cursor.position.cursors)).collect();
-        assert_eq!(last, ["2"]);
-    }
 }

@@ -9,8 +9,8 @@ use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
-use super::columns::{any_topic, read_cursors, read_owner, topic_pattern};
-use super::stretches::{Part, Parts};
+use super::stretches::{Part, Parts, any_topic};
+use crate::columns::{read_cursors, read_owner, topic_pattern};
 use crate::cursors::{Attempts, FailedAttempts, Position};
 use crate::error::JournalError;
 use crate::step::{GuildKey, Snapshot};
@@ -77,6 +77,7 @@ pub async fn restore(readers: &SqlitePool, guild: GuildKey) -> Result<Restored, 
         states: states.into_iter().map(state).collect(),
         bytes: u64::try_from(bytes).unwrap_or(0),
         trimmed: MessageId::from_i64(trimmed),
+        last: MessageId::default(),
         values: values.into_iter().map(|(owner, key, value)| (read_owner(&owner), key, value)).collect(),
         client_ids: client_ids.into_iter().map(client_id).collect(),
         has_all_client_ids,

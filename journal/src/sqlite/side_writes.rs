@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::arguments::{add, add_padding, padded};
-use super::columns::owner_column;
+use crate::columns::owner_column;
 use crate::step::{GuildKey, SideWrite};
 
 /// Rows of one statement. SQLite takes about thirty thousand arguments at once.

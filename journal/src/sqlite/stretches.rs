@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use guildhall_model::message::Message;
 
-use super::columns::{any_topic, topic_pattern, topics_of};
+use crate::columns::{topic_pattern, topics_of};
 use crate::error::JournalError;
 use crate::step::GuildKey;
 use crate::storage::Range;
@@ -171,6 +171,11 @@ impl<'r> Parts<'r> {
         }
         Ok(Some(parts))
     }
+}
+
+/// Returns a condition that holds if a column of topics has one of so many patterns.
+pub fn any_topic(topics: usize) -> String {
+    format!("({})", vec!["instr(topics, ?) > 0"; topics].join(" OR "))
 }
 
 fn signed(number: usize) -> i64 {

@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use guildhall_model::ids::MessageId;
 
-use super::columns::read_cursors;
 use super::commit::Writer;
+use crate::columns::read_cursors;
 use crate::error::JournalError;
 use crate::step::GuildKey;
 use crate::storage::Trim;

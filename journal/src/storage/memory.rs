@@ -12,7 +12,7 @@ use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
 
-use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Restored, Storage, Stored, Trim};
+use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
 use crate::cursors::Position;
 use crate::error::JournalError;
 use crate::step::{GuildKey, SideWrite, Snapshot, Step};
@@ -119,7 +119,7 @@ impl Data {
             self.discard(guild, first, last);
         }
         let last_key = self.guilds.last_key_value().map(|(key, _)| *key).unwrap_or_default();
-        Recovered { last_key, identity: "memory".to_owned(), last: self.last }
+        Recovered { last_key, has_guilds: !self.guilds.is_empty(), identity: "memory".to_owned(), last: self.last }
     }
 
     fn of_guild(&self, guild: GuildKey) -> impl Iterator<Item = &Arc<Message>> {
@@ -159,6 +159,7 @@ impl Data {
             client_ids,
             has_all_client_ids,
             bytes: self.bytes_of(guild),
+            last: MessageId::default(),
             trimmed: self.guilds.get(&guild).map(|stored| stored.trimmed).unwrap_or_default(),
             consumers: positions.map(|((_, name), position)| (name.clone(), *position)).collect(),
             states: states.map(|((_, owner), state)| (owner.clone(), state.clone())).collect(),
@@ -239,13 +240,13 @@ impl Storage for MemoryStorage {
         self.run(|data| Ok(data.restore(guild)))
     }
 
-    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, ()> {
+    fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, Refused> {
         self.run(|data| {
             assert!(!std::mem::take(&mut data.panics), "told to panic");
             let mut changed = data.clone();
             changed.commit(batch)?;
             *data = changed;
-            Ok(())
+            Ok(Refused::new())
         })
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use guildhall_tests::{blueprint, chat, eventually, frame};
+use guildhall_tests::redis::Redis;
+use guildhall_tests::{Host, blueprint, chat, eventually, frame};
 use serde_json::{Value, json};
 
 use crate::said::{Said, check, say_again};
@@ -15,7 +16,26 @@ const BEFORE_KILL: usize = 200;
 
 #[tokio::test]
 async fn a_killed_server_loses_no_acknowledged_message_and_repeats_no_reply() {
-    let mut host = super::host().await;
+    kill_and_compare(super::host().await, || ()).await;
+}
+
+/// The journal is in Redis, which is killed as well.
+#[tokio::test]
+async fn a_killed_server_and_a_killed_redis_lose_no_acknowledged_message_and_repeat_no_reply() {
+    if !Redis::is_installed() {
+        return;
+    }
+    let mut redis = Redis::durable();
+    let host = Host::spawn(super::options().argument("--redis-url").argument(redis.url())).await;
+    let again = || {
+        redis.kill();
+        redis.start_again();
+    };
+    kill_and_compare(host, again).await;
+}
+
+/// Kills the host while clients send, calls `meanwhile` before it is started again, and compares what it has then.
+async fn kill_and_compare(mut host: Host, mut meanwhile: impl FnMut()) {
     let guild = host.rest().launch_spec(&blueprint::echo()).await;
     let mut said = Said::default();
 
@@ -39,6 +59,7 @@ async fn a_killed_server_loses_no_acknowledged_message_and_repeats_no_reply() {
             said.note(&frame);
         }
 
+        meanwhile();
         host.start_again().await;
         host.rest().guild_is(&guild, "running").await;
         check(&host, &guild, &said).await;

@@ -30,6 +30,7 @@ mod limits;
 mod oci;
 mod openapi;
 mod outages;
+mod redis;
 mod reference_clients;
 mod restart;
 mod resume;

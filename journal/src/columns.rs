@@ -1,4 +1,5 @@
-//! How values are spelled in text columns: the topics of a message, the owner of a state, the positions of a consumer.
+//! How every storage spells some values as texts: the topics of a message, the owner of a state, the positions of a
+//! consumer.
 
 use std::borrow::Cow;
 
@@ -7,7 +8,7 @@ use guildhall_model::message::Message;
 use guildhall_model::priority::Priority;
 use guildhall_model::state::StateOwner;
 
-use crate::cursors::Cursors;
+use super::cursors::Cursors;
 
 /// Returns the topics of a message, each between two line breaks, so that a substring search finds one.
 pub fn topics_column(message: &Message) -> String {
@@ -28,11 +29,6 @@ pub fn topics_of(message: &Message) -> impl Iterator<Item = Cow<'_, str>> {
 /// Returns the substring that finds a topic in a column of topics.
 pub fn topic_pattern(topic: &str) -> String {
     format!("\n{}\n", one_line(topic))
-}
-
-/// Returns a condition that holds if a column of topics has one of so many patterns.
-pub fn any_topic(topics: usize) -> String {
-    format!("({})", vec!["instr(topics, ?) > 0"; topics].join(" OR "))
 }
 
 /// Returns a topic as it is stored: without line breaks, so that one topic cannot look like several.

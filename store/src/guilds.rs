@@ -258,4 +258,18 @@ impl Store {
         .await?;
         Ok(done.rows_affected() > 0)
     }
+
+    /// Lets a guild that was stopped begin again as requested, and returns whether it was stopped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reopen_guild(&self, id: &GuildId, now_ms: u64) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE guilds SET status = $2, updated_ms = $3 WHERE id = $1 AND status = 'stopped'")
+            .bind(id.as_str())
+            .bind(GuildStatus::Requested.name())
+            .bind(to_i64(now_ms))
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
 }

@@ -154,6 +154,26 @@ impl Store {
         self.infos(QUERY, category.as_str()).await
     }
 
+    /// Returns a page of all blueprints: at most `limit`, those after another one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blueprints(&self, after: Option<&BlueprintId>, limit: u32) -> Result<Vec<BlueprintInfo>, StoreError> {
+        const FIRST: &str = select_list!("", "ORDER BY b.position, b.id LIMIT $1");
+        const NEXT: &str = select_list!(
+            "",
+            "WHERE (b.position, b.id) > (SELECT a.position, a.id FROM blueprints a WHERE a.id = $2)
+             ORDER BY b.position, b.id LIMIT $1"
+        );
+        let query = sqlx::query_as(if after.is_some() { NEXT } else { FIRST }).bind(i64::from(limit));
+        let query = match after {
+            Some(after) => query.bind(after.as_str()),
+            None => query,
+        };
+        let rows: Vec<InfoColumns> = query.fetch_all(&self.readers).await?;
+        Ok(rows.into_iter().map(InfoColumns::read).collect())
+    }
+
     async fn infos(&self, query: &'static str, of: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
         let rows: Vec<InfoColumns> = sqlx::query_as(query).bind(of).fetch_all(&self.readers).await?;
         Ok(rows.into_iter().map(InfoColumns::read).collect())

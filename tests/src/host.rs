@@ -24,6 +24,7 @@ const TAIL_BYTES: usize = 8 << 10;
 #[derive(Clone, Debug)]
 pub struct Options {
     program: PathBuf,
+    listen: String,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
 }
@@ -32,7 +33,7 @@ impl Options {
     /// Uses a program with the command line of `guildhall`: `program serve --listen …`.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), arguments: Vec::new(), variables: Vec::new() }
+        Self { program: program.into(), listen: "127.0.0.1:0".to_owned(), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// Adds an argument of `serve`.
@@ -147,6 +148,13 @@ impl Host {
         self.running = start(&self.options, self.directory.path()).await;
     }
 
+    /// Does the same as [`Host::start_again`], on the port that it had.
+    pub async fn start_again_in_place(&mut self) {
+        let listen = self.rest().authority().to_owned();
+        self.options.listen = listen;
+        self.start_again().await;
+    }
+
     #[must_use]
     pub fn rest(&self) -> &Rest {
         &self.running.rest
@@ -240,7 +248,7 @@ fn command(options: &Options, directory: &Path) -> Command {
         .expect("the log file can be opened");
     let mut command = Command::new(&options.program);
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "--listen", &options.listen, "--data-dir"])
         .arg(directory.join("data"))
         .args(&options.arguments)
         .env("RUST_BACKTRACE", "1")

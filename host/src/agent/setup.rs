@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use guildhall_model::message::Message;
 use guildhall_model::routing::Sender;
+use guildhall_model::status::ProcessStatus;
 use guildhall_model::topic;
 use guildhall_model::topic::Topics;
 use guildhall_sandbox::{Identity, LogLevel, LogLine, Progress, Setup};
@@ -73,5 +74,7 @@ fn progress_message(progress: Progress, origin: &Message, speaker: &Sender) -> O
     message.in_response_to = Some(origin.id);
     message.thread = origin.full_thread();
     message.user = Some(user.clone());
+    // The answer itself has another status, so a client knows what it replaces.
+    message.process_status = Some(ProcessStatus::Running);
     Some(message)
 }

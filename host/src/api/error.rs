@@ -11,9 +11,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
 pub use api_error::ApiError;
 use guildhall_model::error_body::ErrorBody;
@@ -108,14 +108,9 @@ fn trace_of(traceparent: &str) -> Option<String> {
     (trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| trace.to_ascii_lowercase())
 }
 
-/// Answers requests for a path that is not served. A browser that opens the address of the host is led to its page.
-/// Cancel safe.
-pub async fn no_route(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    if method == Method::GET && uri.path() == "/" && accepts.contains("text/html") {
-        return Redirect::temporary("docs").into_response();
-    }
-    ApiError::NoRoute.into_response()
+/// Answers requests for a path that is not served. Cancel safe.
+pub async fn no_route() -> ApiError {
+    ApiError::NoRoute
 }
 
 /// Answers requests with a method that the path is not served with. Cancel safe.

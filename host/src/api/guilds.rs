@@ -37,6 +37,8 @@ pub fn routes() -> Vec<Route> {
         ("/api/guilds", get(list).post(create)),
         ("/api/guilds/{id}", get(one)),
         ("/api/guilds/{id}/relaunch", post(relaunch)),
+        ("/api/guilds/{id}/stop", post(stop)),
+        ("/api/guilds/{id}/start", post(start)),
         ("/api/guilds/{id}/{user}/messages", get(history)),
     ];
     [own, blueprint::routes()].concat()
@@ -227,6 +229,26 @@ pub struct Relaunch {
 
 async fn relaunch(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Relaunch>, ApiError> {
     Ok(Json(Relaunch { is_relaunching: api.guilds.relaunch(&id).await? }))
+}
+
+/// Whether the guild is being stopped; false when it was stopped already.
+#[derive(Serialize, ToSchema)]
+pub struct Stop {
+    is_stopping: bool,
+}
+
+async fn stop(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Stop>, ApiError> {
+    Ok(Json(Stop { is_stopping: api.guilds.stop(&id).await? }))
+}
+
+/// Whether the guild is being started; false when it runs.
+#[derive(Serialize, ToSchema)]
+pub struct Start {
+    is_starting: bool,
+}
+
+async fn start(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<Json<Start>, ApiError> {
+    Ok(Json(Start { is_starting: api.guilds.start_stopped(&id).await? }))
 }
 
 /// The most messages of one page of a history.

@@ -5,6 +5,7 @@ mod agents;
 mod boards;
 mod body;
 mod catalog;
+mod console;
 mod cors;
 mod dead_letters;
 mod error;
@@ -92,6 +93,7 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
         health::routes(),
         metrics::routes(),
         openapi::routes(),
+        console::routes(),
     ]
     .concat()
 }

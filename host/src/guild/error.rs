@@ -12,6 +12,9 @@ pub enum GuildError {
     /// The guild was stopped and does not run again.
     #[error("the guild was stopped")]
     Stopped,
+    /// The guild is being stopped.
+    #[error("the guild is being stopped")]
+    Stopping,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -30,7 +33,7 @@ impl GuildError {
         match self {
             Self::Store(error) => error.outage().is_some(),
             Self::Journal(error) => error.is_outage(),
-            Self::Unknown | Self::Stopped | Self::Host(_) => false,
+            Self::Unknown | Self::Stopped | Self::Stopping | Self::Host(_) => false,
         }
     }
 

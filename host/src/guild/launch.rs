@@ -92,7 +92,7 @@ impl Guilds {
     }
 
     /// Completes the stop of a guild that the end of the host cut short.
-    async fn complete_stop(&self, id: &GuildId) -> Result<(), StoreError> {
+    pub(super) async fn complete_stop(&self, id: &GuildId) -> Result<(), StoreError> {
         let setup = &self.0.setup;
         // A cursor that stays would keep the log from being trimmed.
         let forgotten = async { setup.journal.guild(id).await?.forget_consumers().await };
@@ -249,6 +249,7 @@ impl Guilds {
             consumers,
             guild_memory: MemoryBudget::new(setup.guild_memory_bytes),
             revive: guild.revive,
+            stops: guild.stops,
             roster: guild.agents,
             idle_unload: setup.idle_unload,
             notices,

@@ -28,10 +28,10 @@ pub enum Event {
     CheckRequested(Option<HealthCheck>),
     /// A user requested the list of participants.
     ParticipantsRequested(ParticipantsRequest),
-    /// A user requested the end of the guild.
+    /// The end of the guild was requested.
     StopRequested {
-        /// The user.
-        user: UserId,
+        /// The user who gets the answer; `None` for a request over REST.
+        user: Option<UserId>,
         /// The guild that is to end, if the request names it. A request for another guild is ignored.
         guild: Option<String>,
     },
@@ -84,8 +84,8 @@ pub enum Effect {
     /// Store that the guild stops, confirm the stop, then end the guild. If it cannot be stored, the user is told, and
     /// [`GuildLifecycle::stop_failed`] is called.
     Stop {
-        /// The user who requested it.
-        user: UserId,
+        /// The user who gets the answer.
+        user: Option<UserId>,
     },
 }
 
@@ -203,7 +203,7 @@ impl GuildLifecycle {
         vec![Effect::AddUser { user, name }, Effect::Report]
     }
 
-    fn stop_requested(&mut self, user: UserId, guild: Option<String>) -> Vec<Effect> {
+    fn stop_requested(&mut self, user: Option<UserId>, guild: Option<String>) -> Vec<Effect> {
         if guild.is_some_and(|guild| guild != self.guild.as_str()) {
             return Vec::new();
         }
@@ -274,9 +274,10 @@ mod tests {
     #[test]
     fn a_stop_for_another_guild_is_ignored_and_a_stopped_guild_does_nothing() {
         let mut state = guild(&["a"]);
-        let stop = |guild: Option<&str>| Event::StopRequested { user: "u".into(), guild: guild.map(str::to_owned) };
+        let stop =
+            |guild: Option<&str>| Event::StopRequested { user: Some("u".into()), guild: guild.map(str::to_owned) };
         assert_eq!(state.on(stop(Some("other"))), []);
-        assert_eq!(state.on(stop(None)), [Effect::Stop { user: "u".into() }]);
+        assert_eq!(state.on(stop(None)), [Effect::Stop { user: Some("u".into()) }]);
         assert_eq!(state.on(Event::CheckRequested(None)), []);
         assert_eq!(state.on(measured(&[("a", HealthStatus::Ok)])), []);
     }
@@ -285,7 +286,7 @@ mod tests {
     fn a_guild_whose_stop_could_not_be_stored_goes_on() {
         let mut state = guild(&[]);
         state.on(Event::Started);
-        state.on(Event::StopRequested { user: "u".into(), guild: None });
+        state.on(Event::StopRequested { user: Some("u".into()), guild: None });
         state.stop_failed();
         assert_eq!(state.status(), GuildStatus::Running);
         assert_eq!(state.on(Event::CheckRequested(None)).len(), 2);

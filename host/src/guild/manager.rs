@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use super::lifecycle::{Event, GuildLifecycle};
 use super::running::Roster;
 use super::serving::Serving;
+use super::stop_requests::StopRequests;
 use crate::agent::Notices;
 use crate::journal::{Consumer, GuildLog, Tail};
 use crate::metrics::Metrics;
@@ -76,6 +77,8 @@ pub struct Manager {
     pub guild_memory: Arc<MemoryBudget>,
     /// Lets agents that have given up try again.
     pub revive: watch::Sender<()>,
+    /// Who wants the guild to stop.
+    pub stops: Arc<StopRequests>,
     /// Where others find the agents.
     pub roster: Roster,
     /// How long an agent may be idle, unless its spec sets it; `None`: without bound.
@@ -97,7 +100,7 @@ impl Manager {
     pub async fn run(self) -> Ended {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let guild = self.log.guild().clone();
-        let (mut tail, mut requests, shutdown) = (self.tail, self.requests, self.shutdown);
+        let (mut tail, mut requests, shutdown, stops) = (self.tail, self.requests, self.shutdown, self.stops);
         let agents_stop = shutdown.child_token();
         // The agents end with this task, for whatever reason it ends.
         let _ends_agents = agents_stop.clone().drop_guard();
@@ -113,6 +116,7 @@ impl Manager {
             serving: self.serving,
             guild_memory: self.guild_memory,
             revive: self.revive,
+            stops: stops.clone(),
             roster: self.roster,
             idle_unload: self.idle_unload,
             notices: self.notices,
@@ -163,6 +167,7 @@ impl Manager {
                     }
                     Some(active.measure())
                 }
+                () = stops.asked() => Some(Event::StopRequested { user: None, guild: None }),
                 next = tail.next() => active.read_socket_request(next, &mut tail),
                 request = requests.next() => match request {
                     Ok(delivery) => active.serve_once(&mut requests, &delivery).await,

@@ -14,6 +14,7 @@
 //! | `components` | uploads, names, bindings |
 //! | `not_started`, `start_again` | the guilds that could not be started, and their next tries |
 //! | `outage`, `outage_watch` | which of the store and the journal is away, and the task that finds out |
+//! | `stopping`, `stop_requests` | stops over REST, and the start of a guild that was stopped |
 //! | `running`, `error` | small types that the others share |
 
 mod agents;
@@ -33,6 +34,8 @@ mod outage_watch;
 mod running;
 mod serving;
 mod start_again;
+mod stop_requests;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod user_ingress;

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::stop_requests::StopRequests;
 use crate::agent::Handle;
 use crate::journal::GuildLog;
 use guildhall_model::ids::{AgentId, GuildId};
@@ -22,6 +23,8 @@ pub(super) type Roster = Arc<Mutex<BTreeMap<AgentId, Handle>>>;
 pub(super) struct RunningGuild {
     /// Lets agents that have given up try again.
     pub(super) revive: watch::Sender<()>,
+    /// Who wants the guild to stop.
+    pub(super) stops: Arc<StopRequests>,
     /// Its agents.
     pub(super) agents: Roster,
     /// Its log; set as soon as it is open.
@@ -120,6 +123,11 @@ impl RunningGuilds {
         if let Some(place) = self.0.lock().places.get(id) {
             place.guild.revive.send_replace(());
         }
+    }
+
+    /// Where a guild is asked to stop; `None` if it does not run here.
+    pub(super) fn stops(&self, id: &GuildId) -> Option<Arc<StopRequests>> {
+        self.0.lock().places.get(id).map(|place| place.guild.stops.clone())
     }
 
     /// The agents of a guild; `None` if it does not run here.

@@ -15,7 +15,7 @@ impl WakeGuild for Waker {
         let why = move |error: GuildError| {
             match &error {
                 GuildError::Unknown => return NotAwake::Unknown,
-                GuildError::Stopped => return NotAwake::Stopped,
+                GuildError::Stopped | GuildError::Stopping => return NotAwake::Stopped,
                 GuildError::Store(_) | GuildError::Journal(_) | GuildError::Host(_) => {}
             }
             tracing::error!(%error, %guild, "a guild cannot be woken");

@@ -7,6 +7,7 @@ mod client_js;
 mod component_cli;
 mod components;
 mod connections;
+mod console;
 mod crash;
 mod database;
 mod dead_letters;
@@ -37,6 +38,7 @@ mod said;
 mod semantics;
 mod silence;
 mod sleep;
+mod stop_start;
 
 /// Returns the configuration of a server for tests. All servers share the compiled components.
 fn options() -> Options {

@@ -7,8 +7,9 @@ pub mod share;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::value::RawValue;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::query::Params;
 use crate::api::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
@@ -24,9 +26,10 @@ use guildhall_model::catalog::{Blueprint, Exposure, agent_names};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 use guildhall_model::read::spec::unknown_keys_of_blueprint;
+use guildhall_model::read::{text, whole};
 
 pub fn routes() -> Vec<Route> {
-    let own = vec![("/catalog/blueprints", post(create)), ("/catalog/blueprints/{id}", get(one))];
+    let own = vec![("/catalog/blueprints", get(list).post(create)), ("/catalog/blueprints/{id}", get(one))];
     [own, launch::routes(), share::routes(), reviews::routes(), icons::routes()].concat()
 }
 
@@ -141,6 +144,30 @@ impl From<BlueprintRow> for Details {
             intro_msg: row.intro_msg,
         }
     }
+}
+
+/// The blueprints of one page, unless `limit` says otherwise.
+const PAGE: u64 = 100;
+/// The most blueprints of one page.
+const MAX_PAGE: u64 = 500;
+
+/// Answers a page of all blueprints. Its `Link` header has the next one.
+async fn list(State(api): State<ApiState>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.read("limit", whole(1, MAX_PAGE))?.unwrap_or(PAGE);
+    let after = params.read("after", text)?.map(BlueprintId::from);
+    if let Some(after) = &after {
+        // An unknown one has nothing after it, which would look like the end of the list.
+        api.store.blueprint(after).await?;
+    }
+    let found = api.store.blueprints(after.as_ref(), u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let next = found.last().filter(|_| found.len() as u64 == limit).map(|last| last.id.clone());
+    let mut answer = Json(Info::list(found)).into_response();
+    if let Some(next) = next {
+        let next = format!("<?limit={limit}&after={next}>; rel=\"next\"");
+        let next = HeaderValue::try_from(next).map_err(|error| ApiError::Internal(error.to_string()))?;
+        answer.headers_mut().insert(header::LINK, next);
+    }
+    Ok(answer)
 }
 
 async fn one(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Details>, ApiError> {

@@ -52,6 +52,7 @@ impl ApiError {
             Self::OtherBlueprint(places) => guild::other_blueprint(&places),
             Self::SwapsFailed { swapped, failed } => guild::swaps_failed(&swapped, &failed),
             Self::GuildStopped => guild::stopped(),
+            Self::GuildStopping => guild::stopping(),
             Self::AlreadyUser { user, guild } => guild::already_user(&user, &guild),
             Self::NotUser { user, guild } => guild::not_user(&user, &guild),
             Self::NoBlueprint(guild) => guild::no_blueprint(&guild),

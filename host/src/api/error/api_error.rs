@@ -116,6 +116,9 @@ pub enum ApiError {
     SwapsFailed { swapped: Vec<serde_json::Value>, failed: Vec<serde_json::Value> },
     #[error("guild was stopped")]
     GuildStopped,
+    /// A guild is to be started while its stop is not complete.
+    #[error("the guild is being stopped")]
+    GuildStopping,
     #[error("user {user} is in guild {guild}")]
     AlreadyUser { user: UserId, guild: GuildId },
     #[error("user {user} is not in guild {guild}")]
@@ -235,6 +238,7 @@ impl From<GuildError> for ApiError {
         match error {
             GuildError::Unknown => Self::NotFound { what: "guild", id: String::new() },
             GuildError::Stopped => Self::GuildStopped,
+            GuildError::Stopping => Self::GuildStopping,
             GuildError::Store(error) => error.into(),
             GuildError::Journal(error) => Self::of_journal(error.to_string(), error.is_outage()),
             GuildError::Host(error) => Self::Internal(error),

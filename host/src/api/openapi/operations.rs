@@ -52,6 +52,12 @@ fn guilds() -> Vec<Op> {
             post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run")
                 .gives::<g::Relaunch>(200, "Whether the guild is being started")
                 .fails([400, 404]),
+            post("/api/guilds/{guild_id}/stop", "stopGuild", "Stop a guild; its messages, states and users stay")
+                .gives::<g::Stop>(200, "Whether the guild is being stopped; the stop is stored")
+                .fails([404, 503]),
+            post("/api/guilds/{guild_id}/start", "startGuild", "Start a guild that does not run, also one that was stopped")
+                .gives::<g::Start>(200, "Whether the guild is being started")
+                .fails([404, 409, 503]),
             get(
                 "/api/guilds/{guild_id}/{user_id}/messages",
                 "getHistoricalUserMessages",

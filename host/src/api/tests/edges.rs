@@ -105,15 +105,17 @@ async fn a_preflight_is_told_what_is_disallowed() {
 #[tokio::test]
 async fn a_browser_that_opens_the_address_sees_the_page() {
     let server = Server::new().await;
-    let ask = async |accept: &str| {
-        server.send(Request::get("/").header(header::ACCEPT, accept).body(Body::empty()).unwrap()).await
-    };
-    let browser = ask("text/html,application/xhtml+xml,*/*;q=0.8").await;
-    assert_eq!(
-        (browser.status, &browser.headers[header::LOCATION]),
-        (StatusCode::TEMPORARY_REDIRECT, &"docs".parse().unwrap())
-    );
-    assert_eq!(ask("*/*").await.status, StatusCode::NOT_FOUND);
+    for (path, kind) in
+        [("/", "text/html"), ("/console/app.js", "text/javascript"), ("/console/icon.svg", "image/svg+xml")]
+    {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answered = server.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answered.status(), StatusCode::OK, "{path}");
+        let headers = answered.headers();
+        assert!(headers[header::CONTENT_TYPE].to_str().unwrap().starts_with(kind), "{path}");
+        assert!(headers.contains_key(header::CONTENT_SECURITY_POLICY), "{path}");
+    }
+    assert_eq!(server.get("/console/none.js").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

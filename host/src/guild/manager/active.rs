@@ -21,6 +21,7 @@ use crate::agent::{self, Agent, Confirm, Notices, Report, ReportKind};
 use crate::guild::lifecycle::{Effect, Event, GuildLifecycle, HealthCheck, ParticipantsRequest};
 use crate::guild::running::Roster;
 use crate::guild::serving::{Serving, limits_of};
+use crate::guild::stop_requests::StopRequests;
 use crate::journal::{Consumer, GuildLog, JournalError, Tail, TailEvent};
 use crate::metrics::Metrics;
 use crate::store::{AgentKind, AgentRow, MemberChange, Store, StoreError};
@@ -50,6 +51,7 @@ pub(super) struct ActiveManager {
     pub(super) serving: Arc<Serving>,
     pub(super) guild_memory: Arc<MemoryBudget>,
     pub(super) revive: watch::Sender<()>,
+    pub(super) stops: Arc<StopRequests>,
     pub(super) roster: Roster,
     pub(super) idle_unload: Option<Duration>,
     pub(super) notices: Arc<Notices>,
@@ -190,7 +192,7 @@ impl ActiveManager {
             }),
             format::STOP_GUILD_REQUEST => user.map(|user| {
                 let guild = payload.get("guild_id").and_then(Value::as_str).map(str::to_owned);
-                Event::StopRequested { user, guild }
+                Event::StopRequested { user: Some(user), guild }
             }),
             _ => None,
         }
@@ -218,17 +220,20 @@ impl ActiveManager {
                     self.due.announcement = true;
                 }
                 Effect::SendParticipants(request) => self.send_participants(request),
-                Effect::Stop { user } => match self.store_status(GuildStatus::Stopping).await {
-                    Ok(()) => {
-                        self.confirm_stop(&user);
-                        ends = true;
-                    }
-                    Err(error) => {
+                Effect::Stop { user } => {
+                    let stored = self.store_status(GuildStatus::Stopping).await;
+                    ends |= stored.is_ok();
+                    if let Err(error) = &stored {
                         tracing::error!(%error, guild = %self.log.guild(), "a stop cannot be stored; the guild goes on");
                         self.lifecycle.stop_failed();
-                        self.refuse_stop(&user, &error);
                     }
-                },
+                    self.stops.answer(&stored);
+                    match (user, stored) {
+                        (None, _) => {}
+                        (Some(user), Ok(())) => self.confirm_stop(&user),
+                        (Some(user), Err(error)) => self.refuse_stop(&user, &error),
+                    }
+                }
             }
         }
         if ends {

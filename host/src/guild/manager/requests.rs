@@ -154,7 +154,7 @@ impl ActiveManager {
             }
             Request::Stop { guild, user } => match user.or_else(|| message.user.clone()) {
                 Some(user) if guild == self.spec.id.as_str() => {
-                    Answer::Event(Event::StopRequested { user, guild: Some(guild) })
+                    Answer::Event(Event::StopRequested { user: Some(user), guild: Some(guild) })
                 }
                 _ => failure("INVALID_REQUEST", format!("this is the guild {}, not {guild}", self.spec.id)),
             },

@@ -32,6 +32,11 @@ pub fn stopped() -> Answer {
     (StatusCode::BAD_REQUEST, ErrorBody::new("Guild is already stopped", "guild_stopped"))
 }
 
+pub fn stopping() -> Answer {
+    let body = ErrorBody::new("The guild is being stopped", "guild_stopping");
+    (StatusCode::CONFLICT, body.hint("try again when its status is stopped"))
+}
+
 pub fn already_user(user: &UserId, guild: &GuildId) -> Answer {
     let detail = format!("User {user} already associated with guild {guild}");
     (StatusCode::CONFLICT, ErrorBody::new(detail, "user_exists"))

@@ -96,6 +96,15 @@ pub(super) fn blueprints() -> Vec<Op> {
                 .takes::<Blueprint>()
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
                 .fails([409, 503]),
+            get("/catalog/blueprints/", "listBlueprints", "List the blueprints of this host")
+                .optional("after", text(), "Only blueprints after this one: the id of the last one of the page before")
+                .optional(
+                    "limit",
+                    number(),
+                    "The number of blueprints: 100 unless given, at most 500; the `Link` header has the next page",
+                )
+                .gives_list::<c::blueprints::Info>("A page of blueprints, oldest first")
+                .fails([404, 422]),
             get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "Get a blueprint")
                 .gives::<c::blueprints::Details>(200, "The blueprint")
                 .fails([404]),

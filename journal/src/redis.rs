@@ -62,6 +62,10 @@ pub struct RedisStorage {
     /// For histories and retention.
     histories: Link,
     guilds: HeldGuilds,
+    /// The key with the largest id of all guilds.
+    last_key: String,
+    /// Whether that key may be on another node than a guild.
+    is_cluster: bool,
     claiming: Mutex<()>,
     watch: Arc<Watch>,
     closed: CancellationToken,
@@ -75,6 +79,7 @@ impl RedisStorage {
     pub async fn open(settings: RedisSettings, durability: Durability) -> Result<Self, JournalError> {
         let (prefix, place) = (settings.prefix.clone(), settings.place());
         let server = Arc::new(Server::new(settings, durability)?);
+        let is_cluster = server.is_cluster();
         let writer = Arc::new(Link::new(server.clone()));
         for facts in writer.facts().await? {
             tracing::info!(
@@ -101,6 +106,8 @@ impl RedisStorage {
             writer,
             inboxes: Link::new(server.clone()),
             histories: Link::new(server),
+            last_key: format!("{prefix}:last"),
+            is_cluster,
             guilds: HeldGuilds::new(prefix),
             claiming: Mutex::default(),
             watch,
@@ -121,7 +128,7 @@ impl RedisStorage {
         // A host that has held the guilds has a smaller token and is refused from now on.
         let token: u64 = self.writer.send(cmd("INCR").arg(self.guilds.common("token"))).await?;
         self.guilds.begin(token);
-        let last: Option<String> = self.writer.send(cmd("ZSCORE").arg(self.guilds.common("last")).arg("last")).await?;
+        let last: Option<String> = self.writer.send(cmd("ZSCORE").arg(&self.last_key).arg("last")).await?;
         let guilds: u64 = self.writer.send(cmd("ZCARD").arg(self.guilds.common("guilds"))).await?;
         Ok(Recovered {
             // Each token has keys of its own, so hosts that share the server give no key twice.
@@ -199,7 +206,12 @@ impl RedisStorage {
         let rows = batch.iter().flat_map(|step| &step.rows);
         // In the same round trip; a larger id than is stored does no harm.
         let (outcomes, noted) = join(join_all(commits), self.note_last(rows.map(|row| row.id).max())).await;
-        noted?;
+        match noted {
+            Err(error) if error.is_outage() => return Err(error),
+            // What is stored is stored: it must not be told as refused.
+            Err(error) => tracing::error!(%error, "the largest id cannot be noted"),
+            Ok(()) => {}
+        }
         let (mut stored, mut refused) = (Vec::new(), Refused::new());
         for (guild, outcome) in order.into_iter().zip(outcomes) {
             match outcome {
@@ -215,9 +227,10 @@ impl RedisStorage {
 
     /// Notes the largest id of all guilds, after which a later start goes on.
     async fn note_last(&self, last: Option<MessageId>) -> Result<(), JournalError> {
-        let Some(last) = last else { return Ok(()) };
+        // On one server the commits note it themselves.
+        let Some(last) = last.filter(|_| self.is_cluster) else { return Ok(()) };
         let mut note = cmd("ZADD");
-        note.arg(self.guilds.common("last")).arg("GT").arg(last.get()).arg("last");
+        note.arg(&self.last_key).arg("GT").arg(last.get()).arg("last");
         self.writer.send(&note).await
     }
 
@@ -240,7 +253,8 @@ impl RedisStorage {
 
     async fn commit_guild(&self, key: GuildKey, steps: &[&Step]) -> Result<(), JournalError> {
         let guild = self.guild(key).await?;
-        let command = commit::command(&guild, steps)?;
+        let last_key = if self.is_cluster { "" } else { &self.last_key };
+        let command = commit::command(&guild, last_key, steps)?;
         let answer: String = self.writer.run(&COMMIT, &command).await?;
         self.answered(&guild, &answer, steps)
     }

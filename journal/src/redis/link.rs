@@ -66,6 +66,11 @@ impl Server {
         Ok(Self { client: settings.client()?, settings, durability })
     }
 
+    /// Whether the keys of different guilds may be on different nodes.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.client, Client::Cluster(_))
+    }
+
     /// Opens a connection and checks the server's settings. Cancel safe.
     async fn connect(&self) -> Result<Connection, JournalError> {
         let within = self.settings.connect_within;
@@ -92,7 +97,7 @@ impl Server {
 
     /// Returns why the server may not be used with these settings.
     fn refusal(&self, all: &[Facts]) -> Option<String> {
-        let is_cluster = matches!(self.client, Client::Cluster(_));
+        let is_cluster = self.is_cluster();
         let wrong = |facts: &Facts| match facts.is_cluster {
             true if !is_cluster => Some(
                 "it is a node of a cluster: write two or more of its addresses, with commas between them".to_owned(),

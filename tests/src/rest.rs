@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::blueprint;
-use crate::wait::{DEADLINE, eventually, within};
+use crate::wait::{eventually, within};
 
 /// The deadline for compiling a component, `host.compile_timeout_s`.
 const COMPILED_WITHIN: Duration = Duration::from_secs(300);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A client of one server.
 #[derive(Clone, Debug)]
@@ -69,10 +71,11 @@ impl Rest {
         self.base.trim_start_matches("http://")
     }
 
+    /// Waits longer than other waits: an answer may wait for a component to be compiled, at low priority.
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let request = request.build().expect("the request is well formed");
         let name = format!("{} {}", request.method(), request.url().path());
-        let answer = within(DEADLINE, &name, async {
+        let answer = within(ANSWER, &name, async {
             let answer = self.http.execute(request).await?;
             let status = answer.status().as_u16();
             Ok::<_, reqwest::Error>((status, answer.text().await?))

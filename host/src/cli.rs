@@ -226,7 +226,8 @@ impl Serve {
 }
 
 fn welcome(addr: SocketAddr, demo: Option<&str>) -> String {
-    let mut text = format!("listening on http://{addr}\nthe API:       http://{addr}/docs\n");
+    let mut text =
+        format!("listening on http://{addr}\nthe console:   http://{addr}/\nthe API:       http://{addr}/docs\n");
     if let Some(guild) = demo {
         text += &format!(
             "guild: {guild}\n\

@@ -32,6 +32,7 @@ mod oci;
 mod once;
 mod openapi;
 mod outages;
+mod proxies;
 mod redis;
 mod reference_clients;
 mod removal;

@@ -63,6 +63,9 @@ struct Log {
 /// The bytes after which a page of a history ends.
 const HISTORY_BYTES: usize = 256 << 10;
 
+/// No message takes fewer bytes in the storage.
+const LEAST_STORED_BYTES: u64 = 100;
+
 #[derive(Default)]
 struct LogState {
     subscribers: Subscribers,
@@ -313,6 +316,30 @@ impl GuildLog {
         let range = Range { guild: self.0.key, topics, after: MessageId::default(), until };
         let Page { messages, more } = shared.storage.read_back(range, most).await?;
         Ok((messages, more))
+    }
+
+    /// Returns the id of the last of the first `most` messages of some topics after an id, if there are more than these. Cancel
+    /// safe.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn end_of_first(
+        &self,
+        topics: &[String],
+        after: MessageId,
+        most: usize,
+    ) -> Result<Option<MessageId>, JournalError> {
+        // No message is smaller, so most logs need not be looked at.
+        if self.0.marks.bytes() / LEAST_STORED_BYTES <= most as u64 {
+            return Ok(None);
+        }
+        let _turn = self.history_turn().await?;
+        let until = self.wait_for_all().await;
+        let range = Range { guild: self.0.key, topics, after, until };
+        let counted = self.0.shared.storage.count(range, most).await?;
+        let rest = Range { after: counted.last, ..range };
+        let has_more = counted.messages == most && self.0.shared.storage.count(rest, 1).await?.messages > 0;
+        Ok(has_more.then_some(counted.last))
     }
 
     /// Waits until a page of a history may be read. Cancel safe.

@@ -39,7 +39,7 @@ use guildhall_model::message::Message;
 use super::error::{JournalError, StorageTrouble};
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
-use super::storage::{Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
+use super::storage::{Counted, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
 use super::supervise::keep_running;
 use error::{unavailable, words};
 use guilds::{Held, HeldGuilds};
@@ -365,8 +365,8 @@ impl Storage for RedisStorage {
         self.remove(guild).boxed()
     }
 
-    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
-        async move { read::count(&self.inboxes, &self.guild(range.guild).await?, range).await }.boxed()
+    fn count<'a>(&'a self, range: Range<'a>, most: usize) -> Stored<'a, Counted> {
+        async move { read::count(&self.inboxes, &self.guild(range.guild).await?, range, most).await }.boxed()
     }
 
     fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>> {

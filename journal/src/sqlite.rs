@@ -37,7 +37,7 @@ use guildhall_model::message::Message;
 use super::error::JournalError;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
-use super::storage::{Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
+use super::storage::{Counted, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
 use super::supervise::keep_running;
 use commit::{Statements, Writer};
 use readers::Readers;
@@ -217,8 +217,8 @@ impl Storage for SqliteStorage {
         read::page_back(&self.readers.histories, range, most).boxed()
     }
 
-    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
-        read::count(&self.readers.inboxes, range).boxed()
+    fn count<'a>(&'a self, range: Range<'a>, most: usize) -> Stored<'a, Counted> {
+        read::count(&self.readers.inboxes, range, most).boxed()
     }
 
     fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>> {

@@ -80,8 +80,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// reaches `most.bytes`. Cancel safe.
     fn read_back<'a>(&'a self, range: Range<'a>, most: PageSize) -> Stored<'a, Page>;
 
-    /// Counts the messages of a range. Cancel safe.
-    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize>;
+    /// Counts the first messages of a range, at most `most`. Cancel safe.
+    fn count<'a>(&'a self, range: Range<'a>, most: usize) -> Stored<'a, Counted>;
 
     /// Reads messages by their ids. An id without a message is skipped. Cancel safe.
     fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>>;
@@ -178,6 +178,14 @@ pub struct Page {
     pub messages: Vec<Message>,
     /// Whether the range may have further messages.
     pub more: bool,
+}
+
+/// The first messages of a range, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    pub messages: usize,
+    /// The id of the last one that was counted; the default: none.
+    pub last: MessageId,
 }
 
 /// What a trim removes.

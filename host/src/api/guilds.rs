@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::once::{Once, replayed};
-use super::paging::{ORDER, ORDERS, Paging, link};
+use super::paging::{ORDER, ORDERS, Paging, UNPAGED, link};
 use super::query::Params;
 use super::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
@@ -289,9 +289,9 @@ const MAX_LIMIT: u64 = 500;
 /// The messages of a page of a history that runs from its end, unless `limit` says otherwise.
 const NEWEST: u64 = 100;
 
-/// With `limit` or `order=desc`, answers one page, whose `Link` header has the next one. Without them, streams the whole
-/// history from its begin; what retention keeps of a log bounds it. When the log cannot be read to its end, the connection
-/// breaks, so that a partial history does not look complete.
+/// Answers one page, whose `Link` header has the next one. Without `limit` and `order=desc` the page has up to 10,000
+/// messages and is written while it is read. When the log cannot be read to its end, the connection breaks, so that a
+/// partial history does not look complete.
 async fn history(
     State(api): State<ApiState>,
     Path((id, user)): Path<(GuildId, UserId)>,
@@ -307,6 +307,8 @@ async fn history(
     if let Some(limit) = limit {
         return page(history, limit, &params).await;
     }
+    let end = history.end_after(UNPAGED as usize).await;
+    let end = end.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let first =
         history.next_page().await.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let pages = stream::unfold((history, first.map(Ok), true), |(mut history, page, is_first)| async move {
@@ -315,7 +317,8 @@ async fn history(
         let text = page.map(|messages| json_part(&messages, is_first, next.is_none()));
         Some((text, (history, next, false)))
     });
-    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
+    let whole = ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages));
+    Ok(link(&params, end.map(|end| end.to_string()), whole))
 }
 
 async fn page(mut history: History, limit: u64, params: &Params) -> Result<Response, ApiError> {

@@ -19,6 +19,8 @@ pub struct History {
     viewer: Viewer,
     /// The next page begins after this id; `None`: there is none.
     after: Option<MessageId>,
+    /// The history ends with this id.
+    until: Option<MessageId>,
     /// Whether it runs from its last message to its first; the next page then ends before `after`.
     newest_first: bool,
 }
@@ -27,6 +29,17 @@ impl History {
     /// The id after which the next page begins; `None`: there is none.
     pub const fn next_after(&self) -> Option<MessageId> {
         self.after
+    }
+
+    /// Lets the history end after `most` messages, if it has more. Returns the id of the last one then, after which another
+    /// history goes on. Cancel safe.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn end_after(&mut self, most: usize) -> Result<Option<MessageId>, JournalError> {
+        let after = self.after.unwrap_or_default();
+        self.until = self.log.end_of_first(&self.topics, after, most).await?;
+        Ok(self.until)
     }
 
     /// The next messages as JSON texts, at most 500; `None` at the end. Cancel safe.
@@ -48,7 +61,11 @@ impl History {
             false => self.log.history(&self.topics, after, limit).await?,
             true => self.log.history_back(&self.topics, after, limit).await?,
         };
-        self.after = page.last().map(|message| message.id).filter(|_| more);
+        let is_past = |message: &Message| self.until.is_some_and(|until| message.id > until);
+        let more = more && !page.iter().any(is_past);
+        let page: Vec<Message> = page.into_iter().filter(|message| !is_past(message)).collect();
+        let is_end = page.last().is_some_and(|last| Some(last.id) == self.until);
+        self.after = page.last().map(|message| message.id).filter(|_| more && !is_end);
         let to_text = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
         Ok(Some(page.iter().map(to_text).collect()))
     }
@@ -99,6 +116,7 @@ impl Guilds {
                 channel: Channel::User,
             },
             after: Some(after),
+            until: None,
             newest_first,
         })
     }

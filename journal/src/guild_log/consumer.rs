@@ -167,7 +167,7 @@ impl GuildLog {
             let after = position.cursors.iter().min().copied().unwrap_or_default();
             let topics = &consumer.subscriber().topics;
             let range = Range { guild: self.0.key, topics, after, until: end };
-            let waiting = self.0.shared.storage.count(range).await?;
+            let waiting = self.0.shared.storage.count(range, usize::MAX).await?.messages;
             consumer.subscriber().resumed(waiting, end);
         }
         Ok(consumer)

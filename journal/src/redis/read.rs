@@ -14,7 +14,7 @@ use super::texts::{read_position, read_score, read_snapshot, read_state, read_us
 use crate::columns::{read_owner, topic_pattern};
 use crate::error::JournalError;
 use crate::step::Snapshot;
-use crate::storage::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Restored};
+use crate::storage::{CLIENT_IDS_RESTORED, Counted, Page, PageSize, Range, Restored};
 
 /// Messages that one run of a script looks at.
 const LOOKS: usize = 512;
@@ -71,7 +71,7 @@ pub async fn page(
     let mut bytes = 0;
     while !search.is_over {
         let size = PageSize { messages: most.messages - page.messages.len(), bytes: most.bytes - bytes };
-        let found = search.next(link, guild, Some(size)).await?;
+        let found = search.next(link, guild, Look::Read(size)).await?;
         let mut found = found.into_iter();
         while let (Some(id), Some(body)) = (found.next(), found.next()) {
             let body: Vec<u8> = read_value(body)?;
@@ -121,13 +121,21 @@ pub async fn page_back(link: &Link, guild: &Held, range: Range<'_>, most: PageSi
     Ok(page)
 }
 
-/// Counts the messages of a range.
-pub async fn count(link: &Link, guild: &Held, range: Range<'_>) -> Result<usize, JournalError> {
+/// Counts the first messages of a range, at most `most`.
+pub async fn count(link: &Link, guild: &Held, range: Range<'_>, most: usize) -> Result<Counted, JournalError> {
     let mut search = Search::new(range, None);
-    while !search.is_over {
-        search.next(link, guild, None).await?;
+    while !search.is_over && search.counted.messages < most {
+        search.next(link, guild, Look::Count(most - search.counted.messages)).await?;
     }
-    Ok(search.count)
+    Ok(search.counted)
+}
+
+/// What a search looks for.
+enum Look {
+    /// The messages, as many as a page may have.
+    Read(PageSize),
+    /// Their number, up to this one.
+    Count(usize),
 }
 
 /// Looks through a range, a part at a time.
@@ -137,40 +145,41 @@ struct Search<'r> {
     /// The range is looked at up to here.
     after: u64,
     /// The messages found so far.
-    count: usize,
+    counted: Counted,
     is_over: bool,
 }
 
 impl<'r> Search<'r> {
     fn new(range: Range<'r>, lane: Option<usize>) -> Self {
         let is_over = range.topics.is_empty() || range.after >= range.until;
-        Self { range, lane, after: range.after.get(), count: 0, is_over }
+        Self { range, lane, after: range.after.get(), counted: Counted::default(), is_over }
     }
 
-    /// Looks at the next part. With a size, returns ids and bodies in turn.
-    async fn next(&mut self, link: &Link, guild: &Held, most: Option<PageSize>) -> Result<Vec<Value>, JournalError> {
+    /// Looks at the next part. Returns ids and bodies in turn if they are to be read.
+    async fn next(&mut self, link: &Link, guild: &Held, look: Look) -> Result<Vec<Value>, JournalError> {
         let mut command = READ.on(&guild.base);
-        let size = most.unwrap_or(PageSize { messages: 0, bytes: 0 });
+        let (size, counts) = match look {
+            Look::Read(size) => (size, 0),
+            Look::Count(most) => (PageSize { messages: most, bytes: 0 }, 1),
+        };
         command.arg(self.after).arg(self.range.until.get());
         command.arg(self.lane.map_or_else(String::new, |lane| lane.to_string()));
         // Lua counts in floating point.
-        command
-            .arg(size.messages)
-            .arg(size.bytes.min(1 << 50))
-            .arg(LOOKS)
-            .arg(LOOK_BYTES)
-            .arg(u8::from(most.is_none()));
+        command.arg(size.messages.min(1 << 50)).arg(size.bytes.min(1 << 50)).arg(LOOKS).arg(LOOK_BYTES).arg(counts);
         for topic in self.range.topics {
             command.arg(topic_pattern(topic));
         }
         let mut answer: Vec<Value> = link.run(&READ, &command).await?;
-        let found = answer.split_off(answer.len().min(3));
+        let found = answer.split_off(answer.len().min(4));
         let mut head = answer.into_iter();
         let mut take = || read_value::<u64>(head.next().unwrap_or_default());
-        let (state, after, count) = (take()?, take()?, take()?);
+        let (state, after, count, last) = (take()?, take()?, take()?, take()?);
         self.is_over = state == 1;
         self.after = after;
-        self.count += usize::try_from(count).unwrap_or(0);
+        self.counted.messages += usize::try_from(count).unwrap_or(0);
+        if count > 0 {
+            self.counted.last = MessageId::new(last);
+        }
         Ok(found)
     }
 }

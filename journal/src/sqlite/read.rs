@@ -14,7 +14,7 @@ use crate::columns::{read_cursors, read_owner, topic_pattern};
 use crate::cursors::{Attempts, FailedAttempts, Position};
 use crate::error::JournalError;
 use crate::step::{GuildKey, Snapshot};
-use crate::storage::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Restored};
+use crate::storage::{CLIENT_IDS_RESTORED, Counted, Page, PageSize, Range, Restored};
 
 /// Returns the key of a guild. Cancel safe.
 pub async fn find(readers: &SqlitePool, guild: &GuildId) -> Result<Option<GuildKey>, JournalError> {
@@ -151,20 +151,28 @@ pub async fn page_back(readers: &SqlitePool, range: Range<'_>, most: PageSize) -
     Ok(page)
 }
 
-/// Counts the messages of a range. Cancel safe.
-pub async fn count(readers: &SqlitePool, range: Range<'_>) -> Result<usize, JournalError> {
+/// Counts the first messages of a range, at most `most`. Cancel safe.
+pub async fn count(readers: &SqlitePool, range: Range<'_>, most: usize) -> Result<Counted, JournalError> {
+    let mut counted = Counted::default();
     if range.topics.is_empty() {
-        return Ok(0);
+        return Ok(counted);
     }
-    let mut count = 0;
     let mut parts = Parts::new(readers, range);
     while let Some(some) = parts.next().await? {
         for part in some {
-            let found: i64 = query_of(&range, part, None, "COUNT(*)", "").fetch_one(readers).await?.try_get(0)?;
-            count += usize::try_from(found).unwrap_or(0);
+            let missing = most - counted.messages;
+            if missing == 0 {
+                return Ok(counted);
+            }
+            let found = query_of(&range, part, None, "COUNT(*), MAX(id) FROM (SELECT id", "ORDER BY id LIMIT ?)");
+            let found = found.bind(i64::try_from(missing).unwrap_or(i64::MAX)).fetch_one(readers).await?;
+            counted.messages += usize::try_from(found.try_get::<i64, _>(0)?).unwrap_or(0);
+            if let Some(last) = found.try_get::<Option<i64>, _>(1)? {
+                counted.last = MessageId::from_i64(last);
+            }
         }
     }
-    Ok(count)
+    Ok(counted)
 }
 
 /// Returns a query of the messages of a part that have a topic of the range; `end` is the end of its text.

@@ -13,7 +13,7 @@ use guildhall_model::tag::AgentTag;
 use guildhall_model::topic::Topics;
 use guildhall_model::values::WrittenValue;
 
-use super::{PageSize, Range, Storage, Trim};
+use super::{Counted, PageSize, Range, Storage, Trim};
 use crate::cursors::{Attempts, FailedAttempts, Position};
 use crate::error::JournalError;
 use crate::step::{CursorWrite, GuildKey, SideWrite, Snapshot, Step};
@@ -147,7 +147,7 @@ async fn stored(storage: &dyn Storage, guild: GuildKey) -> Vec<u64> {
     let topics = ["t".to_owned()];
     let range = range(guild, &topics, 0, u64::from(u32::MAX));
     let page = storage.read(range, None, ALL).await.unwrap();
-    assert_eq!(storage.count(range).await.unwrap(), page.messages.len());
+    assert_eq!(storage.count(range, 1_000).await.unwrap().messages, page.messages.len());
     ids(&page.messages)
 }
 
@@ -300,6 +300,13 @@ pub async fn messages_are_read_from_the_last_to_the_first<B: Bench>() {
     assert_eq!(page(&t, 0, 9_999, 9, 1).await, (vec![2_098], true), "a page has at least one message");
     assert_eq!(page(&none, 0, 9_999, 9, all).await, (vec![], false));
     assert_eq!(page(&t, 5, 5, 9, all).await, (vec![], false));
+
+    let count = async |topics, after, most| storage.count(range(G, topics, after, 9_999), most).await.unwrap();
+    let counted = |messages, last| Counted { messages, last: MessageId::new(last) };
+    assert_eq!(count(&u, 0, 7).await, counted(7, 700));
+    assert_eq!(count(&u, 700, 99).await, counted(13, 2_000));
+    assert_eq!(count(&t, 0, 100).await, counted(100, 101));
+    assert_eq!(count(&none, 0, 9).await, counted(0, 0));
 }
 
 pub async fn messages_are_read_by_their_ids<B: Bench>() {
@@ -517,7 +524,7 @@ pub async fn a_removed_guild_leaves_nothing_and_its_numbers_are_not_given_again<
     let listed = storage.guilds_after(GuildKey(0), 9).await.unwrap();
     assert_eq!(listed, [G]);
     let topics = ["t".to_owned()];
-    assert_eq!(storage.count(range(G, &topics, 0, 9)).await.unwrap(), 3, "another guild keeps its log");
+    assert_eq!(storage.count(range(G, &topics, 0, 9), 9).await.unwrap().messages, 3, "another guild keeps its log");
     // It begins again, with another key.
     let again = GuildKey(3);
     commit(&*storage, &[side(again, vec![SideWrite::NewGuild { id: "h".into() }])]).await;
@@ -525,7 +532,7 @@ pub async fn a_removed_guild_leaves_nothing_and_its_numbers_are_not_given_again<
     assert!(restored.states.is_empty() && restored.values.is_empty() && restored.consumers.is_empty());
     assert!(restored.client_ids.is_empty() && restored.bytes == 0);
     assert!(storage.snapshot(again, &agent()).await.unwrap().is_none());
-    assert_eq!(storage.count(range(again, &topics, 0, 9_999)).await.unwrap(), 0);
+    assert_eq!(storage.count(range(again, &topics, 0, 9_999), 9).await.unwrap(), Counted::default());
     storage.remove(again).await.unwrap();
     storage.close().await;
     let recovered = bench.open().await.recover().await.unwrap();

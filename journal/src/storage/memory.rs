@@ -12,7 +12,7 @@ use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::{StateOwner, VersionedState};
 
-use super::{CLIENT_IDS_RESTORED, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
+use super::{CLIENT_IDS_RESTORED, Counted, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
 use crate::cursors::Position;
 use crate::error::JournalError;
 use crate::step::{GuildKey, SideWrite, Snapshot, Step};
@@ -301,8 +301,11 @@ impl Storage for MemoryStorage {
         })
     }
 
-    fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
-        self.run(|data| Ok(data.range(range).count()))
+    fn count<'a>(&'a self, range: Range<'a>, most: usize) -> Stored<'a, Counted> {
+        self.run(|data| {
+            let ids: Vec<_> = data.range(range).take(most).map(|message| message.id).collect();
+            Ok(Counted { messages: ids.len(), last: ids.last().copied().unwrap_or_default() })
+        })
     }
 
     fn by_ids<'a>(&'a self, guild: GuildKey, ids: &'a [MessageId]) -> Stored<'a, Vec<Message>> {

@@ -94,6 +94,30 @@ async fn a_history_is_read_from_its_end() {
     assert_eq!(rest_of_it, json!(newest[3..5]));
 }
 
+/// The most messages of a history whose client asks for no page.
+const UNPAGED: usize = 10_000;
+
+#[tokio::test]
+async fn a_history_that_is_longer_than_an_answer_says_so() {
+    let host = super::host().await;
+    let rest = host.rest();
+    let guild = rest.launch_spec(&blueprint::echo()).await;
+    let mut user = chat::join(&host, &guild, "ann").await;
+    for n in 0..=UNPAGED / 2 {
+        user.echo(&n.to_string()).await;
+    }
+    let path = format!("/api/guilds/{guild}/ann/messages");
+    let answer = get(rest, &path, &[]).await;
+    let following = next(&answer).expect("there is a next page");
+    let first = answer.json::<Vec<Value>>().await.unwrap();
+    assert_eq!(first.len(), UNPAGED);
+    let others = walk(rest, &path, &following).await;
+    assert!(!others.is_empty() && others[0]["id"].as_u64() > first[UNPAGED - 1]["id"].as_u64());
+    let mut whole = walk(rest, &path, "?order=desc&limit=500").await;
+    whole.reverse();
+    assert_eq!([first, others].concat(), whole);
+}
+
 #[tokio::test]
 async fn what_is_polled_is_sent_once_and_a_change_may_have_a_condition() {
     let host = super::host().await;

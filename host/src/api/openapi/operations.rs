@@ -46,35 +46,50 @@ fn guilds() -> Vec<Op> {
                     "The new guild's id, with warnings about parts of the spec that are not used",
                 )
                 .fails([409, 503]),
-            get("/api/guilds", "listGuilds", "List all guilds").pages().gives_list::<g::Listed>("The guilds, oldest first").fails([422]),
+            get("/api/guilds", "listGuilds", "List all guilds")
+                .pages()
+                .gives_list::<g::Listed>("The guilds, oldest first")
+                .fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),
-            delete("/api/guilds/{guild_id}", "deleteGuild", "Remove a guild that was stopped, with all that is kept of it")
-                .if_unchanged()
-                .gives_nothing(204, "The guild is removed: its messages, states, files, users and boards")
-                .fails([404, 409, 503]),
+            delete(
+                "/api/guilds/{guild_id}",
+                "deleteGuild",
+                "Remove a guild that was stopped, with all that is kept of it",
+            )
+            .if_unchanged()
+            .gives_nothing(204, "The guild is removed: its messages, states, files, users and boards")
+            .fails([404, 409, 503]),
             post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run")
                 .gives::<g::Relaunch>(200, "Whether the guild is being started")
                 .fails([400, 404]),
             post("/api/guilds/{guild_id}/stop", "stopGuild", "Stop a guild; its messages, states and users stay")
                 .gives::<g::Stop>(200, "Whether the guild is being stopped; the stop is stored")
                 .fails([404, 503]),
-            post("/api/guilds/{guild_id}/start", "startGuild", "Start a guild that does not run, also one that was stopped")
-                .gives::<g::Start>(200, "Whether the guild is being started")
-                .fails([404, 409, 503]),
+            post(
+                "/api/guilds/{guild_id}/start",
+                "startGuild",
+                "Start a guild that does not run, also one that was stopped",
+            )
+            .gives::<g::Start>(200, "Whether the guild is being started")
+            .fails([404, 409, 503]),
             get(
                 "/api/guilds/{guild_id}/{user_id}/messages",
                 "getHistoricalUserMessages",
                 "Get the messages that a user sent and received",
             )
             .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
-            .optional("order", text(), "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise")
+            .optional(
+                "order",
+                text(),
+                "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise",
+            )
             .optional(
                 "limit",
                 number(),
-                "A page of at most this many messages, at most 500; its `Link` header has the next page. Without it the \
-                 answer has all messages",
+                "A page of at most this many messages, at most 500; its `Link` header has the next page. Without it \
+                 at most 10,000",
             )
             .gives_list::<s::Message>("The messages, oldest first")
             .fails([404, 422]),

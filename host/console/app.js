@@ -5,7 +5,7 @@ import { element, link, problem } from './dom.js';
 import { guildsPage } from './guilds.js';
 import { guildPage } from './guild.js';
 import { blueprintPage, blueprintsPage } from './blueprints.js';
-import { componentsPage } from './components.js';
+import { componentPage, componentsPage } from './components.js';
 
 const PAGES = [['guilds', 'Guilds'], ['blueprints', 'Blueprints'], ['components', 'Components']];
 /** How often the page asks whether the host is ready. */
@@ -19,8 +19,8 @@ let shown = 0;
 
 function page([kind, id, ...more]) {
   if (kind === 'guilds') return id ? guildPage(id, ...more) : guildsPage();
-  if (kind === 'blueprints') return id ? blueprintPage(id) : blueprintsPage();
-  if (kind === 'components') return componentsPage();
+  if (kind === 'blueprints') return id ? blueprintPage(id, ...more) : blueprintsPage();
+  if (kind === 'components') return id ? componentPage(id) : componentsPage();
   return [[element('h1', {}, 'There is no such page'), link('#/guilds', 'Guilds')]];
 }
 
@@ -52,9 +52,12 @@ async function open() {
 /** Says which part of the host is away, and opens a page again that could not be shown. */
 async function ready() {
   try {
-    await api.get('readyz');
-    if (host.dataset.away && main.querySelector('.problem')) open();
-    delete host.dataset.away;
+    await api.get('readyz', { signal: AbortSignal.timeout(READY_MS * 2) });
+    if (host.dataset.away) {
+      delete host.dataset.away;
+      dispatchEvent(new Event(api.BACK));
+      if (main.querySelector(':scope > .problem')) open();
+    }
     host.textContent = 'ready';
     host.className = 'dim';
   } catch (error) {
@@ -64,7 +67,11 @@ async function ready() {
   }
 }
 
+async function watch() {
+  await ready();
+  setTimeout(watch, READY_MS);
+}
+
 addEventListener('hashchange', open);
 open();
-ready();
-setInterval(ready, READY_MS);
+watch();

@@ -1,6 +1,8 @@
 //! Guilds: created from a spec, listed, shown, relaunched, and the messages of their users.
 
 pub mod blueprint;
+pub mod state;
+pub mod usage;
 
 use std::collections::HashSet;
 
@@ -28,7 +30,7 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
 use guildhall_model::openapi::{DependencySpec, GatewayConfig};
 use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
-use guildhall_model::read::{FieldError, FieldErrors, Step, object, text, whole};
+use guildhall_model::read::{FieldError, FieldErrors, Step, boolean, object, text, whole};
 use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -41,7 +43,7 @@ pub fn routes() -> Vec<Route> {
         ("/api/guilds/{id}/start", post(start)),
         ("/api/guilds/{id}/{user}/messages", get(history)),
     ];
-    [own, blueprint::routes()].concat()
+    [own, blueprint::routes(), state::routes(), usage::routes()].concat()
 }
 
 /// The guild to launch, and its organisation.
@@ -105,6 +107,9 @@ pub struct Listed {
     blueprint_id: Option<BlueprintId>,
     /// UTC, without a zone.
     created_at: String,
+    /// Only with `usage`, and only of a guild that runs here and is awake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<usage::GuildUsage>,
 }
 
 impl From<GuildSummary> for Listed {
@@ -116,16 +121,24 @@ impl From<GuildSummary> for Listed {
             organization_id: guild.org,
             blueprint_id: guild.blueprint,
             created_at: naive_utc(guild.created_ms),
+            usage: None,
         }
     }
 }
 
-async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError> {
+async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Vec<Listed>>, ApiError> {
+    let with_usage = params.read("usage", boolean)?.unwrap_or_default();
     let mut guilds = api.store.guilds().await?;
     for guild in &mut guilds {
         guild.status = api.guilds.shown_status(&guild.id, guild.status);
     }
-    Ok(Json(guilds.into_iter().map(Listed::from).collect()))
+    let mut listed: Vec<Listed> = guilds.into_iter().map(Listed::from).collect();
+    if with_usage {
+        for guild in &mut listed {
+            guild.usage = api.guilds.usage(&guild.id).map(usage::GuildUsage::from);
+        }
+    }
+    Ok(Json(listed))
 }
 
 /// A guild: its spec with the agents that it has now, and its status.

@@ -45,7 +45,10 @@ fn guilds() -> Vec<Op> {
                     "The new guild's id, with warnings about parts of the spec that are not used",
                 )
                 .fails([409, 503]),
-            get("/api/guilds", "listGuilds", "List all guilds").gives_list::<g::Listed>("All guilds, oldest first"),
+            get("/api/guilds", "listGuilds", "List all guilds")
+                .optional("usage", flag(), "Also what each guild has used since it was started here")
+                .gives_list::<g::Listed>("All guilds, oldest first")
+                .fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),

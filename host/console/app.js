@@ -39,7 +39,7 @@ async function open() {
     main.replaceChildren(...[elements].flat(9).filter(Boolean));
   } catch (error) {
     if (number !== shown) return;
-    console.warn(error);
+    if (!(error instanceof api.ApiError)) console.warn(error);
     main.replaceChildren(element('h1', {}, 'This page cannot be shown'), problem(error), element('p', {}, link('#/guilds', 'Guilds')));
   } finally {
     main.removeAttribute('aria-busy');

@@ -52,7 +52,7 @@ export class Chat {
       closed: (reason, isFinal) => {
         this.onState(isFinal ? `over: ${reason}` : `reconnecting: ${reason}`);
         // A turn that was cut short is repeated; what it had shown is not.
-        for (const { block } of this.#live.values()) block.remove();
+        for (const { block } of this.#live.values()) this.messages.drop(block);
         this.#live.clear();
       },
     });
@@ -91,7 +91,7 @@ export class Chat {
       this.#progress(key, frame);
       return;
     }
-    this.#live.get(key)?.block.remove();
+    if (this.#live.has(key)) this.messages.drop(this.#live.get(key).block);
     this.#live.delete(key);
     if (Number.isSafeInteger(frame.id)) this.#last = Math.max(this.#last, frame.id);
     if (frame.client_id !== undefined && this.waiting.has(String(frame.client_id))) this.#confirm(String(frame.client_id), frame.id);
@@ -99,7 +99,7 @@ export class Chat {
   }
 
   #bubble(message, kind) {
-    const reply = (format, payload) => this.#send(format, payload, message.conversation_id ?? message.conversationId);
+    const reply = (format, payload) => this.#send(format, payload, message.conversation_id);
     return this.messages.bubble(message, kind, show(message.format, message.payload, { guild: this.guild, reply }));
   }
 
@@ -138,7 +138,7 @@ export class Chat {
     this.#last = Math.max(this.#last, id);
     waits.block.classList.remove('waits');
     waits.block.dataset.id = id;
-    if (!this.messages.note(id)) waits.block.remove();
+    if (!this.messages.note(id)) this.messages.drop(waits.block);
   }
 
   #say() {

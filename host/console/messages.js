@@ -35,7 +35,7 @@ export class Messages {
 
   /** Reads the newest page, and returns the id of its last message; 0 if there is none. */
   async readNewest() {
-    const { items, next } = await api.getPage(`${this.path}?limit=${PAGE}&order=desc`);
+    const { items, next } = await api.getPage(`${this.path}?dialect=guide&limit=${PAGE}&order=desc`);
     this.#prepend(items, next);
     this.block.scrollTop = this.block.scrollHeight;
     return Math.max(0, ...items.map(({ id }) => id).filter(Number.isSafeInteger));
@@ -94,6 +94,12 @@ export class Messages {
     if (document.hidden || isOwn) queueMicrotask(flush); else requestAnimationFrame(flush);
   }
 
+  /** Takes away an element that was appended, also one that is not drawn yet. */
+  drop(block) {
+    this.#fresh = this.#fresh.filter((one) => one !== block);
+    block.remove();
+  }
+
   /** Changes the list, and stays at its end if it was there. */
   keepPlace(change, goesToEnd = false) {
     const { scrollHeight, scrollTop, clientHeight } = this.block;
@@ -120,7 +126,7 @@ export class Messages {
       for (const message of page.children) this.#known.delete(Number(message.dataset.id));
       page.remove();
       const first = this.#pages[0].firstElementChild?.dataset.id;
-      this.#older = `${this.path}?limit=${PAGE}&order=desc&after=${first}`;
+      this.#older = `${this.path}?dialect=guide&limit=${PAGE}&order=desc&after=${first}`;
       this.more.hidden = false;
     }
   }

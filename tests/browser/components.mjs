@@ -46,7 +46,7 @@ await step('an agent gets another component, which is then in use and cannot be 
   const digest = decodeURIComponent(new URL(page.url()).hash.split('/')[2]);
   assert.notEqual(digest, first.digest);
   await press('Give to an agent').click();
-  await page.getByLabel('Guild').selectOption(id);
+  await page.getByLabel('Guild', { exact: true }).selectOption(id);
   await accessible('give');
   await page.getByRole('dialog').getByRole('button', { name: 'Swap' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached', timeout: 60_000 });
@@ -63,7 +63,7 @@ await step('an agent gets another component, which is then in use and cannot be 
   await go(`guilds/${id}/agents`);
   await health('ok');
   await press('Swap').click();
-  await page.getByLabel('Component').selectOption(first.digest);
+  await page.getByLabel('Component', { exact: true }).selectOption(first.digest);
   await page.getByRole('dialog').getByRole('button', { name: 'Swap' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached', timeout: 60_000 });
   await go(`guilds/${id}`);

@@ -57,7 +57,8 @@ if (process.env.CONSOLE) {
     const path = join(process.env.CONSOLE, name);
     if (!existsSync(path)) return route.continue();
     // The headers, and the policy among them, are those of the host; a file that it does not have yet gets those of a script.
-    const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+    const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } }).catch(() => undefined);
+    if (!response) return route.abort();
     const headers = { ...response.headers(), 'content-type': { html: 'text/html', css: 'text/css', svg: 'image/svg+xml' }[name.split('.').pop()] ?? 'text/javascript' };
     return route.fulfill({ status: 200, headers, body: readFileSync(path, 'utf8') });
   });
@@ -139,5 +140,6 @@ export async function accessible(name, { picture, phone } = {}) {
 async function drawn(name) {
   if (!pictures) return;
   await page.evaluate(() => document.getElementById('notices').replaceChildren());
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(pictures, `${name}.png`) });
 }

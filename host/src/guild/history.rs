@@ -4,7 +4,7 @@ use super::error::GuildError;
 use super::guilds::Guilds;
 use crate::journal::{GuildLog, JournalError};
 use crate::store::StoreError;
-use guildhall_model::dialect::{self, Channel, Viewer};
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::topic;
@@ -19,9 +19,18 @@ pub struct History {
     viewer: Viewer,
     /// The next page begins after this id; `None`: there is none.
     after: Option<MessageId>,
+    /// Whether it runs from its last message to its first; the next page then ends before `after`.
+    newest_first: bool,
 }
 
 impl History {
+    /// The same in another dialect than that of the host, if one is given.
+    #[must_use]
+    pub fn in_dialect(mut self, dialect: Option<Dialect>) -> Self {
+        self.viewer.dialect = dialect.unwrap_or(self.viewer.dialect);
+        self
+    }
+
     /// The id after which the next page begins; `None`: there is none.
     pub const fn next_after(&self) -> Option<MessageId> {
         self.after
@@ -42,7 +51,10 @@ impl History {
     /// The log cannot be read.
     pub async fn next_page_of(&mut self, limit: usize) -> Result<Option<Vec<String>>, JournalError> {
         let Some(after) = self.after else { return Ok(None) };
-        let (page, more) = self.log.history(&self.topics, after, limit).await?;
+        let (page, more) = match self.newest_first {
+            false => self.log.history(&self.topics, after, limit).await?,
+            true => self.log.history_back(&self.topics, after, limit).await?,
+        };
         self.after = page.last().map(|message| message.id).filter(|_| more);
         let to_text = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
         Ok(Some(page.iter().map(to_text).collect()))
@@ -57,6 +69,29 @@ impl Guilds {
     /// # Errors
     /// `Unknown`, or the store or the log cannot be read.
     pub async fn history(&self, id: &GuildId, user: &UserId, after: MessageId) -> Result<History, GuildError> {
+        self.history_from(id, user, after, false).await
+    }
+
+    /// As [`Self::history`], newest first; `before`: only messages before this id. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub async fn history_back(
+        &self,
+        id: &GuildId,
+        user: &UserId,
+        before: Option<MessageId>,
+    ) -> Result<History, GuildError> {
+        self.history_from(id, user, before.unwrap_or(MessageId::new(MessageId::MAX)), true).await
+    }
+
+    async fn history_from(
+        &self,
+        id: &GuildId,
+        user: &UserId,
+        after: MessageId,
+        newest_first: bool,
+    ) -> Result<History, GuildError> {
         let setup = &self.0.setup;
         if setup.store.guild_status(id).await?.is_none() {
             return Err(GuildError::Unknown);
@@ -71,6 +106,7 @@ impl Guilds {
                 channel: Channel::User,
             },
             after: Some(after),
+            newest_first,
         })
     }
 

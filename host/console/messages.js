@@ -19,6 +19,8 @@ export class Messages {
   /** Where the messages before the first page are read; `undefined`: there are none. */
   #older;
   #isReading = false;
+  /** Whether the list is at its end and goes on with what comes. What grows within it, such as a picture, changes nothing. */
+  #follows = true;
   /** What was appended since the screen was drawn last. */
   #fresh = [];
 
@@ -29,7 +31,11 @@ export class Messages {
     this.more.hidden = true;
     this.pages = element('div');
     this.block = element('div', { class: 'messages', role: 'log', 'aria-label': 'Messages', tabindex: 0,
-      onscroll: () => { if (this.block.scrollTop < OLDER_PX && this.#older) this.#readOlder().catch(() => {}); } },
+      onscroll: () => {
+        const { scrollHeight, scrollTop, clientHeight } = this.block;
+        this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+        if (scrollTop < OLDER_PX && this.#older) this.#readOlder().catch(() => {});
+      } },
     element('p', { class: 'older' }, this.more), this.pages);
   }
 
@@ -61,8 +67,10 @@ export class Messages {
   #prepend(items, next) {
     const fresh = items.filter(({ id }) => this.note(id)).reverse();
     const page = element('div', { class: 'page' }, fresh.map((message) => this.draw(message)));
+    const isFirst = this.#pages.length === 0;
     this.#pages.unshift(page);
     this.pages.prepend(page);
+    if (!isFirst) settle(page);
     this.#older = next;
     this.more.hidden = !next;
   }
@@ -102,10 +110,9 @@ export class Messages {
 
   /** Changes the list, and stays at its end if it was there. */
   keepPlace(change, goesToEnd = false) {
-    const { scrollHeight, scrollTop, clientHeight } = this.block;
-    const isAtEnd = goesToEnd || scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    this.#follows ||= goesToEnd;
     change();
-    if (!isAtEnd) return;
+    if (!this.#follows) return;
     this.#dropOldest();
     this.block.scrollTop = this.block.scrollHeight;
   }
@@ -113,6 +120,7 @@ export class Messages {
   /** The block of the page that takes the next message. */
   #last() {
     if (!this.#pages.length || this.#pages.at(-1).childElementCount >= PAGE) {
+      if (this.#pages.length) settle(this.#pages.at(-1));
       this.#pages.push(element('div', { class: 'page' }));
       this.pages.append(this.#pages.at(-1));
     }
@@ -136,4 +144,10 @@ export class Messages {
     return element('article', { class: `message ${kind}`, 'data-id': message.id },
       element('header', {}, element('span', {}, message.sender?.name ?? message.sender?.id ?? '?'), time(message.timestamp)), content);
   }
+}
+
+/** From now on a page costs nothing while it is out of sight; it keeps the place that it takes now. */
+function settle(page) {
+  page.style.containIntrinsicHeight = `auto ${page.offsetHeight}px`;
+  page.classList.add('settled');
 }

@@ -83,7 +83,9 @@ export async function chatAs(user) {
 export const shown = (text) => page.getByText(text).first().waitFor();
 
 export async function call(method, path, body) {
-  const response = await fetch(url + path, { method, headers: { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+  const ask = () => fetch(url + path, { method, headers: { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+  // A connection that was kept may be closed by the host at the moment when it is used again; nothing of the request is read then.
+  const response = await ask().catch(ask);
   const text = await response.text();
   assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
   return text ? JSON.parse(text) : undefined;

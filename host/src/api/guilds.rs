@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -328,7 +328,8 @@ async fn history(
         let text = page.map(|messages| json_part(&messages, is_first, next.is_none()));
         Some((text, (history, next, false)))
     });
-    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
+    // What compresses an answer asks once more after its end.
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages.fuse())).into_response())
 }
 
 async fn page(mut history: History, limit: u64, params: &Params) -> Result<Response, ApiError> {

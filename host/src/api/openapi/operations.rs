@@ -48,6 +48,7 @@ fn guilds() -> Vec<Op> {
                 .fails([409, 503]),
             get("/api/guilds", "listGuilds", "List all guilds")
                 .pages()
+                .optional("usage", flag(), "Also what each guild has used since it was started here")
                 .gives_list::<g::Listed>("The guilds, oldest first")
                 .fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
@@ -80,6 +81,11 @@ fn guilds() -> Vec<Op> {
                 "Get the messages that a user sent and received",
             )
             .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
+            .optional(
+                "dialect",
+                text(),
+                "The dialect of the messages, `guide`, `rustic` or `ui`; that of the host unless given",
+            )
             .optional(
                 "order",
                 text(),

@@ -50,6 +50,10 @@ const RETRY_AFTER_S: &str = "2";
 /// The W3C trace context of a request.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The trace id of an answer that is an error.
+#[derive(Clone)]
+pub struct TraceId(pub String);
+
 /// Why the host failed: written to the log and not sent.
 #[derive(Clone)]
 struct Cause(Arc<str>);
@@ -66,7 +70,7 @@ const MAX_DETAIL_BYTES: usize = 1024;
 /// Dropping the future drops the request.
 pub async fn finish(request: Request, next: Next) -> Response {
     let is_long = is_long(&request);
-    let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
+    let given = trace_of_request(&request);
     let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -84,8 +88,9 @@ pub async fn finish(request: Request, next: Next) -> Response {
             ErrorBody::new(text.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
         }
     };
-    error.trace_id = trace_id;
+    error.trace_id.clone_from(&trace_id);
     let mut finished = (status, Json(error)).into_response();
+    finished.extensions_mut().insert(TraceId(trace_id));
     if is_long {
         finished.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -100,6 +105,11 @@ pub async fn finish(request: Request, next: Next) -> Response {
 /// Whether the body of a request is not read before the request is looked at.
 pub fn is_long(request: &Request) -> bool {
     request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64)
+}
+
+/// The trace id that a request names.
+pub fn trace_of_request(request: &Request) -> Option<String> {
+    request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of)
 }
 
 /// The trace id of a W3C `traceparent`, in lower case.

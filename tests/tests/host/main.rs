@@ -4,8 +4,10 @@ use guildhall_tests::{Host, Options};
 
 mod backup;
 mod client_js;
+mod cli;
 mod component_cli;
 mod components;
+mod configuration;
 mod connections;
 mod console;
 mod crash;

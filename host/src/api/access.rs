@@ -37,7 +37,7 @@ pub async fn log(State(access): State<Access>, request: Request, next: Next) -> 
         return next.run(request).await;
     }
     let (begun, method, path) = (Instant::now(), request.method().to_string(), request.uri().path().to_owned());
-    let given = super::error::trace_of_request(&request);
+    let given = super::error::given_trace(request.headers());
     let response = next.run(request).await;
     let trace = response.extensions().get::<TraceId>().map(|TraceId(id)| id.clone()).or(given);
     let status = response.status().as_u16();

@@ -34,11 +34,18 @@ pub fn example() -> String {
         for setting in settings() {
             let Some(name) = setting.name.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')) else { continue };
             let reload = if setting.reload == Reload::Now { " (reload)" } else { "" };
-            text.push_str(&comment(&format!("{}: {}{reload}", setting.about, setting.values())));
+            text.push_str(&comment(&format!("{} ({}){reload}", sentence(&setting.about), setting.values())));
             let _ = writeln!(text, "#{name} = {}", setting.in_toml(&setting.default));
         }
     }
     text
+}
+
+/// A text that begins with a capital letter, unless it begins with code.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
 }
 
 /// A text as lines of a comment.

@@ -1,7 +1,7 @@
 //! What a client knows of its conversation: what it has sent, what was confirmed and answered, and where it resumes. Plain
 //! data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,8 @@ pub struct Conversation {
     last: Option<u64>,
     /// What is not answered yet, by its number.
     waiting: BTreeMap<u64, Sent>,
+    /// The threads that were answered while a message was not confirmed: a confirmation may come after the answer.
+    answered: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,15 @@ impl Conversation {
     #[must_use]
     pub fn new(user: &str, name: &str) -> Self {
         let session = format!("cli-{:016x}", rand::random::<u64>());
-        Self { user: user.to_owned(), name: name.to_owned(), session, count: 0, last: None, waiting: BTreeMap::new() }
+        Self {
+            user: user.to_owned(),
+            name: name.to_owned(),
+            session,
+            count: 0,
+            last: None,
+            waiting: BTreeMap::new(),
+            answered: BTreeSet::new(),
+        }
     }
 
     /// Returns the frame of a text.
@@ -109,10 +119,14 @@ impl Conversation {
         let thread: Vec<u64> = thread.filter_map(Value::as_u64).collect();
         let before = self.waiting.len();
         self.waiting.retain(|_, sent| !sent.id.is_some_and(|id| thread.contains(&id)));
-        if is_error && before == self.waiting.len() {
-            // An error that names no message is about the one that has waited longest.
-            self.waiting.pop_first();
+        if before == self.waiting.len() {
+            match is_error {
+                // An error that names no message is about the one that has waited longest.
+                true => drop(self.waiting.pop_first()),
+                false => self.answered.extend(thread),
+            }
         }
+        self.forget_answered();
         Seen::Message
     }
 
@@ -122,9 +136,22 @@ impl Conversation {
     }
 
     fn confirm(&mut self, client_id: &Value, id: &Value) {
-        let sent = self.number_of(client_id).and_then(|number| self.waiting.get_mut(&number));
-        if let Some(sent) = sent {
-            sent.id = id.as_u64();
+        let Some(number) = self.number_of(client_id) else { return };
+        match id.as_u64() {
+            Some(id) if self.answered.contains(&id) => drop(self.waiting.remove(&number)),
+            id => {
+                if let Some(sent) = self.waiting.get_mut(&number) {
+                    sent.id = id;
+                }
+            }
+        }
+        self.forget_answered();
+    }
+
+    /// Forgets the answered threads once every message is confirmed: nothing refers to them then.
+    fn forget_answered(&mut self) {
+        if self.waiting.values().all(|sent| sent.id.is_some()) {
+            self.answered.clear();
         }
     }
 }
@@ -153,6 +180,16 @@ mod tests {
         talk.take(&json!({"id": 15, "root_thread_id": 14}));
         assert!(talk.is_answered());
         assert_eq!(talk.after(), Some(15));
+    }
+
+    #[test]
+    fn a_confirmation_may_come_after_the_answer() {
+        let mut talk = Conversation::new("ann", "Ann");
+        let one = talk.say("one");
+        assert_eq!(talk.take(&json!({"id": 11, "thread": [10, 11]})), Seen::Message);
+        assert!(!talk.is_answered(), "it may be the answer to somebody else");
+        talk.take(&ack(&one, 10));
+        assert!(talk.is_answered() && talk.answered.is_empty());
     }
 
     #[test]

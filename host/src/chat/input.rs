@@ -91,6 +91,9 @@ async fn read(lines: mpsc::Sender<String>) {
 pub fn restore() {
     if let Some(before) = BEFORE.get() {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, before);
+        // Ends the bracketed paste, which the editor begins.
+        let mut out = std::io::stdout();
+        let _ = out.write_all(b"\x1b[?2004l").and_then(|()| out.flush());
     }
 }
 

@@ -33,8 +33,8 @@ pub enum Command {
     /// Start a guild that was stopped, or the agents of a guild that gave up
     #[command(after_help = "Example:\n  guildhall guild start demo")]
     Start(Waited),
-    /// Remove a guild with everything that it has
-    #[command(after_help = "Example:\n  guildhall guild rm demo --yes")]
+    /// Remove guilds that were stopped, with everything that they have
+    #[command(after_help = "Example:\n  guildhall guild rm demo --stop --yes")]
     Rm(Remove),
     /// Chat with a guild: each line of the input is a message
     #[command(after_help = chat::EXAMPLES)]
@@ -90,6 +90,9 @@ pub struct Remove {
     /// The guilds' ids or names
     #[arg(required = true)]
     guilds: Vec<String>,
+    /// Stop a guild that runs first; without it the host refuses to remove one
+    #[arg(long)]
+    stop: bool,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -246,6 +249,10 @@ impl Remove {
                 one_line(&guild.id)
             );
             confirm(&question, self.yes)?;
+            if self.stop && guild.value["status"] != "stopped" {
+                client.post(&format!("/api/guilds/{}/stop", encode(&guild.id)), &json!({})).await?;
+                wait_until_stopped(&client, &guild.id).await?;
+            }
             client.delete(&format!("/api/guilds/{}", encode(&guild.id))).await?;
             if self.remote.json {
                 print(json!({"id": guild.id, "removed": true}))?;

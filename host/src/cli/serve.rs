@@ -1,6 +1,6 @@
 //! `guildhall serve`: starts a host, reads its configuration again on SIGHUP, and stops it in order.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -90,6 +90,9 @@ impl Serve {
                 failure = server.failed() => return Some(failure),
                 () = systemd.feed(server) => {}
                 _ = signals.hang_up.recv() => {
+                    if signals.has_lost_terminal() {
+                        return None;
+                    }
                     systemd.reloading();
                     match self.settings() {
                         Ok(read) => settings = reload(server, &settings, read),
@@ -165,6 +168,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Whether the host was started in a terminal.
+    had_terminal: bool,
 }
 
 impl Signals {
@@ -173,7 +178,13 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            had_terminal: std::io::stdin().is_terminal(),
         })
+    }
+
+    /// Whether the terminal was closed: it sends the signal of a reload, and the host in it ends.
+    fn has_lost_terminal(&self) -> bool {
+        self.had_terminal && !std::io::stdin().is_terminal()
     }
 
     /// Waits for the next SIGTERM or SIGINT. Cancel safe.

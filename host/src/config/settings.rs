@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::assignment::{Assignment, Origin};
 use super::setting::{Reload, Setting};
 use super::{Config, exposed, file, find, settings, variables};
-use crate::likeness::did_you_mean;
 
 /// What the command line says of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -89,10 +88,7 @@ impl Settings {
         let mut config = Config::default();
         let mut values = BTreeMap::new();
         for Assignment { name, value, origin } in all {
-            let done = match find(&name) {
-                Ok(setting) => setting.set(&mut config, &value).map(|()| setting.name),
-                Err(unknown) => Err(told(&name, &origin, unknown)),
-            };
+            let done = find(&name).and_then(|setting| setting.set(&mut config, &value).map(|()| setting.name));
             match done {
                 Ok(name) => {
                     values.insert(name, (value, origin));
@@ -175,31 +171,29 @@ impl Settings {
     }
 }
 
-/// Why there is no such setting. Only who writes `--set` by hand wants to read all names.
-fn told(name: &str, origin: &Origin, unknown: String) -> String {
-    match origin {
-        Origin::Option(_) => unknown,
-        _ => {
-            let known = settings().iter().map(|setting| setting.name);
-            let meant = did_you_mean(name, known);
-            format!("there is no setting `{name}`{meant} (`guildhall config example` lists all)")
+/// Returns a value whose URLs have no password. Several addresses of a cluster have commas between them.
+fn without_password(value: &str) -> String {
+    let mut urls: Vec<String> = Vec::new();
+    for part in value.split(',') {
+        match urls.last_mut() {
+            // A comma of a password.
+            Some(url) if !part.contains("://") => *url = format!("{url},{part}"),
+            _ => urls.push(part.to_owned()),
         }
     }
+    let shown: Vec<String> = urls.iter().map(|url| url_without_password(url)).collect();
+    shown.join(",")
 }
 
-/// Returns a value whose URLs have no password.
-fn without_password(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    // The password ends at the last `@` before the path; several addresses of a cluster have commas.
-    let parts = rest.split(',').map(|part| match part.rsplit_once('@') {
-        Some((user, place)) => {
-            let name = user.split_once(':').map_or("", |(name, _)| name);
-            let hidden = if user.contains(':') { format!("{name}:***") } else { user.to_owned() };
-            format!("{hidden}@{place}")
-        }
-        None => part.to_owned(),
-    });
-    format!("{scheme}://{}", parts.collect::<Vec<_>>().join(","))
+fn url_without_password(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match parts {
+        Some((scheme, (user, place))) => match user.split_once(':') {
+            Some((name, _)) => format!("{scheme}://{name}:***@{place}"),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -280,6 +274,7 @@ mod tests {
             ("postgres://me:p@ss@host/name", "postgres://me:***@host/name"),
             ("redis://:secret@a:1,redis://:secret@b:2", "redis://:***@a:1,redis://:***@b:2"),
             ("redis://me:secret@a:1/0", "redis://me:***@a:1/0"),
+            ("postgres://me:a,b@host/name", "postgres://me:***@host/name"),
             ("s3://bucket", "s3://bucket"),
             ("127.0.0.1:8880", "127.0.0.1:8880"),
         ] {

@@ -8,7 +8,7 @@ use super::setting::{HUGE, Kind, Read, Reload, Setting};
 use super::{ACCEPT_JOURNAL, Config, value};
 use crate::api::HOSTS_SETTING;
 use crate::connections::{MOST, MOST_OF_ADDRESS};
-use crate::likeness::did_you_mean;
+use crate::likeness::meant;
 use crate::oci::{self, Registries};
 use guildhall_sandbox::{Policy, TABLE};
 
@@ -59,12 +59,16 @@ pub fn settings() -> &'static [Setting] {
 /// Finds a setting by its name.
 ///
 /// # Errors
-/// There is none: the text has the one that is alike, and all.
+/// There is none: the text has the one that is alike, or all.
 pub fn find(name: &str) -> Result<&'static Setting, String> {
-    let known = || settings().iter().map(|setting| setting.name);
     settings().iter().find(|setting| setting.name == name).ok_or_else(|| {
-        let all: Vec<&str> = known().collect();
-        format!("there is no setting `{name}`{}\nAll settings:\n  {}", did_you_mean(name, known()), all.join("\n  "))
+        let known: Vec<&str> = settings().iter().map(|setting| setting.name).collect();
+        match meant(name, known.iter().copied()) {
+            Some(meant) => {
+                format!("there is no setting `{name}`; did you mean `{meant}`? `guildhall config print` lists all")
+            }
+            None => format!("there is no setting `{name}`\nAll settings:\n  {}", known.join("\n  ")),
+        }
     })
 }
 
@@ -344,7 +348,7 @@ fn limits() -> Vec<Setting> {
         ),
         number(
             "limits.window",
-            1_024,
+            256,
             (1, HUGE),
             |c, v| c.journal.window = size(v),
             "messages of a subscription in memory",

@@ -168,7 +168,8 @@ async fn a_guild_is_launched_shown_used_stopped_started_and_removed_by_name() {
 
     let asked = on(&host, "guild rm Polly").await.failed(2);
     assert!(asked.contains("--yes"), "nothing is removed without a question: {asked}");
-    on(&host, "guild rm Polly --yes").await.ok();
+    assert!(on(&host, "guild rm Polly --yes").await.failed(1).contains("409"), "it runs");
+    on(&host, "guild rm Polly --stop --yes").await.ok();
     host.rest().get(&format!("/api/guilds/{id}")).await.expect(&[404]);
     on(&host, &format!("blueprint rm {} --yes", pushed["id"].as_str().expect("an id"))).await.ok();
     assert!(!on(&host, "blueprint ls").await.ok().contains("Parrot"));
@@ -200,10 +201,11 @@ async fn a_component_is_uploaded_listed_bound_swapped_and_removed() {
     assert_eq!(swapped["component"], second, "{swapped}");
     let needed = on(&host, &format!("component rm {second} --yes")).await.failed(1);
     assert!(needed.contains("409"), "{needed}");
-    on(&host, "guild stop A_guild --url x").await.failed(2);
-    on(&host, "component rm first --yes").await.ok();
+    let third = file("three.wasm", "three");
+    on(&host, &format!("component upload {third} --name third --version 1.0.0")).await.ok();
+    on(&host, "component rm third --yes").await.ok();
     let unknown = on(&host, "component rm frist@1.0.0 --yes").await.failed(1);
-    assert!(unknown.contains("there is no component `frist@1.0.0`"), "{unknown}");
+    assert!(unknown.contains("there is no component `frist@1.0.0`; did you mean `first@1.0.0`?"), "{unknown}");
     let module = folder.path().join("module.wasm");
     std::fs::write(&module, wat::parse_str("(module)").expect("a module")).expect("written");
     let refused = on(&host, &format!("component upload {}", module.display())).await.failed(1);
@@ -329,7 +331,7 @@ async fn wrong_names_addresses_and_options_are_told_with_what_is_right() {
     let host = super::host().await;
     let mut spec = blueprint::echo();
     spec["name"] = "Support".into();
-    host.rest().launch_spec(&spec).await;
+    host.rest().post("/api/guilds", &json!({"org_id": "acme", "spec": spec})).await.created();
     let unknown = on(&host, "guild show Suport").await.failed(1);
     assert!(unknown.contains("there is no guild `Suport`; did you mean `Support`?"), "{unknown}");
     let unknown = on(&host, "guild lunch x").await.failed(2);

@@ -3,8 +3,8 @@
 use guildhall_tests::{Host, Options};
 
 mod backup;
-mod client_js;
 mod cli;
+mod client_js;
 mod component_cli;
 mod components;
 mod configuration;

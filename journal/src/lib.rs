@@ -152,7 +152,7 @@ impl Journal {
     /// # Errors
     /// The storage cannot be written.
     pub async fn remove(&self, id: &GuildId) -> Result<(), JournalError> {
-        self.0.remove(id).await
+        self.logs.remove(id).await
     }
 
     /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.

@@ -172,7 +172,7 @@ impl Journal {
     /// Returns how many batches were stored since the start, and how long that took together.
     #[must_use]
     pub fn stored_batches(&self) -> (u64, Duration) {
-        self.0.shared.stored_batches()
+        self.logs.shared.stored_batches()
     }
 
     /// Returns for how long what is being written has not been stored.

@@ -1,13 +1,16 @@
-//! `guildhall blueprint`: checks blueprints and guild specs on disk, in JSON or YAML, as a host does, and writes them as JSON
-//! for the API.
+//! `guildhall blueprint`: checks blueprints and guild specs on disk, in JSON or YAML, as a host does, writes them as JSON for
+//! the API, and works with the blueprints of a running host.
 
-use std::io::Write;
-use std::path::PathBuf;
+mod remote;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
+use crate::terminal::{note, print, print_json};
 use crate::yaml;
 use guildhall_model::configuration::configured;
 use guildhall_model::expression::{Evaluate, Expressions};
@@ -21,50 +24,81 @@ use guildhall_sandbox as sandbox;
 /// The commands of `guildhall blueprint`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Report every error of a blueprint or a guild's spec.
-    Check {
-        /// A .json file, or YAML with `!include FILE` and `!code FILE`.
+    /// Report every error of a blueprint or a guild's spec on disk
+    #[command(visible_alias = "check", after_help = "Example:\n  guildhall blueprint validate guild.yaml")]
+    Validate {
+        /// A .json file, or YAML with `!include FILE` and `!code FILE`
         file: PathBuf,
+        /// Write JSON: `valid`, `errors` and `warnings`
+        #[arg(long)]
+        json: bool,
     },
-    /// Check a blueprint and write it as JSON, with all included files, for `POST /catalog/blueprints/`.
+    /// Check a blueprint on disk and write it as JSON, with all included files, for `POST /catalog/blueprints/`
+    #[command(after_help = "Example:\n  guildhall blueprint print guild.yaml --org acme")]
     Print {
-        /// A .json file, or YAML with `!include FILE` and `!code FILE`.
+        /// A .json file, or YAML with `!include FILE` and `!code FILE`
         file: PathBuf,
-        /// Write a guild's spec as the body of `POST /api/guilds` for this organisation.
+        /// Write a guild's spec as the body of `POST /api/guilds` for this organisation
         #[arg(long, value_name = "ID")]
         org: Option<String>,
     },
+    /// Create a blueprint of a host from a file, and print its id
+    #[command(after_help = remote::PUSH_EXAMPLES)]
+    Push(remote::Push),
+    /// List the blueprints of a host
+    #[command(visible_alias = "list", after_help = "Example:\n  guildhall blueprint ls")]
+    Ls(remote::List),
+    /// Remove blueprints of a host
+    #[command(after_help = "Example:\n  guildhall blueprint rm Echo@v1 --yes")]
+    Rm(remote::Remove),
 }
 
 impl Command {
-    /// Reads the file, checks it, and writes the result to standard output.
+    /// Runs the command and returns its exit code. Dropping the future ends it; what the host has begun goes on.
     ///
     /// # Errors
-    /// All errors of the file, one on each line.
-    pub fn run(self) -> anyhow::Result<()> {
-        let evaluator = sandbox::evaluator()?;
-        let (file, text) = match self {
-            Self::Check { file } => {
-                let warnings = check(&yaml::load(&file)?, &*evaluator)?;
-                let mut text: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-                text.push_str(&format!("{}: no errors", file.display()));
-                (file, text)
-            }
-            Self::Print { file, org } => {
-                let whole = yaml::load(&file)?;
-                for warning in check(&whole, &*evaluator)? {
-                    writeln!(std::io::stderr(), "warning: {warning}")?;
-                }
-                let whole = match org {
-                    Some(org) => json!({"spec": whole, "org_id": org}),
-                    None => whole,
-                };
-                (file, serde_json::to_string_pretty(&whole)?)
-            }
-        };
-        writeln!(std::io::stdout(), "{text}")
-            .with_context(|| format!("the content of {} cannot be written", file.display()))
+    /// All errors of the file, one on each line, or what the host answers.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Validate { file, json } => return tokio::task::block_in_place(|| validate(&file, json)),
+            Self::Print { file, org } => tokio::task::block_in_place(|| write(&file, org))?,
+            Self::Push(push) => push.run().await?,
+            Self::Ls(list) => list.run().await?,
+            Self::Rm(remove) => remove.run().await?,
+        }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn validate(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+    let evaluator = sandbox::evaluator()?;
+    let checked = yaml::load(file).map_err(anyhow::Error::from).and_then(|whole| check(&whole, &*evaluator));
+    if as_json {
+        let (errors, warnings) = match &checked {
+            Ok(warnings) => (Vec::new(), warnings.clone()),
+            Err(error) => (format!("{error:#}").lines().map(str::to_owned).collect(), Vec::new()),
+        };
+        print_json(&json!({"valid": checked.is_ok(), "errors": errors, "warnings": warnings}))?;
+        return Ok(ExitCode::from(u8::from(checked.is_err())));
+    }
+    for warning in checked? {
+        print(format!("warning: {warning}"))?;
+    }
+    print(format!("{}: no errors", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(file: &Path, org: Option<String>) -> anyhow::Result<()> {
+    let evaluator = sandbox::evaluator()?;
+    let whole = yaml::load(file)?;
+    for warning in check(&whole, &*evaluator)? {
+        note(format!("warning: {warning}"));
+    }
+    let whole = match org {
+        Some(org) => json!({"spec": whole, "org_id": org}),
+        None => whole,
+    };
+    print_json(&whole).with_context(|| format!("the content of {} cannot be written", file.display()))
 }
 
 /// Checks a guild's spec, or the spec of a blueprint, and returns warnings. Classes, components and the ceilings of an operator are only known to

@@ -1,39 +1,56 @@
-//! `guildhall guild chat`: talks to a guild in a terminal, over the same sockets as any other client.
+//! `guildhall guild chat`: talks to a guild in a terminal or from a pipe, over the same sockets as any other client. When a
+//! connection breaks, it comes back and resumes after the last message; nothing is lost or shown twice.
 
-use std::io::{IsTerminal, Write};
+mod ask;
+mod conversation;
+mod input;
+mod line;
+mod watch;
+
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use futures_util::{SinkExt, StreamExt};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use anyhow::bail;
+use clap::Args;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::oci::provide_tls;
-use guildhall_model::format;
+use crate::client::{self, Client, Frames, Remote, Report, encode, is_final};
+use crate::terminal::{Progress, dim, one_line, print_json_line};
+use ask::{Ask, Taken};
+use conversation::{Conversation, Seen};
+use input::{Input, Output};
+
+/// What `--help` shows.
+pub const EXAMPLES: &str = "Examples:
+  guildhall guild chat demo
+  echo 'Hello' | guildhall guild chat demo --json";
 
 /// The time to wait for an answer after the input has ended.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The first and the longest pause before a broken connection is opened again.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How long a broken connection is opened again before it is given up.
+const AGAIN_WITHIN: Duration = Duration::from_secs(300);
 
 /// The options of `guildhall guild chat`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 pub struct Chat {
-    /// The guild's id.
+    /// The guild's id or name
     guild: String,
-    /// Where the host listens.
-    #[arg(long, env = "GUILDHALL_URL", default_value = "http://127.0.0.1:8880")]
-    url: String,
-    /// Your user id.
+    /// Your user id
     #[arg(long, default_value = "demo_user")]
     user: String,
-    /// Your name, as others see it.
+    /// Your name, as others see it
     #[arg(long, default_value = "Demo User")]
     name: String,
+    /// Chat although an agent of the guild has failed
+    #[arg(long)]
+    anyway: bool,
+    #[command(flatten)]
+    remote: Remote,
 }
-
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 impl Chat {
     /// Sends each line of the input and prints the answers, until the input ends and all messages are answered.
@@ -41,141 +58,189 @@ impl Chat {
     /// Dropping the future drops the connections.
     ///
     /// # Errors
-    /// When the host cannot be reached or closes a socket.
+    /// The host cannot be reached or closes the socket for good, the guild is in error, or an answer does not come.
     pub async fn run(self) -> anyhow::Result<()> {
-        provide_tls();
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.url.replacen("http", "ws", 1);
-        let guild = format!("{}/ws/guilds/{}", base.trim_end_matches('/'), encode(&self.guild));
-        let mut system = open(&format!("{guild}/syscomms/{}", encode(&self.user))).await?;
-        report(&mut system, |_| true).await?;
-        let mut user = open(&format!("{guild}/usercomms/{}/{}?ack=1", encode(&self.user), encode(&self.name))).await?;
-        // The user socket answers pings only while it is read.
-        tokio::select! {
-            ready = report(&mut system, |health| health != "starting") => show_defects(&ready?["payload"]),
-            ended = drain(&mut user) => return ended,
+        let client = self.remote.client()?;
+        let guild = client::guild(&client, &self.guild).await?;
+        let (sender, mut reports) = mpsc::channel(16);
+        let watching = watch::Watching::begin(client.clone(), guild.id.clone(), self.user.clone(), sender);
+        let first = ready(&mut reports).await?;
+        self.refuse_failed(&guild.name, &first)?;
+        let mut talk = Talk {
+            path: format!("/ws/guilds/{}/usercomms/{}/{}", encode(&guild.id), encode(&self.user), encode(&self.name)),
+            client,
+            conversation: Conversation::new(&self.user, &self.name),
+            ask: None,
+            output: Output::Plain,
+            is_json: self.remote.json,
+        };
+        let socket = talk.open().await?;
+        let (input, output) = Input::begin();
+        talk.output = output;
+        if input.is_terminal {
+            let text = format!("You are {} in {}. Write a line; Ctrl-D ends.", self.name, one_line(&guild.name));
+            talk.output.show(&dim(&text));
+            first.defects().iter().for_each(|defect| talk.output.show(&format!("  {defect}")));
         }
-        if std::io::stdin().is_terminal() {
-            show(&format!("You are {} in {}. Write a line; Ctrl-D ends.", self.name, self.guild));
-        }
-        self.converse(&mut user).await
+        let done = self.converse(&mut talk, socket, input, &mut reports, &guild.name).await;
+        input::restore();
+        drop(watching);
+        done
     }
 
-    async fn converse(&self, socket: &mut Socket) -> anyhow::Result<()> {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        let mut input_ended = false;
-        let mut unanswered = 0_usize;
-        while !(input_ended && unanswered == 0) {
+    /// A guild that failed answers nobody, so nobody waits for it.
+    fn refuse_failed(&self, name: &str, report: &Report) -> anyhow::Result<()> {
+        if report.health() == "error" && !self.anyway {
+            bail!(
+                "{} is in error\n  {}\n  hint: `guildhall guild start {}` starts its agents again; --anyway chats with the \
+                 others",
+                one_line(name),
+                report.defects().join("\n  "),
+                one_line(&self.guild)
+            );
+        }
+        Ok(())
+    }
+
+    async fn converse(
+        &self,
+        talk: &mut Talk,
+        socket: Frames,
+        mut input: Input,
+        reports: &mut mpsc::Receiver<anyhow::Result<Report>>,
+        name: &str,
+    ) -> anyhow::Result<()> {
+        let mut socket = socket;
+        let mut answered_by = None;
+        loop {
+            if input.has_ended && talk.conversation.is_answered() {
+                socket.close().await;
+                return Ok(());
+            }
+            if input.has_ended && answered_by.is_none() {
+                answered_by = Some(Instant::now() + ANSWER_WITHIN);
+            }
+            let late = answered_by.unwrap_or_else(|| Instant::now() + ANSWER_WITHIN);
             tokio::select! {
-                line = lines.next_line(), if !input_ended => match line? {
-                    Some(line) if line.trim().is_empty() => {}
-                    Some(line) => {
-                        let message = json!({
-                            "format": "text",
-                            "payload": {"text": line},
-                            "sender": {"id": self.user, "name": self.name},
-                        });
-                        socket.send(Message::text(message.to_string())).await?;
-                        unanswered += 1;
-                    }
-                    None => input_ended = true,
+                line = input.next() => if let Some(frame) = line.and_then(|line| talk.read(&line))
+                    && let Err(broken) = socket.send(&frame).await {
+                    socket = talk.come_back(broken).await?;
                 },
-                frame = next(socket) => {
-                    let frame = frame?;
-                    if frame["format"] != format::ACK {
-                        show(&to_line(&frame));
-                        unanswered = unanswered.saturating_sub(1);
+                frame = socket.next() => match frame {
+                    Ok(frame) => {
+                        talk.show(&frame)?;
+                        answered_by = None;
                     }
-                }
-                () = tokio::time::sleep(ANSWER_WITHIN), if input_ended => {
+                    Err(broken) => socket = talk.come_back(broken).await?,
+                },
+                Some(report) = reports.recv() => self.refuse_failed(name, &report?)?,
+                () = sleep_until(late), if input.has_ended => {
                     bail!("no answer came within {} s", ANSWER_WITHIN.as_secs())
                 }
             }
         }
-        socket.close(None).await?;
+    }
+}
+
+/// Waits until the agents have started. Returns the report that says so.
+async fn ready(reports: &mut mpsc::Receiver<anyhow::Result<Report>>) -> anyhow::Result<Report> {
+    let _progress = Progress::spinner("waiting until the guild is ready");
+    loop {
+        match reports.recv().await {
+            Some(Ok(report)) if report.is_starting() => {}
+            Some(report) => return report,
+            None => bail!("the guild does not report its health"),
+        }
+    }
+}
+
+/// The conversation with its connection and what is shown of it.
+struct Talk {
+    client: Client,
+    path: String,
+    conversation: Conversation,
+    /// The question that waits for an answer.
+    ask: Option<Ask>,
+    output: Output,
+    is_json: bool,
+}
+
+impl Talk {
+    async fn open(&self) -> anyhow::Result<Frames> {
+        let after = self.conversation.after().map(|id| format!("&after={id}")).unwrap_or_default();
+        self.client.socket(&format!("{}?dialect=guide&ack=1{after}", self.path)).await
+    }
+
+    /// Opens the connection again, and sends what was not confirmed. The host stores a message that comes twice once.
+    async fn come_back(&mut self, mut broken: anyhow::Error) -> anyhow::Result<Frames> {
+        let (mut pause, until) = (PAUSE, Instant::now() + AGAIN_WITHIN);
+        loop {
+            if is_final(&broken) || Instant::now() > until {
+                return Err(broken);
+            }
+            self.output.show(&dim(&format!("({broken:#}; connecting again)")));
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match self.resume().await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => broken = error,
+            }
+        }
+    }
+
+    async fn resume(&mut self) -> anyhow::Result<Frames> {
+        let mut socket = self.open().await?;
+        for frame in self.conversation.unconfirmed() {
+            socket.send(&frame).await?;
+        }
+        Ok(socket)
+    }
+
+    /// Reads a line of the user. Returns the frame that it is.
+    fn read(&mut self, line: &str) -> Option<Value> {
+        let Some(ask) = &mut self.ask else {
+            return (!line.trim().is_empty()).then(|| self.conversation.say(line));
+        };
+        match ask.take(line) {
+            Taken::Answer { format, payload } => {
+                let conversation = ask.conversation().clone();
+                self.ask = None;
+                Some(self.conversation.send(format, payload, conversation))
+            }
+            Taken::Next(prompt) => {
+                self.output.show(&prompt);
+                None
+            }
+            Taken::Left => {
+                self.ask = None;
+                self.output.show(&dim("(left without an answer)"));
+                None
+            }
+            Taken::NotMine if line.trim().is_empty() => None,
+            Taken::NotMine => Some(self.conversation.say(line)),
+        }
+    }
+
+    fn show(&mut self, frame: &Value) -> anyhow::Result<()> {
+        let seen = self.conversation.take(frame);
+        if seen == Seen::Hidden {
+            return Ok(());
+        }
+        if self.is_json {
+            print_json_line(frame)?;
+        } else if seen == Seen::Progress {
+            self.output.show(&dim(&format!("… {}", line::of(frame))));
+        } else {
+            self.output.show(&line::of(frame));
+        }
+        if seen == Seen::Message
+            && let Some(ask) = Ask::of(frame)
+        {
+            if !self.is_json {
+                self.output.show(&ask.prompt());
+            }
+            self.ask = Some(ask);
+        }
         Ok(())
     }
-}
-
-async fn open(url: &str) -> anyhow::Result<Socket> {
-    match connect_async(url).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(refusal)) => {
-            bail!("{url} is refused: {}", refusal_text(refusal.status().as_u16(), refusal.body()))
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot open {url}")),
-    }
-}
-
-/// The words of the host in an answer that refuses a socket, or its status.
-fn refusal_text(status: u16, body: &Option<Vec<u8>>) -> String {
-    let body: Value = body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-    match (body["detail"].as_str(), body["hint"].as_str()) {
-        (Some(detail), Some(hint)) => format!("{detail} ({status}): {hint}"),
-        (Some(detail), None) => format!("{detail} ({status})"),
-        (None, _) => format!("HTTP {status}"),
-    }
-}
-
-/// Waits for the next text frame, as JSON.
-async fn next(socket: &mut Socket) -> anyhow::Result<Value> {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text)?),
-            Some(Ok(Message::Close(frame))) => {
-                bail!(
-                    "the host closed the socket: {}",
-                    frame.map_or_else(String::new, |frame| frame.reason.to_string())
-                )
-            }
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(error.into()),
-            None => bail!("the host closed the socket"),
-        }
-    }
-}
-
-/// Prints frames until the socket ends.
-async fn drain(socket: &mut Socket) -> anyhow::Result<()> {
-    loop {
-        show(&to_line(&next(socket).await?));
-    }
-}
-
-/// Waits for a health report with a wanted health of the guild.
-async fn report(socket: &mut Socket, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Value> {
-    loop {
-        let frame = next(socket).await?;
-        let health = frame["payload"]["guild_health"].as_str().unwrap_or_default();
-        if frame["format"] == format::HEALTH_REPORT && wanted(health) {
-            return Ok(frame);
-        }
-    }
-}
-
-/// Prints the health of a guild that is not well, and what its agents report.
-fn show_defects(report: &Value) {
-    let health = report["guild_health"].as_str().unwrap_or_default();
-    if health == "ok" {
-        return;
-    }
-    show(&format!("the guild is in state {health}"));
-    let agents = report["agents"].as_object().into_iter().flatten();
-    for (agent, beat) in agents.filter(|(_, beat)| beat["checkstatus"] != "ok") {
-        show(&format!("  {agent}: {} {}", beat["checkstatus"].as_str().unwrap_or_default(), beat["checkmeta"]));
-    }
-}
-
-/// A frame as a line: the sender, and the text or the payload.
-fn to_line(frame: &Value) -> String {
-    let who = frame["sender"]["name"].as_str().unwrap_or("?");
-    let payload = &frame["payload"];
-    let what = payload["text"].as_str().or_else(|| payload["error_message"].as_str());
-    what.map_or_else(|| format!("{who}: {payload}"), |what| format!("{who}: {what}"))
-}
-
-fn show(line: &str) {
-    let mut out = std::io::stdout();
-    // When the terminal is closed, the next line of input fails.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -1,7 +1,8 @@
-//! `guildhall component`: inspects, checks, calls, pushes and pulls a component's file without a host. The sandbox is that of a
-//! host, with its default limits.
+//! `guildhall component`: inspects, checks, calls, pushes and pulls a component's file without a host, and works with the
+//! components of a running host. The sandbox is that of a host, with its default limits.
 
 mod output;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::oci::{self, Place};
+use crate::terminal::misuse;
 use guildhall_model::clock::Clock;
 use guildhall_model::payload;
 use guildhall_model::read::document;
@@ -28,19 +30,39 @@ use guildhall_sandbox::{
 };
 use output::{inspected, json_of, or_none, pretty, refused, shown};
 
-/// Inspect and try a component's file, or exchange it with a registry.
+/// Work with components: those of a running host, files, and registries.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what a component imports and exports, which grants it needs, and how it describes itself.
+    /// Show what a component's file imports and exports, which grants it needs, and how it describes itself
+    #[command(after_help = "Example:\n  guildhall component inspect agent.wasm")]
     Inspect(Inspect),
-    /// Check whether a host accepts a component, and report why not. The exit code is 0 or 1.
+    /// Check whether a host accepts a component's file, and report why not
+    #[command(after_help = "Example:\n  guildhall component check agent.wasm")]
     Check(Inspect),
-    /// Send one message to a component and show the outcome. The exit code is 0 when the message was served, else 1.
+    /// Send one message to a component's file and show the outcome. The exit code is 0 when the message was served
+    #[command(after_help = "Example:\n  guildhall component call agent.wasm --payload '{\"text\": \"Hello\"}'")]
     Call(Call),
-    /// Push a component to an OCI registry, and print the reference by which blueprints name it.
+    /// Push a component's file to an OCI registry, and print the reference by which blueprints name it
+    #[command(after_help = "Example:\n  guildhall component push ghcr.io/acme/greeter:1.0 agent.wasm")]
     Push(Exchange),
-    /// Pull a component from an OCI registry into a file.
+    /// Pull a component from an OCI registry into a file
+    #[command(after_help = "Example:\n  guildhall component pull ghcr.io/acme/greeter:1.0 agent.wasm")]
     Pull(Exchange),
+    /// Upload a component's file to a host, and wait until it is compiled
+    #[command(after_help = "Example:\n  guildhall component upload agent.wasm --bind")]
+    Upload(remote::Upload),
+    /// List the components of a host
+    #[command(visible_alias = "list", after_help = "Example:\n  guildhall component ls")]
+    Ls(remote::List),
+    /// Remove components of a host
+    #[command(after_help = "Example:\n  guildhall component rm greeter@1.0.0 --yes")]
+    Rm(remote::Remove),
+    /// Let a component of a host serve an agent class from now on
+    #[command(after_help = "Example:\n  guildhall component bind example.Greeter greeter@1.1.0")]
+    Bind(remote::Bind),
+    /// Swap the component of a running agent; its inbox stays
+    #[command(after_help = "Example:\n  guildhall component swap demo Greeter greeter@1.1.0")]
+    Swap(remote::Swap),
 }
 
 /// The options of `push` and `pull`.
@@ -110,26 +132,30 @@ fn format_name(text: &str) -> Result<String, String> {
     if text.chars().count() < 3 { Err("a format has at least 3 characters".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// The exit code for a component that is refused or does not serve the message, and for wrong usage.
+/// The exit code for a component that is refused or does not serve the message.
 const NO: u8 = 1;
-const MISUSED: u8 = 2;
 
 impl Command {
     /// Runs the command and returns its exit code.
     ///
-    /// Dropping the future ends the command.
-    pub async fn run(self) -> ExitCode {
-        let done = match self {
+    /// Dropping the future ends the command; what a host has begun goes on.
+    ///
+    /// # Errors
+    /// A file or an option is wrong ([`Misuse`](crate::terminal::Misuse)), or what a host answers.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let of_files = match self {
             Self::Inspect(inspect) => inspect.inspect().await,
             Self::Check(check) => check.check().await,
             Self::Call(call) => call.run().await,
             Self::Push(exchange) => exchange.push().await,
             Self::Pull(exchange) => exchange.pull().await,
+            Self::Upload(upload) => return upload.run().await.map(|()| ExitCode::SUCCESS),
+            Self::Ls(list) => return list.run().await.map(|()| ExitCode::SUCCESS),
+            Self::Rm(remove) => return remove.run().await.map(|()| ExitCode::SUCCESS),
+            Self::Bind(bind) => return bind.run().await.map(|()| ExitCode::SUCCESS),
+            Self::Swap(swap) => return swap.run().await.map(|()| ExitCode::SUCCESS),
         };
-        done.unwrap_or_else(|error| {
-            let _ = writeln!(std::io::stderr(), "guildhall: {error:#}");
-            ExitCode::from(MISUSED)
-        })
+        of_files.map_err(|error| misuse(format!("{error:#}")))
     }
 }
 

@@ -1,22 +1,39 @@
-//! The settings of a host, with their defaults. Each setting has one name, which errors use.
+//! The configuration of a host. Each setting has one name, which the file, variables, `--set` and errors use. A file uses
+//! only what is below it: `value` reads values, `setting` is the form of a row, `table` has all rows, `file` and
+//! `variables` read sources, `settings` puts them together, `example` writes all rows for people.
+
+mod assignment;
+mod example;
+mod file;
+mod setting;
+mod settings;
+mod table;
+mod value;
+mod variables;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::api::HOSTS_SETTING;
-use crate::connections::{ConnectionLimits, MOST, MOST_OF_ADDRESS};
+use crate::connections::{Address, ConnectionLimits};
 use crate::journal::{Durability, JournalLimits, RedisSettings, Retention};
-use crate::oci::{self, Registries};
+use crate::oci::Registries;
 use guildhall_model::dialect::Dialect;
-use guildhall_model::origin::{Origin, is_host};
-use guildhall_sandbox::{Limit, Limits as SandboxLimits, Policy, TABLE};
+use guildhall_sandbox::{Limit, Limits as SandboxLimits, Policy};
+
+pub use assignment::Origin;
+pub use example::example;
+pub use file::DEFAULT_FILE;
+pub use setting::{Reload, Setting};
+pub use settings::{Change, Given, Settings};
+pub use table::{find, settings};
+pub use variables::SET_VARIABLE;
 
 /// The configuration of one host.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address to listen on.
-    pub listen: SocketAddr,
+    /// The addresses to listen on, at least one.
+    pub listen: Vec<Address>,
     /// The directory of all data that lasts.
     pub data_dir: PathBuf,
     /// `sqlite://path` or `postgres://…`; a file in `data_dir` unless given.
@@ -65,12 +82,31 @@ pub struct Config {
     pub ceilings: SandboxLimits,
     /// The grants that agents may have.
     pub policy: Policy,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The levels: `info`, or `warn,guildhall=debug`.
+    pub level: String,
+    /// Whether each line is a JSON object.
+    pub is_json: bool,
+    /// Whether each request is a line of the level `info`, not `debug`.
+    pub access: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), is_json: false, access: false }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8880)),
+            listen: vec![Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8880)))],
             data_dir: PathBuf::from("data"),
             database_url: None,
             redis: RedisSettings::default(),
@@ -97,129 +133,36 @@ impl Default for Config {
             guild_sleep_s: 1_800,
             ceilings: SandboxLimits::allowed(),
             policy: Policy::default(),
+            log: LogConfig::default(),
         }
     }
 }
 
-/// The largest value of `limits.frame_bytes`, in bytes.
-const MAX_FRAME_BYTES: usize = 8 << 20;
-
-/// How like a wrong name must be to a setting to be taken for it, of 1.
-const ALIKE: f64 = 0.7;
-
 /// The setting with which an operator accepts another journal.
 pub const ACCEPT_JOURNAL: &str = "journal.accept";
 
-/// The settings of `--set NAME=VALUE`, without those of the sandbox.
-const NAMES: [&str; 27] = [
-    "limits.socket_lag",
-    "limits.window",
-    "limits.histories",
-    "limits.guild_histories",
-    "limits.frame_bytes",
-    "limits.body_bytes",
-    "limits.bodies_bytes",
-    "limits.file_bytes",
-    MOST,
-    MOST_OF_ADDRESS,
-    "limits.head_s",
-    "limits.keep_alive_s",
-    "limits.body_s",
-    "limits.ping_s",
-    "host.max_agents",
-    "host.guild_sleep_s",
-    "sandbox.idle_unload_s",
-    "retention.age_s",
-    "retention.guild_bytes",
-    ACCEPT_JOURNAL,
-    "redis.prefix",
-    "redis.connect_ms",
-    "redis.answer_ms",
-    "redis.tls_roots",
-    "cors.origin",
-    HOSTS_SETTING,
-    oci::SETTING,
-];
+/// Returns why a host does not listen on an address that other machines reach.
+#[must_use]
+pub fn exposed(address: &Address) -> String {
+    format!(
+        "{address} is reachable from other machines and clients are not authenticated: listen on 127.0.0.1, or add --insecure"
+    )
+}
 
 impl Config {
-    /// Sets one setting by its name.
+    /// Sets one setting by its name, as `--set NAME=VALUE` does.
     ///
     /// # Errors
     /// A sentence with the valid names or values, for an unknown name or an invalid value.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (name, value) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is not NAME=VALUE"))?;
-        if name == "cors.origin" {
-            self.cors_origins = origins(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
-            return Ok(());
-        }
-        if name == HOSTS_SETTING {
-            self.hosts = host_names(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
-            return Ok(());
-        }
-        if name == ACCEPT_JOURNAL {
-            self.accept_journal = value.parse().map_err(|_| format!("`{name}` is true or false, not `{value}`"))?;
-            return Ok(());
-        }
-        if name == "redis.prefix" {
-            self.redis.prefix = key_prefix(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
-            return Ok(());
-        }
-        if name == "redis.tls_roots" {
-            self.redis.tls_roots = Some(value.into());
-            return Ok(());
-        }
-        if Policy::NAMES.contains(&name) {
-            return self.policy.set(name, value);
-        }
-        if name == oci::SETTING {
-            self.registries = Registries::read(value).map_err(|wrong| format!("`{name}`: {wrong}"))?;
-            return Ok(());
-        }
-        let number: u64 = value.parse().map_err(|_| format!("`{name}` is a whole number, not `{value}`"))?;
-        let size = usize::try_from(number).unwrap_or(usize::MAX);
-        let small = u32::try_from(number).unwrap_or(u32::MAX);
-        match name {
-            "limits.socket_lag" => self.journal.socket_lag = size,
-            "limits.window" => self.journal.window = positive(name, size)?,
-            "limits.histories" => self.journal.histories = readers(name, size)?,
-            "limits.guild_histories" => self.journal.guild_histories = readers(name, size)?,
-            "limits.frame_bytes" if size > MAX_FRAME_BYTES => {
-                return Err(format!("`{name}` is {size} and may be at most {MAX_FRAME_BYTES}"));
-            }
-            "limits.frame_bytes" => self.frame_bytes = size,
-            "limits.body_bytes" => self.body_bytes = size,
-            "limits.bodies_bytes" => self.bodies_bytes = size,
-            "limits.file_bytes" => self.file_bytes = number,
-            MOST => self.connections.most = positive(name, size)?,
-            MOST_OF_ADDRESS => self.connections.most_of_address = positive(name, size)?,
-            "limits.head_s" => self.connections.head = seconds(name, number)?,
-            "limits.keep_alive_s" => self.connections.keep_alive = seconds(name, number)?,
-            "limits.body_s" => self.body_within = seconds(name, number)?,
-            "limits.ping_s" => self.ping_every = seconds(name, number)?,
-            "redis.connect_ms" => self.redis.connect_within = milliseconds(name, number)?,
-            "redis.answer_ms" => self.redis.answer_within = milliseconds(name, number)?,
-            "sandbox.idle_unload_s" => self.idle_unload_s = number,
-            "host.guild_sleep_s" => self.guild_sleep_s = number,
-            "host.max_agents" => self.max_agents = positive(name, small)?,
-            "retention.age_s" => self.retention.age = Duration::from_secs(number),
-            "retention.guild_bytes" => self.retention.guild_bytes = number,
-            _ => return self.set_ceiling(name, number),
-        }
-        Ok(())
+        find(name)?.set(self, value)
     }
 
-    fn set_ceiling(&mut self, name: &str, value: u64) -> Result<(), String> {
-        let Some(row) = TABLE.iter().find(|row| row.setting == name) else {
-            let ceilings = TABLE.iter().map(|row| row.setting);
-            let known: Vec<_> = NAMES.into_iter().chain(Policy::NAMES).chain(ceilings).collect();
-            let meant = meant(name, &known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-            return Err(format!("there is no setting `{name}`{meant}\nAll settings:\n  {}", known.join("\n  ")));
-        };
-        if value > row.ceiling {
-            return Err(format!("`{name}` is {value} and may be at most {}", row.ceiling));
-        }
-        self.ceilings = std::mem::take(&mut self.ceilings).with(row.limit, value);
-        Ok(())
+    /// Returns the first address that other machines reach although the operator has not said that they may.
+    #[must_use]
+    pub fn exposed(&self) -> Option<&Address> {
+        self.listen.iter().find(|address| !address.is_local() && !self.insecure)
     }
 
     /// Returns the bounds of the journal.
@@ -235,73 +178,6 @@ impl Config {
             ..self.journal
         }
     }
-}
-
-/// Returns the setting that a wrong name is most like: by all of it, or by its last part.
-fn meant<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
-    let last = |text: &'n str| text.rsplit('.').next().unwrap_or(text);
-    let likeness = |known: &'n str| {
-        let whole = strsim::normalized_damerau_levenshtein(name, known);
-        whole.max(strsim::normalized_damerau_levenshtein(name, last(known)))
-    };
-    let best = known.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, known)| known)
-}
-
-/// A number that is at least 1.
-fn positive<N: PartialEq + From<u8>>(name: &str, number: N) -> Result<N, String> {
-    if number == N::from(0) { Err(format!("`{name}` is 0 and may be 1 or more")) } else { Ok(number) }
-}
-
-/// A number of histories that are read at the same time.
-fn readers(name: &str, number: usize) -> Result<usize, String> {
-    match number {
-        1..=64 => Ok(number),
-        _ => Err(format!("`{name}` is {number} and may be 1 to 64")),
-    }
-}
-
-/// A deadline: at least a second and at most a day.
-fn seconds(name: &str, number: u64) -> Result<Duration, String> {
-    match number {
-        1..=86_400 => Ok(Duration::from_secs(number)),
-        _ => Err(format!("`{name}` is {number} and may be 1 to 86400 seconds")),
-    }
-}
-
-/// A time that something may take: at least 10 ms and at most a minute.
-fn milliseconds(name: &str, number: u64) -> Result<Duration, String> {
-    match number {
-        10..=60_000 => Ok(Duration::from_millis(number)),
-        _ => Err(format!("`{name}` is {number} and may be 10 to 60000 milliseconds")),
-    }
-}
-
-/// What the names of keys begin with. Braces would decide the slot of a cluster.
-fn key_prefix(value: &str) -> Result<String, String> {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-    match value.len() {
-        1..=64 if value.chars().all(is_fine) => Ok(value.to_owned()),
-        _ => Err(format!("`{value}` is no prefix: write up to 64 letters, digits, `-`, `_`, `.` and `:`")),
-    }
-}
-
-/// Reads origins that are separated by commas, and returns them as browsers write them: in lower case, without the default
-/// port of their schemes.
-fn origins(value: &str) -> Result<Vec<String>, String> {
-    let read = |text: &str| match text.contains('*') {
-        true => Err(format!("`{text}` is not an origin: write origins without `*`")),
-        false => text.parse().map(|origin: Origin| origin.to_string()),
-    };
-    value.split(',').map(str::trim).map(read).collect()
-}
-
-/// Reads names of hosts that are separated by commas, and returns them in lower case.
-fn host_names(value: &str) -> Result<Vec<String>, String> {
-    let wrong =
-        |name: &str| format!("`{name}` is no host: write names with commas between them, without ports, or `*`");
-    let read = |name: &str| if is_host(name) { Ok(name.to_ascii_lowercase()) } else { Err(wrong(name)) };
-    value.split(',').map(str::trim).map(read).collect()
 }
 
 #[cfg(test)]
@@ -331,16 +207,16 @@ mod tests {
     #[test]
     fn an_invalid_setting_is_reported_with_the_valid_values() {
         let mut config = Config::default();
-        assert!(config.set("limits.nothing=5").unwrap_err().contains("\n  limits.agent_lag\n"));
+        assert!(config.set("completely=5").unwrap_err().contains("\n  limits.agent_lag\n"));
         for (wrong, meant) in [("limits.agentlag", "limits.agent_lag"), ("max_agents", "host.max_agents")] {
             let error = config.set(&format!("{wrong}=5")).unwrap_err();
             assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
         }
         for name in ["host.max_agents", "limits.connections", "limits.window"] {
-            assert!(config.set(&format!("{name}=0")).unwrap_err().contains("1 or more"), "{name}");
+            assert!(config.set(&format!("{name}=0")).unwrap_err().contains("is 0 and may be 1"), "{name}");
         }
         assert!(config.set("limits.agent_lag=many").unwrap_err().contains("whole number"));
-        assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("at most 1024"));
+        assert!(config.set("sandbox.memory_mib=99999999").unwrap_err().contains("1 to 1024"));
         assert!(config.set("limits.agent_lag").unwrap_err().contains("NAME=VALUE"));
         assert!(config.set("limits.ping_s=0").unwrap_err().contains("1 to 86400"));
         assert!(config.set("redis.connect_ms=1").unwrap_err().contains("10 to 60000"));
@@ -348,13 +224,13 @@ mod tests {
             assert!(config.set(&format!("redis.prefix={value}")).unwrap_err().contains("is no prefix"), "{value}");
         }
         assert!(config.set("limits.guild_histories=0").unwrap_err().contains("1 to 64"));
-        for value in ["foo", "", "*", "https://a.example,", "https://*", "http://a.example/path", "ftp://a.example"] {
+        for value in ["foo", ",", "*", "https://a.example,", "https://*", "http://a.example/path", "ftp://a.example"] {
             assert!(config.set(&format!("cors.origin={value}")).unwrap_err().contains("is not an origin"), "{value}");
         }
-        for value in ["", ",", "http://a.example", "a.example:80", "a b"] {
+        for value in [",", "http://a.example", "a.example:80", "a b"] {
             assert!(config.set(&format!("http.hosts={value}")).unwrap_err().contains("is no host"), "{value}");
         }
-        for value in ["", ",", "ghcr", "https://ghcr.io", "ghcr.io,,a.example", "ghcr.io/a b"] {
+        for value in [",", "ghcr", "https://ghcr.io", "ghcr.io,,a.example", "ghcr.io/a b"] {
             assert!(config.set(&format!("oci.registries={value}")).unwrap_err().contains("is no registry"), "{value}");
         }
     }

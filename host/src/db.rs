@@ -21,13 +21,17 @@ pub use check::Check;
 /// What is done with the data of a host.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Copy the data of a host, which may run meanwhile, to a new folder.
+    /// Copy the data of a host, which may run meanwhile, to a new folder
+    #[command(after_help = "Example:\n  guildhall db backup /backups/today --data-dir data")]
     Backup(backup::Backup),
-    /// Put a backup into a data directory that does not exist or is empty.
+    /// Put a backup into a data directory that does not exist or is empty
+    #[command(after_help = "Example:\n  guildhall db restore /backups/today --data-dir new-data")]
     Restore(restore::Restore),
-    /// Look for damage in the data of a host or in a backup: one line for each defect, and exit code 1 if there is one.
+    /// Look for damage in the data of a host or in a backup: one line for each defect, and exit code 1 if there is one
+    #[command(after_help = "Example:\n  guildhall db check --data-dir data")]
     Check(Check),
-    /// Remove what retention does not keep, and give the free space back. The host must not run.
+    /// Remove what retention does not keep, and give the free space back. The host must not run
+    #[command(after_help = "Example:\n  guildhall db prune --data-dir data --set retention.age_s=86400")]
     Prune(prune::Prune),
 }
 

@@ -3,8 +3,9 @@
 pub mod agent;
 pub mod api;
 mod blueprint;
-pub mod chat;
+mod chat;
 pub mod cli;
+mod client;
 pub mod component;
 pub mod config;
 pub mod connections;
@@ -12,12 +13,14 @@ mod db;
 mod demo;
 pub mod files;
 pub mod guild;
+mod likeness;
 pub mod metrics;
 pub mod oci;
 #[cfg(test)]
 mod order;
 mod random;
 pub mod server;
+mod terminal;
 pub mod ws;
 pub mod yaml;
 

@@ -25,7 +25,20 @@ const SOCKETS: (&str, &[&str]) = ("ws", &["room", "connections", "store", "journ
 const CRATES: [&str; 3] = ["journal", "room", "store"];
 
 /// Modules that none of those above may import: they put everything together.
-const ON_TOP: [&str; 9] = ["server", "cli", "db", "config", "demo", "chat", "component", "blueprint", "yaml"];
+const ON_TOP: [&str; 12] = [
+    "server",
+    "cli",
+    "db",
+    "config",
+    "demo",
+    "chat",
+    "client",
+    "component",
+    "blueprint",
+    "likeness",
+    "terminal",
+    "yaml",
+];
 
 /// A library with the modules that may name it. `a/b` is one file of a module with its folder.
 const NAMED_BY: [(&str, &[&str]); 8] = [

@@ -1,37 +1,38 @@
 //! Starts and stops a host: opens its parts in order, connects them, and closes them in the reverse order.
 
+mod open;
+mod serving;
 mod waker;
 
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tower::ServiceExt;
 
 use crate::agent::Components;
-use crate::api::{self, ApiLimits, ApiState, Hosts, Visitors};
-use crate::config::{ACCEPT_JOURNAL, Config};
-use crate::connections::{self, ConnectionLimits, Connections, allowed_by, raise_descriptors};
+use crate::api::{ApiLimits, ApiState};
+use crate::config::{Config, exposed};
+use crate::connections::{Address, Connections, Listener};
 use crate::demo;
 use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::{Durability, Journal};
 use crate::metrics::Metrics;
-use crate::oci::provide_tls;
 use crate::room::ByteRoom;
-use crate::store::{Flush, JournalMark, Store, StoreLock};
-use crate::ws::{self, SocketLimits, WsState};
+use crate::store::{Flush, Store};
+use crate::ws::{SocketLimits, WsState};
 use guildhall_model::clock::Clock;
-use guildhall_model::ids::MessageId;
 use guildhall_model::origin::AllowedPages;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
+use open::{compare_journal, open_files, open_journal};
+use serving::{Routers, Serving, connection_limits};
 use waker::Waker;
 
 /// The built-in components: names and bytes.
@@ -48,22 +49,18 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 /// A running host.
 pub struct Server {
-    /// The address that it listens on.
-    pub addr: SocketAddr,
+    /// The addresses that it listens on.
+    pub addresses: Vec<Address>,
     pub guilds: Guilds,
     pub store: Store,
     journal: Journal,
     files: Files,
-    sockets: WsState,
-    api: Router,
-    accepting: CancellationToken,
-    serving: AbortOnDropHandle<()>,
-}
-
-/// What a host serves once it is ready, and the locks that it holds as long as it serves.
-struct Opened {
+    connections: Connections,
+    routers: Routers,
     router: Router,
-    _locks: (DataLock, StoreLock),
+    served: Serving,
+    accepting: CancellationToken,
+    serving: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Server {
@@ -74,11 +71,9 @@ impl Server {
     /// # Errors
     /// What could not be opened, and where it is.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        ensure!(
-            config.listen.ip().is_loopback() || config.insecure,
-            "{} is reachable from other machines and clients are not authenticated: listen on 127.0.0.1, or add --insecure",
-            config.listen
-        );
+        if let Some(address) = config.exposed() {
+            anyhow::bail!(exposed(address));
+        }
         let clock = Clock::system();
         let dir = &config.data_dir;
         // Chats are for nobody else on this machine.
@@ -89,14 +84,19 @@ impl Server {
             .with_context(|| format!("the data directory {} cannot be created", dir.display()))?;
         let limits = connection_limits(&config);
         // Before anything else, so that a second host on the same port or data fails at once.
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-        let addr = listener.local_addr()?;
-        tracing::info!(%addr, "starting");
+        let mut listeners = Vec::new();
+        for address in &config.listen {
+            let listener = Listener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            listeners.push(listener);
+        }
+        let addresses = listeners.iter().map(Listener::address).collect::<Result<Vec<_>, _>>()?;
+        let shown = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        tracing::info!(addr = shown, "starting");
         let room = ByteRoom::new(config.bodies_bytes);
         let connections = Connections::new(limits, room.clone());
-        let (accepting, opened) = (CancellationToken::new(), Arc::<OnceLock<Opened>>::default());
-        let serving = serve(listener, opened.clone(), connections.clone(), accepting.clone());
+        let (accepting, served) = (CancellationToken::new(), Serving::default());
+        let begin = |listener| served.serve(listener, connections.clone(), accepting.clone());
+        let serving = listeners.into_iter().map(begin).collect();
         let lock = DataLock::take(dir)?;
 
         let sandbox = Sandbox::new(SandboxConfig {
@@ -145,8 +145,6 @@ impl Server {
         guilds.resume_components().await.context("the components cannot be resumed")?;
         guilds.begin_watch();
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
-        let visitors =
-            Visitors { pages: AllowedPages::new(config.cors_origins.iter().cloned()), hosts: hosts(&config) };
         watch(&metrics, &room, &connections)?;
         let sockets = WsState::new(
             store.clone(),
@@ -156,31 +154,47 @@ impl Server {
             config.dialect,
             SocketLimits { frame_bytes: config.frame_bytes, ping_every: config.ping_every },
             room.clone(),
-            visitors.pages.clone(),
+            AllowedPages::default(),
             components.sandbox().evaluations(),
         );
-        let api = api::router(
-            ApiState {
-                store: store.clone(),
-                guilds: guilds.clone(),
-                files: files.clone(),
-                clock,
-                ceilings: config.ceilings.ceilings(),
-                schemas: config.ceilings.schemas(),
-                evaluations: components.sandbox().evaluations(),
-                limits: ApiLimits {
-                    body_bytes: config.body_bytes,
-                    component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
-                    body_within: config.body_within,
-                },
-                room,
+        let api = ApiState {
+            store: store.clone(),
+            guilds: guilds.clone(),
+            files: files.clone(),
+            clock,
+            ceilings: config.ceilings.ceilings(),
+            schemas: config.ceilings.schemas(),
+            evaluations: components.sandbox().evaluations(),
+            limits: ApiLimits {
+                body_bytes: config.body_bytes,
+                component_bytes: usize::try_from(config.ceilings.get(Limit::Component) << 20).unwrap_or(usize::MAX),
+                body_within: config.body_within,
             },
-            ws::router(sockets.clone()),
-            visitors,
-        );
-        let _ = opened.set(Opened { router: api.clone(), _locks: (lock, store_lock) });
-        tracing::info!(resumed, %addr, "ready");
-        Ok(Self { addr, guilds, store, journal, files, sockets, api, accepting, serving })
+            room,
+        };
+        let routers = Routers { api, sockets, addresses: addresses.clone() };
+        let router = routers.of(&config);
+        served.begin(router.clone(), (lock, store_lock));
+        tracing::info!(resumed, addr = shown, "ready");
+        Ok(Self { addresses, guilds, store, journal, files, connections, routers, router, served, accepting, serving })
+    }
+
+    /// Applies the settings of a configuration that may change while a host runs ([`Reload::Now`](crate::config::Reload)).
+    /// Requests that are in work and open sockets keep what they began with.
+    pub fn reload(&mut self, config: &Config) {
+        self.connections.set_limits(connection_limits(config));
+        self.journal.set_retention(config.retention);
+        self.router = self.routers.of(config);
+        self.served.replace(self.router.clone());
+    }
+
+    /// Returns whether the host answers a request within some time, and still listens. Cancel safe.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let request = axum::http::Request::get("/healthz").body(axum::body::Body::empty());
+        let Ok(request) = request else { return false };
+        let answer = tokio::time::timeout(within, self.router.clone().oneshot(request)).await;
+        let is_well = matches!(answer, Ok(Ok(answer)) if answer.status().is_success());
+        is_well && !self.serving.iter().any(|serving| serving.is_finished())
     }
 
     /// Launches the demonstration guild. Returns its id.
@@ -190,7 +204,7 @@ impl Server {
     /// # Errors
     /// An error of the API, with its answer.
     pub async fn demo(&self) -> anyhow::Result<guildhall_model::ids::GuildId> {
-        demo::set_up(&self.api, &self.store, &self.guilds).await
+        demo::set_up(&self.router, &self.store, &self.guilds).await
     }
 
     /// Is ready, with the reason, when the host cannot go on: what it took could not be stored. Cancel safe.
@@ -210,9 +224,10 @@ impl Server {
     /// When the server had failed before.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.accepting.cancel();
-        self.sockets.shutdown.cancel();
-        self.sockets.tracker.close();
-        let sockets = self.sockets.tracker.wait();
+        let sockets = &self.routers.sockets;
+        sockets.shutdown.cancel();
+        sockets.tracker.close();
+        let sockets = sockets.tracker.wait();
         if tokio::time::timeout(Duration::from_secs(3), sockets).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
@@ -226,40 +241,16 @@ impl Server {
         if tokio::time::timeout(STOP_WITHIN, closing).await.is_err() {
             tracing::error!("not everything could be closed in time");
         }
-        self.serving.abort();
-        match self.serving.await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_cancelled() => Ok(()),
-            Err(error) => Err(error.into()),
+        for serving in self.serving {
+            serving.abort();
+            match serving.await {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
-}
-
-/// Serves what is opened, and before that only whether the host is alive.
-fn serve(
-    listener: TcpListener,
-    opened: Arc<OnceLock<Opened>>,
-    connections: Connections,
-    until: CancellationToken,
-) -> AbortOnDropHandle<()> {
-    let router = api::router_when_ready(move || opened.get().map(|opened| opened.router.clone()));
-    let serving = connections::serve(listener, router, connections, until);
-    AbortOnDropHandle::new(tokio::spawn(serving))
-}
-
-/// The bounds of connections: those of the settings, and no more than the system has descriptors for.
-fn connection_limits(config: &Config) -> ConnectionLimits {
-    let descriptors = raise_descriptors();
-    let most = config.connections.most.min(allowed_by(descriptors));
-    tracing::info!(?descriptors, connections = most, "the limit of open files");
-    if most < config.connections.most {
-        tracing::warn!(
-            wanted = config.connections.most,
-            allowed = most,
-            "fewer connections than limits.connections: raise the limit of open files (ulimit -n, LimitNOFILE=)"
-        );
-    }
-    ConnectionLimits { most, ..config.connections }
 }
 
 /// Adds what clients use to the metrics.
@@ -288,85 +279,6 @@ fn watch(metrics: &Metrics, room: &ByteRoom, connections: &Connections) -> anyho
         move || dropped.dropped(),
     )?;
     Ok(())
-}
-
-/// The host names that requests may use. A host that other machines reach cannot know its names, so it allows all.
-fn hosts(config: &Config) -> Hosts {
-    let is_local = config.listen.ip().is_loopback() && !config.hosts.iter().any(|name| name == "*");
-    if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
-}
-
-/// Opens the journal: in Redis if the configuration names a server, else in a file.
-async fn open_journal(config: &Config, clock: Clock) -> anyhow::Result<Journal> {
-    let (durability, limits, retention) = (config.durability, config.journal_limits(), config.retention);
-    if config.redis.url.is_empty() {
-        let file = config.data_dir.join("journal.db");
-        let opened = Journal::open(&file, durability, limits, retention, clock).await;
-        return opened.context("the journal cannot be opened");
-    }
-    provide_tls();
-    let opened = Journal::open_redis(config.redis.clone(), durability, limits, retention, clock).await;
-    opened.context("the journal (--redis-url) cannot be opened")
-}
-
-/// Where the journal is, for people.
-fn journal_place(config: &Config) -> String {
-    if config.redis.url.is_empty() {
-        config.data_dir.join("journal.db").display().to_string()
-    } else {
-        config.redis.place()
-    }
-}
-
-async fn open_files(config: &Config) -> anyhow::Result<Files> {
-    match config.files_url.as_deref() {
-        None => Ok(Files::in_folder(&config.data_dir.join("files"), config.file_bytes)?),
-        Some(url) if url.starts_with("s3://") => {
-            provide_tls();
-            Files::in_bucket(url, config.file_bytes)
-                .await
-                .with_context(|| format!("{url} of --files-url cannot be used"))
-        }
-        Some(url) => anyhow::bail!("{url} is not s3://BUCKET"),
-    }
-}
-
-/// Compares the journal with what the store knows of it: a journal that is missing or another one is refused, one that
-/// has lost messages is reported.
-async fn compare_journal(store: &Store, journal: &Journal, config: &Config) -> anyhow::Result<()> {
-    let place = journal_place(config);
-    let mark = store.journal_mark().await?;
-    let is_known = match &mark {
-        Some(mark) => mark.identity == journal.identity(),
-        None => journal.has_guilds() || !store.has_guilds().await?,
-    };
-    if !is_known && !config.accept_journal {
-        anyhow::bail!(
-            "{place} is not the journal that the store knows: it is missing, empty or another one. Restore the right one; \
-             or start once with --set {ACCEPT_JOURNAL}=true, and the guilds go on without their history"
-        );
-    }
-    let last = mark.map_or(0, |mark| mark.last);
-    let restored = config.data_dir.join(RESTORED);
-    if !is_known || journal.durable().get() < last || restored.exists() {
-        // Messages may wait in it for guilds that the store takes to sleep.
-        store.wake_all().await?;
-        let _ = std::fs::remove_file(restored);
-    }
-    if !is_known {
-        tracing::warn!(place, "another journal is accepted; the history of before is not in it");
-    } else if journal.durable().get() < last {
-        tracing::error!(
-            place,
-            ends_at = journal.durable().get(),
-            stored_before = last,
-            "the journal has lost messages that were confirmed: it is an older copy, or its end is missing; stop the host \
-             and restore a newer one if there is one"
-        );
-    }
-    journal.continue_after(MessageId::new(last));
-    let mark = JournalMark { identity: journal.identity().to_owned(), last: journal.durable().get() };
-    Ok(store.set_journal_mark(&mark).await?)
 }
 
 /// The path that starts this program again, even when its file was replaced in the meantime.

@@ -43,6 +43,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, MessageId};
 
@@ -70,7 +72,10 @@ use storage::Storage;
 
 /// The journal of this process; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Journal(Arc<OpenLogs>);
+pub struct Journal {
+    logs: Arc<OpenLogs>,
+    retention: Arc<watch::Sender<Retention>>,
+}
 
 impl Journal {
     /// Opens or creates the journal in a file and starts its tasks. Cancel safe.
@@ -114,11 +119,12 @@ impl Journal {
         let shared = Arc::new(Shared::new(storage, recovered, limits, clock));
         let logs = Arc::new(OpenLogs::new(shared.clone()));
         tokio::spawn(writer::run(shared));
+        let (retention, kept) = watch::channel(retention);
         let trimmed = logs.clone();
         tokio::spawn(async move {
-            keep_running("retention", || retention::run(trimmed.clone(), retention)).await;
+            keep_running("retention", || retention::run(trimmed.clone(), kept.clone())).await;
         });
-        Ok(Self(logs))
+        Ok(Self { logs, retention: Arc::new(retention) })
     }
 
     /// Returns the log of a guild, which is created if needed. Cancel safe.
@@ -126,13 +132,18 @@ impl Journal {
     /// # Errors
     /// What is stored of the guild cannot be read.
     pub async fn guild(&self, id: &GuildId) -> Result<GuildLog, JournalError> {
-        self.0.get(id).await
+        self.logs.get(id).await
     }
 
     /// Closes the log of a guild once all of it is stored, unless somebody holds it. It is opened again when somebody asks
     /// for it. Cancel safe: a log that is not closed is closed within a minute after it was let go.
     pub async fn let_go(&self, id: &GuildId) {
-        self.0.let_go(id).await;
+        self.logs.let_go(id).await;
+    }
+
+    /// Changes how much of each log is kept. It holds from the next trim on, which is within a minute.
+    pub fn set_retention(&self, retention: Retention) {
+        self.retention.send_replace(retention);
     }
 
     /// Removes everything that is stored of a guild. Nobody writes to its log meanwhile; who reads it finds less and less.
@@ -141,7 +152,7 @@ impl Journal {
     /// # Errors
     /// The storage cannot be written.
     pub async fn remove(&self, id: &GuildId) -> Result<(), JournalError> {
-        self.0.remove(id).await
+        self.logs.remove(id).await
     }
 
     /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.
@@ -149,60 +160,60 @@ impl Journal {
     /// # Errors
     /// The storage cannot be written.
     pub async fn trim(&self, retention: Retention) -> Result<u64, JournalError> {
-        retention::trim(&self.0, retention).await
+        retention::trim(&self.logs, retention).await
     }
 
     /// Returns why the storage takes no writes at present; `None` if it takes them.
     #[must_use]
     pub fn trouble(&self) -> Option<StorageTrouble> {
-        self.0.shared.trouble().or_else(|| self.0.shared.storage.trouble())
+        self.logs.shared.trouble().or_else(|| self.logs.shared.storage.trouble())
     }
 
     /// Returns how many batches were stored since the start, and how long that took together.
     #[must_use]
     pub fn stored_batches(&self) -> (u64, Duration) {
-        self.0.shared.stored_batches()
+        self.logs.shared.stored_batches()
     }
 
     /// Returns for how long what is being written has not been stored.
     #[must_use]
     pub fn stalled_for(&self) -> Duration {
-        self.0.shared.stalled_for()
+        self.logs.shared.stalled_for()
     }
 
     /// Returns whether the journal has the log of any guild.
     #[must_use]
     pub fn has_guilds(&self) -> bool {
-        self.0.shared.has_guilds()
+        self.logs.shared.has_guilds()
     }
 
     /// Returns the random id that the journal was created with.
     #[must_use]
     pub fn identity(&self) -> &str {
-        &self.0.shared.identity
+        &self.logs.shared.identity
     }
 
     /// Returns the id up to which all messages are stored.
     #[must_use]
     pub fn durable(&self) -> MessageId {
-        self.0.shared.durable()
+        self.logs.shared.durable()
     }
 
     /// Lets the next ids be larger than `last`, which the journal has had and lost.
     pub fn continue_after(&self, last: MessageId) {
-        self.0.shared.continue_after(last);
+        self.logs.shared.continue_after(last);
     }
 
     /// Is ready, with the reason, when nothing can be written any more. Cancel safe.
     pub async fn failed(&self) -> String {
-        self.0.shared.failed.cancelled().await;
-        self.0.shared.failure().unwrap_or_default().to_owned()
+        self.logs.shared.failed.cancelled().await;
+        self.logs.shared.failure().unwrap_or_default().to_owned()
     }
 
     /// Stores what waits and closes the storage. Cancel safe: the steps that wait are stored in any case, and a second
     /// call closes the storage.
     pub async fn close(&self) {
-        let shared = &self.0.shared;
+        let shared = &self.logs.shared;
         shared.start_closing();
         shared.closed.cancelled().await;
         shared.storage.close().await;

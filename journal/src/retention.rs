@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::error::JournalError;
 use super::guild_log::GuildLog;
 use super::marks::Marks;
@@ -23,17 +25,17 @@ const MARGIN: u64 = 16 << 20;
 /// How many stored guilds are trimmed each time besides those whose logs are open.
 const GUILDS: usize = 2_048;
 
-/// Trims the open logs once a minute until the journal closes, and sooner when one has grown far beyond what it may keep.
+/// Trims the open logs once a minute, by what `kept` says then, until the journal closes, and sooner when one has grown far beyond what it may keep.
 /// The logs that are not open do not grow: some of them are trimmed each time, so that all are in turn. Cancel safe.
-pub async fn run(logs: Arc<OpenLogs>, retention: Retention) {
-    let kept = retention.guild_bytes;
-    logs.shared.trim_at.store(kept.saturating_add(kept / 4).saturating_add(MARGIN), Ordering::Relaxed);
+pub async fn run(logs: Arc<OpenLogs>, kept: watch::Receiver<Retention>) {
     let sooner = async || {
         tokio::time::sleep(SOONEST).await;
         logs.shared.trim_due.notified().await;
     };
     let mut after = GuildKey::default();
     loop {
+        let bytes = kept.borrow().guild_bytes;
+        logs.shared.trim_at.store(bytes.saturating_add(bytes / 4).saturating_add(MARGIN), Ordering::Relaxed);
         tokio::select! {
             () = logs.shared.closed.cancelled() => return,
             () = sooner() => {}
@@ -42,6 +44,7 @@ pub async fn run(logs: Arc<OpenLogs>, retention: Retention) {
         if logs.shared.is_closing() {
             return;
         }
+        let retention = *kept.borrow();
         let trimmed = async {
             let open: Vec<GuildKey> = logs.all().iter().map(GuildLog::key).collect();
             trim_guilds(&logs, retention, &open).await?;

@@ -53,6 +53,10 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The id that a proxy gives a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The trace id of an answer that is an error.
+#[derive(Clone)]
+pub struct TraceId(pub String);
+
 /// Why the host failed: written to the log and not sent.
 #[derive(Clone)]
 struct Cause(Arc<str>);
@@ -87,8 +91,9 @@ pub async fn finish(request: Request, next: Next) -> Response {
             ErrorBody::new(text.or(status.canonical_reason()).unwrap_or("Bad Request"), "bad_request")
         }
     };
-    error.trace_id = trace_id;
+    error.trace_id.clone_from(&trace_id);
     let mut finished = (status, Json(error)).into_response();
+    finished.extensions_mut().insert(TraceId(trace_id));
     if is_long {
         finished.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -106,7 +111,7 @@ pub fn is_long(request: &Request) -> bool {
 }
 
 /// The trace id that a client or a proxy gave a request: that of its W3C trace context, or its request id.
-fn given_trace(headers: &HeaderMap) -> Option<String> {
+pub fn given_trace(headers: &HeaderMap) -> Option<String> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     text(&TRACEPARENT).and_then(trace_of).or_else(|| text(&REQUEST_ID).and_then(request_id))
 }

@@ -1,6 +1,7 @@
 //! The REST API. A file's path is the path of the URLs that it serves; `error` alone knows the status codes of errors.
 //! Each path is served with and without its last slash.
 
+mod access;
 mod agents;
 mod boards;
 mod body;
@@ -39,6 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use guildhall_model::origin::AllowedPages;
 
+pub use access::Access;
 pub use host::{Hosts, SETTING as HOSTS_SETTING};
 pub use starting::router_when_ready;
 use state::Route;
@@ -55,7 +57,7 @@ pub struct Visitors {
 
 /// Returns the whole REST API with `sockets` beside it; both report errors in the same way. Clients that are not
 /// browsers are served whatever their origin is.
-pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
+pub fn router(state: ApiState, sockets: Router, visitors: Visitors, access: Access) -> Router {
     let (limits, guilds) = (state.limits, state.guilds.clone());
     let room = state.room.clone();
     let small_bodies = (room.clone(), limits.body_within);
@@ -79,7 +81,8 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(from_fn_with_state(guilds, measured::measure))
         .layer(compression::layer())
         .layer(from_fn(compression::rename_tag))
-        .layer(from_fn_with_state(cors::Cors::new(visitors.pages), cors::cors));
+        .layer(from_fn_with_state(cors::Cors::new(visitors.pages), cors::cors))
+        .layer(from_fn_with_state(access, access::log));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {
         if let Some(uri) = path::respelled(request.uri()) {

@@ -1,7 +1,7 @@
 //! Accepts connections and serves HTTP/1 on them until they end, are silent for too long, or have to give their place up.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
+use super::listener::{Io, Listener};
 use super::stream::Stream;
 use super::table::{Connection, Connections, Full, Place};
 
@@ -34,7 +34,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// finished its request. Each request has its [`Connection`] as an extension. Sockets are not waited for.
 ///
 /// Dropping the future ends all connections that are not sockets.
-pub async fn serve<S, B>(listener: TcpListener, service: S, connections: Connections, stop: CancellationToken)
+pub async fn serve<S, B>(listener: Listener, service: S, connections: Connections, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -50,18 +50,15 @@ where
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, address)) => {
-                match connections.admit(address.ip()) {
+            Ok((io, address)) => {
+                match connections.admit(address) {
                     Ok(place) => {
-                        if let Err(error) = tcp.set_nodelay(true) {
-                            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-                        }
                         let stop = stop.clone();
-                        serving.spawn(serve_one(tcp, place, service.clone(), connections.clone(), stop));
+                        serving.spawn(serve_one(io, place, service.clone(), connections.clone(), stop));
                     }
                     Err(full) => {
                         log.warn(|| tracing::warn!(%full, %address, refused = connections.refused(), "a connection is refused"));
-                        refuse(tcp, full);
+                        refuse(io, full);
                     }
                 }
             }
@@ -83,7 +80,7 @@ fn is_of_client(error: &io::Error) -> bool {
 }
 
 /// Answers with 503, if the system takes it at once, and closes the connection.
-fn refuse(tcp: TcpStream, Full { limit, setting }: Full) {
+fn refuse(io: Io, Full { limit, setting }: Full) {
     let body = format!(
         r#"{{"detail":"All {limit} connections are in use","code":"busy","hint":"try again later; the operator sets the limit with {setting}","trace_id":""}}"#
     );
@@ -92,13 +89,11 @@ fn refuse(tcp: TcpStream, Full { limit, setting }: Full) {
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    if let Ok(mut tcp) = tcp.into_std() {
-        let _ = tcp.write(answer.as_bytes());
-    }
+    io.write_last(answer.as_bytes());
 }
 
 /// Serves one connection. Dropping the future ends it.
-async fn serve_one<S, B>(tcp: TcpStream, place: Place, service: S, connections: Connections, stop: CancellationToken)
+async fn serve_one<S, B>(io: Io, place: Place, service: S, connections: Connections, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -120,7 +115,7 @@ where
             Ok::<_, Infallible>(response.map(|body| Answer { body, connection }))
         }
     });
-    let io = TokioIo::new(Stream::new(tcp, place, limits.keep_alive));
+    let io = TokioIo::new(Stream::new(io, place, limits.keep_alive));
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(BUFFER_BYTES);
     let mut serving = pin!(http.serve_connection(io, service).with_upgrades());
@@ -128,7 +123,7 @@ where
     loop {
         // What the connection does may change before this deadline, so it is looked at again.
         let again = Instant::now() + limits.head.min(limits.keep_alive);
-        let wake = connection.deadline(limits).map_or(again, |deadline| deadline.min(again));
+        let wake = connection.deadline(&limits).map_or(again, |deadline| deadline.min(again));
         tokio::select! {
             done = serving.as_mut() => {
                 if let Err(error) = done {
@@ -142,7 +137,7 @@ where
             }
             () = connection.evicted() => return,
             () = tokio::time::sleep_until(wake.into()) => {
-                if connection.deadline(limits).is_some_and(|deadline| deadline <= Instant::now()) {
+                if connection.deadline(&limits).is_some_and(|deadline| deadline <= Instant::now()) {
                     connections.note_dropped(&connection);
                     return;
                 }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod descriptors;
+mod listener;
 mod stream;
 mod table;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use accept::serve;
 pub use descriptors::{allowed_by, raise_descriptors};
+pub use listener::{Address, Listener};
 pub use table::{Connection, Connections};
 
 /// The setting of the most connections.

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::listener::Io;
 use super::table::Place;
 
 /// How long a connection that the host has closed is read.
@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// A connection with its place in the table.
 pub struct Stream {
     /// `None` once it is being closed.
-    open: Option<(TcpStream, Place)>,
+    open: Option<(Io, Place)>,
     /// How long a write of HTTP may make no progress.
     write_within: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -29,11 +29,11 @@ pub struct Stream {
 
 impl Stream {
     /// Returns the stream of an accepted connection.
-    pub fn new(tcp: TcpStream, place: Place, write_within: Duration) -> Self {
-        Self { open: Some((tcp, place)), write_within, stalled: None, is_over: false }
+    pub fn new(io: Io, place: Place, write_within: Duration) -> Self {
+        Self { open: Some((io, place)), write_within, stalled: None, is_over: false }
     }
 
-    fn tcp(&mut self) -> Pin<&mut TcpStream> {
+    fn io(&mut self) -> Pin<&mut Io> {
         Pin::new(&mut self.open.as_mut().expect("it is taken only when it is dropped").0)
     }
 
@@ -65,7 +65,7 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = ready!(self.tcp().poll_read(cx, buffer));
+        let read = ready!(self.io().poll_read(cx, buffer));
         let bytes = buffer.filled().len() - before;
         self.is_over |= read.is_err() || (bytes == 0 && buffer.remaining() > 0);
         read?;
@@ -75,7 +75,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.tcp().poll_write(cx, bytes);
+        let written = self.io().poll_write(cx, bytes);
         self.watch(cx, written)
     }
 
@@ -84,7 +84,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.tcp().poll_write_vectored(cx, parts);
+        let written = self.io().poll_write_vectored(cx, parts);
         self.watch(cx, written)
     }
 
@@ -93,33 +93,33 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tcp().poll_flush(cx)
+        self.io().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tcp().poll_shutdown(cx)
+        self.io().poll_shutdown(cx)
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Some((tcp, place)) = self.open.take() else { return };
+        let Some((io, place)) = self.open.take() else { return };
         if self.is_over || place.connection.is_dropped() {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Ends within `LINGER`.
-            runtime.spawn(linger(tcp, place));
+            runtime.spawn(linger(io, place));
         }
     }
 }
 
 /// Closes the host's side and reads what the client still sends. Dropping the future disconnects at once.
-async fn linger(mut tcp: TcpStream, _place: Place) {
+async fn linger(mut io: Io, _place: Place) {
     let closing = async {
-        tcp.shutdown().await?;
+        io.shutdown().await?;
         let mut discarded = [0; 4 << 10];
-        while tcp.read(&mut discarded).await? > 0 {}
+        while io.read(&mut discarded).await? > 0 {}
         Ok::<(), io::Error>(())
     };
     let _ = tokio::time::timeout(LINGER, closing).await;

@@ -26,7 +26,7 @@ pub struct Connections(Arc<Table>);
 
 #[derive(Debug)]
 struct Table {
-    pub limits: ConnectionLimits,
+    limits: Mutex<ConnectionLimits>,
     room: ByteRoom,
     open: Mutex<Open>,
     refused: AtomicU64,
@@ -99,13 +99,19 @@ impl Connections {
     #[must_use]
     pub fn new(limits: ConnectionLimits, room: ByteRoom) -> Self {
         let (open, refused, dropped) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let limits = Mutex::new(limits);
         Self(Arc::new(Table { limits, room, open, refused, dropped }))
     }
 
     /// Returns the bounds.
     #[must_use]
-    pub fn limits(&self) -> &ConnectionLimits {
-        &self.0.limits
+    pub fn limits(&self) -> ConnectionLimits {
+        *self.0.limits.lock()
+    }
+
+    /// Changes the bounds. The deadlines are those of new connections; the numbers hold from now on.
+    pub fn set_limits(&self, limits: ConnectionLimits) {
+        *self.0.limits.lock() = limits;
     }
 
     /// Returns the number of open connections.
@@ -139,7 +145,7 @@ impl Connections {
     /// [`Full`] when all other connections are in use.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, Full> {
         let address = counted(address);
-        let limits = &self.0.limits;
+        let limits = self.limits();
         let mut open = self.0.open.lock();
         let of_address = address.and_then(|address| open.by_address.get(&address)).copied().unwrap_or(0);
         let full = if of_address >= limits.most_of_address {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{code, first_name, sources};
 
 /// The modules of this crate that have several files.
-const MODULES: [&str; 6] = ["agent", "api", "db", "files", "guild", "ws"];
+const MODULES: [&str; 9] = ["agent", "api", "cli", "client", "config", "db", "files", "guild", "ws"];
 /// Crates, by their folders beside this crate's.
 const CRATES: [&str; 2] = ["journal", "store"];
 

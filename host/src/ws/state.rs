@@ -105,6 +105,14 @@ impl WsState {
     }
 }
 
+impl WsState {
+    /// Returns this state for new sockets with other bounds and other pages. All sockets are tracked together.
+    #[must_use]
+    pub fn with(&self, limits: SocketLimits, pages: AllowedPages) -> Self {
+        Self { limits, pages, ..self.clone() }
+    }
+}
+
 /// The query of a socket's URL, as the client wrote it.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct SocketQuery {

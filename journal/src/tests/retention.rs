@@ -49,7 +49,7 @@ async fn a_log_that_nobody_holds_is_closed_and_restored() {
 #[tokio::test]
 async fn a_log_that_is_let_go_takes_no_memory_and_goes_on_under_its_key() {
     let bench = Bench::new(JournalLimits::default()).await;
-    let open = || bench.journal.0.all().len();
+    let open = || bench.journal.logs.all().len();
     let id = GuildId::from("g");
     let log = bench.log().await;
     log.publish(vec![message("t", json!({"n": 0}))]);

@@ -132,8 +132,10 @@ fn the_commands_of_pages_have_options_that_the_program_knows() {
                 continue;
             };
             let words: Vec<&str> = command[start..].split_whitespace().skip(1).collect();
-            let is_name = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
-            let count = if words[0] == "serve" { 1 } else { words.iter().take(2).take_while(is_name).count() };
+            let is_name = |word: &&&str| {
+                !word.starts_with('-') && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            };
+            let count = if words[0] == "serve" { 1 } else { words.iter().take(3).take_while(is_name).count() };
             let help = Command::new(env!("CARGO_BIN_EXE_host")).args(&words[..count]).arg("--help").output().unwrap();
             let help = String::from_utf8(help.stdout).unwrap();
             for option in words.iter().filter(|word| word.starts_with("--")) {

@@ -3,9 +3,11 @@
 use guildhall_tests::{Host, Options};
 
 mod backup;
+mod cli;
 mod client_js;
 mod component_cli;
 mod components;
+mod configuration;
 mod connections;
 mod console;
 mod crash;

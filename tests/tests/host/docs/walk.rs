@@ -54,6 +54,8 @@ walks! {
     the_commands_of_the_page_about_capabilities_work: "docs/capabilities.md",
     the_commands_of_the_page_for_operators_work: "docs/operating.md",
     the_commands_of_the_page_about_installing_work: "docs/installing.md",
+    the_commands_of_the_page_about_the_command_line_work: "docs/cli.md",
+    the_commands_of_the_page_about_configuration_work: "docs/configuration.md",
     the_commands_of_the_page_about_proxies_work: "docs/proxies.md",
     the_commands_of_the_page_about_rest_work: "docs/rest.md",
     the_commands_of_the_page_about_measuring_work: "docs/measuring.md",

@@ -30,6 +30,7 @@ mod limits;
 mod oci;
 mod openapi;
 mod outages;
+mod packaging;
 mod proxies;
 mod redis;
 mod reference_clients;

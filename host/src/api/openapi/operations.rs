@@ -40,15 +40,20 @@ fn guilds() -> Vec<Op> {
         [
             post("/api/guilds", "createGuild", "Launch a guild from a spec")
                 .takes::<g::LaunchGuildReq>()
+                .once()
                 .gives::<spec::Created>(
                     201,
                     "The new guild's id, with warnings about parts of the spec that are not used",
                 )
                 .fails([409, 503]),
-            get("/api/guilds", "listGuilds", "List all guilds").gives_list::<g::Listed>("All guilds, oldest first"),
+            get("/api/guilds", "listGuilds", "List all guilds").pages().gives_list::<g::Listed>("The guilds, oldest first").fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),
+            delete("/api/guilds/{guild_id}", "deleteGuild", "Remove a guild that was stopped, with all that is kept of it")
+                .if_unchanged()
+                .gives_nothing(204, "The guild is removed: its messages, states, files, users and boards")
+                .fails([404, 409, 503]),
             post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run")
                 .gives::<g::Relaunch>(200, "Whether the guild is being started")
                 .fails([400, 404]),
@@ -63,7 +68,8 @@ fn guilds() -> Vec<Op> {
                 "getHistoricalUserMessages",
                 "Get the messages that a user sent and received",
             )
-            .optional("after", number(), "Only messages after this id")
+            .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
+            .optional("order", text(), "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise")
             .optional(
                 "limit",
                 number(),
@@ -78,6 +84,7 @@ fn guilds() -> Vec<Op> {
                 "Launch a guild from a blueprint",
             )
             .takes::<c::blueprints::launch::LaunchRequest>()
+            .once()
             .gives::<spec::Created>(201, "The new guild's id, with warnings about parts of the spec that are not used")
             .fails([403, 404, 409, 503]),
         ],
@@ -89,9 +96,11 @@ fn files() -> Vec<Op> {
         [
             post(path, ids[0], format!("Upload a file of {owner}"))
                 .takes_form::<s::UploadForm>()
+                .once()
                 .gives::<f::Uploaded>(200, "The file that was stored")
                 .fails([404, 409]),
             get(path, ids[1], format!("List the files of {owner}"))
+                .pages()
                 .gives_list::<f::MediaLink>("The files, by name")
                 .fails([404]),
         ]
@@ -129,8 +138,9 @@ fn members() -> Vec<Op> {
         "users",
         [
             get("/catalog/guilds/{guild_id}/users", "getUsersAddedToGuild", "List the users of a guild")
+                .pages()
                 .gives_texts("The ids of the users, in alphabetical order")
-                .fails([404]),
+                .fails([404, 422]),
             post("/catalog/guilds/{guild_id}/users/{user_id}", "addUserToGuild", "Add a user to a guild")
                 .gives_nothing(204, "The user belongs to the guild")
                 .fails([404, 409]),
@@ -147,8 +157,9 @@ fn members() -> Vec<Op> {
             get("/catalog/users/{user_id}/guilds/", "getGuildsForUser", "List the guilds of a user")
                 .optional("org_id", text(), "Only guilds of this organisation")
                 .optional("statuses", list_of::<GuildStatus>(), "Only guilds with one of these statuses")
+                .pages()
                 .gives_list::<c::guilds::Listed>("The guilds, oldest first")
-                .fails([400]),
+                .fails([400, 422]),
         ],
     )
 }
@@ -163,6 +174,7 @@ fn boards() -> Vec<Op> {
                 .fails([404]),
             get("/addons/boards/", "getBoards", "List the boards of a guild")
                 .required("guild_id", text(), "The guild")
+                .pages()
                 .gives::<boards::Boards>(200, "The boards, oldest first")
                 .fails([404, 422]),
             post("/addons/boards/{board_id}/messages", "addMessageToBoard", "Pin a message to a board")
@@ -170,8 +182,9 @@ fn boards() -> Vec<Op> {
                 .gives::<health::Notice>(200, "A sentence: the message is pinned")
                 .fails([404, 409]),
             get("/addons/boards/{board_id}/messages", "getBoardMessageIds", "List the messages of a board")
+                .pages()
                 .gives::<boards::BoardMessages>(200, "The ids of the messages, in alphabetical order")
-                .fails([404]),
+                .fails([404, 422]),
             delete(
                 "/addons/boards/{board_id}/messages/{message_id}",
                 "removeMessageFromBoard",
@@ -189,8 +202,9 @@ fn registry() -> Vec<Op> {
         [
             get("/api/registry/agents/", "getAgentsByClass", "Get the agent classes of the components of this host")
                 .optional("agent_class", text(), "Only this class")
+                .pages()
                 .gives_map_of::<AgentEntry>("The agent classes by name")
-                .fails([404]),
+                .fails([404, 422]),
             get("/api/registry/message_schema/", "getMessageSchemaByClass", "Get the schema of a message class")
                 .required("message_class", text(), "The class: the full name of a format")
                 .gives_object("The JSON schema of the class")

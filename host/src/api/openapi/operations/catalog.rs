@@ -17,7 +17,13 @@ pub(super) fn agents() -> Vec<Op> {
                 .fails([403, 409, 503]),
             get("/catalog/agents", "getAgents", "Get agent classes")
                 .optional("class_names", texts(), "Only these classes")
-                .gives_map_of::<AgentEntry>("The agent classes by name"),
+                .pages()
+                .gives_map_of::<AgentEntry>("The agent classes by name")
+                .fails([422]),
+            delete("/catalog/agents/{class_name}", "deleteAgentClass", "Remove an agent class that nothing names")
+                .if_unchanged()
+                .gives_nothing(204, "The class is removed")
+                .fails([404, 409]),
             get("/catalog/agents/{class_name}", "getAgentByClassName", "Get an agent class")
                 .gives::<AgentEntry>(200, "The agent class")
                 .fails([404]),
@@ -46,7 +52,9 @@ pub(super) fn components() -> Vec<Op> {
                 .gives::<c::components::Component>(202, "The component, which is being compiled")
                 .fails([403, 409, 413, 415, 422, 503]),
             get("/catalog/components", "listComponents", "List all components")
-                .gives_list::<c::components::Component>("The components, in the order of upload"),
+                .pages()
+                .gives_list::<c::components::Component>("The components, in the order of upload")
+                .fails([422]),
             get("/catalog/components/{digest}", "getComponent", "Get a component")
                 .optional("wait", number(), "Seconds to wait while the component is being compiled, at most 30")
                 .gives::<c::components::Component>(200, "The component")
@@ -73,7 +81,17 @@ pub(super) fn categories() -> Vec<Op> {
                 .takes::<s::BlueprintCategoryCreate>()
                 .gives::<spec::Created>(201, "The new category's id"),
             get("/catalog/categories/", "listCategories", "List all categories")
-                .gives_list::<Category>("The categories, oldest first"),
+                .pages()
+                .gives_list::<Category>("The categories, oldest first")
+                .fails([422]),
+            delete(
+                "/catalog/categories/{category_id}",
+                "deleteCategory",
+                "Remove a category in which there is no blueprint",
+            )
+            .if_unchanged()
+            .gives_nothing(204, "The category is removed")
+            .fails([404, 409]),
             get("/catalog/categories/{category_id}", "getCategoryById", "Get a category")
                 .gives::<Category>(200, "The category")
                 .fails([404]),
@@ -82,8 +100,9 @@ pub(super) fn categories() -> Vec<Op> {
                 "getBlueprintsByCategoryName",
                 "List the blueprints of a category, which is the oldest one of this name",
             )
+            .pages()
             .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
-            .fails([404]),
+            .fails([404, 422]),
         ],
     )
 }
@@ -94,17 +113,21 @@ pub(super) fn blueprints() -> Vec<Op> {
         [
             post("/catalog/blueprints/", "createBlueprint", "Create a blueprint")
                 .takes::<Blueprint>()
+                .once()
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
                 .fails([409, 503]),
             get("/catalog/blueprints/", "listBlueprints", "List the blueprints of this host")
-                .optional("after", text(), "Only blueprints after this one: the id of the last one of the page before")
-                .optional(
-                    "limit",
-                    number(),
-                    "The number of blueprints: 100 unless given, at most 500; the `Link` header has the next page",
-                )
-                .gives_list::<c::blueprints::Info>("A page of blueprints, oldest first")
-                .fails([404, 422]),
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
+            delete(
+                "/catalog/blueprints/{blueprint_id}",
+                "deleteBlueprint",
+                "Remove a blueprint from which no guild was launched",
+            )
+            .if_unchanged()
+            .gives_nothing(204, "The blueprint is removed, with its tags, shares, icons and reviews")
+            .fails([404, 409]),
             get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "Get a blueprint")
                 .gives::<c::blueprints::Details>(200, "The blueprint")
                 .fails([404]),
@@ -113,21 +136,32 @@ pub(super) fn blueprints() -> Vec<Op> {
                 "getOrganizationBlueprints",
                 "List the blueprints of an organisation",
             )
-            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            .pages()
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+            .fails([422]),
             get("/catalog/users/{user_id}/blueprints/owned/", "getUserBlueprints", "List the blueprints of a user")
-                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
             get(
                 "/catalog/users/{user_id}/blueprints/accessible/",
                 "getAccessibleBlueprintsByUserId",
                 "List the blueprints that a user may launch",
             )
             .optional("org_id", text(), "The user's organisation")
+            .pages()
             .gives_list::<c::users::Accessible>(
                 "Public blueprints, then the user's own, then those of the organisation, each oldest first",
-            ),
-            get("/catalog/tags/", "listTags", "List all tags").gives_texts("The tags, in alphabetical order"),
+            )
+            .fails([422]),
+            get("/catalog/tags/", "listTags", "List all tags")
+                .pages()
+                .gives_texts("The tags, in alphabetical order")
+                .fails([422]),
             get("/catalog/tags/{tag}/blueprints/", "getBlueprintsByTag", "List the blueprints with a tag")
-                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
             post(
                 "/catalog/blueprints/{blueprint_id}/icons/",
                 "addBlueprintAgentIcons",
@@ -186,22 +220,26 @@ pub(super) fn sharing() -> Vec<Op> {
                 "getSharedBlueprintsByOrganizationId",
                 "List the blueprints that are shared with an organisation",
             )
-            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            .pages()
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+            .fails([422]),
             get(
                 "/catalog/blueprints/{blueprint_id}/organizations/shared/",
                 "getSharedOrganizationsByBlueprintId",
                 "List the organisations that a blueprint is shared with",
             )
+            .pages()
             .gives_texts("The ids of the organisations, in the order of sharing")
-            .fails([404]),
+            .fails([404, 422]),
             get(
                 "/catalog/organizations/{organization_id}/guilds/",
                 "getGuildsForOrganization",
                 "List the guilds of an organisation",
             )
             .optional("statuses", list_of::<GuildStatus>(), "Only guilds with one of these statuses")
+            .pages()
             .gives_list::<c::guilds::Listed>("The guilds, oldest first")
-            .fails([400]),
+            .fails([400, 422]),
         ],
     )
 }
@@ -219,8 +257,9 @@ pub(super) fn reviews() -> Vec<Op> {
                 "getReviewsByBlueprintId",
                 "Get the reviews of a blueprint",
             )
-            .gives::<reviews::Reviews>(200, "The reviews, oldest first, and their average")
-            .fails([404]),
+            .pages()
+            .gives::<reviews::Reviews>(200, "The reviews, oldest first, with the number and the average of all")
+            .fails([404, 422]),
             get("/catalog/blueprints/{blueprint_id}/reviews/{review_id}", "getBlueprintReview", "Get a review")
                 .gives::<Review>(200, "The review")
                 .fails([404]),

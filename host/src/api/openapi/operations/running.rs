@@ -28,6 +28,7 @@ pub(super) fn agents_at_work() -> Vec<Op> {
                 "Swap the component of a running agent; on an error the agent keeps its component",
             )
             .takes::<spec::ComponentChoice>()
+            .if_unchanged()
             .gives::<ComponentSwapped>(200, "The agent and its new component")
             .fails([404, 409, 503]),
         ],
@@ -43,6 +44,7 @@ pub(super) fn versions() -> Vec<Op> {
             "Swap the components of a running guild's agents to those of another version of its blueprint",
         )
         .takes::<g::blueprint::BlueprintChoice>()
+        .if_unchanged()
         .gives::<g::blueprint::BlueprintChanged>(200, "The guild, its new blueprint, and the agents that were swapped")
         .fails([403, 404, 409, 503])],
     )

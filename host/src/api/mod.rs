@@ -2,6 +2,7 @@
 //! Each path is served with and without its last slash.
 
 mod agents;
+mod asyncapi;
 mod boards;
 mod body;
 mod catalog;
@@ -93,6 +94,7 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
         health::routes(),
         metrics::routes(),
         openapi::routes(),
+        asyncapi::routes(),
         console::routes(),
     ]
     .concat()

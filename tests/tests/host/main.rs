@@ -2,8 +2,10 @@
 
 use guildhall_tests::{Host, Options};
 
+mod asyncapi;
 mod backup;
 mod client_js;
+mod clients;
 mod component_cli;
 mod components;
 mod connections;

@@ -17,6 +17,7 @@ pub mod known;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod programs;
+pub mod proxy;
 pub mod redis;
 pub mod registry;
 pub mod rest;

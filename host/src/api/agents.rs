@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use futures_util::{StreamExt, stream};
@@ -32,6 +32,8 @@ pub fn routes() -> Vec<Route> {
 
 type Place = Path<(GuildId, AgentId)>;
 
+/// Tells nginx to pass lines on as they come.
+const NOT_BUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 const DEFAULT_LINES: u64 = 100;
 /// The number of lines that the host keeps of an agent.
 const MAX_LINES: u64 = 500;
@@ -75,7 +77,7 @@ async fn logs(State(api): State<ApiState>, Path((guild, agent)): Place, params: 
         let read = reader.next(level).await?;
         Some((Ok::<_, Infallible>(ndjson(&read.lines, read.dropped)), (reader, awake)))
     });
-    let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store"), NOT_BUFFERED];
     Ok((headers, Body::from_stream(first.chain(next))).into_response())
 }
 

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::error::TRACEPARENT;
+use super::error::{REQUEST_ID, TRACEPARENT};
 use guildhall_model::origin::AllowedPages;
 
 const METHODS: [&str; 8] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"];
@@ -31,7 +31,7 @@ const HEADERS: [HeaderName; 13] = [
     header::IF_MODIFIED_SINCE,
     header::IF_NONE_MATCH,
     header::RANGE,
-    HeaderName::from_static("x-request-id"),
+    REQUEST_ID,
     HeaderName::from_static("x-requested-with"),
     TRACEPARENT,
     HeaderName::from_static("tracestate"),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -50,6 +50,9 @@ const RETRY_AFTER_S: &str = "2";
 /// The W3C trace context of a request.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The id that a proxy gives a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Why the host failed: written to the log and not sent.
 #[derive(Clone)]
 struct Cause(Arc<str>);
@@ -66,7 +69,7 @@ const MAX_DETAIL_BYTES: usize = 1024;
 /// Dropping the future drops the request.
 pub async fn finish(request: Request, next: Next) -> Response {
     let is_long = is_long(&request);
-    let given = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_of);
+    let given = given_trace(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -102,6 +105,18 @@ pub fn is_long(request: &Request) -> bool {
     request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_BYTES as u64)
 }
 
+/// The trace id that a client or a proxy gave a request: that of its W3C trace context, or its request id.
+fn given_trace(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    text(&TRACEPARENT).and_then(trace_of).or_else(|| text(&REQUEST_ID).and_then(request_id))
+}
+
+/// A request id of 32 hexadecimal digits, which may have the dashes of a UUID, in the form of a trace id.
+fn request_id(given: &str) -> Option<String> {
+    let digits: String = given.chars().filter(|char| *char != '-').collect();
+    trace_of(&format!("00-{digits}"))
+}
+
 /// The trace id of a W3C `traceparent`, in lower case.
 fn trace_of(traceparent: &str) -> Option<String> {
     let trace = traceparent.split('-').nth(1)?;
@@ -123,4 +138,24 @@ pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     ApiError::Internal(format!("panic: {}", text.unwrap_or_default())).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_the_trace_id_that_it_was_given() {
+        let given = |pairs: &[(HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            given_trace(&pairs.collect())
+        };
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let context = (TRACEPARENT, "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let uuid = (REQUEST_ID, "0af76519-16cd-43dd-8448-eb211c80319c");
+        assert_eq!(given(&[context.clone(), (REQUEST_ID, "ffffffffffffffffffffffffffffffff")]).as_deref(), Some(trace));
+        assert_eq!(given(&[uuid]).as_deref(), Some(trace));
+        assert_eq!(given(&[(TRACEPARENT, "?"), (REQUEST_ID, trace)]).as_deref(), Some(trace));
+        assert_eq!(given(&[(REQUEST_ID, "42")]), None);
+    }
 }

@@ -1,6 +1,10 @@
 //! The pages of this repository: their lines are short, and what they name exists. Pages are README.md and its
-//! neighbours, `docs/`, the templates of `.github/` and the README of the example.
+//! neighbours, `docs/`, the templates of `.github/` and the README of the example. `walk` runs their commands.
 #![expect(clippy::unwrap_used, reason = "a page that cannot be read fails the test")]
+
+mod page;
+mod session;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,8 +60,22 @@ fn the_lines_of_pages_have_at_most_120_columns() {
 
 #[test]
 fn the_files_that_pages_name_exist() {
-    let folders =
-        ["model/", "sandbox/", "host/", "expressions/", "wit/", "sdk/", "agents/", "tests/", "fuzz/", "docs/"];
+    let folders = [
+        "model/",
+        "sandbox/",
+        "journal/",
+        "store/",
+        "host/",
+        "expressions/",
+        "wit/",
+        "sdk/",
+        "agents/",
+        "tests/",
+        "fuzz/",
+        "docs/",
+        "examples/",
+        "packaging/",
+    ];
     let mut missing = BTreeSet::new();
     for (path, page) in pages() {
         for span in code_spans(&page) {
@@ -126,6 +144,33 @@ fn the_commands_of_pages_have_options_that_the_program_knows() {
         }
     }
     assert!(checked >= 10, "the pages have commands: {checked}");
+}
+
+/// `cargo … -p NAME` names a package of the repository, and `--test NAME` a file or folder of tests.
+#[test]
+fn the_cargo_commands_of_pages_name_packages_and_tests() {
+    let manifests = ["*/Cargo.toml", "sdk/macros/Cargo.toml"].map(|pattern| root().join(pattern));
+    let manifests = manifests.iter().flat_map(|pattern| glob::glob(pattern.to_str().unwrap()).unwrap());
+    let manifests: String = manifests.map(|manifest| read(&manifest.unwrap())).collect();
+    let mut checked = 0;
+    for (path, page) in pages() {
+        for line in commands(&page).iter().filter(|line| line.starts_with("cargo ")) {
+            let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+            for pair in words.windows(2) {
+                let exists = match pair[0] {
+                    "-p" => manifests.contains(&format!("name = \"{}\"", pair[1])),
+                    "--test" => {
+                        let pattern = root().join(format!("*/tests/{}*", pair[1]));
+                        glob::glob(pattern.to_str().unwrap()).unwrap().next().is_some()
+                    }
+                    _ => continue,
+                };
+                assert!(exists, "{}: `{line}` names {}", path.display(), pair[1]);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 10, "the pages have commands of cargo: {checked}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod limits;
 mod oci;
 mod openapi;
 mod outages;
+mod proxies;
 mod redis;
 mod reference_clients;
 mod restart;

@@ -16,7 +16,7 @@ await page.exposeFunction('ask', async (question) => { console.log(question); aw
 await page.exposeFunction('say', (text) => console.log(`ok: ${text}`));
 const folders = { '/client/': join(import.meta.dirname, 'node_modules/@guildhall/client/dist/'), '/': `${import.meta.dirname}/` };
 const server = createServer((request, answer) => {
-  if (request.url === '/') return answer.setHeader('content-type', 'text/html').end('<!doctype html><title>A page</title>');
+  if (request.url === '/') return answer.setHeader('content-type', 'text/html').end('<!doctype html><link rel="icon" href="data:,"><title>A page</title>');
   const [prefix, folder] = Object.entries(folders).find(([start]) => request.url.startsWith(start));
   answer.setHeader('content-type', 'text/javascript').end(readFileSync(folder + request.url.slice(prefix.length)));
 });

@@ -123,6 +123,7 @@ export class Guild {
 
   /** Joins the guild as a user. Resolves when the guild is ready for messages. */
   chat(user: string, options: ChatOptions = {}): Promise<Chat> {
+    if (!this.host.WebSocket) throw new TypeError("this runtime has no WebSocket: pass one to connect()");
     return Chat.open(this, user, options);
   }
 

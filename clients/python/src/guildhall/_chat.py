@@ -128,7 +128,7 @@ class _Lost(Exception):
 
 def backoff_s(attempt: int) -> float:
     """The wait before a connection is tried again, with jitter."""
-    return (0.5 + random.random() / 2) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(attempt, 16))
+    return (0.5 + random.random() / 2) * min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** min(attempt, 16)))
 
 
 class Chat(AbstractAsyncContextManager["Chat"]):
@@ -226,7 +226,7 @@ class Chat(AbstractAsyncContextManager["Chat"]):
         try:
             sent = await self.send(message)
             while True:
-                found = await self._unless_over(heard.get())
+                found: Message = await self._unless_over(heard.get())
                 if found.in_response_to != sent.id and sent.id not in found.thread[:-1]:
                     continue
                 error = found.error

@@ -668,7 +668,8 @@ export interface components {
         };
         /** @description A message of a history, in the dialect of this host. */
         Message: {
-            client_id?: (number | string) & Record<string, never>;
+            /** @description The id that the client gave. */
+            client_id?: components["schemas"]["ClientId"];
             /** @description The value that the client gave. */
             conversation_id: unknown;
             current_thread_id: components["schemas"]["MessageId"];
@@ -1158,7 +1159,7 @@ export interface components {
         };
         /** @description A frame in the dialect `ui`, whatever its format is. */
         UiMessage: {
-            clientId?: (number | string) & Record<string, never>;
+            clientId?: components["schemas"]["ClientId"] | null;
             /** @description The value that the client gave. */
             conversationId?: unknown;
             currentThreadId?: string | null;

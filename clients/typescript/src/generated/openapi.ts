@@ -8,7 +8,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check whether the host is alive, as reference clients do */
+        /**
+         * Check whether the host is alive, as reference clients do
+         * @description Answers as soon as the host serves requests.
+         */
         get: operations["health_check___health_get"];
         put?: never;
         post?: never;
@@ -25,10 +28,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the boards of a guild */
+        /**
+         * List the boards of a guild
+         * @description Lists the boards of one guild, also the private ones.
+         */
         get: operations["getBoards"];
         put?: never;
-        /** Create a board */
+        /**
+         * Create a board
+         * @description A board is a list of pinned messages of a guild.
+         */
         post: operations["createBoard"];
         delete?: never;
         options?: never;
@@ -43,10 +52,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the messages of a board */
+        /**
+         * List the messages of a board
+         * @description Returns ids alone; the messages are in the histories of the guild.
+         */
         get: operations["getBoardMessageIds"];
         put?: never;
-        /** Pin a message to a board */
+        /**
+         * Pin a message to a board
+         * @description Pins a message by its id. The message itself stays where it is.
+         */
         post: operations["addMessageToBoard"];
         delete?: never;
         options?: never;
@@ -64,7 +79,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove a message from a board */
+        /**
+         * Remove a message from a board
+         * @description Takes the pin away. The message itself stays.
+         */
         delete: operations["removeMessageFromBoard"];
         options?: never;
         head?: never;
@@ -78,10 +96,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all guilds */
+        /**
+         * List all guilds
+         * @description Lists every guild that was launched on this host, also those that sleep or were stopped.
+         */
         get: operations["listGuilds"];
         put?: never;
-        /** Launch a guild from a spec */
+        /**
+         * Launch a guild from a spec
+         * @description Stores the spec and starts its agents. The answer does not wait for them: the health reports of the system socket say when the guild is ready. A spec that is not valid is answered with all of its errors.
+         */
         post: operations["createGuild"];
         delete?: never;
         options?: never;
@@ -96,7 +120,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a guild */
+        /**
+         * Get a guild
+         * @description Shows the spec as it is now, with agents and rules that were added later. It does not wake a guild that sleeps.
+         */
         get: operations["getGuildDetailsById"];
         put?: never;
         post?: never;
@@ -113,7 +140,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the messages that a user sent and received */
+        /**
+         * Get the messages that a user sent and received
+         * @description Returns what the user sent, what the user got, and errors about these messages. Progress is not stored and not in it.
+         */
         get: operations["getHistoricalUserMessages"];
         put?: never;
         post?: never;
@@ -132,7 +162,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel the current turn of an agent; its message becomes a dead letter */
+        /**
+         * Cancel the current turn of an agent; its message becomes a dead letter
+         * @description Ends the instance that works on the message and starts a new one at once.
+         */
         post: operations["cancelAgentTurn"];
         delete?: never;
         options?: never;
@@ -148,7 +181,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Swap the component of a running agent; on an error the agent keeps its component */
+        /**
+         * Swap the component of a running agent; on an error the agent keeps its component
+         * @description The agent keeps its inbox and its state. The new instance has to answer a heartbeat before it takes over.
+         */
         put: operations["swapAgentComponent"];
         post?: never;
         delete?: never;
@@ -164,10 +200,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the files of an agent */
+        /**
+         * List the files of an agent
+         * @description Lists names, types, sizes and what was sent as `file_meta`.
+         */
         get: operations["listFilesForAgent"];
         put?: never;
-        /** Upload a file of an agent */
+        /**
+         * Upload a file of an agent
+         * @description A file with the same name is not replaced: remove it first.
+         */
         post: operations["uploadFileForAgent"];
         delete?: never;
         options?: never;
@@ -182,11 +224,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a file of an agent */
+        /**
+         * Get a file of an agent
+         * @description `Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this host.
+         */
         get: operations["getFileForAgent"];
         put?: never;
         post?: never;
-        /** Remove a file of an agent */
+        /**
+         * Remove a file of an agent
+         * @description Messages that name the file stay.
+         */
         delete: operations["deleteAgentFile"];
         options?: never;
         head?: never;
@@ -200,7 +248,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the last log lines of an agent */
+        /**
+         * Get the last log lines of an agent
+         * @description Returns what the agent wrote to its log and its standard output, and what the host notes about it. Lines are kept in memory and are gone after a restart of the host.
+         */
         get: operations["getAgentLogs"];
         put?: never;
         post?: never;
@@ -218,7 +269,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Swap the components of a running guild's agents to those of another version of its blueprint */
+        /**
+         * Swap the components of a running guild's agents to those of another version of its blueprint
+         * @description Agents whose component is the same in both versions are left alone.
+         */
         put: operations["changeGuildBlueprint"];
         post?: never;
         delete?: never;
@@ -234,7 +288,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the dead letters of a guild */
+        /**
+         * List the dead letters of a guild
+         * @description A dead letter is a message that an agent could not handle. It is kept until it is replayed, discarded, or too old.
+         */
         get: operations["listDeadLetters"];
         put?: never;
         post?: never;
@@ -251,11 +308,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a dead letter */
+        /**
+         * Get a dead letter
+         * @description Returns the message, the agent, the number of attempts and the fault with its limit, value and setting.
+         */
         get: operations["getDeadLetter"];
         put?: never;
         post?: never;
-        /** Discard a dead letter */
+        /**
+         * Discard a dead letter
+         * @description The message is not handled any more. It stays in the histories of users.
+         */
         delete: operations["discardDeadLetter"];
         options?: never;
         head?: never;
@@ -271,7 +334,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send the message of a dead letter to its agent again, and remove the letter */
+        /**
+         * Send the message of a dead letter to its agent again, and remove the letter
+         * @description Of two replays at the same time, one is answered with 404.
+         */
         post: operations["replayDeadLetter"];
         delete?: never;
         options?: never;
@@ -286,10 +352,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the files of a guild */
+        /**
+         * List the files of a guild
+         * @description Lists names, types, sizes and what was sent as `file_meta`.
+         */
         get: operations["listFilesForGuild"];
         put?: never;
-        /** Upload a file of a guild */
+        /**
+         * Upload a file of a guild
+         * @description A file with the same name is not replaced: remove it first.
+         */
         post: operations["uploadFileForGuild"];
         delete?: never;
         options?: never;
@@ -304,11 +376,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a file of a guild */
+        /**
+         * Get a file of a guild
+         * @description `Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this host.
+         */
         get: operations["getFileForGuild"];
         put?: never;
         post?: never;
-        /** Remove a file of a guild */
+        /**
+         * Remove a file of a guild
+         * @description Messages that name the file stay.
+         */
         delete: operations["deleteGuildFile"];
         options?: never;
         head?: never;
@@ -324,7 +402,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a guild that does not run */
+        /**
+         * Start a guild that does not run
+         * @description Starts a guild that failed or does not run, as clients of the Rustic AI server expect. A guild that was stopped is not started: use `startGuild`.
+         */
         post: operations["relaunchGuild"];
         delete?: never;
         options?: never;
@@ -341,7 +422,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a guild that does not run, also one that was stopped */
+        /**
+         * Start a guild that does not run, also one that was stopped
+         * @description Starts the agents of a guild that failed or was stopped. They begin with the messages that come next.
+         */
         post: operations["startGuild"];
         delete?: never;
         options?: never;
@@ -358,7 +442,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop a guild; its messages, states and users stay */
+        /**
+         * Stop a guild; its messages, states and users stay
+         * @description Ends the agents and closes the sockets of the guild. What waited for its agents is lost; its messages, states, files and users stay.
+         */
         post: operations["stopGuild"];
         delete?: never;
         options?: never;
@@ -373,7 +460,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the agent classes of the components of this host */
+        /**
+         * Get the agent classes of the components of this host
+         * @description Lists what the components of this host describe about themselves: their classes, formats and properties.
+         */
         get: operations["getAgentsByClass"];
         put?: never;
         post?: never;
@@ -390,7 +480,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the schema of a message class */
+        /**
+         * Get the schema of a message class
+         * @description Knows the formats of the API and those that components describe.
+         */
         get: operations["getMessageSchemaByClass"];
         put?: never;
         post?: never;
@@ -407,7 +500,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the description of the sockets */
+        /**
+         * Get the description of the sockets
+         * @description The AsyncAPI document of the system socket and the user socket: options, frames, formats, errors and close codes.
+         */
         get: operations["asyncapi"];
         put?: never;
         post?: never;
@@ -424,10 +520,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get agent classes */
+        /**
+         * Get agent classes
+         * @description Returns the classes of the catalog: those that were registered and those of components.
+         */
         get: operations["getAgents"];
         put?: never;
-        /** Register an agent class */
+        /**
+         * Register an agent class
+         * @description Puts a class into the catalog. If the body names a component, the class is bound to it.
+         */
         post: operations["registerAgent"];
         delete?: never;
         options?: never;
@@ -442,7 +544,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get an agent class */
+        /**
+         * Get an agent class
+         * @description Returns one class of the catalog, with the schema of its properties and the formats that it handles.
+         */
         get: operations["getAgentByClassName"];
         put?: never;
         post?: never;
@@ -460,7 +565,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Bind an agent class to a component */
+        /**
+         * Bind an agent class to a component
+         * @description Agents of the class that are launched from now on run this component. Agents that run already keep theirs.
+         */
         put: operations["bindComponent"];
         post?: never;
         delete?: never;
@@ -476,7 +584,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the schema of a format that a registered agent class receives */
+        /**
+         * Get the schema of a format that a registered agent class receives
+         * @description Looks for the format among the handlers of all classes of the catalog.
+         */
         get: operations["getMessageSchemaByFormat"];
         put?: never;
         post?: never;
@@ -493,10 +604,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints of this host */
+        /**
+         * List the blueprints of this host
+         * @description Lists blueprints page by page, whoever owns them.
+         */
         get: operations["listBlueprints"];
         put?: never;
-        /** Create a blueprint */
+        /**
+         * Create a blueprint
+         * @description Checks the spec and stores it in the catalog. Each agent keeps the component that serves its class now.
+         */
         post: operations["createBlueprint"];
         delete?: never;
         options?: never;
@@ -511,7 +628,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a blueprint */
+        /**
+         * Get a blueprint
+         * @description Returns the whole blueprint with its spec.
+         */
         get: operations["getBlueprintById"];
         put?: never;
         post?: never;
@@ -530,7 +650,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Launch a guild from a blueprint */
+        /**
+         * Launch a guild from a blueprint
+         * @description Launches a guild for a user who may use the blueprint. `configuration` replaces values of the templates of the blueprint.
+         */
         post: operations["launchGuildFromBlueprint"];
         delete?: never;
         options?: never;
@@ -545,10 +668,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the icons of a blueprint's agents */
+        /**
+         * Get the icons of a blueprint's agents
+         * @description Returns the URL of the icon of each agent that has one.
+         */
         get: operations["getBlueprintAgentIcons"];
         put?: never;
-        /** Set the icons of a blueprint's agents */
+        /**
+         * Set the icons of a blueprint's agents
+         * @description Replaces the icons of the agents that the body names.
+         */
         post: operations["addBlueprintAgentIcons"];
         delete?: never;
         options?: never;
@@ -563,10 +692,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the icon of an agent */
+        /**
+         * Get the icon of an agent
+         * @description Returns the URL of the icon of one agent.
+         */
         get: operations["getBlueprintAgentIconByName"];
         put?: never;
-        /** Set the icon of an agent */
+        /**
+         * Set the icon of an agent
+         * @description Replaces the icon of one agent.
+         */
         post: operations["addBlueprintAgentIconByName"];
         delete?: never;
         options?: never;
@@ -581,7 +716,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the organisations that a blueprint is shared with */
+        /**
+         * List the organisations that a blueprint is shared with
+         * @description Lists the ids of the organisations alone.
+         */
         get: operations["getSharedOrganizationsByBlueprintId"];
         put?: never;
         post?: never;
@@ -598,10 +736,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the reviews of a blueprint */
+        /**
+         * Get the reviews of a blueprint
+         * @description Returns all reviews with the average of their ratings.
+         */
         get: operations["getReviewsByBlueprintId"];
         put?: never;
-        /** Review a blueprint */
+        /**
+         * Review a blueprint
+         * @description A user may write several reviews of a blueprint.
+         */
         post: operations["createBlueprintReview"];
         delete?: never;
         options?: never;
@@ -616,7 +760,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a review */
+        /**
+         * Get a review
+         * @description Returns one review of this blueprint.
+         */
         get: operations["getBlueprintReview"];
         put?: never;
         post?: never;
@@ -635,7 +782,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Share a blueprint with an organisation */
+        /**
+         * Share a blueprint with an organisation
+         * @description Members of the organisation may launch the blueprint. Sharing it again changes nothing.
+         */
         post: operations["shareBlueprintWithOrganization"];
         delete?: never;
         options?: never;
@@ -653,7 +803,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Stop sharing a blueprint with an organisation */
+        /**
+         * Stop sharing a blueprint with an organisation
+         * @description Members of the organisation may no longer launch the blueprint. Guilds that they launched stay.
+         */
         delete: operations["unshareBlueprintWithOrganization"];
         options?: never;
         head?: never;
@@ -667,10 +820,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all categories */
+        /**
+         * List all categories
+         * @description Lists the categories of this host.
+         */
         get: operations["listCategories"];
         put?: never;
-        /** Create a category */
+        /**
+         * Create a category
+         * @description Categories group blueprints. Several may have the same name.
+         */
         post: operations["createCategory"];
         delete?: never;
         options?: never;
@@ -685,7 +844,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a category */
+        /**
+         * Get a category
+         * @description Returns the name and the description of a category.
+         */
         get: operations["getCategoryById"];
         put?: never;
         post?: never;
@@ -702,7 +864,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints of a category, which is the oldest one of this name */
+        /**
+         * List the blueprints of a category, which is the oldest one of this name
+         * @description Of several categories with the same name, the oldest one is meant.
+         */
         get: operations["getBlueprintsByCategoryName"];
         put?: never;
         post?: never;
@@ -719,10 +884,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all components */
+        /**
+         * List all components
+         * @description Lists every component with its digest, its state, its class and its names.
+         */
         get: operations["listComponents"];
         put?: never;
-        /** Upload a component, whose digest becomes its id */
+        /**
+         * Upload a component, whose digest becomes its id
+         * @description The body is the bytes of the component. The host compiles it in a process of its own and asks it to describe itself. Uploading the same bytes again changes nothing. A class that nothing serves yet is bound to the component.
+         */
         post: operations["uploadComponent"];
         delete?: never;
         options?: never;
@@ -737,11 +908,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a component */
+        /**
+         * Get a component
+         * @description Shows whether a component is compiled, and what it describes. With `wait` the answer comes when that is known.
+         */
         get: operations["getComponent"];
         put?: never;
         post?: never;
-        /** Remove a component that is not in use */
+        /**
+         * Remove a component that is not in use
+         * @description A component that an agent, a blueprint or a binding uses is not removed; the answer names what uses it.
+         */
         delete: operations["deleteComponent"];
         options?: never;
         head?: never;
@@ -755,7 +932,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the bytes of a component */
+        /**
+         * Get the bytes of a component
+         * @description Returns the bytes as they were uploaded.
+         */
         get: operations["getComponentBytes"];
         put?: never;
         post?: never;
@@ -772,7 +952,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the blueprint that a guild was launched from */
+        /**
+         * Get the blueprint that a guild was launched from
+         * @description Returns the blueprint in the version that the guild was launched from, or was changed to.
+         */
         get: operations["getBlueprintForGuild"];
         put?: never;
         post?: never;
@@ -789,7 +972,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the users of a guild */
+        /**
+         * List the users of a guild
+         * @description Users are added by a request, by a launch, or by opening a socket.
+         */
         get: operations["getUsersAddedToGuild"];
         put?: never;
         post?: never;
@@ -808,9 +994,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Add a user to a guild */
+        /**
+         * Add a user to a guild
+         * @description The user sees the guild in the list of the user's guilds. A socket does not need this.
+         */
         post: operations["addUserToGuild"];
-        /** Remove a user from a guild */
+        /**
+         * Remove a user from a guild
+         * @description The guild is no longer in the list of the user's guilds. Messages of the user stay.
+         */
         delete: operations["removeUserFromGuild"];
         options?: never;
         head?: never;
@@ -824,7 +1016,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints of an organisation */
+        /**
+         * List the blueprints of an organisation
+         * @description Lists what the organisation owns, public or not.
+         */
         get: operations["getOrganizationBlueprints"];
         put?: never;
         post?: never;
@@ -841,7 +1036,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints that are shared with an organisation */
+        /**
+         * List the blueprints that are shared with an organisation
+         * @description Lists the blueprints of others that members of the organisation may launch.
+         */
         get: operations["getSharedBlueprintsByOrganizationId"];
         put?: never;
         post?: never;
@@ -858,7 +1056,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the guilds of an organisation */
+        /**
+         * List the guilds of an organisation
+         * @description Lists the guilds that were launched for the organisation.
+         */
         get: operations["getGuildsForOrganization"];
         put?: never;
         post?: never;
@@ -875,7 +1076,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all tags */
+        /**
+         * List all tags
+         * @description Lists every tag that a blueprint has.
+         */
         get: operations["listTags"];
         put?: never;
         post?: never;
@@ -892,7 +1096,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints with a tag */
+        /**
+         * List the blueprints with a tag
+         * @description Lists the blueprints that have exactly this tag.
+         */
         get: operations["getBlueprintsByTag"];
         put?: never;
         post?: never;
@@ -909,7 +1116,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints that a user may launch */
+        /**
+         * List the blueprints that a user may launch
+         * @description Lists the blueprints from which a launch by the user is allowed, with how the user got access.
+         */
         get: operations["getAccessibleBlueprintsByUserId"];
         put?: never;
         post?: never;
@@ -926,7 +1136,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the blueprints of a user */
+        /**
+         * List the blueprints of a user
+         * @description Lists the blueprints whose author is the user.
+         */
         get: operations["getUserBlueprints"];
         put?: never;
         post?: never;
@@ -943,7 +1156,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the guilds of a user */
+        /**
+         * List the guilds of a user
+         * @description Lists the guilds that the user launched or was added to.
+         */
         get: operations["getGuildsForUser"];
         put?: never;
         post?: never;
@@ -960,7 +1176,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check whether the host is alive */
+        /**
+         * Check whether the host is alive
+         * @description Answers as soon as the process listens, also while it starts. Use it to decide whether to restart the host.
+         */
         get: operations["healthz"];
         put?: never;
         post?: never;
@@ -977,7 +1196,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the metrics of the host, for Prometheus */
+        /**
+         * Get the metrics of the host, for Prometheus
+         * @description Counters, gauges and histograms of the host, its agents and its connections.
+         */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -994,7 +1216,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get this description */
+        /**
+         * Get this description
+         * @description The OpenAPI document of the REST API, made from the code that serves it.
+         */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -1011,7 +1236,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check whether the host serves requests */
+        /**
+         * Check whether the host serves requests
+         * @description Answers 503 while the host starts or shuts down, and while a part that it needs (the store or the journal) is away; the answer names the part and since when. Use it to decide whether to send requests here.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -1337,6 +1565,8 @@ export interface components {
         };
         /** @description The id of a category of blueprints. */
         CategoryId: string;
+        /** @description The id that a client gives its message. */
+        ClientId: number | string;
         /** @description A component. */
         Component: {
             class_name: string | null;
@@ -1667,7 +1897,8 @@ export interface components {
         };
         /** @description A message of a history, in the dialect of this host. */
         Message: {
-            client_id?: (number | string) & Record<string, never>;
+            /** @description The id that the client gave. */
+            client_id?: components["schemas"]["ClientId"];
             /** @description The value that the client gave. */
             conversation_id: unknown;
             current_thread_id: components["schemas"]["MessageId"];
@@ -2185,6 +2416,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a board */
                 board_id: string;
             };
             cookie?: never;
@@ -2225,6 +2457,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a board */
                 board_id: string;
             };
             cookie?: never;
@@ -2305,7 +2538,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a board */
                 board_id: string;
+                /** @description The id of a message */
                 message_id: string;
             };
             cookie?: never;
@@ -2453,6 +2688,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2498,7 +2734,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;
@@ -2548,7 +2786,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2598,7 +2838,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2688,7 +2930,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2729,7 +2973,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2813,8 +3059,11 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The name of a file, without a slash */
                 filename: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2828,6 +3077,7 @@ export interface operations {
                 };
                 content: {
                     "*/*": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description The requested range of the file */
@@ -2837,6 +3087,7 @@ export interface operations {
                 };
                 content: {
                     "*/*": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description The client already has this version of the file */
@@ -2889,8 +3140,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The name of a file, without a slash */
                 filename: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2936,7 +3190,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of an agent of the guild */
                 agent_id: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -2986,6 +3242,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3089,6 +3346,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3138,7 +3396,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a dead letter */
                 letter_id: string;
             };
             cookie?: never;
@@ -3179,7 +3439,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a dead letter */
                 letter_id: string;
             };
             cookie?: never;
@@ -3218,7 +3480,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a dead letter */
                 letter_id: string;
             };
             cookie?: never;
@@ -3277,6 +3541,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3317,6 +3582,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3400,7 +3666,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The name of a file, without a slash */
                 filename: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3414,6 +3682,7 @@ export interface operations {
                 };
                 content: {
                     "*/*": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description The requested range of the file */
@@ -3423,6 +3692,7 @@ export interface operations {
                 };
                 content: {
                     "*/*": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description The client already has this version of the file */
@@ -3475,7 +3745,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name of a file, without a slash */
                 filename: string;
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3514,6 +3786,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3563,6 +3836,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3621,6 +3895,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -3920,6 +4195,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The full name of an agent class */
                 class_name: string;
             };
             cookie?: never;
@@ -3960,6 +4236,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The full name of an agent class */
                 class_name: string;
             };
             cookie?: never;
@@ -4236,6 +4513,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4276,6 +4554,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4374,6 +4653,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4414,6 +4694,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4483,7 +4764,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name of an agent in the blueprint's spec */
                 agent_name: string;
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4524,7 +4807,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name of an agent in the blueprint's spec */
                 agent_name: string;
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4594,6 +4879,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4634,6 +4920,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4674,6 +4961,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4745,7 +5033,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
+                /** @description The id of a review */
                 review_id: string;
             };
             cookie?: never;
@@ -4786,6 +5076,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
             };
             cookie?: never;
@@ -4864,7 +5155,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a blueprint */
                 blueprint_id: string;
+                /** @description The id of an organisation */
                 organization_id: string;
             };
             cookie?: never;
@@ -4992,6 +5285,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a category */
                 category_id: string;
             };
             cookie?: never;
@@ -5032,6 +5326,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name of a category */
                 category_name: string;
             };
             cookie?: never;
@@ -5208,6 +5503,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The digest of a component: `sha256:` and 64 hex digits */
                 digest: string;
             };
             cookie?: never;
@@ -5257,6 +5553,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The digest of a component: `sha256:` and 64 hex digits */
                 digest: string;
             };
             cookie?: never;
@@ -5304,6 +5601,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The digest of a component: `sha256:` and 64 hex digits */
                 digest: string;
             };
             cookie?: never;
@@ -5344,6 +5642,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -5384,6 +5683,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
             };
             cookie?: never;
@@ -5424,7 +5724,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;
@@ -5472,7 +5774,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a guild */
                 guild_id: string;
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;
@@ -5511,6 +5815,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an organisation */
                 organization_id: string;
             };
             cookie?: never;
@@ -5542,6 +5847,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of an organisation */
                 organization_id: string;
             };
             cookie?: never;
@@ -5576,6 +5882,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of an organisation */
                 organization_id: string;
             };
             cookie?: never;
@@ -5645,6 +5952,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description A tag of blueprints */
                 tag: string;
             };
             cookie?: never;
@@ -5679,6 +5987,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;
@@ -5710,6 +6019,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;
@@ -5746,6 +6056,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The id of a user */
                 user_id: string;
             };
             cookie?: never;

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{GuildId, MessageId};
@@ -295,6 +295,34 @@ impl GuildLog {
         Ok((messages, more))
     }
 
+    /// Returns the last messages of some topics before an id, newest first, and whether more may follow. Otherwise as
+    /// [`Self::history`]. Cancel safe.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn history_back(
+        &self,
+        topics: &[String],
+        before: MessageId,
+        limit: usize,
+    ) -> Result<(Vec<Message>, bool), JournalError> {
+        let _turn = self.history_turn().await?;
+        let shared = &self.0.shared;
+        let until = self.wait_for_all().await.min(MessageId::new(before.get().saturating_sub(1)));
+        let most = PageSize { messages: limit, bytes: shared.limits.window_bytes.min(HISTORY_BYTES) };
+        let range = Range { guild: self.0.key, topics, after: MessageId::default(), until };
+        let Page { messages, more } = shared.storage.read_back(range, most).await?;
+        Ok((messages, more))
+    }
+
+    /// Waits until a page of a history may be read. Cancel safe.
+    async fn history_turn(&self) -> Result<[SemaphorePermit<'_>; 2], JournalError> {
+        // The guild's own turn first, so that many readers of one guild take one place among all guilds.
+        let of_guild = self.0.histories.acquire().await.map_err(|_| JournalError::Closed)?;
+        let of_all = self.0.shared.histories.acquire().await.map_err(|_| JournalError::Closed)?;
+        Ok([of_guild, of_all])
+    }
+
     /// Reads messages by their ids, in the order of the log. An id without a message is skipped. Cancel safe.
     ///
     /// # Errors
@@ -318,10 +346,8 @@ impl GuildLog {
         after: MessageId,
         limit: usize,
     ) -> Result<(MessageId, Page), JournalError> {
+        let _turn = self.history_turn().await?;
         let shared = &self.0.shared;
-        // The guild's own turn first, so that many readers of one guild take one place among all guilds.
-        let _of_guild = self.0.histories.acquire().await.map_err(|_| JournalError::Closed)?;
-        let _of_all = shared.histories.acquire().await.map_err(|_| JournalError::Closed)?;
         let until = self.wait_for_all().await;
         let most = PageSize { messages: limit, bytes: shared.limits.window_bytes.min(HISTORY_BYTES) };
         let range = Range { guild: self.0.key, topics, after, until };

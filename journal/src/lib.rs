@@ -135,6 +135,15 @@ impl Journal {
         self.0.let_go(id).await;
     }
 
+    /// Removes everything that is stored of a guild. Nobody writes to its log meanwhile; who reads it finds less and less.
+    /// Afterwards the guild may begin again with an empty log. Cancel safe: a later call removes the rest.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    pub async fn remove(&self, id: &GuildId) -> Result<(), JournalError> {
+        self.0.remove(id).await
+    }
+
     /// Trims all logs now and returns the number of removed messages. Cancel safe: a later call continues the work.
     ///
     /// # Errors

@@ -81,6 +81,35 @@ impl OpenLogs {
         }
     }
 
+    /// Removes what is stored of a guild. Who asks for its log meanwhile waits. Cancel safe: a later call removes the rest.
+    pub async fn remove(&self, id: &GuildId) -> Result<(), JournalError> {
+        self.let_go(id).await;
+        let place = Place::default();
+        self.logs.lock().insert(id.clone(), place.clone());
+        let mut removed = Ok(());
+        // The place stays empty, so who waits for it opens the log after the removal.
+        let _: Result<_, ()> = place
+            .get_or_try_init(|| async {
+                removed = self.remove_stored(id).await;
+                Err(())
+            })
+            .await;
+        let mut logs = self.logs.lock();
+        let is_unused = |held: &Place| Arc::ptr_eq(held, &place) && Arc::strong_count(held) == 2;
+        if logs.get(id).is_some_and(|held| is_unused(held) && held.get().is_none()) {
+            logs.remove(id);
+        }
+        removed
+    }
+
+    async fn remove_stored(&self, id: &GuildId) -> Result<(), JournalError> {
+        let storage = &self.shared.storage;
+        match storage.find(id).await? {
+            Some(key) => storage.remove(key).await,
+            None => Ok(()),
+        }
+    }
+
     /// Returns all open logs.
     pub fn all(&self) -> Vec<GuildLog> {
         self.logs.lock().values().filter_map(|place| place.get().cloned()).collect()

@@ -44,7 +44,7 @@ use super::supervise::keep_running;
 use error::{unavailable, words};
 use guilds::{Held, HeldGuilds};
 use link::{Link, Server};
-use scripts::{CLAIM, COMMIT, DISCARD};
+use scripts::{CLAIM, COMMIT, DISCARD, REMOVE};
 use settings::RedisSettings;
 use texts::read_score;
 use watch::Watch;
@@ -288,6 +288,21 @@ impl RedisStorage {
         Ok(removed)
     }
 
+    async fn remove(&self, key: GuildKey) -> Result<(), JournalError> {
+        let guild = self.guild(key).await?;
+        let mut remove = REMOVE.on(&guild.base);
+        remove.arg(guild.token);
+        if self.writer.run::<String>(&REMOVE, &remove).await? != "OK" {
+            return Err(JournalError::TakenOver);
+        }
+        // Last, so that a removal that was cut short can be repeated.
+        let mut unlist = cmd("ZREMRANGEBYSCORE");
+        unlist.arg(self.guilds.common("guilds")).arg(key.0).arg(key.0);
+        let _: u64 = self.writer.send(&unlist).await?;
+        self.guilds.release(key);
+        Ok(())
+    }
+
     async fn discard(&self, guild: GuildKey, first: MessageId, last: MessageId) -> Result<(), JournalError> {
         let guild = self.guild(guild).await?;
         let mut discard = DISCARD.on(&guild.base);
@@ -340,6 +355,14 @@ impl Storage for RedisStorage {
         // Only consumers read single lanes.
         let link = if lane.is_some() { &self.inboxes } else { &self.histories };
         async move { read::page(link, &self.guild(range.guild).await?, range, lane, most).await }.boxed()
+    }
+
+    fn read_back<'a>(&'a self, range: Range<'a>, most: PageSize) -> Stored<'a, Page> {
+        async move { read::page_back(&self.histories, &self.guild(range.guild).await?, range, most).await }.boxed()
+    }
+
+    fn remove(&self, guild: GuildKey) -> Stored<'_, ()> {
+        self.remove(guild).boxed()
     }
 
     fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {

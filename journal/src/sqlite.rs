@@ -11,6 +11,7 @@ pub mod copy;
 mod error;
 mod read;
 mod readers;
+mod remove;
 mod schema;
 mod side_writes;
 mod stretches;
@@ -111,12 +112,15 @@ impl SqliteStorage {
         // Each is one look into an index, however many guilds there are.
         let last_key: Option<i64> = sqlx::query_scalar("SELECT MAX(key) FROM guilds").fetch_one(&mut *db).await?;
         let trimmed: Option<i64> = sqlx::query_scalar("SELECT MAX(trimmed) FROM guilds").fetch_one(&mut *db).await?;
+        let removed: Option<(i64, i64)> =
+            sqlx::query_as("SELECT last_key, last_id FROM removed").fetch_optional(&mut *db).await?;
+        let (removed_key, removed_id) = removed.unwrap_or_default();
         let identity = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *db).await?;
         Ok(Recovered {
-            last_key: GuildKey(last_key.unwrap_or(0)),
+            last_key: GuildKey(last_key.unwrap_or(0).max(removed_key)),
             has_guilds: last_key.is_some(),
             identity,
-            last: MessageId::from_i64(last.max(trimmed.unwrap_or(0))),
+            last: MessageId::from_i64(last.max(trimmed.unwrap_or(0)).max(removed_id)),
         })
     }
 
@@ -140,16 +144,19 @@ impl SqliteStorage {
     }
 
     async fn trim(&self, trim: Trim<'_>) -> Result<u64, JournalError> {
+        self.trimmer()?.trim(trim).await
+    }
+
+    fn trimmer(&self) -> Result<Trimmer<'_>, JournalError> {
         if self.closed.is_cancelled() {
             return Err(JournalError::Closed);
         }
-        let trimmer = Trimmer {
+        Ok(Trimmer {
             file: &self.file,
             readers: &self.readers.retention,
             writer: &self.writer,
             client_ids_before: &self.client_ids_before,
-        };
-        trimmer.trim(trim).await
+        })
     }
 
     async fn close(&self) {
@@ -206,6 +213,10 @@ impl Storage for SqliteStorage {
         read::page(readers, range, lane, most).boxed()
     }
 
+    fn read_back<'a>(&'a self, range: Range<'a>, most: PageSize) -> Stored<'a, Page> {
+        read::page_back(&self.readers.histories, range, most).boxed()
+    }
+
     fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {
         read::count(&self.readers.inboxes, range).boxed()
     }
@@ -230,6 +241,10 @@ impl Storage for SqliteStorage {
 
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64> {
         self.trim(trim).boxed()
+    }
+
+    fn remove(&self, guild: GuildKey) -> Stored<'_, ()> {
+        async move { self.trimmer()?.remove(guild).await }.boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -76,6 +76,10 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// `most.bytes`. With a `lane`, only messages of that priority are read. Cancel safe.
     fn read<'a>(&'a self, range: Range<'a>, lane: Option<usize>, most: PageSize) -> Stored<'a, Page>;
 
+    /// Reads the last messages of a range, newest first, at most `most.messages`. The page ends with the message that
+    /// reaches `most.bytes`. Cancel safe.
+    fn read_back<'a>(&'a self, range: Range<'a>, most: PageSize) -> Stored<'a, Page>;
+
     /// Counts the messages of a range. Cancel safe.
     fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize>;
 
@@ -98,6 +102,11 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
     /// Removes messages that retention does not keep, and returns how many. A message that a consumer of the guild has
     /// not consumed is kept. A commit never waits long for it. Cancel safe: a later call continues the work.
     fn trim<'a>(&'a self, trim: Trim<'a>) -> Stored<'a, u64>;
+
+    /// Removes everything that is stored of a guild; the guild itself last. Nobody commits steps of it meanwhile. Its key and
+    /// the ids of its messages are given to no other. A commit never waits long for it. Cancel safe: a later call removes
+    /// the rest.
+    fn remove(&self, guild: GuildKey) -> Stored<'_, ()>;
 
     /// Returns why the storage cannot be used, if it looks for that itself, also while nothing is written.
     fn trouble(&self) -> Option<StorageTrouble> {
@@ -163,7 +172,7 @@ pub struct PageSize {
     pub bytes: usize,
 }
 
-/// The first messages of a range.
+/// A part of the messages of a range.
 #[derive(Debug, Default)]
 pub struct Page {
     pub messages: Vec<Message>,

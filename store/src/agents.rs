@@ -1,9 +1,13 @@
 //! Agent classes, and the component that serves each of them.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::database::{Store, from_json, to_json};
 use super::error::StoreError;
+use super::needed::{containing, refuse_if_needed, removed};
+use super::page::{Page, PageRequest, page_queries};
 use super::row::from_row;
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::ids::Digest;
@@ -93,18 +97,51 @@ impl Store {
         row.map(EntryRow::read).transpose()
     }
 
-    /// Returns all classes, in the order of registration.
+    /// Returns a page of all classes, in the order of registration.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn agent_entries(&self) -> Result<Vec<AgentEntry>, StoreError> {
-        let rows: Vec<EntryRow> = sqlx::query_as(
-            "SELECT class_name, name, doc, properties_schema, handlers, dependencies, component
-             FROM agent_classes ORDER BY position, class_name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter().map(EntryRow::read).collect()
+    pub async fn agent_entries(&self, wanted: &PageRequest) -> Result<Page<AgentEntry>, StoreError> {
+        let queries = page_queries!(
+            "class_name, name, doc, properties_schema, handlers, dependencies, component",
+            "agent_classes",
+            "1 = 1",
+            "position",
+            "class_name"
+        );
+        self.page(queries, wanted, &[]).await?.try_map(EntryRow::read)
+    }
+
+    /// Returns the components that classes are bound to, by class.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bound_components(&self) -> Result<HashMap<String, Digest>, StoreError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT class_name, component FROM agent_classes WHERE component IS NOT NULL")
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(rows.into_iter().map(|(class, digest)| (class, digest.into())).collect())
+    }
+
+    /// Removes a class that no blueprint and no guild names.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not registered; `Needed` with blueprints and guilds that name it.
+    pub async fn delete_agent_class(&self, class: &str) -> Result<(), StoreError> {
+        const USERS: &str = "SELECT 'blueprint', id FROM blueprints WHERE spec LIKE $1 ESCAPE '\\'
+             UNION ALL
+             SELECT 'guild', id FROM guilds WHERE spec LIKE $1 ESCAPE '\\'
+             LIMIT 20";
+        let named = containing(&format!("\"class_name\":{}", to_json(&class)?));
+        let mut transaction = self.begin().await?;
+        refuse_if_needed(&mut transaction, USERS, "agent class", class, &named).await?;
+        let done = sqlx::query("DELETE FROM agent_classes WHERE class_name = $1")
+            .bind(class)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        removed(done.rows_affected(), "agent class", class)
     }
 
     /// Returns the handlers of all classes, in the order of registration.

@@ -9,6 +9,7 @@ use super::database::{Store, from_json, raw, to_i64, to_json, word};
 use super::error::StoreError;
 use super::icons;
 use super::listings::{BlueprintInfo, InfoColumns, select_infos};
+use super::needed::{refuse_if_needed, removed};
 use super::row::from_row;
 use guildhall_model::catalog::{Access, Blueprint, Exposure};
 use guildhall_model::ids::{BlueprintId, Digest, GuildId, OrgId, UserId};
@@ -90,18 +91,25 @@ impl LaunchColumns {
 }
 
 impl Store {
-    /// Adds a blueprint with its tags, its icons and the components of its classes.
+    /// Adds a blueprint with its tags, its icons and the components of its classes. `request` is the request that wants it to
+    /// be made once, if it says so: digests of its key and of its body.
     ///
     /// # Errors
     /// `Conflict` when the id is taken.
-    pub async fn insert_blueprint(&self, blueprint: &Blueprint, pins: &Pins, now_ms: u64) -> Result<(), StoreError> {
+    pub async fn insert_blueprint(
+        &self,
+        blueprint: &Blueprint,
+        pins: &Pins,
+        request: Option<&str>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
         let id = blueprint.id.as_str();
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO blueprints (id, name, description, version, exposure, author_id, organization_id, category_id,
                                      icon, intro_msg, spec, tags, commands, starter_prompts, created_ms, pins,
-                                     position)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                                     request, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
                      (SELECT COALESCE(MAX(position), 0) + 1 FROM blueprints))",
         )
         .bind(id)
@@ -120,6 +128,7 @@ impl Store {
         .bind(to_json(&blueprint.starter_prompts)?)
         .bind(to_i64(now_ms))
         .bind(to_json(pins)?)
+        .bind(request)
         .execute(&mut *transaction)
         .await
         .map_err(|error| StoreError::on_insert(error, "blueprint", id))?;
@@ -151,6 +160,29 @@ impl Store {
         row.ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))?.read()
     }
 
+    /// Removes a blueprint with its tags, shares, icons and reviews, unless a guild was launched from it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none with this id; `Needed` with guilds that were launched from it.
+    pub async fn delete_blueprint(&self, id: &BlueprintId) -> Result<(), StoreError> {
+        const USERS: &str = "SELECT 'guild', id FROM guilds WHERE blueprint_id = $1 ORDER BY position LIMIT 20";
+        const OTHERS: [&str; 4] = [
+            "DELETE FROM blueprint_tags WHERE blueprint_id = $1",
+            "DELETE FROM blueprint_shares WHERE blueprint_id = $1",
+            "DELETE FROM blueprint_icons WHERE blueprint_id = $1",
+            "DELETE FROM blueprint_reviews WHERE blueprint_id = $1",
+        ];
+        let mut transaction = self.begin().await?;
+        refuse_if_needed(&mut transaction, USERS, "blueprint", id.as_str(), id.as_str()).await?;
+        for query in OTHERS {
+            sqlx::query(query).bind(id.as_str()).execute(&mut *transaction).await?;
+        }
+        let done =
+            sqlx::query("DELETE FROM blueprints WHERE id = $1").bind(id.as_str()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        removed(done.rows_affected(), "blueprint", id.as_str())
+    }
+
     /// Checks that a blueprint exists.
     ///
     /// # Errors
@@ -161,6 +193,18 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         row.map(|_| ()).ok_or_else(|| StoreError::not_found("blueprint", id.as_str()))
+    }
+
+    /// Returns the request that a blueprint was made with; `None` when there is no such blueprint, or the request had no key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn request_of_blueprint(&self, id: &BlueprintId) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> = sqlx::query_as("SELECT request FROM blueprints WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(row.and_then(|(request,)| request))
     }
 
     /// Returns the spec of a blueprint.

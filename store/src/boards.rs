@@ -2,6 +2,7 @@
 
 use super::database::{Store, to_i64, to_u64};
 use super::error::StoreError;
+use super::page::{Page, PageRequest, page_queries};
 use super::row::from_row;
 use guildhall_model::catalog::Board;
 use guildhall_model::ids::{BoardId, GuildId};
@@ -59,20 +60,20 @@ impl Store {
         }
     }
 
-    /// Returns the boards of a guild, in the order of creation.
+    /// Returns a page of the boards of a guild, in the order of creation.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
-    pub async fn boards(&self, guild: &GuildId) -> Result<Vec<Board>, StoreError> {
+    pub async fn boards(&self, guild: &GuildId, wanted: &PageRequest) -> Result<Page<Board>, StoreError> {
         self.guild_exists(guild).await?;
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT id, name, guild_id, created_by, created_ms, is_default, is_private FROM boards
-             WHERE guild_id = $1 ORDER BY position, id",
-        )
-        .bind(guild.as_str())
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(rows.into_iter().map(Columns::read).collect())
+        let queries = page_queries!(
+            "id, name, guild_id, created_by, created_ms, is_default, is_private",
+            "boards",
+            "guild_id = $4",
+            "position",
+            "id"
+        );
+        Ok(self.page(queries, wanted, &[Some(guild.as_str())]).await?.map(Columns::read))
     }
 
     async fn board_exists(&self, board: &BoardId) -> Result<(), StoreError> {
@@ -114,19 +115,17 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Returns the messages of a board, in alphabetical order.
+    /// Returns a page of the messages of a board, in alphabetical order.
     ///
     /// # Errors
     /// `NotFound` when there is no such board.
-    pub async fn board_messages(&self, board: &BoardId) -> Result<Vec<String>, StoreError> {
+    pub async fn board_messages(&self, board: &BoardId, wanted: &PageRequest) -> Result<Page<String>, StoreError> {
         self.board_exists(board).await?;
         let rows: Vec<(String,)> = sqlx::query_as("SELECT message_id FROM board_messages WHERE board_id = $1")
             .bind(board.as_str())
             .fetch_all(&self.readers)
             .await?;
-        let mut messages: Vec<String> = rows.into_iter().map(|(message,)| message).collect();
-        // Databases have different alphabetical orders.
-        messages.sort_unstable();
-        Ok(messages)
+        // Ordered here: databases have different alphabetical orders.
+        Ok(Page::of_list(rows.into_iter().map(|(message,)| message).collect(), wanted, |message| message))
     }
 }

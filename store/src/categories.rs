@@ -2,6 +2,8 @@
 
 use super::database::Store;
 use super::error::StoreError;
+use super::needed::{refuse_if_needed, removed};
+use super::page::{Page, PageRequest, page_queries};
 use guildhall_model::catalog::Category;
 use guildhall_model::ids::CategoryId;
 
@@ -63,15 +65,27 @@ impl Store {
         row.map(category).ok_or_else(|| StoreError::not_found("category", name))
     }
 
-    /// Returns all categories, in the order of creation.
+    /// Returns a page of all categories, in the order of creation.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, name, description FROM categories ORDER BY position, id")
-            .fetch_all(&self.readers)
-            .await?;
-        Ok(rows.into_iter().map(category).collect())
+    pub async fn categories(&self, wanted: &PageRequest) -> Result<Page<Category>, StoreError> {
+        let queries = page_queries!("id, name, description", "categories", "1 = 1", "position", "id");
+        Ok(self.page(queries, wanted, &[]).await?.map(category))
+    }
+
+    /// Removes a category in which there is no blueprint.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none with this id; `Needed` with blueprints that are in it.
+    pub async fn delete_category(&self, id: &CategoryId) -> Result<(), StoreError> {
+        const USERS: &str = "SELECT 'blueprint', id FROM blueprints WHERE category_id = $1 ORDER BY position LIMIT 20";
+        let mut transaction = self.begin().await?;
+        refuse_if_needed(&mut transaction, USERS, "category", id.as_str(), id.as_str()).await?;
+        let done =
+            sqlx::query("DELETE FROM categories WHERE id = $1").bind(id.as_str()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        removed(done.rows_affected(), "category", id.as_str())
     }
 }
 

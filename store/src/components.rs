@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::database::{Store, from_json, to_i64, to_json, to_u64, word};
 use super::error::StoreError;
+use super::page::{Page, PageRequest, page_queries};
 use super::row::from_row;
 use guildhall_model::component::{ComponentName, ComponentState};
 use guildhall_model::ids::Digest;
@@ -134,30 +135,30 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn components(&self) -> Result<Vec<ComponentRow>, StoreError> {
-        self.all_components(
+        let rows: Vec<Columns> = sqlx::query_as(
             "SELECT digest, size, state, class_name, name, version, summary, description, imports, reason, refusal,
                     created_ms
              FROM components ORDER BY position, digest",
         )
-        .await
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(Columns::read).collect()
     }
 
-    /// Returns all components without their descriptions, which may be long, in the order of upload.
+    /// Returns a page of all components without their descriptions, which may be long, in the order of upload.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn component_list(&self) -> Result<Vec<ComponentRow>, StoreError> {
-        self.all_components(
-            "SELECT digest, size, state, class_name, name, version, summary, 'null' AS description, imports, reason,
-                    refusal, created_ms
-             FROM components ORDER BY position, digest",
-        )
-        .await
-    }
-
-    async fn all_components(&self, query: &'static str) -> Result<Vec<ComponentRow>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(query).fetch_all(&self.readers).await?;
-        rows.into_iter().map(Columns::read).collect()
+    pub async fn component_list(&self, wanted: &PageRequest) -> Result<Page<ComponentRow>, StoreError> {
+        let queries = page_queries!(
+            "digest, size, state, class_name, name, version, summary, 'null' AS description, imports, reason, refusal,
+             created_ms",
+            "components",
+            "1 = 1",
+            "position",
+            "digest"
+        );
+        self.page(queries, wanted, &[]).await?.try_map(Columns::read)
     }
 
     /// Returns the digests of the components that are to be compiled, including those that the host could not compile before.

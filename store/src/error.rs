@@ -9,6 +9,9 @@ pub enum StoreError {
     /// There already is a row of this kind with this id.
     #[error("{what} {id} already exists")]
     Conflict { what: &'static str, id: String },
+    /// What is to be removed is in use: kinds and ids, at most 20.
+    #[error("{what} {id} is needed by {}", by.join(", "))]
+    Needed { what: &'static str, id: String, by: Vec<String> },
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// The server of the database does not accept connections; `cause` has no password.
@@ -78,6 +81,7 @@ impl StoreError {
         match self {
             Self::NotFound { .. }
             | Self::Conflict { .. }
+            | Self::Needed { .. }
             | Self::Damaged { .. }
             | Self::UnknownScheme { .. }
             | Self::Pooled { .. }

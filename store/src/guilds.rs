@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::database::{Store, from_json, to_i64, to_json, to_u64, word};
 use super::error::StoreError;
 use super::members::{self, AgentKind, AgentRow};
+use super::page::{Page, PageRequest, page_queries};
 use super::row::from_row;
 use super::sleep::Sleep;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, OrgId, UserId};
@@ -22,6 +23,8 @@ pub struct NewGuild<'a> {
     pub user: Option<&'a UserId>,
     pub blueprint: Option<&'a BlueprintId>,
     pub now_ms: u64,
+    /// The request that wants it to be made once, if it says so: digests of its key and of its body.
+    pub request: Option<&'a str>,
 }
 
 /// What changes about a member of a guild together with its spec.
@@ -116,8 +119,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO guilds (id, name, organization_id, blueprint_id, status, spec, document, created_ms,
-                                 updated_ms, position)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, (SELECT COALESCE(MAX(position), 0) + 1 FROM guilds))",
+                                 updated_ms, request, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, (SELECT COALESCE(MAX(position), 0) + 1 FROM guilds))",
         )
         .bind(id.as_str())
         .bind(new.spec.name.as_str())
@@ -127,6 +130,7 @@ impl Store {
         .bind(to_json(new.spec)?)
         .bind(to_json(new.document)?)
         .bind(to_i64(new.now_ms))
+        .bind(new.request)
         .execute(&mut *transaction)
         .await
         .map_err(|error| StoreError::on_insert(error, "guild", id.as_str()))?;
@@ -206,17 +210,51 @@ impl Store {
         row.ok_or_else(|| StoreError::not_found("guild", id.as_str()))?.read()
     }
 
-    /// Returns all guilds, in the order of creation.
+    /// Returns a page of all guilds, in the order of creation.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn guilds(&self) -> Result<Vec<GuildSummary>, StoreError> {
-        let rows: Vec<SummaryColumns> = sqlx::query_as(
-            "SELECT id, name, organization_id, blueprint_id, status, created_ms FROM guilds ORDER BY position, id",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter().map(summary).collect()
+    pub async fn guilds(&self, wanted: &PageRequest) -> Result<Page<GuildSummary>, StoreError> {
+        let queries = page_queries!(
+            "id, name, organization_id, blueprint_id, status, created_ms",
+            "guilds",
+            "1 = 1",
+            "position",
+            "id"
+        );
+        self.page(queries, wanted, &[]).await?.try_map(summary)
+    }
+
+    /// Removes a guild with its agents, users and boards. Returns whether there was one with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_guild(&self, id: &GuildId) -> Result<bool, StoreError> {
+        const OTHERS: [&str; 4] = [
+            "DELETE FROM board_messages WHERE board_id IN (SELECT id FROM boards WHERE guild_id = $1)",
+            "DELETE FROM boards WHERE guild_id = $1",
+            "DELETE FROM guild_users WHERE guild_id = $1",
+            "DELETE FROM guild_agents WHERE guild_id = $1",
+        ];
+        let mut transaction = self.begin().await?;
+        for query in OTHERS {
+            sqlx::query(query).bind(id.as_str()).execute(&mut *transaction).await?;
+        }
+        let done = sqlx::query("DELETE FROM guilds WHERE id = $1").bind(id.as_str()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Returns the request that a guild was made with; `None` when there is no such guild, or the request had no key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn request_of_guild(&self, id: &GuildId) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> = sqlx::query_as("SELECT request FROM guilds WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(row.and_then(|(request,)| request))
     }
 
     /// Returns whether there is any guild, also a stopped one.

@@ -19,6 +19,8 @@ mod journal_mark;
 mod listings;
 mod members;
 mod migrations;
+mod needed;
+mod page;
 mod pooler;
 mod reviews;
 mod row;
@@ -36,6 +38,7 @@ pub use guilds::{GuildRow, GuildSummary, MemberChange, NewGuild};
 pub use journal_mark::JournalMark;
 pub use listings::BlueprintInfo;
 pub use members::{AgentKind, AgentRow};
+pub use page::{Page, PageRequest, Place};
 pub use sleep::Sleep;
 pub use users::GuildOf;
 

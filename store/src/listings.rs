@@ -2,6 +2,7 @@
 
 use super::database::{Store, to_u64};
 use super::error::StoreError;
+use super::page::{Page, PageQueries, PageRequest, page_queries};
 use super::row::from_row;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 
@@ -78,13 +79,8 @@ from_row!(AccessibleColumns { @flatten info, is_through_organization });
 /// A query for blueprints, with these further columns and this text after the joined tables.
 macro_rules! select_infos {
     ($columns:literal, $rest:literal) => {
-        $crate::listings::select_infos!("b.description", $columns, $rest)
-    };
-    ($description:literal, $columns:literal, $rest:literal) => {
         concat!(
-            "SELECT b.id, b.name, ",
-            $description,
-            ", b.version, b.exposure, b.author_id, b.created_ms, b.icon,
+            "SELECT b.id, b.name, b.description, b.version, b.exposure, b.author_id, b.created_ms, b.icon,
                     b.organization_id, c.id AS category_id, c.name AS category_name",
             $columns,
             " FROM blueprints b LEFT JOIN categories c ON c.id = b.category_id ",
@@ -94,93 +90,111 @@ macro_rules! select_infos {
 }
 pub(super) use select_infos;
 
-/// As [`select_infos`], for lists: a long description is cut after 1,024 characters.
-macro_rules! select_list {
-    ($columns:literal, $rest:literal) => {
-        select_infos!("substr(b.description, 1, 1024) AS description", $columns, $rest)
+/// The queries of a list of blueprints: further columns, further tables, conditions, the position. A long description is
+/// cut after 1,024 characters.
+macro_rules! info_pages {
+    ($tables:literal, $conditions:literal) => {
+        info_pages!("", $tables, $conditions, "b.position")
+    };
+    ($columns:literal, $tables:literal, $conditions:literal, $position:literal) => {
+        page_queries!(
+            [
+                "b.id, b.name, substr(b.description, 1, 1024) AS description, b.version, b.exposure, b.author_id,
+              b.created_ms, b.icon, b.organization_id, c.id AS category_id, c.name AS category_name",
+                $columns
+            ],
+            ["blueprints b LEFT JOIN categories c ON c.id = b.category_id ", $tables],
+            $conditions,
+            $position,
+            "b.id"
+        )
     };
 }
 
 impl Store {
-    /// Returns the blueprints of an author.
+    /// Returns a page of the blueprints of an author.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints_by_author(&self, author: &UserId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_list!("", "WHERE b.author_id = $1 ORDER BY b.position, b.id");
-        self.infos(QUERY, author.as_str()).await
+    pub async fn blueprints_by_author(
+        &self,
+        author: &UserId,
+        wanted: &PageRequest,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        self.infos(info_pages!("", "b.author_id = $4"), wanted, author.as_str()).await
     }
 
-    /// Returns the blueprints that belong to an organisation.
+    /// Returns a page of the blueprints that belong to an organisation.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints_of_organization(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_list!("", "WHERE b.organization_id = $1 ORDER BY b.position, b.id");
-        self.infos(QUERY, org.as_str()).await
+    pub async fn blueprints_of_organization(
+        &self,
+        org: &OrgId,
+        wanted: &PageRequest,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        self.infos(info_pages!("", "b.organization_id = $4"), wanted, org.as_str()).await
     }
 
-    /// Returns the blueprints that are shared with an organisation.
+    /// Returns a page of the blueprints that are shared with an organisation.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints_shared_with(&self, org: &OrgId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_list!(
-            "",
-            "JOIN blueprint_shares s ON s.blueprint_id = b.id WHERE s.organization_id = $1
-             ORDER BY b.position, b.id"
-        );
-        self.infos(QUERY, org.as_str()).await
+    pub async fn blueprints_shared_with(
+        &self,
+        org: &OrgId,
+        wanted: &PageRequest,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        const SHARED: PageQueries =
+            info_pages!("JOIN blueprint_shares s ON s.blueprint_id = b.id", "s.organization_id = $4");
+        self.infos(SHARED, wanted, org.as_str()).await
     }
 
-    /// Returns the blueprints with a tag.
+    /// Returns a page of the blueprints with a tag.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints_with_tag(&self, tag: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_list!(
-            "",
-            "JOIN blueprint_tags t ON t.blueprint_id = b.id WHERE t.tag = $1 ORDER BY b.position, b.id"
-        );
-        self.infos(QUERY, tag).await
+    pub async fn blueprints_with_tag(
+        &self,
+        tag: &str,
+        wanted: &PageRequest,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        const TAGGED: PageQueries = info_pages!("JOIN blueprint_tags t ON t.blueprint_id = b.id", "t.tag = $4");
+        self.infos(TAGGED, wanted, tag).await
     }
 
-    /// Returns the blueprints of a category.
+    /// Returns a page of the blueprints of a category.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints_in_category(&self, category: &CategoryId) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const QUERY: &str = select_list!("", "WHERE b.category_id = $1 ORDER BY b.position, b.id");
-        self.infos(QUERY, category.as_str()).await
+    pub async fn blueprints_in_category(
+        &self,
+        category: &CategoryId,
+        wanted: &PageRequest,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        self.infos(info_pages!("", "b.category_id = $4"), wanted, category.as_str()).await
     }
 
-    /// Returns a page of all blueprints: at most `limit`, those after another one.
+    /// Returns a page of all blueprints.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn blueprints(&self, after: Option<&BlueprintId>, limit: u32) -> Result<Vec<BlueprintInfo>, StoreError> {
-        const FIRST: &str = select_list!("", "ORDER BY b.position, b.id LIMIT $1");
-        const NEXT: &str = select_list!(
-            "",
-            "WHERE (b.position, b.id) > (SELECT a.position, a.id FROM blueprints a WHERE a.id = $2)
-             ORDER BY b.position, b.id LIMIT $1"
-        );
-        let query = sqlx::query_as(if after.is_some() { NEXT } else { FIRST }).bind(i64::from(limit));
-        let query = match after {
-            Some(after) => query.bind(after.as_str()),
-            None => query,
-        };
-        let rows: Vec<InfoColumns> = query.fetch_all(&self.readers).await?;
-        Ok(rows.into_iter().map(InfoColumns::read).collect())
+    pub async fn blueprints(&self, wanted: &PageRequest) -> Result<Page<BlueprintInfo>, StoreError> {
+        let page = self.page(info_pages!("", "1 = 1"), wanted, &[]).await?;
+        Ok(page.map(InfoColumns::read))
     }
 
-    async fn infos(&self, query: &'static str, of: &str) -> Result<Vec<BlueprintInfo>, StoreError> {
-        let rows: Vec<InfoColumns> = sqlx::query_as(query).bind(of).fetch_all(&self.readers).await?;
-        Ok(rows.into_iter().map(InfoColumns::read).collect())
+    async fn infos(
+        &self,
+        queries: PageQueries,
+        wanted: &PageRequest,
+        of: &str,
+    ) -> Result<Page<BlueprintInfo>, StoreError> {
+        Ok(self.page(queries, wanted, &[Some(of)]).await?.map(InfoColumns::read))
     }
 
-    /// Returns the blueprints that a user may launch: public ones, then the user's own, then those that the members of the
-    /// organisation may launch. The flag says whether the user may launch it through the organisation.
+    /// Returns a page of the blueprints that a user may launch: public ones, then the user's own, then those that the members
+    /// of the organisation may launch. The flag says whether the user may launch it through the organisation.
     ///
     /// # Errors
     /// When the database fails.
@@ -188,33 +202,30 @@ impl Store {
         &self,
         user: &UserId,
         org: Option<&OrgId>,
-    ) -> Result<Vec<(BlueprintInfo, bool)>, StoreError> {
-        let rows: Vec<AccessibleColumns> = sqlx::query_as(select_list!(
-            ", CAST(CASE WHEN (b.exposure = 'organization' AND b.organization_id = $2) OR s.blueprint_id IS NOT NULL
+        wanted: &PageRequest,
+    ) -> Result<Page<(BlueprintInfo, bool)>, StoreError> {
+        // The kind comes first in the order: it counts 2^40 positions.
+        const ACCESSIBLE: PageQueries = info_pages!(
+            ", CAST(CASE WHEN (b.exposure = 'organization' AND b.organization_id = $5) OR s.blueprint_id IS NOT NULL
                          THEN 1 ELSE 0 END AS BIGINT) AS is_through_organization",
-            "LEFT JOIN blueprint_shares s ON s.blueprint_id = b.id AND s.organization_id = $2
-             WHERE b.exposure = 'public' OR b.author_id = $1 OR s.blueprint_id IS NOT NULL
-                OR (b.exposure = 'organization' AND b.organization_id = $2)
-             ORDER BY CASE WHEN b.exposure = 'public' THEN 0 WHEN b.author_id = $1 THEN 1
-                           WHEN b.exposure = 'organization' THEN 2 ELSE 3 END, b.position, b.id"
-        ))
-        .bind(user.as_str())
-        .bind(org.map(OrgId::as_str))
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.info.read(), row.is_through_organization != 0)).collect())
+            "LEFT JOIN blueprint_shares s ON s.blueprint_id = b.id AND s.organization_id = $5",
+            "b.exposure = 'public' OR b.author_id = $4 OR s.blueprint_id IS NOT NULL
+             OR (b.exposure = 'organization' AND b.organization_id = $5)",
+            "(b.position + CASE WHEN b.exposure = 'public' THEN 0 WHEN b.author_id = $4 THEN 1099511627776
+                                WHEN b.exposure = 'organization' THEN 2199023255552 ELSE 3298534883328 END)"
+        );
+        let page = self.page(ACCESSIBLE, wanted, &[Some(user.as_str()), org.map(OrgId::as_str)]).await?;
+        Ok(page.map(|row: AccessibleColumns| (row.info.read(), row.is_through_organization != 0)))
     }
 
-    /// Returns all tags, in alphabetical order.
+    /// Returns a page of all tags, in alphabetical order.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn tags(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn tags(&self, wanted: &PageRequest) -> Result<Page<String>, StoreError> {
         let rows: Vec<(String,)> =
             sqlx::query_as("SELECT DISTINCT tag FROM blueprint_tags").fetch_all(&self.readers).await?;
-        let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).collect();
-        // Databases have different alphabetical orders.
-        tags.sort_unstable();
-        Ok(tags)
+        // Ordered here: databases have different alphabetical orders.
+        Ok(Page::of_list(rows.into_iter().map(|(tag,)| tag).collect(), wanted, |tag| tag))
     }
 }

@@ -8,12 +8,13 @@ use super::database::Store;
 use super::error::StoreError;
 
 /// Version, description and SQL of each migration: a file of `store/migrations`.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "catalog and guilds", include_str!("../migrations/0001_catalog_and_guilds.sql")),
     (2, "catalog", include_str!("../migrations/0002_catalog.sql")),
     (5, "components", include_str!("../migrations/0005_components.sql")),
     (8, "journal mark", include_str!("../migrations/0008_journal_mark.sql")),
     (9, "sleep", include_str!("../migrations/0009_sleep.sql")),
+    (10, "deletion", include_str!("../migrations/0010_deletion.sql")),
 ];
 
 /// Lets hosts that start at the same time migrate a database of PostgreSQL one after another.
@@ -106,6 +107,8 @@ mod tests {
         let store = super::Store::open(&url).await.unwrap();
         assert!(!dir.path().join("store.db.v8").exists(), "a new store has no old one");
         let older = "DROP INDEX guilds_awake; DROP INDEX guilds_asleep; ALTER TABLE guilds DROP COLUMN sleep;
+            DROP INDEX guilds_blueprint; ALTER TABLE guilds DROP COLUMN request;
+            ALTER TABLE blueprints DROP COLUMN request;
             DELETE FROM _sqlx_migrations WHERE version > 8";
         sqlx::raw_sql(older).execute(&store.writer).await.unwrap();
         store.close().await;

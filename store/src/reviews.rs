@@ -1,7 +1,8 @@
 //! The reviews of blueprints.
 
-use super::database::Store;
+use super::database::{Store, to_u64};
 use super::error::StoreError;
+use super::page::{Page, PageRequest, page_queries};
 use guildhall_model::catalog::Review;
 use guildhall_model::ids::{BlueprintId, ReviewId};
 
@@ -36,20 +37,34 @@ impl Store {
         }
     }
 
-    /// Returns all reviews of a blueprint, in the order of creation.
+    /// Returns a page of the reviews of a blueprint, in the order of creation.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
-    pub async fn reviews(&self, blueprint: &BlueprintId) -> Result<Vec<Review>, StoreError> {
+    pub async fn reviews(&self, blueprint: &BlueprintId, wanted: &PageRequest) -> Result<Page<Review>, StoreError> {
         self.blueprint_exists(blueprint).await?;
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT user_id, rating, review, blueprint_id FROM blueprint_reviews WHERE blueprint_id = $1
-             ORDER BY position, id",
+        let queries = page_queries!(
+            "user_id, rating, review, blueprint_id",
+            "blueprint_reviews",
+            "blueprint_id = $4",
+            "position",
+            "id"
+        );
+        Ok(self.page(queries, wanted, &[Some(blueprint.as_str())]).await?.map(review))
+    }
+
+    /// Counts the reviews of a blueprint and adds up their ratings.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ratings(&self, blueprint: &BlueprintId) -> Result<(u64, i64), StoreError> {
+        let (count, sum): (i64, i64) = sqlx::query_as(
+            "SELECT COUNT(*), CAST(COALESCE(SUM(rating), 0) AS BIGINT) FROM blueprint_reviews WHERE blueprint_id = $1",
         )
         .bind(blueprint.as_str())
-        .fetch_all(&self.readers)
+        .fetch_one(&self.readers)
         .await?;
-        Ok(rows.into_iter().map(review).collect())
+        Ok((to_u64(count), sum))
     }
 
     /// Returns one review of this blueprint.

@@ -4,6 +4,7 @@ use sqlx::{Any, Transaction};
 
 use super::database::{Store, word};
 use super::error::StoreError;
+use super::page::{Page, PageRequest, page_queries};
 use guildhall_model::catalog::Exposure;
 use guildhall_model::ids::{BlueprintId, OrgId};
 
@@ -49,19 +50,15 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Returns the organisations that a blueprint is shared with, in the order of sharing.
+    /// Returns a page of the organisations that a blueprint is shared with, in the order of sharing.
     ///
     /// # Errors
     /// `NotFound` when there is no such blueprint.
-    pub async fn shares_of_blueprint(&self, id: &BlueprintId) -> Result<Vec<OrgId>, StoreError> {
+    pub async fn shares_of_blueprint(&self, id: &BlueprintId, wanted: &PageRequest) -> Result<Page<OrgId>, StoreError> {
         self.blueprint_exists(id).await?;
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "SELECT organization_id FROM blueprint_shares WHERE blueprint_id = $1 ORDER BY position, organization_id",
-        )
-        .bind(id.as_str())
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(rows.into_iter().map(|(org,)| org.into()).collect())
+        let queries =
+            page_queries!("organization_id", "blueprint_shares", "blueprint_id = $4", "position", "organization_id");
+        Ok(self.page(queries, wanted, &[Some(id.as_str())]).await?.map(|(org,): (String,)| org.into()))
     }
 }
 

@@ -15,6 +15,9 @@ use guildhall_model::status::{AgentStatus, GuildStatus};
 
 const CEILINGS: SandboxCeilings = SandboxCeilings::NOTHING;
 
+/// The whole of a list.
+const ALL: PageRequest = PageRequest::first(1_000);
+
 fn random_id() -> String {
     short_uuid(rand::random())
 }
@@ -56,6 +59,7 @@ async fn launched(store: &Store) -> GuildId {
             user: Some(&user),
             blueprint: Some(&blueprint),
             now_ms: 7,
+            request: None,
         })
         .await
         .unwrap();
@@ -85,7 +89,7 @@ async fn a_guild_is_stored_and_read_back() {
             (format!("{id}#manager_agent"), AgentKind::Manager)
         ]
     );
-    assert!(store.guilds().await.unwrap().iter().any(|guild| guild.id == id));
+    assert!(store.guilds(&ALL).await.unwrap().items.iter().any(|guild| guild.id == id));
 }
 
 #[tokio::test]
@@ -95,7 +99,15 @@ async fn a_taken_id_is_a_conflict_and_stores_nothing() {
     let mut again = spec(id.as_str());
     again.agents[0].id = AgentId::from("other");
     let org = OrgId::from("org");
-    let new = NewGuild { spec: &again, document: &json!({}), org: &org, user: None, blueprint: None, now_ms: 8 };
+    let new = NewGuild {
+        spec: &again,
+        document: &json!({}),
+        org: &org,
+        user: None,
+        blueprint: None,
+        now_ms: 8,
+        request: None,
+    };
     assert!(matches!(store.insert_guild(new).await, Err(StoreError::Conflict { what: "guild", .. })));
     assert_eq!(store.agents(&id).await.unwrap().len(), 3);
 }
@@ -106,7 +118,15 @@ async fn a_guild_with_two_agents_of_one_id_is_not_stored() {
     let mut twins = spec(&random_id());
     twins.agents[1].id = twins.agents[0].id.clone();
     let org = OrgId::from("org");
-    let new = NewGuild { spec: &twins, document: &json!({}), org: &org, user: None, blueprint: None, now_ms: 8 };
+    let new = NewGuild {
+        spec: &twins,
+        document: &json!({}),
+        org: &org,
+        user: None,
+        blueprint: None,
+        now_ms: 8,
+        request: None,
+    };
     assert!(matches!(store.insert_guild(new).await, Err(StoreError::Conflict { what: "agent", .. })));
     assert_eq!(store.guild_status(&twins.id).await.unwrap(), None);
 }
@@ -174,7 +194,8 @@ async fn a_class_is_registered_once_and_bound_again_and_again() {
     assert_eq!(bound, AgentEntry { component: Some(digest.clone()), ..entry });
     let fresh = format!("acme.{}", random_id());
     store.bind_component(&fresh, &digest).await.unwrap();
-    let names: Vec<_> = store.agent_entries().await.unwrap().into_iter().map(|entry| entry.class_name).collect();
+    let names: Vec<_> =
+        store.agent_entries(&ALL).await.unwrap().items.into_iter().map(|entry| entry.class_name).collect();
     let place = |name: &String| names.iter().position(|other| other == name).unwrap();
     assert!(place(&class) < place(&fresh));
     assert_eq!(store.agent_entry("acme.Nope").await.unwrap(), None);
@@ -246,7 +267,7 @@ async fn the_users_of_a_component_are_listed() {
     });
     let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
     let pins = Pins::from([(class.clone(), digest.clone())]);
-    store.insert_blueprint(&blueprint, &pins, 11).await.unwrap();
+    store.insert_blueprint(&blueprint, &pins, None, 11).await.unwrap();
     assert_eq!(store.blueprint_to_launch(&blueprint.id, &OrgId::from("o")).await.unwrap().pins, pins);
     let users = store.component_users(&digest).await.unwrap();
     assert_eq!(users, [format!("class {class}"), format!("blueprint {}", blueprint.id)]);
@@ -263,7 +284,7 @@ async fn a_blueprint_is_stored_and_read_back() {
         "category_id": category.id, "spec": {"z": 1, "id": "dropped", "a": 1.5}, "tags": ["b", "a", "b"],
     });
     let blueprint = document(&body, &[], Blueprint::read(BlueprintId::from(random_id()))).unwrap();
-    store.insert_blueprint(&blueprint, &Pins::new(), 11).await.unwrap();
+    store.insert_blueprint(&blueprint, &Pins::new(), None, 11).await.unwrap();
     let row = store.blueprint(&blueprint.id).await.unwrap();
     assert_eq!(row.spec.get(), r#"{"z":1,"a":1.5}"#);
     assert_eq!(row.tags.get(), r#"["a","b"]"#);
@@ -303,6 +324,8 @@ async fn a_database_in_memory_is_one_database() {
 }
 
 mod catalog;
+mod deletion;
+mod pages;
 mod sleep;
 
 #[tokio::test]
@@ -328,7 +351,15 @@ async fn after_a_full_disk_the_next_transaction_succeeds() {
         let store = store.clone();
         async move {
             let (spec, org) = (spec(&random_id()), OrgId::from("org"));
-            let new = NewGuild { spec: &spec, document: &document, org: &org, user: None, blueprint: None, now_ms: 7 };
+            let new = NewGuild {
+                spec: &spec,
+                document: &document,
+                org: &org,
+                user: None,
+                blueprint: None,
+                now_ms: 7,
+                request: None,
+            };
             store.insert_guild(new).await
         }
     };

@@ -2,6 +2,7 @@
 
 use super::database::{Store, word};
 use super::error::StoreError;
+use super::page::{Page, PageQueries, PageRequest, page_queries};
 use guildhall_model::ids::{BlueprintId, GuildId, OrgId, UserId};
 use guildhall_model::status::GuildStatus;
 
@@ -71,23 +72,21 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Returns the users of a guild, in alphabetical order.
+    /// Returns a page of the users of a guild, in alphabetical order.
     ///
     /// # Errors
     /// `NotFound` when there is no such guild.
-    pub async fn guild_users(&self, guild: &GuildId) -> Result<Vec<UserId>, StoreError> {
+    pub async fn guild_users(&self, guild: &GuildId, wanted: &PageRequest) -> Result<Page<UserId>, StoreError> {
         self.guild_exists(guild).await?;
         let rows: Vec<(String,)> = sqlx::query_as("SELECT user_id FROM guild_users WHERE guild_id = $1")
             .bind(guild.as_str())
             .fetch_all(&self.readers)
             .await?;
-        let mut users: Vec<UserId> = rows.into_iter().map(|(user,)| user.into()).collect();
-        // Databases have different alphabetical orders.
-        users.sort_unstable();
-        Ok(users)
+        // Ordered here: databases have different alphabetical orders.
+        Ok(Page::of_list(rows.into_iter().map(|(user,)| user.into()).collect(), wanted, UserId::as_str))
     }
 
-    /// Returns the guilds of a user, in the order of creation. `org` limits them to one organisation, `statuses` to guilds
+    /// Returns a page of the guilds of a user, in the order of creation. `org` limits them to one organisation, `statuses` to guilds
     /// with one of these statuses; an empty list means every status.
     ///
     /// # Errors
@@ -97,23 +96,21 @@ impl Store {
         user: &UserId,
         org: Option<&OrgId>,
         statuses: &[GuildStatus],
-    ) -> Result<Vec<GuildOf>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT g.id, g.name, g.blueprint_id, b.icon, g.status
-             FROM guild_users u JOIN guilds g ON g.id = u.guild_id LEFT JOIN blueprints b ON b.id = g.blueprint_id
-             WHERE u.user_id = $1 AND ($2 IS NULL OR g.organization_id = $2)
-               AND ($3 = '' OR $3 LIKE '%,' || g.status || ',%')
-             ORDER BY g.position, g.id",
-        )
-        .bind(user.as_str())
-        .bind(org.map(OrgId::as_str))
-        .bind(among(statuses))
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter().map(guild).collect()
+        wanted: &PageRequest,
+    ) -> Result<Page<GuildOf>, StoreError> {
+        const QUERIES: PageQueries = page_queries!(
+            "g.id, g.name, g.blueprint_id, b.icon, g.status",
+            "guild_users u JOIN guilds g ON g.id = u.guild_id LEFT JOIN blueprints b ON b.id = g.blueprint_id",
+            "u.user_id = $4 AND ($5 IS NULL OR g.organization_id = $5)
+             AND ($6 = '' OR $6 LIKE '%,' || g.status || ',%')",
+            "g.position",
+            "g.id"
+        );
+        let arguments = [Some(user.as_str()), org.map(OrgId::as_str), Some(&among(statuses))];
+        self.page(QUERIES, wanted, &arguments).await?.try_map(guild)
     }
 
-    /// Returns the guilds of an organisation, in the order of creation, with one of these statuses; an empty list means every
+    /// Returns a page of the guilds of an organisation, in the order of creation, with one of these statuses; an empty list means every
     /// status.
     ///
     /// # Errors
@@ -122,17 +119,15 @@ impl Store {
         &self,
         org: &OrgId,
         statuses: &[GuildStatus],
-    ) -> Result<Vec<GuildOf>, StoreError> {
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT g.id, g.name, g.blueprint_id, b.icon, g.status
-             FROM guilds g LEFT JOIN blueprints b ON b.id = g.blueprint_id
-             WHERE g.organization_id = $1 AND ($2 = '' OR $2 LIKE '%,' || g.status || ',%')
-             ORDER BY g.position, g.id",
-        )
-        .bind(org.as_str())
-        .bind(among(statuses))
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter().map(guild).collect()
+        wanted: &PageRequest,
+    ) -> Result<Page<GuildOf>, StoreError> {
+        const QUERIES: PageQueries = page_queries!(
+            "g.id, g.name, g.blueprint_id, b.icon, g.status",
+            "guilds g LEFT JOIN blueprints b ON b.id = g.blueprint_id",
+            "g.organization_id = $4 AND ($5 = '' OR $5 LIKE '%,' || g.status || ',%')",
+            "g.position",
+            "g.id"
+        );
+        self.page(QUERIES, wanted, &[Some(org.as_str()), Some(&among(statuses))]).await?.try_map(guild)
     }
 }

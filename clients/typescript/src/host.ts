@@ -142,15 +142,16 @@ export class Guild {
   }
 
   /** The messages that a user sent and received, oldest first, read page by page. */
-  async *history(user: string, { after = 0, page = 100, signal }: { after?: number; page?: number } & Abortable = {}) {
+  async *history(
+    user: string, { after = 0, page = 100, signal }: { after?: number; page?: number } & Abortable = {},
+  ): AsyncGenerator<Schemas["Message"], void> {
     const path = { guild_id: this.id, user_id: user };
-    for (;;) {
-      const query = { after, limit: page };
-      const messages = await this.host.request("get", "/api/guilds/{guild_id}/{user_id}/messages", { path, query, signal });
-      yield* messages;
-      const last = messages.at(-1);
-      if (!last || messages.length < page) return;
-      after = last.id;
+    let query: Record<string, unknown> | undefined = { after, limit: page };
+    while (query) {
+      const answer: Response = await this.host.send("get", "/api/guilds/{guild_id}/{user_id}/messages", { path, query, signal });
+      yield* await answer.json() as Schemas["Message"][];
+      const next = /<\?([^>]*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1];
+      query = next === undefined ? undefined : Object.fromEntries(new URLSearchParams(next));
     }
   }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{delete, get};
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::health::Notice;
-use super::query::Params;
+use super::paging::Paging;
 use super::spec::Created;
 use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
@@ -89,13 +90,19 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     Ok(Created::plain(board.id.into_string()))
 }
 
-async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Boards>, ApiError> {
-    let boards = api.store.boards(&params.required("guild_id")?.into()).await?;
-    Ok(Json(Boards { boards: boards.into_iter().map(Shown::from).collect() }))
+async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
+    let page = api.store.boards(&paging.params().required("guild_id")?.into(), paging.wanted()).await?;
+    let page = page.map(Shown::from);
+    Ok(paging.linked(page.next, Json(Boards { boards: page.items })))
 }
 
-async fn messages(State(api): State<ApiState>, Path(board): Path<BoardId>) -> Result<Json<BoardMessages>, ApiError> {
-    Ok(Json(BoardMessages { ids: api.store.board_messages(&board).await? }))
+async fn messages(
+    State(api): State<ApiState>,
+    Path(board): Path<BoardId>,
+    paging: Paging,
+) -> Result<Response, ApiError> {
+    let page = api.store.board_messages(&board, paging.wanted()).await?;
+    Ok(paging.linked(page.next, Json(BoardMessages { ids: page.items })))
 }
 
 async fn add(

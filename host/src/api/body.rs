@@ -62,6 +62,11 @@ impl JsonBody {
     }
 
     /// The whole body.
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The whole body.
     pub fn into_value(self) -> Value {
         self.value
     }

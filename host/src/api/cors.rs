@@ -21,7 +21,7 @@ use guildhall_model::origin::AllowedPages;
 
 const METHODS: [&str; 8] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"];
 /// The headers that pages may send.
-const HEADERS: [HeaderName; 13] = [
+const HEADERS: [HeaderName; 14] = [
     header::ACCEPT,
     header::ACCEPT_LANGUAGE,
     header::CONTENT_LANGUAGE,
@@ -31,13 +31,14 @@ const HEADERS: [HeaderName; 13] = [
     header::IF_MODIFIED_SINCE,
     header::IF_NONE_MATCH,
     header::RANGE,
+    super::once::KEY,
     REQUEST_ID,
     HeaderName::from_static("x-requested-with"),
     TRACEPARENT,
     HeaderName::from_static("tracestate"),
 ];
 /// The headers of answers that pages may read, besides those that they always may.
-const EXPOSED: [HeaderName; 8] = [
+const EXPOSED: [HeaderName; 9] = [
     header::ALLOW,
     header::CONTENT_DISPOSITION,
     header::CONTENT_RANGE,
@@ -46,6 +47,7 @@ const EXPOSED: [HeaderName; 8] = [
     header::LOCATION,
     header::RETRY_AFTER,
     header::ACCEPT_RANGES,
+    super::once::REPLAYED,
 ];
 /// How long a browser may remember the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_secs(600);

@@ -17,9 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::conditional::names;
 use super::error::ApiError;
+use super::once::{Once, replayed};
+use super::paging::Paging;
 use crate::api::state::{ApiState, Route};
 use crate::files::{About, Entry, FileName, FilesError, Folder};
+use crate::store::Page;
 use form::UploadForm;
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{AgentId, GuildId};
@@ -108,9 +112,10 @@ impl From<Entry> for MediaLink {
     }
 }
 
-async fn list(State(api): State<ApiState>, Path(place): Path<Place>) -> Result<Json<Vec<MediaLink>>, ApiError> {
+async fn list(State(api): State<ApiState>, Path(place): Path<Place>, paging: Paging) -> Result<Response, ApiError> {
     let folder = place.folder(&api).await?;
-    Ok(Json(api.files.list(&folder).await?.into_iter().map(MediaLink::from).collect()))
+    let page = Page::of_list(api.files.list(&folder).await?, paging.wanted(), |entry| entry.name.as_str());
+    Ok(paging.list(page.map(MediaLink::from)))
 }
 
 /// The file that was stored.
@@ -132,25 +137,43 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-')
 async fn upload(
     State(api): State<ApiState>,
     Path(place): Path<Place>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Uploaded>, ApiError> {
+) -> Result<Response, ApiError> {
     let folder = place.folder(&api).await?;
     let UploadForm { received, name, media_type, metadata } = form::read(&api, &folder, &headers, body).await?;
-    let about = About { name, media_type, metadata, now_ms: api.clock.now_ms() };
-    let entry = api.files.keep(&folder, received, about).await?;
-    let (guild, name) = (place.id.as_str(), entry.name.as_str());
-    Ok(Json(Uploaded {
-        url: format!(
-            "/rustic/api/guilds/{}/files/{}",
-            utf8_percent_encode(guild, PATH),
-            utf8_percent_encode(name, PATH)
-        ),
-        guild_id: place.id,
-        filename: entry.name,
-        content_type: entry.media_type,
-        content_length: entry.bytes,
-    }))
+    let request = once.of_digest(received.sha256());
+    let about =
+        About { name: name.clone(), media_type, metadata, now_ms: api.clock.now_ms(), request: request.clone() };
+    match api.files.keep(&folder, received, about).await {
+        Ok(entry) => Ok(Json(Uploaded::new(place.id, entry)).into_response()),
+        Err(FilesError::Exists) => {
+            let stored = api.files.entry(&folder, &name).await?;
+            match Once::is_repeat(request.as_deref(), stored.request.as_deref())? {
+                true => Ok(replayed(Json(Uploaded::new(place.id, stored)))),
+                false => Err(FilesError::Exists.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Uploaded {
+    fn new(guild_id: GuildId, entry: Entry) -> Self {
+        let (guild, name) = (guild_id.as_str(), entry.name.as_str());
+        Self {
+            url: format!(
+                "/rustic/api/guilds/{}/files/{}",
+                utf8_percent_encode(guild, PATH),
+                utf8_percent_encode(name, PATH)
+            ),
+            guild_id,
+            filename: entry.name,
+            content_type: entry.media_type,
+            content_length: entry.bytes,
+        }
+    }
 }
 
 async fn read(
@@ -164,7 +187,8 @@ async fn read(
     let folder = place.folder(&api).await?;
     let entry = api.files.entry(&folder, &named.file()?).await?;
     let etag = format!("\"{}\"", entry.sha256);
-    if has_version(&headers, &etag) {
+    let known: Vec<HeaderValue> = headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect();
+    if names(&known, &etag).is_some() {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let part = match wanted(&headers, entry.bytes, &etag) {
@@ -210,15 +234,6 @@ fn is_download(query: &[(String, String)]) -> Result<bool, ApiError> {
             document(&Value::from(value.as_str()), &["query", "download"], boolean).map_err(ApiError::Invalid)
         }
     }
-}
-
-/// Whether the client already has the file (RFC 9110, 13.1.2).
-fn has_version(headers: &HeaderMap, etag: &str) -> bool {
-    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    named
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
 /// Media types that clients expect and the usual list does not have.
@@ -268,14 +283,5 @@ mod tests {
         ] {
             assert_eq!(attachment(&FileName::parse(name).unwrap()), header);
         }
-    }
-
-    #[test]
-    fn if_none_match_is_read_in_all_its_forms() {
-        for (value, has) in [("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false), ("a", false)] {
-            let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
-            assert_eq!(has_version(&headers, "\"a\""), has, "{value}");
-        }
-        assert!(!has_version(&HeaderMap::new(), "\"a\""));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
@@ -17,10 +17,12 @@ use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::error::ApiError;
+use super::once::{Once, replayed};
+use super::paging::{ORDER, ORDERS, Paging, link};
 use super::query::Params;
 use super::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
-use crate::guild::{History, Launch};
+use crate::guild::{History, Launch, LaunchError};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::configuration::configured;
@@ -28,14 +30,14 @@ use guildhall_model::expression::Expressions;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
 use guildhall_model::openapi::{DependencySpec, GatewayConfig};
 use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
-use guildhall_model::read::{FieldError, FieldErrors, Step, object, text, whole};
+use guildhall_model::read::{FieldError, FieldErrors, Step, object, one_of, text, whole};
 use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
 pub fn routes() -> Vec<Route> {
     let own = vec![
         ("/api/guilds", get(list).post(create)),
-        ("/api/guilds/{id}", get(one)),
+        ("/api/guilds/{id}", get(one).delete(remove)),
         ("/api/guilds/{id}/relaunch", post(relaunch)),
         ("/api/guilds/{id}/stop", post(stop)),
         ("/api/guilds/{id}/start", post(start)),
@@ -61,7 +63,8 @@ impl LaunchGuildReq {
     }
 }
 
-async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
+async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Result<Response, ApiError> {
+    let request = once.request(body.value());
     let (ceilings, schemas) = (api.ceilings, api.schemas);
     let read = move |expressions: &Expressions<'_>| {
         let context = SpecContext { ceilings: &ceilings, expressions, random: rand::random };
@@ -78,9 +81,30 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
     spec::check_grants(&api, &spec).await?;
     warnings.extend(spec::unserved(&spec));
     spec::fit(&api, &mut spec).await?.map_err(in_body)?;
+    if document["id"].is_null() {
+        spec.id = once.id().into();
+    }
     document["id"] = spec.id.as_str().into();
-    let id = api.guilds.launch(Launch { spec, document, org, user: None, blueprint: None }).await?;
-    Ok(Created::warned(id.into_string(), warnings))
+    launched(&api, Launch { spec, document, org, user: None, blueprint: None, request }, warnings).await
+}
+
+/// Launches a guild, and answers with its id and the warnings. A request that was made before is answered alike.
+///
+/// # Errors
+/// The id is taken by another request, the same key came with another body, or the host cannot do it now.
+pub async fn launched(api: &ApiState, launch: Launch, warnings: Vec<String>) -> Result<Response, ApiError> {
+    let request = launch.request.clone();
+    match api.guilds.launch(launch).await {
+        Ok(id) => Ok(Created::warned(id.into_string(), warnings).into_response()),
+        Err(LaunchError::Taken(id)) => {
+            let stored = api.store.request_of_guild(&id).await?;
+            match Once::is_repeat(request.as_deref(), stored.as_deref())? {
+                true => Ok(replayed(Created::warned(id.into_string(), warnings))),
+                false => Err(LaunchError::Taken(id).into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Prefixes the paths of the errors of a spec: the spec is a part of the body.
@@ -120,12 +144,12 @@ impl From<GuildSummary> for Listed {
     }
 }
 
-async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Listed>>, ApiError> {
-    let mut guilds = api.store.guilds().await?;
-    for guild in &mut guilds {
+async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
+    let page = api.store.guilds(paging.wanted()).await?;
+    Ok(paging.list(page.map(|mut guild| {
         guild.status = api.guilds.shown_status(&guild.id, guild.status);
-    }
-    Ok(Json(guilds.into_iter().map(Listed::from).collect()))
+        Listed::from(guild)
+    })))
 }
 
 /// A guild: its spec with the agents that it has now, and its status.
@@ -251,21 +275,37 @@ async fn start(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<J
     Ok(Json(Start { is_starting: api.guilds.start_stopped(&id).await? }))
 }
 
+/// Removes a guild that was stopped, with its messages, states, files, users and boards.
+async fn remove(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<StatusCode, ApiError> {
+    let (files, guild) = (api.files.clone(), id.clone());
+    let others = async move { files.remove_all(&guild).await.map_err(|error| error.to_string()) };
+    api.guilds.delete(&id, others).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// The most messages of one page of a history.
 const MAX_LIMIT: u64 = 500;
 
-/// With `limit`, answers one page, whose `Link` header has the next one. Without it, streams the whole history. When the
-/// log cannot be read to its end, the connection breaks, so that a partial history does not look complete.
+/// The messages of a page of a history that runs from its end, unless `limit` says otherwise.
+const NEWEST: u64 = 100;
+
+/// With `limit` or `order=desc`, answers one page, whose `Link` header has the next one. Without them, streams the whole
+/// history from its begin; what retention keeps of a log bounds it. When the log cannot be read to its end, the connection
+/// breaks, so that a partial history does not look complete.
 async fn history(
     State(api): State<ApiState>,
     Path((id, user)): Path<(GuildId, UserId)>,
     params: Params,
 ) -> Result<Response, ApiError> {
     let limit = params.read("limit", whole(1, MAX_LIMIT))?;
-    let after = params.read("after", whole(0, MessageId::MAX))?.map_or(MessageId::default(), MessageId::new);
-    let mut history = api.guilds.history(&id, &user, after).await?;
+    let after = params.read("after", whole(0, MessageId::MAX))?.map(MessageId::new);
+    if params.read("order", one_of(&ORDERS, ORDER))?.unwrap_or(false) {
+        let history = api.guilds.history_back(&id, &user, after).await?;
+        return page(history, limit.unwrap_or(NEWEST), &params).await;
+    }
+    let mut history = api.guilds.history(&id, &user, after.unwrap_or_default()).await?;
     if let Some(limit) = limit {
-        return page(history, limit).await;
+        return page(history, limit, &params).await;
     }
     let first =
         history.next_page().await.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
@@ -278,18 +318,13 @@ async fn history(
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
 }
 
-async fn page(mut history: History, limit: u64) -> Result<Response, ApiError> {
+async fn page(mut history: History, limit: u64, params: &Params) -> Result<Response, ApiError> {
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = history.next_page_of(size).await;
     let page = page.map_err(|error| ApiError::of_journal(error.to_string(), error.is_outage()))?;
     let text = json_part(&page.unwrap_or_default(), true, true);
-    let mut answer = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
-    if let Some(after) = history.next_after() {
-        let next = format!("<?limit={limit}&after={after}>; rel=\"next\"");
-        let next = HeaderValue::try_from(next).map_err(|error| ApiError::Internal(error.to_string()))?;
-        answer.headers_mut().insert(header::LINK, next);
-    }
-    Ok(answer)
+    let next = history.next_after().map(|after| after.to_string());
+    Ok(link(params, next, ([(header::CONTENT_TYPE, "application/json")], text)))
 }
 
 /// One page of a JSON list that is written page by page.

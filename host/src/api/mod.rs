@@ -6,6 +6,8 @@ mod asyncapi;
 mod boards;
 mod body;
 mod catalog;
+mod compression;
+mod conditional;
 mod console;
 mod cors;
 mod dead_letters;
@@ -15,9 +17,11 @@ mod guilds;
 mod health;
 mod host;
 mod metrics;
+mod once;
 mod openapi;
 mod outage;
 mod pages;
+mod paging;
 mod path;
 mod query;
 mod registry;
@@ -55,15 +59,15 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
     let (limits, guilds) = (state.limits, state.guilds.clone());
     let room = state.room.clone();
     let small_bodies = (room.clone(), limits.body_within);
-    let router = all_routes(limits)
-        .into_iter()
-        .fold(Router::new(), with_and_without_slash)
-        .with_state(state)
+    let router = all_routes(limits).into_iter().fold(Router::new(), with_and_without_slash).with_state(state);
+    let conditions = conditional::Conditions::new(router.clone());
+    let router = router
         .merge(sockets)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(from_fn_with_state(room, unread::hold))
+        .layer(from_fn_with_state(conditions, conditional::conditional))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(guilds, outage::give_up))
         .layer(from_fn(path::refuse_odd))
@@ -72,6 +76,8 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(from_fn_with_state(small_bodies, body::read_small_first))
         .layer(from_fn_with_state(pages::Told::default(), pages::tell_refused))
         .layer(from_fn(error::finish))
+        .layer(compression::layer())
+        .layer(from_fn(compression::rename_tag))
         .layer(from_fn_with_state(cors::Cors::new(visitors.pages), cors::cors));
     let respelled = router.clone();
     router.fallback(async move |mut request: Request| {

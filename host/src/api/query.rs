@@ -12,6 +12,11 @@ use guildhall_model::read::{FieldError, FieldErrors, document};
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
+    /// Returns all parameters with their values.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// Returns every value of a parameter.
     pub fn all<'p>(&'p self, key: &'p str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())

@@ -1,19 +1,18 @@
 //! `/api/registry`: the agent classes of this host's components, as the components describe themselves. Managers and user
 //! proxies are not listed, since no blueprint may name them.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::catalog::agents::by_class;
 use super::error::ApiError;
+use super::paging::Paging;
 use super::query::Params;
 use crate::api::state::{ApiState, Route};
-use crate::store::ComponentRow;
+use crate::store::{ComponentRow, Page};
 use guildhall_model::catalog::AgentEntry;
 use guildhall_model::component::ComponentState;
 use guildhall_model::format::{MANAGER_CLASS, USER_PROXY_CLASS};
@@ -25,26 +24,21 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// Answers with all classes, or with the one of `agent_class`; an empty name means all.
-async fn agents(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
+async fn agents(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
     let mut components = serving(&api).await?;
-    if let Some(class) = params.one("agent_class").filter(|class| !class.is_empty()) {
+    if let Some(class) = paging.params().one("agent_class").filter(|class| !class.is_empty()) {
         components.retain(|row| row.class_name.as_deref() == Some(class));
         if components.is_empty() {
             return Err(ApiError::NotInRegistry(class.to_owned()));
         }
     }
-    Ok(Json(by_class(components.iter().map(entry))))
+    let page = Page::of_list(components, paging.wanted(), |row| row.class_name.as_deref().unwrap_or_default());
+    Ok(paging.linked(page.next, Json(by_class(page.items.iter().map(entry)))))
 }
 
 /// One component for each class: the bound one, else a built-in one, else the first of the others.
 async fn serving(api: &ApiState) -> Result<Vec<ComponentRow>, ApiError> {
-    let bound: HashMap<String, Digest> = api
-        .store
-        .agent_entries()
-        .await?
-        .into_iter()
-        .filter_map(|entry| Some((entry.class_name, entry.component?)))
-        .collect();
+    let bound = api.store.bound_components().await?;
     let built_in: Vec<Digest> = api.guilds.built_in().iter().map(|component| component.digest.clone()).collect();
     let right = |row: &ComponentRow| {
         let is_bound = row.class_name.as_ref().and_then(|class| bound.get(class)) == Some(&row.digest);

@@ -41,6 +41,11 @@ impl Folder {
     }
 }
 
+/// What the keys of all files of a guild and of its agents begin with.
+pub(super) fn all_of(guild: &GuildId) -> Path {
+    Path::from_iter([part(guild.as_str())])
+}
+
 /// A part of a key. A digest begins with `=`, and no plain word does.
 fn part(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

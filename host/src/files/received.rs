@@ -40,7 +40,9 @@ impl Received {
         self.bytes
     }
 
-    pub(super) fn sha256(&self) -> &str {
+    /// Returns the digest of the bytes, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
         &self.sha256
     }
 

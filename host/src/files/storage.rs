@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::FilesError;
-use super::key::Folder;
+use super::key::{Folder, all_of};
 use super::name::FileName;
 use super::received::{self, Received};
+use guildhall_model::ids::GuildId;
 
 /// How often, and for how long, a request to a bucket is repeated when it fails. The client waits for it.
 const RETRIES: usize = 3;
@@ -40,6 +41,9 @@ pub struct Entry {
     /// The digest of the bytes, in hexadecimal.
     pub sha256: String,
     pub uploaded_ms: u64,
+    /// The request that wanted it to be stored once, if it had a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// All files of a host. Cheap to clone.
@@ -173,11 +177,29 @@ impl Files {
             bytes: received.bytes(),
             sha256: received.sha256().to_owned(),
             uploaded_ms: about.now_ms,
+            request: about.request,
         };
         let text = serde_json::to_vec(&entry).map_err(|error| FilesError::Storage(error.to_string()))?;
         self.objects.put_opts(&folder.entry(&entry.name), text.into(), PutMode::Create.into()).await?;
         received.keep();
         Ok(entry)
+    }
+
+    /// Removes the files of a guild and of its agents. Nobody stores files of the guild meanwhile. Cancel safe: a second call
+    /// removes the rest.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn remove_all(&self, guild: &GuildId) -> Result<(), FilesError> {
+        let places = self.objects.list(Some(&all_of(guild))).map_ok(|object| object.location).boxed();
+        let mut removed = self.objects.delete_stream(places);
+        while let Some(one) = removed.next().await {
+            match one.map_err(FilesError::from) {
+                Ok(_) | Err(FilesError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Removes a file. Its name is free afterwards.
@@ -207,4 +229,6 @@ pub struct About {
     pub media_type: Option<String>,
     pub metadata: Map<String, Value>,
     pub now_ms: u64,
+    /// The request that wants it to be stored once, if it has a key.
+    pub request: Option<String>,
 }

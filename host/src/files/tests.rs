@@ -31,7 +31,13 @@ fn chunks(bytes: &[u8]) -> impl Stream<Item = Result<Bytes, Infallible>> {
 
 fn about(name: &str) -> About {
     let metadata = json!({"n": 1}).as_object().unwrap().clone();
-    About { name: FileName::parse(name).unwrap(), media_type: Some("text/plain".to_owned()), metadata, now_ms: 7 }
+    About {
+        name: FileName::parse(name).unwrap(),
+        media_type: Some("text/plain".to_owned()),
+        metadata,
+        now_ms: 7,
+        request: None,
+    }
 }
 
 async fn keep(files: &Files, name: &str, bytes: &[u8]) -> Result<Entry, FilesError> {
@@ -147,4 +153,22 @@ async fn bytes_without_an_entry_are_removed_when_they_are_old() {
     assert_eq!(content(&files, &kept).await, b"kept");
     assert_eq!(content(&files, &whole).await, b"in a folder of its own");
     assert_eq!(sweep::sweep(&files, later).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_files_of_a_guild_and_of_its_agents_go_with_it() {
+    let (files, dir) = files();
+    let (guild, other) = (GuildId::from("g"), GuildId::from("g2"));
+    let folders = [Folder::of_guild(&guild), Folder::of_agent(&guild, &"a".into()), Folder::of_guild(&other)];
+    for folder in &folders {
+        let received = files.receive(folder, chunks(b"x")).await.unwrap();
+        files.keep(folder, received, about("f")).await.unwrap();
+    }
+    files.remove_all(&guild).await.unwrap();
+    files.remove_all(&guild).await.unwrap();
+    let mut left = Vec::new();
+    for folder in &folders {
+        left.push(files.list(folder).await.unwrap().len());
+    }
+    assert_eq!((left, on_disk(dir.path())), (vec![0, 0, 1], 2));
 }

@@ -15,6 +15,9 @@ pub enum GuildError {
     /// The guild is being stopped.
     #[error("the guild is being stopped")]
     Stopping,
+    /// The guild is to be removed and was not stopped.
+    #[error("the guild was not stopped")]
+    NotStopped,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -33,7 +36,7 @@ impl GuildError {
         match self {
             Self::Store(error) => error.outage().is_some(),
             Self::Journal(error) => error.is_outage(),
-            Self::Unknown | Self::Stopped | Self::Stopping | Self::Host(_) => false,
+            Self::Unknown | Self::Stopped | Self::Stopping | Self::NotStopped | Self::Host(_) => false,
         }
     }
 

@@ -19,6 +19,8 @@ pub struct History {
     viewer: Viewer,
     /// The next page begins after this id; `None`: there is none.
     after: Option<MessageId>,
+    /// Whether it runs from its last message to its first; the next page then ends before `after`.
+    newest_first: bool,
 }
 
 impl History {
@@ -42,7 +44,10 @@ impl History {
     /// The log cannot be read.
     pub async fn next_page_of(&mut self, limit: usize) -> Result<Option<Vec<String>>, JournalError> {
         let Some(after) = self.after else { return Ok(None) };
-        let (page, more) = self.log.history(&self.topics, after, limit).await?;
+        let (page, more) = match self.newest_first {
+            false => self.log.history(&self.topics, after, limit).await?,
+            true => self.log.history_back(&self.topics, after, limit).await?,
+        };
         self.after = page.last().map(|message| message.id).filter(|_| more);
         let to_text = |message: &Message| dialect::write(message, &self.topics[0], &self.viewer);
         Ok(Some(page.iter().map(to_text).collect()))
@@ -57,6 +62,29 @@ impl Guilds {
     /// # Errors
     /// `Unknown`, or the store or the log cannot be read.
     pub async fn history(&self, id: &GuildId, user: &UserId, after: MessageId) -> Result<History, GuildError> {
+        self.history_from(id, user, after, false).await
+    }
+
+    /// As [`Self::history`], newest first; `before`: only messages before this id. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub async fn history_back(
+        &self,
+        id: &GuildId,
+        user: &UserId,
+        before: Option<MessageId>,
+    ) -> Result<History, GuildError> {
+        self.history_from(id, user, before.unwrap_or(MessageId::new(MessageId::MAX)), true).await
+    }
+
+    async fn history_from(
+        &self,
+        id: &GuildId,
+        user: &UserId,
+        after: MessageId,
+        newest_first: bool,
+    ) -> Result<History, GuildError> {
         let setup = &self.0.setup;
         if setup.store.guild_status(id).await?.is_none() {
             return Err(GuildError::Unknown);
@@ -71,6 +99,7 @@ impl Guilds {
                 channel: Channel::User,
             },
             after: Some(after),
+            newest_first,
         })
     }
 

@@ -45,6 +45,8 @@ pub struct Launch {
     pub user: Option<UserId>,
     /// The blueprint that it was made of.
     pub blueprint: Option<BlueprintId>,
+    /// The request that wants it to be launched once, if it has a key.
+    pub request: Option<String>,
 }
 
 /// Why a guild was not launched.
@@ -124,6 +126,7 @@ impl Guilds {
             user: launch.user.as_ref(),
             blueprint: launch.blueprint.as_ref(),
             now_ms: setup.clock.now_ms(),
+            request: launch.request.as_deref(),
         };
         match setup.store.insert_guild(new).await {
             Ok(()) => {}

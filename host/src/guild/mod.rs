@@ -21,6 +21,7 @@ mod agents;
 mod awake;
 mod components;
 mod dead_letters;
+mod deletion;
 mod ended;
 mod error;
 mod guilds;

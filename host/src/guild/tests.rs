@@ -59,7 +59,8 @@ impl Bench {
         let ceilings = self.guilds.0.setup.components.sandbox().ceilings().ceilings();
         let context = SpecContext { ceilings: &ceilings, expressions: &Expressions::none(), random: rand::random };
         let parsed = document(&spec, &[], guild(context)).unwrap();
-        let launch = Launch { spec: parsed, document: spec, org: "o".into(), user: None, blueprint: None };
+        let launch =
+            Launch { spec: parsed, document: spec, org: "o".into(), user: None, blueprint: None, request: None };
         self.guilds.launch(launch).await.unwrap()
     }
 

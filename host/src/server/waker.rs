@@ -16,7 +16,7 @@ impl WakeGuild for Waker {
             match &error {
                 GuildError::Unknown => return NotAwake::Unknown,
                 GuildError::Stopped | GuildError::Stopping => return NotAwake::Stopped,
-                GuildError::Store(_) | GuildError::Journal(_) | GuildError::Host(_) => {}
+                GuildError::Store(_) | GuildError::Journal(_) | GuildError::NotStopped | GuildError::Host(_) => {}
             }
             tracing::error!(%error, %guild, "a guild cannot be woken");
             if error.is_outage() { NotAwake::Away } else { NotAwake::Failed }

@@ -184,7 +184,7 @@ impl Bench {
         ];
         let tail = log.tail(topics.map(str::to_owned).to_vec(), None);
         let document = json!(spec);
-        let launch = Launch { spec, document, org: "o".into(), user: None, blueprint: None };
+        let launch = Launch { spec, document, org: "o".into(), user: None, blueprint: None, request: None };
         guilds.launch(launch).await.map_err(error_text)?;
         Ok(Self { guilds, store, journal, guild, tail, received: Vec::new(), deadline })
     }

@@ -20,7 +20,15 @@ fn stored(whole: &Value) -> Result<(GuildSpec, GuildSpec, Vec<Value>), String> {
         .block_on(async {
             let store = Store::open("sqlite::memory:").await?;
             let org = OrgId::from("o");
-            let new = NewGuild { spec: &spec, document: whole, org: &org, user: None, blueprint: None, now_ms: 0 };
+            let new = NewGuild {
+                spec: &spec,
+                document: whole,
+                org: &org,
+                user: None,
+                blueprint: None,
+                now_ms: 0,
+                request: None,
+            };
             store.insert_guild(new).await?;
             let agents = store.agents(&spec.id).await?;
             Ok::<_, guildhall::store::StoreError>((store.guild(&spec.id).await?.spec, agents))

@@ -76,6 +76,11 @@ impl HeldGuilds {
         held
     }
 
+    /// Forgets a guild that was removed.
+    pub fn release(&self, key: GuildKey) {
+        self.held.lock().remove(&key);
+    }
+
     /// Returns a guild that is held.
     pub fn get(&self, key: GuildKey) -> Option<Held> {
         self.held.lock().get(&key).cloned()

@@ -9,7 +9,7 @@ use guildhall_model::message::Message;
 use super::error::unexpected;
 use super::guilds::Held;
 use super::link::{Link, read_value};
-use super::scripts::{BY_IDS, READ};
+use super::scripts::{BY_IDS, READ, READ_BACK};
 use super::texts::{read_position, read_score, read_snapshot, read_state, read_user_key, user_key};
 use crate::columns::{read_owner, topic_pattern};
 use crate::error::JournalError;
@@ -80,6 +80,41 @@ pub async fn page(
         }
         if page.messages.len() >= most.messages || bytes >= most.bytes {
             page.more = true;
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// Reads the last messages of a range, newest first.
+pub async fn page_back(link: &Link, guild: &Held, range: Range<'_>, most: PageSize) -> Result<Page, JournalError> {
+    let (mut page, mut bytes) = (Page::default(), 0);
+    let mut before = range.until.get().saturating_add(1);
+    while !range.topics.is_empty() && before > range.after.get() + 1 {
+        let missing = most.messages - page.messages.len();
+        let mut command = READ_BACK.on(&guild.base);
+        command.arg(before).arg(range.after.get()).arg(missing).arg((most.bytes - bytes).min(1 << 50));
+        command.arg(LOOKS).arg(LOOK_BYTES);
+        for topic in range.topics {
+            command.arg(topic_pattern(topic));
+        }
+        let mut answer: Vec<Value> = link.run(&READ_BACK, &command).await?;
+        let found = answer.split_off(answer.len().min(2));
+        let mut head = answer.into_iter();
+        let mut take = || read_value::<u64>(head.next().unwrap_or_default());
+        let state = take()?;
+        before = take()?;
+        let mut found = found.into_iter();
+        while let (Some(id), Some(body)) = (found.next(), found.next()) {
+            let body: Vec<u8> = read_value(body)?;
+            bytes += body.len();
+            page.messages.push(message(read_value(id)?, &body)?);
+        }
+        if page.messages.len() >= most.messages || bytes >= most.bytes {
+            page.more = true;
+            break;
+        }
+        if state == 1 {
             break;
         }
     }

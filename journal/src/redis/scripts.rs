@@ -36,6 +36,8 @@ scripts! {
     CLAIM: "claim.lua"
     DISCARD: "discard.lua"
     READ: "read.lua"
+    READ_BACK: "read_back.lua"
+    REMOVE: "remove.lua"
     BY_IDS: "by_ids.lua"
     OLDEST: "oldest.lua"
     TRIM: "trim.lua"

@@ -9,7 +9,7 @@ use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::state::VersionedState;
 
-use super::stretches::{Part, Parts, any_topic};
+use super::stretches::{Part, Parts, PartsBack, any_topic};
 use crate::columns::{read_cursors, read_owner, topic_pattern};
 use crate::cursors::{Attempts, FailedAttempts, Position};
 use crate::error::JournalError;
@@ -111,6 +111,32 @@ pub async fn page(
         for part in some {
             let missing = most.messages - page.messages.len();
             let query = query_of(&range, part, lane, "id, body", "ORDER BY id LIMIT ?");
+            let mut rows = query.bind(i64::try_from(missing).unwrap_or(i64::MAX)).fetch(readers);
+            while let Some(row) = rows.try_next().await? {
+                bytes += row.try_get::<&str, _>(1)?.len();
+                page.messages.push(read_message(&row)?);
+                if bytes >= most.bytes || page.messages.len() == most.messages {
+                    page.more = true;
+                    return Ok(page);
+                }
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// Reads the last messages of a range, newest first. Cancel safe.
+pub async fn page_back(readers: &SqlitePool, range: Range<'_>, most: PageSize) -> Result<Page, JournalError> {
+    let mut page = Page::default();
+    if range.topics.is_empty() {
+        return Ok(page);
+    }
+    let mut bytes = 0;
+    let mut parts = PartsBack::new(readers, range);
+    while let Some(some) = parts.next().await? {
+        for part in some {
+            let missing = most.messages - page.messages.len();
+            let query = query_of(&range, part, None, "id, body", "ORDER BY id DESC LIMIT ?");
             let mut rows = query.bind(i64::try_from(missing).unwrap_or(i64::MAX)).fetch(readers);
             while let Some(row) = rows.try_next().await? {
                 bytes += row.try_get::<&str, _>(1)?.len();

@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS snapshots (
     PRIMARY KEY (guild, consumer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unfinished (
     first INTEGER PRIMARY KEY, guild BIGINT NOT NULL, last BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS removed (
+    one INTEGER PRIMARY KEY CHECK (one = 1), last_key BIGINT NOT NULL, last_id BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 INSERT INTO identity (id) SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 ";

@@ -173,6 +173,51 @@ impl<'r> Parts<'r> {
     }
 }
 
+/// The parts of a range that may have messages of its topics, from its end to its begin. Cancel safe.
+#[derive(Debug)]
+pub struct PartsBack<'r> {
+    readers: &'r SqlitePool,
+    range: Range<'r>,
+    /// The range is looked at down to here.
+    until: i64,
+}
+
+impl<'r> PartsBack<'r> {
+    pub fn new(readers: &'r SqlitePool, range: Range<'r>) -> Self {
+        Self { readers, range, until: range.until.as_i64() }
+    }
+
+    /// Returns the next parts; `None` at the begin of the range.
+    pub async fn next(&mut self) -> Result<Option<Vec<Part>>, JournalError> {
+        let after = self.range.after.as_i64();
+        if self.until <= after {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT first, last FROM stretches WHERE guild = ? AND first > ? AND first <= ? AND NOT {}
+             ORDER BY first DESC LIMIT ?",
+            any_topic(self.range.topics.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql).into_sql_str());
+        query = query.bind(self.range.guild.0).bind(after).bind(self.until);
+        for topic in self.range.topics {
+            query = query.bind(topic_pattern(topic));
+        }
+        let rows = query.bind(signed(STEP)).fetch_all(self.readers).await?;
+        let mut parts = Vec::with_capacity(rows.len() + 1);
+        for row in &rows {
+            let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            parts.extend(Some(Part { after: last, until: self.until }).filter(|part| part.after < part.until));
+            self.until = first - 1;
+        }
+        if rows.len() < STEP {
+            parts.extend(Some(Part { after, until: self.until }).filter(|part| part.after < part.until));
+            self.until = after;
+        }
+        Ok(Some(parts))
+    }
+}
+
 /// Returns a condition that holds if a column of topics has one of so many patterns.
 pub fn any_topic(topics: usize) -> String {
     format!("({})", vec!["instr(topics, ?) > 0"; topics].join(" OR "))

@@ -185,7 +185,7 @@ impl Trimmer<'_> {
     }
 
     /// Returns the oldest messages before `end` that are too old, or in excess of the bytes that a guild may keep.
-    async fn portion(
+    pub(super) async fn portion(
         &self,
         guild: GuildKey,
         end: i64,
@@ -267,7 +267,7 @@ impl Trimmer<'_> {
 
     /// Gives the free pages back. The checkpoint on a connection of its own makes the file smaller; it does not make the
     /// writer wait.
-    async fn shrink(&self) -> Result<(), JournalError> {
+    pub(super) async fn shrink(&self) -> Result<(), JournalError> {
         loop {
             let free = self
                 .step(|db| {
@@ -290,7 +290,7 @@ impl Trimmer<'_> {
     }
 
     /// Does one step on the writer's connection, then pauses. A step that has begun ends also if the future is dropped.
-    async fn step<T, W>(&self, work: W) -> Result<T, JournalError>
+    pub(super) async fn step<T, W>(&self, work: W) -> Result<T, JournalError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
@@ -314,8 +314,8 @@ impl Trimmer<'_> {
 
 /// The messages that one step removes: those up to `last`.
 #[derive(Default)]
-struct Portion {
-    last: i64,
+pub(super) struct Portion {
+    pub(super) last: i64,
     bytes: u64,
     rows: u64,
 }

@@ -42,6 +42,7 @@ macro_rules! conformance_tests {
             a_discarded_multipart_step_leaves_nothing
             messages_are_read_in_the_order_of_their_ids_and_by_topic
             a_page_ends_at_its_limits
+            messages_are_read_from_the_last_to_the_first
             messages_are_read_by_their_ids
             only_the_last_position_and_value_of_a_batch_stay
             a_forgotten_consumer_leaves_nothing
@@ -56,6 +57,7 @@ macro_rules! conformance_tests {
             ids_are_not_given_again_after_everything_was_removed
             guilds_are_found_by_their_ids_and_listed_by_their_keys
             a_guild_that_is_read_again_tells_its_last_id
+            a_removed_guild_leaves_nothing_and_its_numbers_are_not_given_again
             a_closed_storage_refuses_everything
         );
     };
@@ -278,6 +280,28 @@ pub async fn a_page_ends_at_its_limits<B: Bench>() {
     assert_eq!(page(6, 1).await, (vec![1], true), "a page has at least one message");
 }
 
+pub async fn messages_are_read_from_the_last_to_the_first<B: Bench>() {
+    let (_bench, storage) = opened::<B>().await;
+    let topic = |id: u64| if id.is_multiple_of(100) { "u" } else { "t" };
+    for first in [1, 700, 1_400] {
+        let of_batch = (first..first + 699).map(|id| Arc::new(message(id, topic(id)))).collect();
+        commit(&*storage, &[Step { guild: G, rows: of_batch, ..Step::default() }]).await;
+    }
+    let (t, u, none) = (["t".to_owned()], ["u".to_owned()], ["v".to_owned()]);
+    let page = async |topics, after, until, messages, bytes| {
+        let page = storage.read_back(range(G, topics, after, until), PageSize { messages, bytes }).await.unwrap();
+        (ids(&page.messages), page.more)
+    };
+    let all = usize::MAX;
+    assert_eq!(page(&t, 0, 9_999, 2, all).await, (vec![2_098, 2_097], true));
+    assert_eq!(page(&t, 0, 1_001, 2, all).await, (vec![1_001, 999], true));
+    assert_eq!(page(&u, 200, 1_000, 99, all).await, (vec![1_000, 900, 800, 700, 600, 500, 400, 300], false));
+    assert_eq!(page(&u, 0, 1_950, 3, all).await, (vec![1_900, 1_800, 1_700], true));
+    assert_eq!(page(&t, 0, 9_999, 9, 1).await, (vec![2_098], true), "a page has at least one message");
+    assert_eq!(page(&none, 0, 9_999, 9, all).await, (vec![], false));
+    assert_eq!(page(&t, 5, 5, 9, all).await, (vec![], false));
+}
+
 pub async fn messages_are_read_by_their_ids<B: Bench>() {
     let (_bench, storage) = opened::<B>().await;
     commit(&*storage, &[rows(G, [1, 2, 3]), rows(H, [4])]).await;
@@ -473,6 +497,39 @@ pub async fn a_guild_that_is_read_again_tells_its_last_id<B: Bench>() {
     let restored = storage.restore(G).await.unwrap().last;
     assert!(recovered.max(restored) >= MessageId::new(5), "{recovered} {restored}");
     assert!(recovered.max(storage.restore(H).await.unwrap().last) >= MessageId::new(7));
+}
+
+pub async fn a_removed_guild_leaves_nothing_and_its_numbers_are_not_given_again<B: Bench>() {
+    let (bench, storage) = opened::<B>().await;
+    let state = VersionedState { version: 1, updated_ms: 1, text: "{}".into() };
+    let snapshot = Snapshot { version: "1".to_owned(), data: vec![1] };
+    let side_writes = vec![
+        SideWrite::State { owner: StateOwner::Guild, state },
+        SideWrite::Values(vec![value(StateOwner::Agent(agent()), "k", Some(b"1"))]),
+        SideWrite::ClientId { user: "u".into(), client_id: "c".to_owned(), id: MessageId::new(1) },
+        SideWrite::Snapshot { agent: agent(), snapshot },
+        begin(1_300, 1_400),
+    ];
+    // The guild with the largest key and the largest id.
+    commit(&*storage, &[rows(G, 1..=3), rows(H, 4..=1_204), side(H, side_writes), cursor(H, 9)]).await;
+    storage.remove(H).await.unwrap();
+    assert_eq!(storage.find(&"h".into()).await.unwrap(), None);
+    let listed = storage.guilds_after(GuildKey(0), 9).await.unwrap();
+    assert_eq!(listed, [G]);
+    let topics = ["t".to_owned()];
+    assert_eq!(storage.count(range(G, &topics, 0, 9)).await.unwrap(), 3, "another guild keeps its log");
+    // It begins again, with another key.
+    let again = GuildKey(3);
+    commit(&*storage, &[side(again, vec![SideWrite::NewGuild { id: "h".into() }])]).await;
+    let restored = storage.restore(again).await.unwrap();
+    assert!(restored.states.is_empty() && restored.values.is_empty() && restored.consumers.is_empty());
+    assert!(restored.client_ids.is_empty() && restored.bytes == 0);
+    assert!(storage.snapshot(again, &agent()).await.unwrap().is_none());
+    assert_eq!(storage.count(range(again, &topics, 0, 9_999)).await.unwrap(), 0);
+    storage.remove(again).await.unwrap();
+    storage.close().await;
+    let recovered = bench.open().await.recover().await.unwrap();
+    assert!(recovered.last >= MessageId::new(1_204) && recovered.last_key >= again, "{recovered:?}");
 }
 
 pub async fn a_closed_storage_refuses_everything<B: Bench>() {

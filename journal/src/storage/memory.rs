@@ -37,6 +37,8 @@ struct StoredGuild {
 #[derive(Clone, Debug, Default)]
 struct Data {
     guilds: BTreeMap<GuildKey, StoredGuild>,
+    /// The largest key of a guild that was removed, or of one beside it.
+    last_key: GuildKey,
     last: MessageId,
     log: BTreeMap<MessageId, (GuildKey, Arc<Message>)>,
     positions: HashMap<(GuildKey, String), Position>,
@@ -118,7 +120,7 @@ impl Data {
         for (first, (guild, last)) in self.unfinished.clone() {
             self.discard(guild, first, last);
         }
-        let last_key = self.guilds.last_key_value().map(|(key, _)| *key).unwrap_or_default();
+        let last_key = self.guilds.last_key_value().map(|(key, _)| *key).unwrap_or_default().max(self.last_key);
         Recovered { last_key, has_guilds: !self.guilds.is_empty(), identity: "memory".to_owned(), last: self.last }
     }
 
@@ -144,6 +146,33 @@ impl Data {
             }
         }
         page
+    }
+
+    fn page_back(&self, range: Range<'_>, most: PageSize) -> Page {
+        let (mut page, mut bytes) = (Page::default(), 0);
+        let all: Vec<_> = self.range(range).collect();
+        for message in all.into_iter().rev() {
+            bytes += serde_json::to_string(&**message).map_or(0, |text| text.len());
+            page.messages.push(Message::clone(message));
+            if bytes >= most.bytes || page.messages.len() == most.messages {
+                page.more = true;
+                break;
+            }
+        }
+        page
+    }
+
+    fn remove(&mut self, guild: GuildKey) {
+        let last_key = self.guilds.last_key_value().map(|(key, _)| *key).unwrap_or_default();
+        self.last_key = self.last_key.max(last_key);
+        self.log.retain(|_, (of, _)| *of != guild);
+        self.positions.retain(|(of, _), _| *of != guild);
+        self.states.retain(|(of, _), _| *of != guild);
+        self.values.retain(|(of, _), _| *of != guild);
+        self.client_ids.retain(|(of, ..), _| *of != guild);
+        self.snapshots.retain(|(of, _), _| *of != guild);
+        self.unfinished.retain(|_, (of, _)| *of != guild);
+        self.guilds.remove(&guild);
     }
 
     fn restore(&self, guild: GuildKey) -> Restored {
@@ -259,6 +288,17 @@ impl Storage for MemoryStorage {
 
     fn read<'a>(&'a self, range: Range<'a>, lane: Option<usize>, most: PageSize) -> Stored<'a, Page> {
         self.run(|data| Ok(data.page(range, lane, most)))
+    }
+
+    fn read_back<'a>(&'a self, range: Range<'a>, most: PageSize) -> Stored<'a, Page> {
+        self.run(|data| Ok(data.page_back(range, most)))
+    }
+
+    fn remove(&self, guild: GuildKey) -> Stored<'_, ()> {
+        self.run(|data| {
+            data.remove(guild);
+            Ok(())
+        })
     }
 
     fn count<'a>(&'a self, range: Range<'a>) -> Stored<'a, usize> {

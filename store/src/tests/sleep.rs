@@ -15,7 +15,7 @@ async fn a_guild_that_sleeps_is_not_awake_until_it_is_woken() {
     assert!(!is_awake(&one).await && !is_awake(&two).await);
     let row = store.guild(&one).await.unwrap();
     assert_eq!((row.status, row.sleep), (GuildStatus::Requested, Some(sleep)));
-    assert!(store.guilds().await.unwrap().iter().any(|guild| guild.id == one), "it is listed");
+    assert!(store.guilds(&ALL).await.unwrap().items.iter().any(|guild| guild.id == one), "it is listed");
 
     assert!(store.wake(&one).await.unwrap());
     assert!(!store.wake(&one).await.unwrap());

@@ -42,10 +42,13 @@ pub async fn replay(folder: &Path, setup: &Path, host: &Host) -> BTreeMap<String
 }
 
 /// Replays one exchange. A write that was answered with a redirect to another form of its path is not sent: this server
-/// would carry it out, and all later answers would differ.
+/// would carry it out, and all later answers would differ. So is a removal that was refused as a method.
 async fn play(exchange: &Exchange, host: &Host, bindings: &mut Bindings) -> Outcome {
     if exchange.is_redirected_write() {
         return Some("not sent: a redirect was recorded".to_owned());
+    }
+    if exchange.is_refused_removal() {
+        return Some("not sent: a refused removal was recorded".to_owned());
     }
     let answered = exchange.request.send(host.rest(), bindings).await;
     if let Some(guild) = exchange.launched(&answered) {

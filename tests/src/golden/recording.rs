@@ -33,6 +33,10 @@ impl Exchange {
         self.response.status == 307 && self.request.method != Method::GET
     }
 
+    pub(super) fn is_refused_removal(&self) -> bool {
+        self.response.status == 405 && self.request.method == Method::DELETE
+    }
+
     /// Returns the guild that this server launched, from its answer.
     pub(super) fn launched<'a>(&self, ours: &'a Response) -> Option<&'a str> {
         let is_launch =

@@ -138,14 +138,13 @@ class Guild:
 
     async def history(self, user: str, *, after: int = 0, page: int = 100) -> AsyncIterator[Message]:
         """The messages that a user sent and received, oldest first, read page by page."""
-        while True:
-            params = {"after": after, "limit": page}
-            messages = await self.host.request("GET", f"{self.path}/{_part(user)}/messages", params=params)
-            for message in messages:
+        url: str | None = f"{self.path}/{_part(user)}/messages?after={after}&limit={page}"
+        while url is not None:
+            answer = await self.host.send("GET", url)
+            for message in answer.json():
                 yield Message(message)
-            if len(messages) < page:
-                return
-            after = messages[-1]["id"]
+            following = answer.links.get("next")
+            url = str(answer.url.join(following["url"])) if following else None
 
     async def upload(
         self, file: bytes | Path, name: str | None = None, *, meta: Mapping[str, Any] | None = None

@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::query::Params;
 use crate::api::spec::{ComponentChoice, component};
 use crate::api::state::{ApiState, Route};
@@ -16,7 +18,7 @@ use guildhall_model::catalog::AgentEntry;
 pub fn routes() -> Vec<Route> {
     vec![
         ("/catalog/agents", get(list).post(register)),
-        ("/catalog/agents/{class}", get(one)),
+        ("/catalog/agents/{class}", get(one).delete(remove)),
         ("/catalog/agents/{class}/component", put(bind)),
         // Without the last slash this path names a class.
         ("/catalog/agents/message_schema/", get(message_schema)),
@@ -51,11 +53,23 @@ pub fn by_class(entries: impl Iterator<Item = AgentEntry>) -> Map<String, Value>
 }
 
 /// Answers with all classes by name, or with those of `class_names`, which may be repeated.
-async fn list(State(api): State<ApiState>, params: Params) -> Result<Json<Map<String, Value>>, ApiError> {
-    let wanted: Vec<&str> = params.all("class_names").collect();
-    let is_wanted = |entry: &AgentEntry| wanted.is_empty() || wanted.contains(&entry.class_name.as_str());
-    let entries = api.store.agent_entries().await?.into_iter().filter(is_wanted);
-    Ok(Json(by_class(entries)))
+async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
+    let names: Vec<&str> = paging.params().all("class_names").collect();
+    if names.is_empty() {
+        let page = api.store.agent_entries(paging.wanted()).await?;
+        return Ok(paging.linked(page.next, Json(by_class(page.items.into_iter()))));
+    }
+    let mut named = Vec::new();
+    for name in names {
+        named.extend(api.store.agent_entry(name).await?);
+    }
+    Ok(Json(by_class(named.into_iter())).into_response())
+}
+
+/// Removes a class that no blueprint and no guild names.
+async fn remove(State(api): State<ApiState>, Path(class): Path<String>) -> Result<StatusCode, ApiError> {
+    api.store.delete_agent_class(&class).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn one(State(api): State<ApiState>, Path(class): Path<String>) -> Result<Json<AgentEntry>, ApiError> {

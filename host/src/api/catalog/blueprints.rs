@@ -7,7 +7,7 @@ pub mod share;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
@@ -17,25 +17,26 @@ use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
-use crate::api::query::Params;
+use crate::api::once::{Once, replayed};
+use crate::api::paging::Paging;
 use crate::api::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
-use crate::random::random_id;
-use crate::store::{BlueprintInfo, BlueprintRow, Pins};
+use crate::store::{BlueprintInfo, BlueprintRow, Pins, StoreError};
 use guildhall_model::catalog::{Blueprint, Exposure, agent_names};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 use guildhall_model::read::spec::unknown_keys_of_blueprint;
-use guildhall_model::read::{text, whole};
 
 pub fn routes() -> Vec<Route> {
-    let own = vec![("/catalog/blueprints", get(list).post(create)), ("/catalog/blueprints/{id}", get(one))];
+    let own =
+        vec![("/catalog/blueprints", get(list).post(create)), ("/catalog/blueprints/{id}", get(one).delete(remove))];
     [own, launch::routes(), share::routes(), reviews::routes(), icons::routes()].concat()
 }
 
-async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCode, Json<Created>), ApiError> {
+async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Result<Response, ApiError> {
+    let request = once.request(body.value());
     let keys = body.read(|value, _| Some(unknown_keys_of_blueprint(value)))?;
-    let mut blueprint = body.read(Blueprint::read(random_id().into()))?;
+    let mut blueprint = body.read(Blueprint::read(once.id().into()))?;
     spec::check_pair(&blueprint.spec)?;
     let read = spec::configured_spec(&api, blueprint.spec.clone(), Map::new(), ApiError::InvalidSpec);
     let (mut spec, _, mut warnings) = read.await?;
@@ -60,8 +61,17 @@ async fn create(State(api): State<ApiState>, body: JsonBody) -> Result<(StatusCo
         }
         is_known
     });
-    api.store.insert_blueprint(&blueprint, &pins, api.clock.now_ms()).await?;
-    Ok(Created::warned(blueprint.id.into_string(), warnings))
+    let inserted = api.store.insert_blueprint(&blueprint, &pins, request.as_deref(), api.clock.now_ms()).await;
+    let created = Created::warned(blueprint.id.as_str(), warnings);
+    match inserted {
+        Ok(()) => Ok(created.into_response()),
+        Err(error @ StoreError::Conflict { .. }) => {
+            let stored = api.store.request_of_blueprint(&blueprint.id).await?;
+            let is_repeat = Once::is_repeat(request.as_deref(), stored.as_deref())?;
+            if is_repeat { Ok(replayed(created)) } else { Err(error.into()) }
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A blueprint in a list.
@@ -86,13 +96,6 @@ pub struct Info {
     category_id: Option<CategoryId>,
     #[schema(required = true)]
     category_name: Option<String>,
-}
-
-impl Info {
-    /// Converts a list of the store.
-    pub fn list(blueprints: Vec<BlueprintInfo>) -> Vec<Self> {
-        blueprints.into_iter().map(Self::from).collect()
-    }
 }
 
 impl From<BlueprintInfo> for Info {
@@ -146,28 +149,15 @@ impl From<BlueprintRow> for Details {
     }
 }
 
-/// The blueprints of one page, unless `limit` says otherwise.
-const PAGE: u64 = 100;
-/// The most blueprints of one page.
-const MAX_PAGE: u64 = 500;
+/// Answers a page of all blueprints.
+async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
+    Ok(paging.list(api.store.blueprints(paging.wanted()).await?.map(Info::from)))
+}
 
-/// Answers a page of all blueprints. Its `Link` header has the next one.
-async fn list(State(api): State<ApiState>, params: Params) -> Result<Response, ApiError> {
-    let limit = params.read("limit", whole(1, MAX_PAGE))?.unwrap_or(PAGE);
-    let after = params.read("after", text)?.map(BlueprintId::from);
-    if let Some(after) = &after {
-        // An unknown one has nothing after it, which would look like the end of the list.
-        api.store.blueprint(after).await?;
-    }
-    let found = api.store.blueprints(after.as_ref(), u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    let next = found.last().filter(|_| found.len() as u64 == limit).map(|last| last.id.clone());
-    let mut answer = Json(Info::list(found)).into_response();
-    if let Some(next) = next {
-        let next = format!("<?limit={limit}&after={next}>; rel=\"next\"");
-        let next = HeaderValue::try_from(next).map_err(|error| ApiError::Internal(error.to_string()))?;
-        answer.headers_mut().insert(header::LINK, next);
-    }
-    Ok(answer)
+/// Removes a blueprint from which no guild was launched.
+async fn remove(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<StatusCode, ApiError> {
+    api.store.delete_blueprint(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn one(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Details>, ApiError> {

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::api::body::WasmBody;
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::query::Params;
 use crate::api::spec::COMPILED_WITHIN;
 use crate::api::state::{ApiLimits, ApiState, Route};
@@ -179,17 +180,16 @@ fn name(params: &Params) -> Result<Option<ComponentName>, ApiError> {
     }
 }
 
-async fn list(State(api): State<ApiState>) -> Result<Json<Vec<Component>>, ApiError> {
+async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
     let mut names: HashMap<Digest, Vec<String>> = HashMap::new();
     for (digest, name) in api.store.component_names(None).await? {
         names.entry(digest).or_default().push(name);
     }
-    let rows = api.store.component_list().await?.into_iter();
-    Ok(Json(
-        rows.map(|row| (names.remove(&row.digest), row))
-            .map(|(n, row)| Component::new(row, n.unwrap_or_default()))
-            .collect(),
-    ))
+    let page = api.store.component_list(paging.wanted()).await?;
+    Ok(paging.list(page.map(|row| {
+        let names = names.remove(&row.digest).unwrap_or_default();
+        Component::new(row, names)
+    })))
 }
 
 /// Answers with one component. With `wait`, a number of seconds, the answer comes when the component is compiled or when the

@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blueprints::Details;
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::query::Params;
 use crate::api::state::{ApiState, Route};
 use crate::store::{GuildOf, StoreError};
@@ -62,8 +64,8 @@ async fn blueprint(State(api): State<ApiState>, Path(guild): Path<GuildId>) -> R
     }
 }
 
-async fn users(State(api): State<ApiState>, Path(guild): Path<GuildId>) -> Result<Json<Vec<UserId>>, ApiError> {
-    Ok(Json(api.store.guild_users(&guild).await.map_err(ApiError::under)?))
+async fn users(State(api): State<ApiState>, Path(guild): Path<GuildId>, paging: Paging) -> Result<Response, ApiError> {
+    Ok(paging.list(api.store.guild_users(&guild, paging.wanted()).await.map_err(ApiError::under)?))
 }
 
 async fn add(

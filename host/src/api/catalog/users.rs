@@ -1,7 +1,7 @@
 //! The blueprints that a user owns or may launch, and the guilds of a user.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::blueprints::Info;
 use super::guilds::{Listed, statuses};
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::query::Params;
 use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::{OrgId, UserId};
@@ -21,8 +22,8 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn owned(State(api): State<ApiState>, Path(user): Path<UserId>) -> Result<Json<Vec<Info>>, ApiError> {
-    Ok(Json(Info::list(api.store.blueprints_by_author(&user).await?)))
+async fn owned(State(api): State<ApiState>, Path(user): Path<UserId>, paging: Paging) -> Result<Response, ApiError> {
+    Ok(paging.list(api.store.blueprints_by_author(&user, paging.wanted()).await?.map(Info::from)))
 }
 
 /// The parameter `org_id`; a blank one is none.
@@ -43,23 +44,18 @@ pub struct Accessible {
 async fn accessible(
     State(api): State<ApiState>,
     Path(user): Path<UserId>,
-    params: Params,
-) -> Result<Json<Vec<Accessible>>, ApiError> {
-    let org = organization(&params);
-    let blueprints = api.store.accessible_blueprints(&user, org.as_ref()).await?;
-    let shown = blueprints.into_iter().map(|(info, is_through_organization)| Accessible {
+    paging: Paging,
+) -> Result<Response, ApiError> {
+    let org = organization(paging.params());
+    let page = api.store.accessible_blueprints(&user, org.as_ref(), paging.wanted()).await?;
+    Ok(paging.list(page.map(|(info, is_through_organization)| Accessible {
         info: info.into(),
         access_organization_id: org.clone().filter(|_| is_through_organization),
-    });
-    Ok(Json(shown.collect()))
+    })))
 }
 
-async fn guilds(
-    State(api): State<ApiState>,
-    Path(user): Path<UserId>,
-    params: Params,
-) -> Result<Json<Vec<Listed>>, ApiError> {
-    let org = organization(&params);
-    let guilds = api.store.guilds_of_user(&user, org.as_ref(), &statuses(&params)?).await?;
-    Ok(Json(guilds.into_iter().map(Listed::from).collect()))
+async fn guilds(State(api): State<ApiState>, Path(user): Path<UserId>, paging: Paging) -> Result<Response, ApiError> {
+    let (org, statuses) = (organization(paging.params()), statuses(paging.params())?);
+    let page = api.store.guilds_of_user(&user, org.as_ref(), &statuses, paging.wanted()).await?;
+    Ok(paging.list(page.map(Listed::from)))
 }

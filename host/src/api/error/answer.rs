@@ -9,6 +9,7 @@ mod request;
 mod spec;
 
 use axum::http::StatusCode;
+use serde_json::json;
 
 use super::api_error::{Answer, ApiError};
 use guildhall_model::error_body::ErrorBody;
@@ -28,6 +29,9 @@ impl ApiError {
             Self::NotJson(errors) => request::not_json(&errors),
             Self::ForeignPage(origin) => request::foreign_page(&origin),
             Self::NotReady => request::not_ready(),
+            Self::HasChanged { place, tag } => request::has_changed(&place, tag.as_deref()),
+            Self::BadKey => request::bad_key(),
+            Self::KeyReused => request::key_reused(),
             Self::Unavailable { part, .. } => request::unavailable(part),
             Self::DiskFull { part, .. } => request::disk_full(part),
 
@@ -53,6 +57,7 @@ impl ApiError {
             Self::SwapsFailed { swapped, failed } => guild::swaps_failed(&swapped, &failed),
             Self::GuildStopped => guild::stopped(),
             Self::GuildStopping => guild::stopping(),
+            Self::GuildNotStopped => guild::not_stopped(),
             Self::AlreadyUser { user, guild } => guild::already_user(&user, &guild),
             Self::NotUser { user, guild } => guild::not_user(&user, &guild),
             Self::NoBlueprint(guild) => guild::no_blueprint(&guild),
@@ -78,6 +83,7 @@ impl ApiError {
             Self::NotFound { what, id } => not_found(what, &id),
             Self::NoSuch { what, id } => no_such(what, &id),
             Self::Conflict { what, id } => conflict(what, &id),
+            Self::Needed { what, id, by } => needed(what, &id, &by),
             Self::Internal(_) => request::internal(),
         }
     }
@@ -108,6 +114,18 @@ fn no_such(what: &str, id: &str) -> Answer {
         _ => return not_found(what, id),
     };
     (StatusCode::NOT_FOUND, body)
+}
+
+fn needed(what: &str, id: &str, by: &[String]) -> Answer {
+    let (name, code) = match what {
+        "blueprint" => ("Blueprint", "blueprint_in_use"),
+        "category" => ("Category", "category_in_use"),
+        _ => ("Agent class", "agent_class_in_use"),
+    };
+    let body = ErrorBody::new(format!("{name} {id} is in use by {}", by.join(", ")), code)
+        .hint("remove these first; at most 20 are named")
+        .about(json!({"by": by}));
+    (StatusCode::CONFLICT, body)
 }
 
 fn conflict(what: &str, id: &str) -> Answer {

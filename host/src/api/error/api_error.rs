@@ -61,6 +61,16 @@ pub enum ApiError {
     #[error("the disk of the {} is full: {cause}", part.name())]
     DiskFull { part: Part, cause: String },
 
+    /// `If-Match` does not name what is there now.
+    #[error("{place} has changed")]
+    HasChanged { place: String, tag: Option<String> },
+    /// A key that is no text, too long, or given twice.
+    #[error("bad idempotency key")]
+    BadKey,
+    /// A key that came with another body before.
+    #[error("a key was used for another request")]
+    KeyReused,
+
     // Files.
     /// A body that is not a multipart form.
     #[error("{0}")]
@@ -119,6 +129,9 @@ pub enum ApiError {
     /// A guild is to be started while its stop is not complete.
     #[error("the guild is being stopped")]
     GuildStopping,
+    /// A guild is to be removed and was not stopped.
+    #[error("the guild was not stopped")]
+    GuildNotStopped,
     #[error("user {user} is in guild {guild}")]
     AlreadyUser { user: UserId, guild: GuildId },
     #[error("user {user} is not in guild {guild}")]
@@ -170,6 +183,9 @@ pub enum ApiError {
     /// As `NotFound`, for paths where clients expect the id in the text.
     #[error("{what} {id} not found")]
     NoSuch { what: &'static str, id: String },
+    /// What is to be removed is in use.
+    #[error("{what} {id} is needed")]
+    Needed { what: &'static str, id: String, by: Vec<String> },
     #[error("{what} {id} exists")]
     Conflict { what: &'static str, id: String },
     /// The host failed. The client gets the trace id and nothing else.
@@ -191,6 +207,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Conflict { what, id } => Self::Conflict { what, id },
+            StoreError::Needed { what, id, by } => Self::Needed { what, id, by },
             other => match other.outage() {
                 Some(StoreOutage::DiskFull) => Self::DiskFull { part: Part::Store, cause: other.to_string() },
                 Some(StoreOutage::Unavailable) => Self::Unavailable { part: Part::Store, cause: other.to_string() },
@@ -239,6 +256,7 @@ impl From<GuildError> for ApiError {
             GuildError::Unknown => Self::NotFound { what: "guild", id: String::new() },
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Stopping => Self::GuildStopping,
+            GuildError::NotStopped => Self::GuildNotStopped,
             GuildError::Store(error) => error.into(),
             GuildError::Journal(error) => Self::of_journal(error.to_string(), error.is_outage()),
             GuildError::Host(error) => Self::Internal(error),

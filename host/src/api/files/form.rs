@@ -15,6 +15,7 @@ use super::pace::{Progress, paced};
 use super::parameters::Parameters;
 use crate::api::body::read_small;
 use crate::api::error::ApiError;
+use crate::api::once::KEY;
 use crate::api::state::ApiState;
 use crate::api::values::{self, ValueRoom};
 use crate::files::{FileName, FilesError, Folder, RECEIVE_BYTES, Received};
@@ -68,7 +69,8 @@ async fn read_whole(api: &ApiState, folder: &Folder, headers: &HeaderMap, body: 
     let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(whole));
     let progress = Progress::default();
     let parts = paced(body.into_data_stream(), progress.clone());
-    let mut form = Form { api, progress, held: None, taken: 0 };
+    let may_repeat = headers.contains_key(KEY);
+    let mut form = Form { api, progress, held: None, taken: 0, may_repeat };
     let mut fields = Multipart::with_constraints(parts, boundary, constraints);
     let mut file = None;
     let mut metadata = Ok(Map::new());
@@ -112,6 +114,8 @@ struct Form<'a> {
     progress: Progress,
     held: Option<Held>,
     taken: usize,
+    /// Whether the request has a key, so that the file may be stored already.
+    may_repeat: bool,
 }
 
 impl Form<'_> {
@@ -127,6 +131,8 @@ impl Form<'_> {
         };
         let name = FileName::parse(&name).map_err(ApiError::BadFileName)?;
         match self.api.files.entry(folder, &name).await {
+            // Maybe it was stored by the same request.
+            Ok(entry) if self.may_repeat && entry.request.is_some() => {}
             Ok(_) => return Err(FilesError::Exists.into()),
             Err(FilesError::NotFound) => {}
             Err(error) => return Err(error.into()),

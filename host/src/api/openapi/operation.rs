@@ -16,6 +16,8 @@ pub type SchemaList = Vec<(String, RefOr<Schema>)>;
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
+/// What `limit` means for a list.
+const PAGE_LIMIT: &str = "A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items";
 
 /// One operation.
 pub struct Op {
@@ -115,6 +117,28 @@ impl Op {
     pub fn optional(mut self, name: &'static str, schema: Schema, what: &'static str) -> Self {
         self.parameters.push(parameter(name, ParameterIn::Query, Required::False, schema, Some(what)));
         self
+    }
+
+    /// Adds the parameters of a list that has pages.
+    pub fn pages(self) -> Self {
+        self.optional("limit", number(), PAGE_LIMIT)
+            .optional("after", text(), "The page after another one: the value in its `Link` header")
+            .optional("order", text(), "`asc` (default), or `desc`: the last items first")
+    }
+
+    /// Adds the header of a request that is to be carried out once.
+    pub fn once(mut self) -> Self {
+        let what = "A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the \
+                    first one";
+        self.parameters.push(parameter("Idempotency-Key", ParameterIn::Header, Required::False, text(), Some(what)));
+        self
+    }
+
+    /// Adds the condition that what is changed is what the client has seen.
+    pub fn if_unchanged(mut self) -> Self {
+        let what = "The `ETag` of what the client has seen; 412 if that has changed";
+        self.parameters.push(parameter("If-Match", ParameterIn::Header, Required::False, text(), Some(what)));
+        self.fails([412])
     }
 
     /// Adds a required parameter of the query.
@@ -302,6 +326,7 @@ const fn meaning(status: u16) -> &'static str {
         400 => "The request, its body or its spec is not valid",
         403 => "This is not allowed",
         404 => "There is no such resource",
+        412 => "The resource is no longer the one that `If-Match` names",
         409 => "The resource already exists, is in use, or is in a state that does not allow this",
         413 => "The body is larger than the operator allows",
         415 => "The media type is not accepted here",

@@ -60,6 +60,7 @@ fn guilds() -> Vec<Op> {
                  its errors.",
             )
                 .takes::<g::LaunchGuildReq>()
+                .once()
                 .gives::<spec::Created>(
                     201,
                     "The new guild's id, with warnings about parts of the spec that are not used",
@@ -67,13 +68,17 @@ fn guilds() -> Vec<Op> {
                 .fails([409, 503]),
             get("/api/guilds", "listGuilds", "List all guilds").about(
                 "Lists every guild that was launched on this host, also those that sleep or were stopped.",
-            ).gives_list::<g::Listed>("All guilds, oldest first"),
+            ).pages().gives_list::<g::Listed>("The guilds, oldest first").fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild").about(
                 "Shows the spec as it is now, with agents and rules that were added later. It does not wake a \
                  guild that sleeps.",
             )
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),
+            delete("/api/guilds/{guild_id}", "deleteGuild", "Remove a guild that was stopped, with all that is kept of it").about("A guild has to be stopped before. Afterwards its id is unknown.")
+                .if_unchanged()
+                .gives_nothing(204, "The guild is removed: its messages, states, files, users and boards")
+                .fails([404, 409, 503]),
             post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run").about(
                 "Starts a guild that failed or does not run, as clients of the Rustic AI server expect. A guild \
                  that was stopped is not started: use `startGuild`.",
@@ -100,7 +105,8 @@ fn guilds() -> Vec<Op> {
                 "Returns what the user sent, what the user got, and errors about these messages. Progress is not \
                  stored and not in it.",
             )
-            .optional("after", number(), "Only messages after this id")
+            .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
+            .optional("order", text(), "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise")
             .optional(
                 "limit",
                 number(),
@@ -118,6 +124,7 @@ fn guilds() -> Vec<Op> {
                  templates of the blueprint.",
             )
             .takes::<c::blueprints::launch::LaunchRequest>()
+            .once()
             .gives::<spec::Created>(201, "The new guild's id, with warnings about parts of the spec that are not used")
             .fails([403, 404, 409, 503]),
         ],
@@ -130,10 +137,12 @@ fn files() -> Vec<Op> {
             post(path, ids[0], format!("Upload a file of {owner}"))
                 .about("A file with the same name is not replaced: remove it first.")
                 .takes_form::<s::UploadForm>()
+                .once()
                 .gives::<f::Uploaded>(200, "The file that was stored")
                 .fails([404, 409]),
             get(path, ids[1], format!("List the files of {owner}"))
                 .about("Lists names, types, sizes and what was sent as `file_meta`.")
+                .pages()
                 .gives_list::<f::MediaLink>("The files, by name")
                 .fails([404]),
         ]
@@ -141,7 +150,10 @@ fn files() -> Vec<Op> {
     let file = |path: &'static str, ids: [&'static str; 2], owner: &str| {
         [
             get(path, ids[0], format!("Get a file of {owner}"))
-                .about("`Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this host.")
+                .about(
+                    "`Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this \
+                 host.",
+                )
                 .optional("download", flag(), "Send the file as an attachment, as application/octet-stream")
                 .gives_file("*/*")
                 .fails([404, 416, 422]),
@@ -174,8 +186,9 @@ fn members() -> Vec<Op> {
         [
             get("/catalog/guilds/{guild_id}/users", "getUsersAddedToGuild", "List the users of a guild")
                 .about("Users are added by a request, by a launch, or by opening a socket.")
+                .pages()
                 .gives_texts("The ids of the users, in alphabetical order")
-                .fails([404]),
+                .fails([404, 422]),
             post("/catalog/guilds/{guild_id}/users/{user_id}", "addUserToGuild", "Add a user to a guild")
                 .about("The user sees the guild in the list of the user's guilds. A socket does not need this.")
                 .gives_nothing(204, "The user belongs to the guild")
@@ -196,8 +209,9 @@ fn members() -> Vec<Op> {
                 .about("Lists the guilds that the user launched or was added to.")
                 .optional("org_id", text(), "Only guilds of this organisation")
                 .optional("statuses", list_of::<GuildStatus>(), "Only guilds with one of these statuses")
+                .pages()
                 .gives_list::<c::guilds::Listed>("The guilds, oldest first")
-                .fails([400]),
+                .fails([400, 422]),
         ],
     )
 }
@@ -214,6 +228,7 @@ fn boards() -> Vec<Op> {
             get("/addons/boards/", "getBoards", "List the boards of a guild")
                 .about("Lists the boards of one guild, also the private ones.")
                 .required("guild_id", text(), "The guild")
+                .pages()
                 .gives::<boards::Boards>(200, "The boards, oldest first")
                 .fails([404, 422]),
             post("/addons/boards/{board_id}/messages", "addMessageToBoard", "Pin a message to a board")
@@ -223,8 +238,9 @@ fn boards() -> Vec<Op> {
                 .fails([404, 409]),
             get("/addons/boards/{board_id}/messages", "getBoardMessageIds", "List the messages of a board")
                 .about("Returns ids alone; the messages are in the histories of the guild.")
+                .pages()
                 .gives::<boards::BoardMessages>(200, "The ids of the messages, in alphabetical order")
-                .fails([404]),
+                .fails([404, 422]),
             delete(
                 "/addons/boards/{board_id}/messages/{message_id}",
                 "removeMessageFromBoard",
@@ -247,8 +263,9 @@ fn registry() -> Vec<Op> {
                  properties.",
                 )
                 .optional("agent_class", text(), "Only this class")
+                .pages()
                 .gives_map_of::<AgentEntry>("The agent classes by name")
-                .fails([404]),
+                .fails([404, 422]),
             get("/api/registry/message_schema/", "getMessageSchemaByClass", "Get the schema of a message class")
                 .about("Knows the formats of the API and those that components describe.")
                 .required("message_class", text(), "The class: the full name of a format")

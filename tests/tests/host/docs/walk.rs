@@ -55,6 +55,7 @@ walks! {
     the_commands_of_the_page_for_operators_work: "docs/operating.md",
     the_commands_of_the_page_about_installing_work: "docs/installing.md",
     the_commands_of_the_page_about_proxies_work: "docs/proxies.md",
+    the_commands_of_the_page_about_rest_work: "docs/rest.md",
     the_commands_of_the_page_about_measuring_work: "docs/measuring.md",
     the_commands_of_the_first_page_work: "docs/getting-started.md",
     the_commands_of_the_page_about_blueprints_work: "docs/blueprints.md",

@@ -1,18 +1,18 @@
 //! Launching a guild from a blueprint.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::post;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
-use crate::api::spec::{self, Created};
+use crate::api::guilds::launched;
+use crate::api::once::Once;
+use crate::api::spec;
 use crate::api::state::{ApiState, Route};
 use crate::guild::Launch;
-use crate::random::random_id;
 use guildhall_model::ids::{BlueprintId, OrgId, UserId};
 use guildhall_model::read::spec::check_messaging;
 use guildhall_model::read::{FieldErrors, object, object_as_is, text};
@@ -61,8 +61,8 @@ impl LaunchRequest {
     }
 
     /// The blueprint's spec with the id, the name and the description of this launch.
-    fn applied_to(&self, mut spec: Value) -> Value {
-        let id = self.guild_id.clone().unwrap_or_else(random_id);
+    fn applied_to(&self, mut spec: Value, once: &Once) -> Value {
+        let id = self.guild_id.clone().unwrap_or_else(|| once.id());
         if let Some(fields) = spec.as_object_mut() {
             fields.insert("id".to_owned(), id.into());
             fields.insert("name".to_owned(), self.guild_name.clone().into());
@@ -77,15 +77,17 @@ impl LaunchRequest {
 async fn launch(
     State(api): State<ApiState>,
     Path(id): Path<BlueprintId>,
+    once: Once,
     body: JsonBody,
-) -> Result<(StatusCode, Json<Created>), ApiError> {
+) -> Result<Response, ApiError> {
+    let asked_once = once.request(body.value());
     let mut request = body.read(LaunchRequest::read)?;
     let blueprint = api.store.blueprint_to_launch(&id, &request.org).await?;
     if !blueprint.access.allows(&request.user, &request.org) {
         return Err(ApiError::MayNotLaunch);
     }
     let configuration = std::mem::take(&mut request.configuration);
-    let asked = request.applied_to(blueprint.spec);
+    let asked = request.applied_to(blueprint.spec, &once);
     let read = spec::configured_spec(&api, asked, configuration, ApiError::InvalidLaunch);
     let (mut spec, whole, mut warnings) = read.await?;
     check_messaging(&spec).map_err(ApiError::InvalidLaunch)?;
@@ -93,7 +95,13 @@ async fn launch(
     spec::check_grants(&api, &spec).await?;
     warnings.extend(spec::unserved(&spec));
     spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidLaunch)?;
-    let launch = Launch { spec, document: whole, org: request.org, user: Some(request.user), blueprint: Some(id) };
-    let guild = api.guilds.launch(launch).await?;
-    Ok(Created::warned(guild.into_string(), warnings))
+    let launch = Launch {
+        spec,
+        document: whole,
+        org: request.org,
+        user: Some(request.user),
+        blueprint: Some(id),
+        request: asked_once,
+    };
+    launched(&api, launch, warnings).await
 }

@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::spec::Created;
 use crate::api::state::{ApiState, Route};
 use crate::random::random_id;
@@ -39,18 +41,24 @@ async fn create(
 pub struct Reviews {
     reviews: Vec<Review>,
     average_rating: f64,
-    total_reviews: usize,
+    total_reviews: u64,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an average is not exact")]
-fn average(reviews: &[Review]) -> f64 {
-    let sum: f64 = reviews.iter().map(|review| review.rating as f64).sum();
-    if reviews.is_empty() { 0.0 } else { sum / reviews.len() as f64 }
+fn average(sum: i64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
 }
 
-async fn list(State(api): State<ApiState>, Path(blueprint): Path<BlueprintId>) -> Result<Json<Reviews>, ApiError> {
-    let reviews = api.store.reviews(&blueprint).await.map_err(ApiError::under)?;
-    Ok(Json(Reviews { average_rating: average(&reviews), total_reviews: reviews.len(), reviews }))
+/// Answers a page of the reviews, with the number and the average of all.
+async fn list(
+    State(api): State<ApiState>,
+    Path(blueprint): Path<BlueprintId>,
+    paging: Paging,
+) -> Result<Response, ApiError> {
+    let page = api.store.reviews(&blueprint, paging.wanted()).await.map_err(ApiError::under)?;
+    let (count, sum) = api.store.ratings(&blueprint).await?;
+    let reviews = Reviews { average_rating: average(sum, count), total_reviews: count, reviews: page.items };
+    Ok(paging.linked(page.next, Json(reviews)))
 }
 
 async fn one(

@@ -1,14 +1,15 @@
 //! Shares blueprints with organisations.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{delete, get, post};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::paging::Paging;
 use crate::api::state::{ApiState, Route};
 use guildhall_model::ids::{BlueprintId, OrgId};
 use guildhall_model::read::{FieldErrors, object, text};
@@ -54,6 +55,10 @@ async fn unshare(
     }
 }
 
-async fn organizations(State(api): State<ApiState>, Path(id): Path<BlueprintId>) -> Result<Json<Vec<OrgId>>, ApiError> {
-    Ok(Json(api.store.shares_of_blueprint(&id).await.map_err(ApiError::under)?))
+async fn organizations(
+    State(api): State<ApiState>,
+    Path(id): Path<BlueprintId>,
+    paging: Paging,
+) -> Result<Response, ApiError> {
+    Ok(paging.list(api.store.shares_of_blueprint(&id, paging.wanted()).await.map_err(ApiError::under)?))
 }

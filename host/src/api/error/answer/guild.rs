@@ -37,6 +37,11 @@ pub fn stopping() -> Answer {
     (StatusCode::CONFLICT, body.hint("try again when its status is stopped"))
 }
 
+pub fn not_stopped() -> Answer {
+    let body = ErrorBody::new("The guild was not stopped", "guild_not_stopped");
+    (StatusCode::CONFLICT, body.hint("stop it first: POST /api/guilds/GUILD/stop"))
+}
+
 pub fn already_user(user: &UserId, guild: &GuildId) -> Answer {
     let detail = format!("User {user} already associated with guild {guild}");
     (StatusCode::CONFLICT, ErrorBody::new(detail, "user_exists"))

@@ -72,6 +72,28 @@ pub fn foreign_page(origin: &str) -> Answer {
     (StatusCode::FORBIDDEN, body.hint(hint))
 }
 
+pub fn has_changed(place: &str, tag: Option<&str>) -> Answer {
+    let body = match tag {
+        Some(_) => ErrorBody::new(format!("{place} is no longer what If-Match names"), "has_changed"),
+        None => ErrorBody::new(format!("{place} is not there, or has no tag"), "has_changed"),
+    };
+    let hint = "GET it again, and repeat the change with the new ETag if it is still right";
+    (StatusCode::PRECONDITION_FAILED, body.hint(hint).about(json!({"place": place, "etag": tag})))
+}
+
+pub fn bad_key() -> Answer {
+    let detail = "Idempotency-Key is one text of 1 to 255 printable ASCII characters";
+    (StatusCode::BAD_REQUEST, ErrorBody::new(detail, "bad_idempotency_key"))
+}
+
+pub fn key_reused() -> Answer {
+    let body = ErrorBody::new("This Idempotency-Key came with another body before", "idempotency_key_reused");
+    (
+        StatusCode::UNPROCESSABLE_ENTITY,
+        body.hint("send a new key with a new request, and the old body with the old key"),
+    )
+}
+
 /// The answer while a part of the host is away.
 pub fn unavailable(part: Part) -> Answer {
     let code = match part {

@@ -19,7 +19,17 @@ pub(super) fn agents() -> Vec<Op> {
             get("/catalog/agents", "getAgents", "Get agent classes")
                 .about("Returns the classes of the catalog: those that were registered and those of components.")
                 .optional("class_names", texts(), "Only these classes")
-                .gives_map_of::<AgentEntry>("The agent classes by name"),
+                .pages()
+                .gives_map_of::<AgentEntry>("The agent classes by name")
+                .fails([422]),
+            delete("/catalog/agents/{class_name}", "deleteAgentClass", "Remove an agent class that nothing names")
+                .about(
+                    "A class that a binding, a component or a blueprint names is not removed; the answer says what \
+                 names it.",
+                )
+                .if_unchanged()
+                .gives_nothing(204, "The class is removed")
+                .fails([404, 409]),
             get("/catalog/agents/{class_name}", "getAgentByClassName", "Get an agent class")
                 .about(
                     "Returns one class of the catalog, with the schema of its properties and the formats that it \
@@ -59,7 +69,9 @@ pub(super) fn components() -> Vec<Op> {
                 .fails([403, 409, 413, 415, 422, 503]),
             get("/catalog/components", "listComponents", "List all components")
                 .about("Lists every component with its digest, its state, its class and its names.")
-                .gives_list::<c::components::Component>("The components, in the order of upload"),
+                .pages()
+                .gives_list::<c::components::Component>("The components, in the order of upload")
+                .fails([422]),
             get("/catalog/components/{digest}", "getComponent", "Get a component")
                 .about(
                     "Shows whether a component is compiled, and what it describes. With `wait` the answer comes when \
@@ -101,7 +113,18 @@ pub(super) fn categories() -> Vec<Op> {
                 .gives::<spec::Created>(201, "The new category's id"),
             get("/catalog/categories/", "listCategories", "List all categories")
                 .about("Lists the categories of this host.")
-                .gives_list::<Category>("The categories, oldest first"),
+                .pages()
+                .gives_list::<Category>("The categories, oldest first")
+                .fails([422]),
+            delete(
+                "/catalog/categories/{category_id}",
+                "deleteCategory",
+                "Remove a category in which there is no blueprint",
+            )
+            .about("A category with blueprints is not removed; the answer says how many there are.")
+            .if_unchanged()
+            .gives_nothing(204, "The category is removed")
+            .fails([404, 409]),
             get("/catalog/categories/{category_id}", "getCategoryById", "Get a category")
                 .about("Returns the name and the description of a category.")
                 .gives::<Category>(200, "The category")
@@ -112,8 +135,9 @@ pub(super) fn categories() -> Vec<Op> {
                 "List the blueprints of a category, which is the oldest one of this name",
             )
             .about("Of several categories with the same name, the oldest one is meant.")
+            .pages()
             .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
-            .fails([404]),
+            .fails([404, 422]),
         ],
     )
 }
@@ -128,18 +152,23 @@ pub(super) fn blueprints() -> Vec<Op> {
                  class now.",
                 )
                 .takes::<Blueprint>()
+                .once()
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
                 .fails([409, 503]),
             get("/catalog/blueprints/", "listBlueprints", "List the blueprints of this host")
-                .about("Lists blueprints page by page, whoever owns them.")
-                .optional("after", text(), "Only blueprints after this one: the id of the last one of the page before")
-                .optional(
-                    "limit",
-                    number(),
-                    "The number of blueprints: 100 unless given, at most 500; the `Link` header has the next page",
-                )
-                .gives_list::<c::blueprints::Info>("A page of blueprints, oldest first")
-                .fails([404, 422]),
+                .about("Lists every blueprint of this host, whoever owns it.")
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
+            delete(
+                "/catalog/blueprints/{blueprint_id}",
+                "deleteBlueprint",
+                "Remove a blueprint from which no guild was launched",
+            )
+            .about("A blueprint with guilds is not removed; the answer says how many there are.")
+            .if_unchanged()
+            .gives_nothing(204, "The blueprint is removed, with its tags, shares, icons and reviews")
+            .fails([404, 409]),
             get("/catalog/blueprints/{blueprint_id}", "getBlueprintById", "Get a blueprint")
                 .about("Returns the whole blueprint with its spec.")
                 .gives::<c::blueprints::Details>(200, "The blueprint")
@@ -150,10 +179,14 @@ pub(super) fn blueprints() -> Vec<Op> {
                 "List the blueprints of an organisation",
             )
             .about("Lists what the organisation owns, public or not.")
-            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            .pages()
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+            .fails([422]),
             get("/catalog/users/{user_id}/blueprints/owned/", "getUserBlueprints", "List the blueprints of a user")
                 .about("Lists the blueprints whose author is the user.")
-                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
             get(
                 "/catalog/users/{user_id}/blueprints/accessible/",
                 "getAccessibleBlueprintsByUserId",
@@ -161,15 +194,21 @@ pub(super) fn blueprints() -> Vec<Op> {
             )
             .about("Lists the blueprints from which a launch by the user is allowed, with how the user got access.")
             .optional("org_id", text(), "The user's organisation")
+            .pages()
             .gives_list::<c::users::Accessible>(
                 "Public blueprints, then the user's own, then those of the organisation, each oldest first",
-            ),
+            )
+            .fails([422]),
             get("/catalog/tags/", "listTags", "List all tags")
                 .about("Lists every tag that a blueprint has.")
-                .gives_texts("The tags, in alphabetical order"),
+                .pages()
+                .gives_texts("The tags, in alphabetical order")
+                .fails([422]),
             get("/catalog/tags/{tag}/blueprints/", "getBlueprintsByTag", "List the blueprints with a tag")
                 .about("Lists the blueprints that have exactly this tag.")
-                .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+                .pages()
+                .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+                .fails([422]),
             post(
                 "/catalog/blueprints/{blueprint_id}/icons/",
                 "addBlueprintAgentIcons",
@@ -235,15 +274,18 @@ pub(super) fn sharing() -> Vec<Op> {
                 "List the blueprints that are shared with an organisation",
             )
             .about("Lists the blueprints of others that members of the organisation may launch.")
-            .gives_list::<c::blueprints::Info>("The blueprints, oldest first"),
+            .pages()
+            .gives_list::<c::blueprints::Info>("The blueprints, oldest first")
+            .fails([422]),
             get(
                 "/catalog/blueprints/{blueprint_id}/organizations/shared/",
                 "getSharedOrganizationsByBlueprintId",
                 "List the organisations that a blueprint is shared with",
             )
             .about("Lists the ids of the organisations alone.")
+            .pages()
             .gives_texts("The ids of the organisations, in the order of sharing")
-            .fails([404]),
+            .fails([404, 422]),
             get(
                 "/catalog/organizations/{organization_id}/guilds/",
                 "getGuildsForOrganization",
@@ -251,8 +293,9 @@ pub(super) fn sharing() -> Vec<Op> {
             )
             .about("Lists the guilds that were launched for the organisation.")
             .optional("statuses", list_of::<GuildStatus>(), "Only guilds with one of these statuses")
+            .pages()
             .gives_list::<c::guilds::Listed>("The guilds, oldest first")
-            .fails([400]),
+            .fails([400, 422]),
         ],
     )
 }
@@ -272,8 +315,9 @@ pub(super) fn reviews() -> Vec<Op> {
                 "Get the reviews of a blueprint",
             )
             .about("Returns all reviews with the average of their ratings.")
-            .gives::<reviews::Reviews>(200, "The reviews, oldest first, and their average")
-            .fails([404]),
+            .pages()
+            .gives::<reviews::Reviews>(200, "The reviews, oldest first, with the number and the average of all")
+            .fails([404, 422]),
             get("/catalog/blueprints/{blueprint_id}/reviews/{review_id}", "getBlueprintReview", "Get a review")
                 .about("Returns one review of this blueprint.")
                 .gives::<Review>(200, "The review")

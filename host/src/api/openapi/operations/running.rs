@@ -37,6 +37,7 @@ pub(super) fn agents_at_work() -> Vec<Op> {
                  takes over.",
             )
             .takes::<spec::ComponentChoice>()
+            .if_unchanged()
             .gives::<ComponentSwapped>(200, "The agent and its new component")
             .fails([404, 409, 503]),
         ],
@@ -53,6 +54,7 @@ pub(super) fn versions() -> Vec<Op> {
         )
         .about("Agents whose component is the same in both versions are left alone.")
         .takes::<g::blueprint::BlueprintChoice>()
+        .if_unchanged()
         .gives::<g::blueprint::BlueprintChanged>(200, "The guild, its new blueprint, and the agents that were swapped")
         .fails([403, 404, 409, 503])],
     )

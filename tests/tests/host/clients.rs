@@ -119,3 +119,11 @@ async fn a_python_client_that_is_generated_uploads_and_launches() {
     let script = folder.join("generated_client.py");
     run(Command::new(&python).arg(script).arg(url(&host)).arg(component).env("PYTHONPATH", output)).await;
 }
+
+#[tokio::test]
+async fn the_react_kit_shows_texts_tables_files_errors_and_dates() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("kit");
+    let (Some(chromium), Some(folder)) = (chromium(), node_folder(&scripts, &kept("kit")).await) else { return };
+    let host = super::host().await;
+    println!("{}", run(node(&folder, "kit.mjs").arg(url(&host)).env("CHROMIUM", chromium)).await);
+}

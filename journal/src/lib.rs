@@ -158,6 +158,12 @@ impl Journal {
         self.0.shared.trouble().or_else(|| self.0.shared.storage.trouble())
     }
 
+    /// Returns how many batches were stored since the start, and how long that took together.
+    #[must_use]
+    pub fn stored_batches(&self) -> (u64, Duration) {
+        self.0.shared.stored_batches()
+    }
+
     /// Returns for how long what is being written has not been stored.
     #[must_use]
     pub fn stalled_for(&self) -> Duration {

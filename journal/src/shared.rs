@@ -58,6 +58,8 @@ pub struct Shared {
     written: Notify,
     /// When the batch was taken that is not stored yet.
     writing_since: Mutex<Option<Instant>>,
+    /// Batches that were stored, and the nanoseconds that this took.
+    stored: [AtomicU64; 2],
     /// Why nothing can be written any more.
     failure: OnceLock<String>,
     /// Cancelled when there is a failure.
@@ -113,6 +115,7 @@ impl Shared {
             trouble: Mutex::default(),
             written: Notify::new(),
             writing_since: Mutex::default(),
+            stored: Default::default(),
             failure: OnceLock::new(),
             failed: CancellationToken::new(),
             ephemeral: AtomicU64::new(0),
@@ -187,6 +190,20 @@ impl Shared {
     /// Records whether the storage takes writes.
     pub fn set_trouble(&self, trouble: Option<StorageTrouble>) {
         *self.trouble.lock() = trouble;
+    }
+
+    /// Counts a batch that was stored.
+    pub fn has_stored_batch(&self, took: Duration) {
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        for (count, more) in self.stored.iter().zip([1, nanoseconds]) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns how many batches were stored, and how long that took together.
+    pub fn stored_batches(&self) -> (u64, Duration) {
+        let [count, nanoseconds] = [0, 1].map(|index: usize| self.stored[index].load(Ordering::Relaxed));
+        (count, Duration::from_nanos(nanoseconds))
     }
 
     /// Returns for how long the batch that is being written has not been stored.

@@ -8,7 +8,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
@@ -99,8 +99,10 @@ fn without_failed_parts(batch: Batch) -> Batch {
 async fn commit(shared: &Shared, steps: &[Step]) -> Result<Refused, JournalError> {
     let mut pause = FIRST_PAUSE;
     loop {
+        let began = Instant::now();
         match shared.storage.commit(steps).await {
             Ok(refused) => {
+                shared.has_stored_batch(began.elapsed());
                 shared.set_trouble(None);
                 return Ok(refused);
             }

@@ -16,6 +16,7 @@ mod files;
 mod guilds;
 mod health;
 mod host;
+mod measured;
 mod metrics;
 mod once;
 mod openapi;
@@ -69,13 +70,14 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors) -> Router {
         .layer(from_fn_with_state(room, unread::hold))
         .layer(from_fn_with_state(conditions, conditional::conditional))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn_with_state(guilds, outage::give_up))
+        .layer(from_fn_with_state(guilds.clone(), outage::give_up))
         .layer(from_fn(path::refuse_odd))
         .layer(from_fn_with_state(visitors.pages.clone(), pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn_with_state(small_bodies, body::read_small_first))
         .layer(from_fn_with_state(pages::Told::default(), pages::tell_refused))
         .layer(from_fn(error::finish))
+        .layer(from_fn_with_state(guilds, measured::measure))
         .layer(compression::layer())
         .layer(from_fn(compression::rename_tag))
         .layer(from_fn_with_state(cors::Cors::new(visitors.pages), cors::cors));

@@ -138,6 +138,11 @@ impl Guilds {
         self.0.setup.metrics.text(present).map_err(|error| error.to_string())
     }
 
+    /// Counts a request that was answered, by the pattern of its path, its method and its status.
+    pub fn count_request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.0.setup.metrics.request(route, method, status, took);
+    }
+
     /// Sends an event of the whole host to the sockets of every guild here.
     pub(in crate::guild) fn send_host_event(&self, event: &str, details: &Value) {
         let (host, now_ms) = (AgentTag::new("host", "Guildhall"), self.0.setup.clock.now_ms());

@@ -61,7 +61,9 @@ impl Guilds {
             }
             let now_ms = self.0.setup.clock.now_ms();
             self.0.outages.set(Part::Journal, self.journal_away(), now_ms);
+            let asked = tokio::time::Instant::now();
             let reached = tokio::time::timeout(ANSWER_WITHIN, self.0.setup.store.probe()).await;
+            self.0.setup.metrics.store_answered(asked.elapsed());
             let mut store = match reached {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.outage() == Some(StoreOutage::DiskFull)),

@@ -1,17 +1,22 @@
 //! The metrics of the host, in the text format of Prometheus. The values of labels are bounded: a fault's kind, an outcome, a
 //! reason, and the first [`MAX_CLASSES`] agent classes that run here. The only place that names prometheus.
 
+mod pulled;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, PullingGauge, Registry,
-    TextEncoder,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, PullingGauge,
+    Registry, TextEncoder,
 };
 
 use guildhall_model::fault::FaultKind;
 use guildhall_sandbox::{TABLE, Usage};
+use pulled::PulledCounter;
 
 /// This many agent classes have metrics of their own; all others share the label `other`.
 pub const MAX_CLASSES: usize = 64;
@@ -62,6 +67,9 @@ struct Inner {
     starts: IntCounterVec,
     unloads: IntCounter,
     dead_letters: IntCounter,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    store_seconds: Histogram,
     live: IntGauge,
     capacity: IntGauge,
     guilds: IntGauge,
@@ -104,6 +112,7 @@ pub struct Present {
 }
 
 const CLASS: &[&str] = &["class"];
+const REQUEST: &[&str] = &["route", "method"];
 
 impl Metrics {
     /// Registers all metrics.
@@ -127,8 +136,8 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let histogram = |name: &str, help: &str, buckets: Vec<f64>| -> prometheus::Result<HistogramVec> {
-            let histogram = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), CLASS)?;
+        let histogram = |name: &str, help: &str, labels, buckets: Vec<f64>| -> prometheus::Result<HistogramVec> {
+            let histogram = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), labels)?;
             registry.register(Box::new(histogram.clone()))?;
             Ok(histogram)
         };
@@ -137,15 +146,27 @@ impl Metrics {
         let turn_cpu =
             CounterVec::new(Opts::new("guildhall_turn_cpu_seconds_total", "Processor time of turns"), CLASS)?;
         registry.register(Box::new(turn_cpu.clone()))?;
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let build = Opts::new("guildhall_build_info", "1, with the version of this program")
+            .const_label("version", env!("CARGO_PKG_VERSION"));
+        let build = IntGauge::with_opts(build)?;
+        build.set(1);
+        registry.register(Box::new(build))?;
+        let answers = vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+        let store_seconds =
+            HistogramOpts::new("guildhall_store_probe_seconds", "How long the store took to answer a probe");
+        let store_seconds = Histogram::with_opts(store_seconds.buckets(answers.clone()))?;
+        registry.register(Box::new(store_seconds.clone()))?;
         Ok(Self(Arc::new(Inner {
             turns: counters("guildhall_turns_total", "Turns of agents by outcome", &["class", "outcome"])?,
-            turn_seconds: histogram("guildhall_turn_seconds", "Wall time of turns", seconds)?,
+            turn_seconds: histogram("guildhall_turn_seconds", "Wall time of turns", CLASS, seconds)?,
             turn_cpu,
             turn_fuel: counters("guildhall_turn_fuel_total", "Fuel that turns used", CLASS)?,
             turn_host_calls: counters("guildhall_turn_host_calls_total", "Calls of turns into the host", CLASS)?,
             turn_peak_memory: histogram(
                 "guildhall_turn_peak_memory_bytes",
                 "The most linear memory that the instance of a turn has used",
+                CLASS,
                 bytes,
             )?,
             faults: counters("guildhall_faults_total", "Faults of agents by kind", &["kind"])?,
@@ -153,6 +174,18 @@ impl Metrics {
             starts: counters("guildhall_agent_starts_total", "Instances that were started, by reason", &["reason"])?,
             unloads: counter("guildhall_agent_unloads_total", "Idle agents whose instance was dropped")?,
             dead_letters: counter("guildhall_dead_letters_total", "Messages that were given up")?,
+            requests: counters(
+                "guildhall_http_requests_total",
+                "Requests by route, method and status; `none` is a path that is not served",
+                &["route", "method", "status"],
+            )?,
+            request_seconds: histogram(
+                "guildhall_http_request_seconds",
+                "The time from a request to the head of its answer",
+                REQUEST,
+                answers,
+            )?,
+            store_seconds,
             live: gauge("guildhall_agents_live", "Instances of agents that exist")?,
             capacity: gauge(
                 "guildhall_agents_capacity",
@@ -185,6 +218,30 @@ impl Metrics {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is not that exact")]
         let gauge = PullingGauge::new(name, help, Box::new(move || read() as f64))?;
         self.0.registry.register(Box::new(gauge))
+    }
+
+    /// Adds a counter whose value is read when the metrics are read.
+    ///
+    /// # Errors
+    /// The name is not valid or used twice, which would be an error of the caller.
+    pub fn watch_counter(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> prometheus::Result<()> {
+        self.0.registry.register(Box::new(PulledCounter::new(name, help, read)?))
+    }
+
+    /// Counts a request that was answered. The labels are few: a route is a pattern of paths.
+    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.0.requests.with_label_values(&[route, method, &status.to_string()]).inc();
+        self.0.request_seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
+    }
+
+    /// Notes how long the store took to answer a probe.
+    pub fn store_answered(&self, took: Duration) {
+        self.0.store_seconds.observe(took.as_secs_f64());
     }
 
     /// Returns the metrics of an agent class.
@@ -279,6 +336,25 @@ mod tests {
         store_away: 0,
         journal_away: 0,
     };
+
+    #[test]
+    fn requests_the_process_and_the_build_are_told() {
+        let metrics = Metrics::new().unwrap();
+        metrics.request("/api/guilds/{id}", "GET", 200, Duration::from_millis(2));
+        metrics.watch_counter("guildhall_pulled_total", "A test", || 2.5).unwrap();
+        let text = metrics.text(PRESENT).unwrap();
+        for wanted in [
+            "guildhall_http_requests_total{method=\"GET\",route=\"/api/guilds/{id}\",status=\"200\"} 1",
+            "guildhall_http_request_seconds_bucket{method=\"GET\",route=\"/api/guilds/{id}\",le=\"0.005\"} 1",
+            "# TYPE guildhall_pulled_total counter",
+            "guildhall_pulled_total 2.5",
+            "guildhall_build_info{version=\"",
+            "process_resident_memory_bytes ",
+            "process_open_fds ",
+        ] {
+            assert!(text.lines().any(|line| line.starts_with(wanted)), "{wanted} is not in\n{text}");
+        }
+    }
 
     #[test]
     fn turns_are_counted_by_class_and_outcome() {

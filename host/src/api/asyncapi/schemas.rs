@@ -158,7 +158,7 @@ fn complete(schemas: &mut Map<String, Value>) {
 }
 
 /// The schemas of kinds of frames: a base, the names of the format, and the payload.
-fn frames() -> [(String, Value); 14] {
+fn frames() -> [(String, Value); 13] {
     let health = &[format::HEALTH_REPORT];
     let participants = &[format::PARTICIPANTS, format::PARTICIPANT_LIST];
     let errors = &[format::ERROR_MESSAGE];
@@ -183,10 +183,6 @@ fn frames() -> [(String, Value); 14] {
         ("ParticipantsRequestFrame", frame("ClientFrame", ask_participants, Some("ParticipantListRequest"))),
         ("HealthCheckRequestFrame", frame("ClientFrame", ask_health, Some("HealthCheckRequest"))),
         ("StopGuildRequestFrame", frame("ClientFrame", stop, Some("StopGuildRequest"))),
-        (
-            "FormatName",
-            json!({"type": "string", "description": "The name of a format. `x-formats` lists those of the host."}),
-        ),
     ]
     .map(|(name, schema)| (name.to_owned(), schema))
 }

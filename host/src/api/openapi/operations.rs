@@ -54,11 +54,12 @@ fn guilds() -> Vec<Op> {
     tagged(
         "guilds",
         [
-            post("/api/guilds", "createGuild", "Launch a guild from a spec").about(
-                "Stores the spec and starts its agents. The answer does not wait for them: the health reports of \
-                 the system socket say when the guild is ready. A spec that is not valid is answered with all of \
-                 its errors.",
-            )
+            post("/api/guilds", "createGuild", "Launch a guild from a spec")
+.about(
+"Stores the spec and starts its agents. The answer does not wait for them: the health \
+                 reports of the system socket say when the guild is ready. A spec that is not valid is \
+                 answered with all of its errors.",
+)
                 .takes::<g::LaunchGuildReq>()
                 .once()
                 .gives::<spec::Created>(
@@ -66,46 +67,58 @@ fn guilds() -> Vec<Op> {
                     "The new guild's id, with warnings about parts of the spec that are not used",
                 )
                 .fails([409, 503]),
-            get("/api/guilds", "listGuilds", "List all guilds").about(
-                "Lists every guild that was launched on this host, also those that sleep or were stopped.",
-            ).pages().gives_list::<g::Listed>("The guilds, oldest first").fails([422]),
-            get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild").about(
-                "Shows the spec as it is now, with agents and rules that were added later. It does not wake a \
-                 guild that sleeps.",
-            )
+            get("/api/guilds", "listGuilds", "List all guilds")
+.about(
+"Lists every guild that was launched on this host, also those that sleep or were stopped.",
+)
+                .pages()
+                .optional("usage", flag(), "Also what each guild has used since it was started here")
+                .gives_list::<g::Listed>("The guilds, oldest first")
+                .fails([422]),
+            get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
+.about(
+"Shows the spec as it is now, with agents and rules that were added later. It does not wake \
+                 a guild that sleeps.",
+)
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),
-            delete("/api/guilds/{guild_id}", "deleteGuild", "Remove a guild that was stopped, with all that is kept of it").about("A guild has to be stopped before. Afterwards its id is unknown.")
+            delete("/api/guilds/{guild_id}", "deleteGuild", "Remove a guild that was stopped, with all that is kept of it")
+.about("A guild has to be stopped before. Afterwards its id is unknown.")
                 .if_unchanged()
                 .gives_nothing(204, "The guild is removed: its messages, states, files, users and boards")
                 .fails([404, 409, 503]),
-            post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run").about(
-                "Starts a guild that failed or does not run, as clients of the Rustic AI server expect. A guild \
-                 that was stopped is not started: use `startGuild`.",
-            )
+            post("/api/guilds/{guild_id}/relaunch", "relaunchGuild", "Start a guild that does not run")
+.about(
+"Starts a guild that failed or does not run, as clients of the Rustic AI server expect. A \
+                 guild that was stopped is not started: use `startGuild`.",
+)
                 .gives::<g::Relaunch>(200, "Whether the guild is being started")
                 .fails([400, 404]),
-            post("/api/guilds/{guild_id}/stop", "stopGuild", "Stop a guild; its messages, states and users stay").about(
-                "Ends the agents and closes the sockets of the guild. What waited for its agents is lost; its \
-                 messages, states, files and users stay.",
-            )
+            post("/api/guilds/{guild_id}/stop", "stopGuild", "Stop a guild; its messages, states and users stay")
+.about(
+"Ends the agents and closes the sockets of the guild. What waited for its agents is lost; \
+                 its messages, states, files and users stay.",
+)
                 .gives::<g::Stop>(200, "Whether the guild is being stopped; the stop is stored")
                 .fails([404, 503]),
-            post("/api/guilds/{guild_id}/start", "startGuild", "Start a guild that does not run, also one that was stopped").about(
-                "Starts the agents of a guild that failed or was stopped. They begin with the messages that come \
-                 next.",
-            )
+            post("/api/guilds/{guild_id}/start", "startGuild", "Start a guild that does not run, also one that was stopped")
+.about(
+"Starts the agents of a guild that failed or was stopped. They begin with the messages that \
+                 come next.",
+)
                 .gives::<g::Start>(200, "Whether the guild is being started")
                 .fails([404, 409, 503]),
             get(
                 "/api/guilds/{guild_id}/{user_id}/messages",
                 "getHistoricalUserMessages",
                 "Get the messages that a user sent and received",
-            ).about(
-                "Returns what the user sent, what the user got, and errors about these messages. Progress is not \
-                 stored and not in it.",
             )
+.about(
+"Returns what the user sent, what the user got, and errors about these messages. Progress \
+                 is not stored and not in it.",
+)
             .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
+            .optional("dialect", text(), "The dialect of the messages, `guide`, `rustic` or `ui`; that of the host unless given")
             .optional("order", text(), "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise")
             .optional(
                 "limit",
@@ -119,10 +132,11 @@ fn guilds() -> Vec<Op> {
                 "/catalog/blueprints/{blueprint_id}/guilds",
                 "launchGuildFromBlueprint",
                 "Launch a guild from a blueprint",
-            ).about(
-                "Launches a guild for a user who may use the blueprint. `configuration` replaces values of the \
-                 templates of the blueprint.",
             )
+.about(
+"Launches a guild for a user who may use the blueprint. `configuration` replaces values of \
+                 the templates of the blueprint.",
+)
             .takes::<c::blueprints::launch::LaunchRequest>()
             .once()
             .gives::<spec::Created>(201, "The new guild's id, with warnings about parts of the spec that are not used")
@@ -150,10 +164,7 @@ fn files() -> Vec<Op> {
     let file = |path: &'static str, ids: [&'static str; 2], owner: &str| {
         [
             get(path, ids[0], format!("Get a file of {owner}"))
-                .about(
-                    "`Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this \
-                 host.",
-                )
+                .about("`Range`, `If-None-Match` and `If-Range` work. Browsers do not run the file as a page of this host.")
                 .optional("download", flag(), "Send the file as an attachment, as application/octet-stream")
                 .gives_file("*/*")
                 .fails([404, 416, 422]),
@@ -259,8 +270,8 @@ fn registry() -> Vec<Op> {
         [
             get("/api/registry/agents/", "getAgentsByClass", "Get the agent classes of the components of this host")
                 .about(
-                    "Lists what the components of this host describe about themselves: their classes, formats and \
-                 properties.",
+                    "Lists what the components of this host describe about themselves: their classes, formats \
+                 and properties.",
                 )
                 .optional("agent_class", text(), "Only this class")
                 .pages()
@@ -290,9 +301,9 @@ fn host() -> Vec<Op> {
                 .gives::<health::Alive>(200, "The host is alive"),
             get("/readyz", "readyz", "Check whether the host serves requests")
                 .about(
-                    "Answers 503 while the host starts or shuts down, and while a part that it needs (the store or \
-                 the journal) is away; the answer names the part and since when. Use it to decide whether to \
-                 send requests here.",
+                    "Answers 503 while the host starts or shuts down, and while a part that it needs (the store \
+                 or the journal) is away; the answer names the part and since when. Use it to decide \
+                 whether to send requests here.",
                 )
                 .gives::<health::Ready>(200, "The host serves requests")
                 .fails([503]),

@@ -24,16 +24,16 @@ pub(super) fn agents() -> Vec<Op> {
                 .fails([422]),
             delete("/catalog/agents/{class_name}", "deleteAgentClass", "Remove an agent class that nothing names")
                 .about(
-                    "A class that a binding, a component or a blueprint names is not removed; the answer says what \
-                 names it.",
+                    "A class that a binding, a component or a blueprint names is not removed; the answer says \
+                 what names it.",
                 )
                 .if_unchanged()
                 .gives_nothing(204, "The class is removed")
                 .fails([404, 409]),
             get("/catalog/agents/{class_name}", "getAgentByClassName", "Get an agent class")
                 .about(
-                    "Returns one class of the catalog, with the schema of its properties and the formats that it \
-                 handles.",
+                    "Returns one class of the catalog, with the schema of its properties and the formats that \
+                 it handles.",
                 )
                 .gives::<AgentEntry>(200, "The agent class")
                 .fails([404]),
@@ -56,9 +56,9 @@ pub(super) fn components() -> Vec<Op> {
         [
             post("/catalog/components", "uploadComponent", "Upload a component, whose digest becomes its id")
                 .about(
-                    "The body is the bytes of the component. The host compiles it in a process of its own and asks \
-                 it to describe itself. Uploading the same bytes again changes nothing. A class that nothing \
-                 serves yet is bound to the component.",
+                    "The body is the bytes of the component. The host compiles it in a process of its own and \
+                 asks it to describe itself. Uploading the same bytes again changes nothing. A class that \
+                 nothing serves yet is bound to the component.",
                 )
                 .optional("name", text(), "A name, with `version`; the two never stand for another component")
                 .optional("version", text(), "The version of `name`")
@@ -74,27 +74,32 @@ pub(super) fn components() -> Vec<Op> {
                 .fails([422]),
             get("/catalog/components/{digest}", "getComponent", "Get a component")
                 .about(
-                    "Shows whether a component is compiled, and what it describes. With `wait` the answer comes when \
-                 that is known.",
+                    "Shows whether a component is compiled, and what it describes. With `wait` the answer comes \
+                 when that is known.",
                 )
                 .optional("wait", number(), "Seconds to wait while the component is being compiled, at most 30")
                 .gives::<c::components::Component>(200, "The component")
                 .fails([404, 422]),
+            get("/catalog/components/{digest}/users", "listComponentUsers", "List what uses a component")
+                .gives_list::<c::components::ComponentUser>(
+                    "Classes, blueprints and guilds that keep it from being removed, at most 20; and the host itself",
+                )
+                .fails([404]),
             get("/catalog/components/{digest}/wasm", "getComponentBytes", "Get the bytes of a component")
                 .about("Returns the bytes as they were uploaded.")
                 .gives_bytes("application/wasm", "The bytes of the component")
                 .fails([404]),
             delete("/catalog/components/{digest}", "deleteComponent", "Remove a component that is not in use")
                 .about(
-                    "A component that an agent, a blueprint or a binding uses is not removed; the answer names what \
-                 uses it.",
+                    "A component that an agent, a blueprint or a binding uses is not removed; the answer names \
+                 what uses it.",
                 )
                 .gives_nothing(204, "The component is removed")
                 .fails([404, 409]),
             put("/catalog/agents/{class_name}/component", "bindComponent", "Bind an agent class to a component")
                 .about(
-                    "Agents of the class that are launched from now on run this component. Agents that run already \
-                 keep theirs.",
+                    "Agents of the class that are launched from now on run this component. Agents that run \
+                 already keep theirs.",
                 )
                 .takes::<spec::ComponentChoice>()
                 .gives_nothing(204, "The component serves the class from now on")
@@ -148,12 +153,16 @@ pub(super) fn blueprints() -> Vec<Op> {
         [
             post("/catalog/blueprints/", "createBlueprint", "Create a blueprint")
                 .about(
-                    "Checks the spec and stores it in the catalog. Each agent keeps the component that serves its \
-                 class now.",
+                    "Checks the spec and stores it in the catalog. Each agent keeps the component that serves \
+                 its class now.",
                 )
                 .takes::<Blueprint>()
                 .once()
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
+                .fails([409, 503]),
+            post("/catalog/blueprints/validate", "validateBlueprint", "Check a blueprint without storing it")
+                .takes::<Blueprint>()
+                .gives::<c::blueprints::Validated>(200, "The blueprint can be created; warnings about parts of it")
                 .fails([409, 503]),
             get("/catalog/blueprints/", "listBlueprints", "List the blueprints of this host")
                 .about("Lists every blueprint of this host, whoever owns it.")
@@ -192,7 +201,10 @@ pub(super) fn blueprints() -> Vec<Op> {
                 "getAccessibleBlueprintsByUserId",
                 "List the blueprints that a user may launch",
             )
-            .about("Lists the blueprints from which a launch by the user is allowed, with how the user got access.")
+            .about(
+                "Lists the blueprints from which a launch by the user is allowed, with how the user got \
+                 access.",
+            )
             .optional("org_id", text(), "The user's organisation")
             .pages()
             .gives_list::<c::users::Accessible>(
@@ -265,7 +277,10 @@ pub(super) fn sharing() -> Vec<Op> {
                 "unshareBlueprintWithOrganization",
                 "Stop sharing a blueprint with an organisation",
             )
-            .about("Members of the organisation may no longer launch the blueprint. Guilds that they launched stay.")
+            .about(
+                "Members of the organisation may no longer launch the blueprint. Guilds that they launched \
+                 stay.",
+            )
             .gives_nothing(204, "The blueprint is no longer shared with the organisation")
             .fails([404]),
             get(

@@ -2,9 +2,11 @@
 
 use guildhall_tests::{Host, Options};
 
+mod asyncapi;
 mod backup;
 mod cli;
 mod client_js;
+mod clients;
 mod component_cli;
 mod components;
 mod configuration;

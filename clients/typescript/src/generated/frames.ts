@@ -414,8 +414,6 @@ export interface components {
         };
         /** @enum {string} */
         FilterOperation: "<" | ">" | "<=" | ">=" | "==" | "!=" | "is null" | "is not null" | "in" | "not in" | "begins with" | "contains";
-        /** @description The name of a format. `x-formats` lists those of the host. */
-        FormatName: string;
         FormFormat: {
             /** @default null */
             description?: string | null;

@@ -127,7 +127,11 @@ export interface paths {
         get: operations["getGuildDetailsById"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove a guild that was stopped, with all that is kept of it
+         * @description A guild has to be stopped before. Afterwards its id is unknown.
+         */
+        delete: operations["deleteGuild"];
         options?: never;
         head?: never;
         patch?: never;
@@ -253,6 +257,26 @@ export interface paths {
          * @description Returns what the agent wrote to its log and its standard output, and what the host notes about it. Lines are kept in memory and are gone after a restart of the host.
          */
         get: operations["getAgentLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guilds/{guild_id}/agents/{agent_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the state of an agent
+         * @description The state is what the agent and rules have stored for the agent. It does not wake a guild that sleeps.
+         */
+        get: operations["getAgentState"];
         put?: never;
         post?: never;
         delete?: never;
@@ -433,6 +457,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/guilds/{guild_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the state of a guild
+         * @description The state is what agents, rules and requests have stored in the guild. It does not wake a guild that sleeps.
+         */
+        get: operations["getGuildState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/guilds/{guild_id}/stop": {
         parameters: {
             query?: never;
@@ -447,6 +491,26 @@ export interface paths {
          * @description Ends the agents and closes the sockets of the guild. What waited for its agents is lost; its messages, states, files and users stay.
          */
         post: operations["stopGuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guilds/{guild_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what the agents of a guild have used, and their limits
+         * @description Counts since the guild was started on this host: turns, fuel, time and memory of each agent.
+         */
+        get: operations["getGuildUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -551,7 +615,11 @@ export interface paths {
         get: operations["getAgentByClassName"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove an agent class that nothing names
+         * @description A class that a binding, a component or a blueprint names is not removed; the answer says what names it.
+         */
+        delete: operations["deleteAgentClass"];
         options?: never;
         head?: never;
         patch?: never;
@@ -606,7 +674,7 @@ export interface paths {
         };
         /**
          * List the blueprints of this host
-         * @description Lists blueprints page by page, whoever owns them.
+         * @description Lists every blueprint of this host, whoever owns it.
          */
         get: operations["listBlueprints"];
         put?: never;
@@ -635,7 +703,11 @@ export interface paths {
         get: operations["getBlueprintById"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove a blueprint from which no guild was launched
+         * @description A blueprint with guilds is not removed; the answer says how many there are.
+         */
+        delete: operations["deleteBlueprint"];
         options?: never;
         head?: never;
         patch?: never;
@@ -813,6 +885,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/catalog/blueprints/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a blueprint without storing it
+         * @description Answers as `createBlueprint` does, with all errors and warnings, and changes nothing.
+         */
+        post: operations["validateBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/catalog/categories/": {
         parameters: {
             query?: never;
@@ -851,7 +943,11 @@ export interface paths {
         get: operations["getCategoryById"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove a category in which there is no blueprint
+         * @description A category with blueprints is not removed; the answer says how many there are.
+         */
+        delete: operations["deleteCategory"];
         options?: never;
         head?: never;
         patch?: never;
@@ -920,6 +1016,26 @@ export interface paths {
          * @description A component that an agent, a blueprint or a binding uses is not removed; the answer names what uses it.
          */
         delete: operations["deleteComponent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/catalog/components/{digest}/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what uses a component
+         * @description A component that something uses cannot be removed.
+         */
+        get: operations["listComponentUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1401,6 +1517,49 @@ export interface components {
             /** @description The agent's display name. */
             name?: string | null;
         };
+        /** @description What an agent has used since it was started here, and its limits. */
+        AgentUsage: {
+            agent_id: components["schemas"]["AgentId"];
+            /**
+             * Format: int64
+             * @description The milliseconds that it has worked at its message; null when it is idle.
+             */
+            busy_ms: number | null;
+            /** @description Why its health is not `ok`. */
+            detail: string | null;
+            /**
+             * Format: int64
+             * @description Those among them that were declined, that failed, or that were cancelled.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Units of fuel of all turns.
+             */
+            fuel: number;
+            health: components["schemas"]["HealthStatus"] | null;
+            limits: components["schemas"]["TurnLimits"] | null;
+            /**
+             * Format: int64
+             * @description The longest turn, in milliseconds.
+             */
+            longest_ms: number;
+            /**
+             * Format: int64
+             * @description Units of fuel of the turn that used most.
+             */
+            most_fuel: number;
+            /**
+             * Format: int64
+             * @description The most linear memory that it held, in bytes.
+             */
+            peak_memory_bytes: number;
+            /**
+             * Format: int64
+             * @description Messages that it has handled.
+             */
+            turns: number;
+        };
         /** @description The state of the host: `ok`. */
         Alive: {
             status: string;
@@ -1540,7 +1699,13 @@ export interface components {
             /** Format: double */
             average_rating: number;
             reviews: components["schemas"]["BlueprintReviewResponse"][];
+            /** Format: int64 */
             total_reviews: number;
+        };
+        /** @description What is to be known of a blueprint without mistakes. */
+        BlueprintValidated: {
+            /** @description Sentences about what would be stored and not used. */
+            warnings: string[];
         };
         /** @description The id of a board of a guild. */
         BoardId: string;
@@ -1619,6 +1784,13 @@ export interface components {
         ComponentSwapped: {
             agent_id: components["schemas"]["AgentId"];
             component: components["schemas"]["Digest"];
+        };
+        /** @description What uses a component. */
+        ComponentUser: {
+            /** @description The name of the class, or the id; empty for the host itself. */
+            id: string;
+            /** @description `class`, `blueprint`, `guild` or `host`. */
+            kind: string;
         };
         /** @description A board of a guild, on which users pin messages. */
         CreateBoardRequest: {
@@ -1761,6 +1933,7 @@ export interface components {
             name: string;
             organization_id: components["schemas"]["OrgId"];
             status: components["schemas"]["GuildStatus"];
+            usage?: components["schemas"]["GuildUsage"] | null;
         };
         /** @description The specification of a guild. */
         GuildSpec: {
@@ -1813,6 +1986,28 @@ export interface components {
          * @enum {string}
          */
         GuildStatus: "requested" | "not_launched" | "starting" | "running" | "warning" | "backlogged" | "unknown" | "error" | "stopping" | "stopped";
+        /** @description What a guild has used since it was started here. It begins at 0 when the guild sleeps and wakes. */
+        GuildUsage: {
+            /** @description The agents that have a task here. */
+            agents: number;
+            /**
+             * Format: int64
+             * @description Those among them that were declined, that failed, or that were cancelled.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Units of fuel.
+             */
+            fuel: number;
+            /** @description Those among them whose health is `ok`. */
+            healthy: number;
+            /**
+             * Format: int64
+             * @description Messages that agents have handled.
+             */
+            turns: number;
+        };
         /** @description A handler of an agent class: the format of the messages that it receives, with its JSON schema. */
         HandlerEntry: {
             /** @default  */
@@ -1824,6 +2019,11 @@ export interface components {
             };
             send_message_calls: components["schemas"]["SendMessageCall"][];
         };
+        /**
+         * @description The health of an agent, in lower case on the wire.
+         * @enum {string}
+         */
+        HealthStatus: "ok" | "warning" | "error" | "backlogged" | "unknown" | "starting" | "pending_launch";
         /** @description The answer to the creation of a resource. */
         IdInfo: {
             id: string;
@@ -2165,6 +2365,19 @@ export interface components {
         Start: {
             is_starting: boolean;
         };
+        /** @description The state of a guild or of an agent. */
+        StateResponse: {
+            state: {
+                [key: string]: unknown;
+            };
+            /** @description The time of the last change, RFC 3339; null when there was none. */
+            updated_at: string | null;
+            /**
+             * Format: int64
+             * @description The number of changes; 0 for a state that was never stored.
+             */
+            version: number;
+        };
         /** @description Changes a state when a rule sends a message. */
         StateTransformer: {
             /** @description The language of the expression. */
@@ -2210,6 +2423,24 @@ export interface components {
          * @enum {string}
          */
         TransformerStyle: "simple" | "content_based_router";
+        /** @description The limits of an agent that its use is compared with. */
+        TurnLimits: {
+            /**
+             * Format: int64
+             * @description Units of fuel of one turn: `sandbox.fuel`.
+             */
+            fuel: number;
+            /**
+             * Format: int64
+             * @description Bytes of linear memory: `sandbox.memory_mib`.
+             */
+            memory_bytes: number;
+            /**
+             * Format: int64
+             * @description Milliseconds of one turn: `sandbox.timeout_ms`.
+             */
+            timeout_ms: number;
+        };
         /** @enum {string} */
         TypeEquals: "type_equals";
         /** @description The format that a message must have. */
@@ -2295,8 +2526,14 @@ export interface operations {
     getBoards: {
         parameters: {
             query: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
                 /** @description The guild */
                 guild_id: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
             };
             header?: never;
             path?: never;
@@ -2413,7 +2650,14 @@ export interface operations {
     };
     getBoardMessageIds: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a board */
@@ -2434,6 +2678,15 @@ export interface operations {
             };
             /** @description There is no such resource */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2578,20 +2831,38 @@ export interface operations {
     };
     listGuilds: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+                /** @description Also what each guild has used since it was started here */
+                usage?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All guilds, oldest first */
+            /** @description The guilds, oldest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["GuildListed"][];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -2608,7 +2879,10 @@ export interface operations {
     createGuild: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the first one */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2724,13 +2998,86 @@ export interface operations {
             };
         };
     };
+    deleteGuild: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of a guild */
+                guild_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The guild is removed: its messages, states, files, users and boards */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource already exists, is in use, or is in a state that does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host cannot do this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     getHistoricalUserMessages: {
         parameters: {
             query?: {
-                /** @description Only messages after this id */
+                /** @description Only messages after this id; with `order=desc` those before it */
                 after?: number;
+                /** @description The dialect of the messages, `guide`, `rustic` or `ui`; that of the host unless given */
+                dialect?: string;
                 /** @description A page of at most this many messages, at most 500; its `Link` header has the next page. Without it the answer has all messages */
                 limit?: number;
+                /** @description `asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise */
+                order?: string;
             };
             header?: never;
             path: {
@@ -2836,7 +3183,10 @@ export interface operations {
     swapAgentComponent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The id of an agent of the guild */
                 agent_id: string;
@@ -2887,6 +3237,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description The body is larger than the operator allows */
             413: {
                 headers: {
@@ -2927,7 +3286,14 @@ export interface operations {
     };
     listFilesForAgent: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of an agent of the guild */
@@ -2971,7 +3337,10 @@ export interface operations {
     uploadFileForAgent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the first one */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The id of an agent of the guild */
                 agent_id: string;
@@ -3237,10 +3606,56 @@ export interface operations {
             };
         };
     };
-    changeGuildBlueprint: {
+    getAgentState: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                /** @description The id of an agent of the guild */
+                agent_id: string;
+                /** @description The id of a guild */
+                guild_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last stored state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateResponse"];
+                };
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    changeGuildBlueprint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The id of a guild */
                 guild_id: string;
@@ -3291,6 +3706,15 @@ export interface operations {
             };
             /** @description The resource already exists, is in use, or is in a state that does not allow this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3538,7 +3962,14 @@ export interface operations {
     };
     listFilesForGuild: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a guild */
@@ -3580,7 +4011,10 @@ export interface operations {
     uploadFileForGuild: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the first one */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The id of a guild */
                 guild_id: string;
@@ -3890,6 +4324,47 @@ export interface operations {
             };
         };
     };
+    getGuildState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a guild */
+                guild_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last stored state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateResponse"];
+                };
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     stopGuild: {
         parameters: {
             query?: never;
@@ -3940,11 +4415,58 @@ export interface operations {
             };
         };
     };
+    getGuildUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a guild */
+                guild_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agents, in the order of the guild's spec */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUsage"][];
+                };
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     getAgentsByClass: {
         parameters: {
             query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
                 /** @description Only this class */
                 agent_class?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
             };
             header?: never;
             path?: never;
@@ -3965,6 +4487,15 @@ export interface operations {
             };
             /** @description There is no such resource */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4074,8 +4605,14 @@ export interface operations {
     getAgents: {
         parameters: {
             query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
                 /** @description Only these classes */
                 class_names?: string[];
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
             };
             header?: never;
             path?: never;
@@ -4092,6 +4629,15 @@ export interface operations {
                     "application/json": {
                         [key: string]: components["schemas"]["AgentEntryOutput"];
                     };
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -4213,6 +4759,66 @@ export interface operations {
             };
             /** @description There is no such resource */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteAgentClass: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The full name of an agent class */
+                class_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The class is removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource already exists, is in use, or is in a state that does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4381,10 +4987,12 @@ export interface operations {
     listBlueprints: {
         parameters: {
             query?: {
-                /** @description Only blueprints after this one: the id of the last one of the page before */
+                /** @description The page after another one: the value in its `Link` header */
                 after?: string;
-                /** @description The number of blueprints: 100 unless given, at most 500; the `Link` header has the next page */
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
             };
             header?: never;
             path?: never;
@@ -4392,22 +5000,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of blueprints, oldest first */
+            /** @description The blueprints, oldest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintInfoResponse"][];
-                };
-            };
-            /** @description There is no such resource */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description The body or a parameter has errors; the answer lists all of them */
@@ -4433,7 +5032,10 @@ export interface operations {
     createBlueprint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the first one */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4549,10 +5151,73 @@ export interface operations {
             };
         };
     };
+    deleteBlueprint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of a blueprint */
+                blueprint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The blueprint is removed, with its tags, shares, icons and reviews */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource already exists, is in use, or is in a state that does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     launchGuildFromBlueprint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of 1 to 255 characters. A request with the same key and the same body gets the answer of the first one */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The id of a blueprint */
                 blueprint_id: string;
@@ -4876,7 +5541,14 @@ export interface operations {
     };
     getSharedOrganizationsByBlueprintId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a blueprint */
@@ -4904,6 +5576,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -4917,7 +5598,14 @@ export interface operations {
     };
     getReviewsByBlueprintId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a blueprint */
@@ -4927,7 +5615,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The reviews, oldest first, and their average */
+            /** @description The reviews, oldest first, with the number and the average of all */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4938,6 +5626,15 @@ export interface operations {
             };
             /** @description There is no such resource */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5191,9 +5888,94 @@ export interface operations {
             };
         };
     };
-    listCategories: {
+    validateBlueprint: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintCreate"];
+            };
+        };
+        responses: {
+            /** @description The blueprint can be created; warnings about parts of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintValidated"];
+                };
+            };
+            /** @description The request, its body or its spec is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource already exists, is in use, or is in a state that does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body is larger than the operator allows */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host cannot do this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    listCategories: {
+        parameters: {
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5207,6 +5989,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintCategoryResponse"][];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -5321,9 +6112,76 @@ export interface operations {
             };
         };
     };
-    getBlueprintsByCategoryName: {
+    deleteCategory: {
         parameters: {
             query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has seen; 412 if that has changed */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of a category */
+                category_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The category is removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource already exists, is in use, or is in a state that does not allow this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The resource is no longer the one that `If-Match` names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getBlueprintsByCategoryName: {
+        parameters: {
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The name of a category */
@@ -5351,6 +6209,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -5364,7 +6231,14 @@ export interface operations {
     };
     listComponents: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5378,6 +6252,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Component"][];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -5596,6 +6479,47 @@ export interface operations {
             };
         };
     };
+    listComponentUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The digest of a component: `sha256:` and 64 hex digits */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Classes, blueprints and guilds that keep it from being removed, at most 20; and the host itself */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComponentUser"][];
+                };
+            };
+            /** @description There is no such resource */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     getComponentBytes: {
         parameters: {
             query?: never;
@@ -5680,7 +6604,14 @@ export interface operations {
     };
     getUsersAddedToGuild: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a guild */
@@ -5701,6 +6632,15 @@ export interface operations {
             };
             /** @description There is no such resource */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5812,7 +6752,14 @@ export interface operations {
     };
     getOrganizationBlueprints: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of an organisation */
@@ -5829,6 +6776,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintInfoResponse"][];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -5844,7 +6800,14 @@ export interface operations {
     };
     getSharedBlueprintsByOrganizationId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of an organisation */
@@ -5861,6 +6824,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintInfoResponse"][];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Any other error */
@@ -5877,6 +6849,12 @@ export interface operations {
     getGuildsForOrganization: {
         parameters: {
             query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
                 /** @description Only guilds with one of these statuses */
                 statuses?: components["schemas"]["GuildStatus"][];
             };
@@ -5907,6 +6885,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -5920,7 +6907,14 @@ export interface operations {
     };
     listTags: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5936,6 +6930,15 @@ export interface operations {
                     "application/json": string[];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -5949,7 +6952,14 @@ export interface operations {
     };
     getBlueprintsByTag: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description A tag of blueprints */
@@ -5968,6 +6978,15 @@ export interface operations {
                     "application/json": components["schemas"]["BlueprintInfoResponse"][];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -5982,6 +7001,12 @@ export interface operations {
     getAccessibleBlueprintsByUserId: {
         parameters: {
             query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
                 /** @description The user's organisation */
                 org_id?: string;
             };
@@ -6003,6 +7028,15 @@ export interface operations {
                     "application/json": components["schemas"]["BlueprintResponseWithAccessReason"][];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -6016,7 +7050,14 @@ export interface operations {
     };
     getUserBlueprints: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
+            };
             header?: never;
             path: {
                 /** @description The id of a user */
@@ -6035,6 +7076,15 @@ export interface operations {
                     "application/json": components["schemas"]["BlueprintInfoResponse"][];
                 };
             };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description Any other error */
             default: {
                 headers: {
@@ -6049,6 +7099,12 @@ export interface operations {
     getGuildsForUser: {
         parameters: {
             query?: {
+                /** @description The page after another one: the value in its `Link` header */
+                after?: string;
+                /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
+                limit?: number;
+                /** @description `asc` (default), or `desc`: the last items first */
+                order?: string;
                 /** @description Only guilds of this organisation */
                 org_id?: string;
                 /** @description Only guilds with one of these statuses */
@@ -6074,6 +7130,15 @@ export interface operations {
             };
             /** @description The request, its body or its spec is not valid */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body or a parameter has errors; the answer lists all of them */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -81,6 +81,7 @@ pub(super) fn components() -> Vec<Op> {
                 .gives::<c::components::Component>(200, "The component")
                 .fails([404, 422]),
             get("/catalog/components/{digest}/users", "listComponentUsers", "List what uses a component")
+                .about("A component that something uses cannot be removed.")
                 .gives_list::<c::components::ComponentUser>(
                     "Classes, blueprints and guilds that keep it from being removed, at most 20; and the host itself",
                 )
@@ -161,6 +162,7 @@ pub(super) fn blueprints() -> Vec<Op> {
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
                 .fails([409, 503]),
             post("/catalog/blueprints/validate", "validateBlueprint", "Check a blueprint without storing it")
+                .about("Answers as `createBlueprint` does, with all errors and warnings, and changes nothing.")
                 .takes::<Blueprint>()
                 .gives::<c::blueprints::Validated>(200, "The blueprint can be created; warnings about parts of it")
                 .fails([409, 503]),

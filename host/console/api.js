@@ -7,14 +7,15 @@ export const base = new URL('.', document.baseURI);
 export class ApiError extends Error {
   constructor(status, body) {
     const detail = body?.detail;
-    const isList = Array.isArray(detail);
-    super(isList ? 'The request has mistakes' : detail ?? `The host answered ${status}`);
+    const mistakes = Array.isArray(detail) ? detail : body?.context?.errors ?? [];
+    super(mistakes.length ? 'The request has mistakes' : detail ?? `The host answered ${status}`);
     this.status = status;
     this.code = body?.code;
     this.hint = body?.hint;
     this.trace = body?.trace_id;
     this.context = body?.context;
-    this.details = isList ? detail.map(({ loc, msg }) => ({ where: loc.join('.'), text: msg })) : [];
+    /** Where the mistakes are: `loc` is a path that begins with `body` or `query`. */
+    this.details = mistakes.map(({ loc, msg }) => ({ loc, where: loc.join('.'), text: msg }));
   }
 }
 
@@ -32,7 +33,7 @@ async function send(method, path, options) {
   try {
     return await fetch(address(path), { method, ...options });
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (options?.signal?.aborted && error.name === 'AbortError') throw error;
     throw new ApiError(0, { detail: 'The host cannot be reached', hint: 'Is it running? The page tries again by itself.' });
   }
 }
@@ -45,14 +46,26 @@ const withBody = (method) => async (path, body = {}) =>
 export const post = withBody('POST');
 export const put = withBody('PUT');
 
-/** A page of a list, and the path of the next one. */
+/** A page of a list, and the address of the next one. */
 export async function getPage(path) {
   const response = await send('GET', path);
-  const next = /<([^>]+)>;\s*rel="?next"?/.exec(response.headers.get('link') ?? '')?.[1];
-  return { items: await read(response), next };
+  const next = /<([^>]*)>;\s*rel="?next"?/.exec(response.headers.get('link') ?? '')?.[1];
+  return { items: await read(response), next: next && new URL(next, response.url).href };
 }
 
-/** Lines of JSON, one after the other, until `signal` ends them. */
+/** The items of a list, read page by page, and whether there are more than `most`. */
+export async function getAll(path, most = 5_000) {
+  const all = [];
+  let next = `${path}${path.includes('?') ? '&' : '?'}limit=500`;
+  while (next && all.length < most) {
+    const page = await getPage(next);
+    all.push(...page.items);
+    next = page.next;
+  }
+  return { items: all, isMore: Boolean(next) };
+}
+
+/** Lines of JSON, one after the other, until the host or `signal` ends them. */
 export async function* lines(path, signal) {
   const response = await send('GET', path, { signal });
   if (!response.ok) await read(response);
@@ -87,8 +100,12 @@ export function upload(method, path, body, type, onProgress) {
 
 /** The longest pause before a socket is opened again. */
 const MOST_MS = 8_000;
+/** A socket that was open for so long has worked: the next pause is short again. */
+const WORKED_MS = 5_000;
 /** After these codes there is nothing to come back to: the guild was stopped, or the client does something wrong. */
 const FINAL = [1000, 1002, 1007];
+/** Tells sockets that the host can be reached again: one that was cut without a word is opened anew. */
+export const BACK = 'guildhall-back';
 
 /**
  * A socket that comes back. `path()` is asked at each opening, so that it can name where to resume.
@@ -99,9 +116,11 @@ export class Socket {
   #timer;
   #isOver = false;
   #failures = 0;
+  #again = () => this.#isOver || this.#renew();
 
   constructor(path, on) {
     Object.assign(this, { path, on });
+    addEventListener(BACK, this.#again);
     this.#open();
   }
 
@@ -109,20 +128,34 @@ export class Socket {
     const url = address(this.path());
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
+    let opened = Infinity;
     this.#socket = socket;
-    socket.onopen = () => { this.#failures = 0; this.on.open?.(); };
+    socket.onopen = () => { opened = performance.now(); this.on.open?.(); };
     socket.onmessage = ({ data }) => this.on.frame(JSON.parse(data));
     socket.onclose = ({ code, reason }) => {
-      if (this.#isOver) return;
       const isFinal = FINAL.includes(code);
-      this.on.closed?.(reason || (code === 1006 ? 'the connection broke' : `closed with ${code}`), isFinal);
-      if (isFinal) return;
+      if (performance.now() - opened > WORKED_MS) this.#failures = 0;
       const pause = Math.min(MOST_MS, 250 * 2 ** this.#failures++) * (0.75 + Math.random() / 2);
-      this.#timer = setTimeout(() => this.#open(), pause);
+      if (!isFinal) this.#timer = setTimeout(() => this.#open(), pause);
+      this.on.closed?.(reason || (code === 1006 ? 'the connection broke' : `closed with ${code}`), isFinal);
     };
   }
 
-  get isOpen() { return this.#socket?.readyState === WebSocket.OPEN; }
+  #drop() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    Object.assign(socket, { onopen: null, onmessage: null, onclose: null });
+    // A browser warns about a socket that is closed before it is open.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(); else socket.close();
+  }
+
+  #renew() {
+    this.#drop();
+    this.#failures = 0;
+    this.#open();
+  }
+
+  get isOpen() { return this.#socket.readyState === WebSocket.OPEN; }
 
   /** Sends a frame if the socket is open. Returns whether it was sent. */
   send(frame) {
@@ -133,7 +166,7 @@ export class Socket {
 
   close() {
     this.#isOver = true;
-    clearTimeout(this.#timer);
-    this.#socket?.close();
+    removeEventListener(BACK, this.#again);
+    this.#drop();
   }
 }

@@ -5,28 +5,37 @@ import { element, link, problem } from './dom.js';
 import { guildsPage } from './guilds.js';
 import { guildPage } from './guild.js';
 import { blueprintPage, blueprintsPage } from './blueprints.js';
-import { componentsPage } from './components.js';
+import { componentPage, componentsPage } from './components.js';
 
 const PAGES = [['guilds', 'Guilds'], ['blueprints', 'Blueprints'], ['components', 'Components']];
 /** How often the page asks whether the host is ready. */
 const READY_MS = 5_000;
+/** The pause before a page is opened again that could not be shown because the host was away. */
+const AGAIN_MS = 2_000;
 
 const main = document.getElementById('main');
 const nav = document.getElementById('nav');
 const host = document.getElementById('host');
 let end;
+let again;
 let shown = 0;
 
 function page([kind, id, ...more]) {
   if (kind === 'guilds') return id ? guildPage(id, ...more) : guildsPage();
-  if (kind === 'blueprints') return id ? blueprintPage(id) : blueprintsPage();
-  if (kind === 'components') return componentsPage();
+  if (kind === 'blueprints') return id ? blueprintPage(id, ...more) : blueprintsPage();
+  if (kind === 'components') return id ? componentPage(id) : componentsPage();
   return [[element('h1', {}, 'There is no such page'), link('#/guilds', 'Guilds')]];
+}
+
+/** A part of the address; one that is not encoded well is taken as it is. */
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
 }
 
 async function open() {
   const number = ++shown;
-  const parts = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  clearTimeout(again);
+  const parts = location.hash.replace(/^#\/?/, '').split('/').map(decoded);
   if (!parts[0]) parts[0] = 'guilds';
   nav.replaceChildren(...PAGES.map(([path, title]) => link(`#/${path}`, title, { 'aria-current': path === parts[0] ? 'page' : null })), link('docs', 'API'));
   end?.();
@@ -39,7 +48,8 @@ async function open() {
     main.replaceChildren(...[elements].flat(9).filter(Boolean));
   } catch (error) {
     if (number !== shown) return;
-    console.warn(error);
+    if (!(error instanceof api.ApiError)) console.warn(error);
+    else if ([0, 503].includes(error.status)) again = setTimeout(open, AGAIN_MS);
     main.replaceChildren(element('h1', {}, 'This page cannot be shown'), problem(error), element('p', {}, link('#/guilds', 'Guilds')));
   } finally {
     main.removeAttribute('aria-busy');
@@ -49,12 +59,14 @@ async function open() {
   if (number > 1) main.focus({ preventScroll: true });
 }
 
-/** Says which part of the host is away, and opens a page again that could not be shown. */
+/** Says which part of the host is away. */
 async function ready() {
   try {
-    await api.get('readyz');
-    if (host.dataset.away && main.querySelector('.problem')) open();
-    delete host.dataset.away;
+    await api.get('readyz', { signal: AbortSignal.timeout(READY_MS * 2) });
+    if (host.dataset.away) {
+      delete host.dataset.away;
+      dispatchEvent(new Event(api.BACK));
+    }
     host.textContent = 'ready';
     host.className = 'dim';
   } catch (error) {
@@ -64,7 +76,11 @@ async function ready() {
   }
 }
 
+async function watch() {
+  await ready();
+  setTimeout(watch, READY_MS);
+}
+
 addEventListener('hashchange', open);
 open();
-ready();
-setInterval(ready, READY_MS);
+watch();

@@ -38,7 +38,7 @@ export function field(text, control, help) {
 
 /** What failed: the host's own words, its hint, and where in the request the mistake is. */
 export function problem(error) {
-  const lines = (error.details ?? []).map((detail) => element('p', {}, element('code', {}, detail.where), ` ${detail.text}`));
+  const lines = (error.details ?? []).map((detail) => element('p', {}, detail.line, ' ', element('code', {}, detail.where), ` ${detail.text}`));
   return element('div', { class: 'problem', role: 'alert' },
     element('p', {}, element('strong', {}, error.message || String(error))), lines,
     error.hint && element('p', { class: 'dim' }, error.hint),
@@ -52,15 +52,21 @@ export function notice(text, kind = '') {
   setTimeout(() => shown.remove(), kind === 'bad' ? 12_000 : 5_000);
 }
 
+/** Opens a dialog that is gone once it is closed. */
+export function dialog(title, ...children) {
+  const shown = element('dialog', { 'aria-labelledby': 'dialog-title', onclose: () => shown.remove() }, element('h2', { id: 'dialog-title' }, title), children);
+  document.body.append(shown);
+  shown.showModal();
+  return shown;
+}
+
 /** Asks before something is destroyed. Resolves to whether the answer was yes. */
 export function confirmed(title, text, yes) {
   return new Promise((resolve) => {
-    const close = (answer) => () => { dialog.close(); dialog.remove(); resolve(answer); };
-    const dialog = element('dialog', { 'aria-labelledby': 'confirm-title', oncancel: close(false) },
-      element('h2', { id: 'confirm-title' }, title), element('p', {}, text),
+    const close = (answer) => () => { resolve(answer); shown.close(); };
+    const shown = dialog(title, element('p', {}, text),
       element('div', { class: 'row' }, button(yes, close(true), 'danger'), button('Cancel', close(false))));
-    document.body.append(dialog);
-    dialog.showModal();
+    shown.addEventListener('close', () => resolve(false));
   });
 }
 
@@ -82,7 +88,7 @@ export function doing(work) {
 /** Opens the page that is shown again. */
 export const reopen = () => dispatchEvent(new Event('hashchange'));
 
-const KINDS = { running: 'good', ok: 'good', ready: 'good', warning: 'warn', backlogged: 'warn', error: 'bad', refused: 'bad', failed: 'bad' };
+const KINDS = { running: 'good', asleep: 'dim', stopped: 'dim', ok: 'good', ready: 'good', warning: 'warn', backlogged: 'warn', error: 'bad', refused: 'bad', failed: 'bad' };
 export const status = (text) => badge(String(text).replaceAll('_', ' '), KINDS[text] ?? '');
 
 /** A time of the API: milliseconds since 1970, or a text in UTC with or without its zone. */
@@ -103,3 +109,13 @@ export function size(bytes) {
 }
 
 export const json = (value) => element('pre', { tabindex: 0 }, JSON.stringify(value, null, 2));
+
+const GROUPED = new Intl.NumberFormat();
+const COMPACT = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+
+/** A number as people read it; a large one is shortened. */
+export const number = (value) => (value < 100_000 ? GROUPED : COMPACT).format(value);
+
+/** How much of a limit is used: a bar and a text. */
+export const share = (name, value, limit, shown) => [element('meter', { min: 0, max: limit, value: Math.min(value, limit), high: limit * 0.8, 'aria-label': name }),
+  element('span', { class: 'small' }, ` ${shown(value)} of ${shown(limit)}`)];

@@ -1,4 +1,4 @@
-// A form made from a JSON Schema: texts, numbers, choices, switches, lists of texts; whatever else as JSON. The host checks
+// A form made from a JSON Schema: texts, numbers, choices, switches, objects of these; whatever else as JSON. The host checks
 // the answer; the form only says early what is missing or of the wrong kind.
 
 import { element, field } from './dom.js';
@@ -54,17 +54,33 @@ function control(name, schema, isRequired) {
   }
 }
 
+/** The most objects within objects that have fields of their own. */
+const DEPTH = 4;
+
+/** A schema with what its `$ref` into `#/$defs` or `#/definitions` says. */
+function resolved(schema, root) {
+  const path = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(schema?.$ref ?? '');
+  const found = path && root[path[1]]?.[path[2]];
+  const only = schema?.allOf?.length === 1 ? resolved(schema.allOf[0], root) : undefined;
+  return { ...found, ...only, ...schema };
+}
+
 /**
  * The fields of an object's schema. `values()` returns the object, or throws when a field is not what it should be and
  * has said so.
  */
-export function formOf(schema, help = {}) {
+export function formOf(schema, root = schema, depth = 0) {
   const required = new Set(schema.required ?? []);
-  const parts = Object.entries(schema.properties ?? {}).map(([name, property]) => {
-    const [input, value] = control(name, property ?? {}, required.has(name));
-    const about = [property.description, property.default !== undefined && `default: ${JSON.stringify(property.default)}`, help[name]];
+  const parts = Object.entries(schema.properties ?? {}).map(([name, given]) => {
+    const property = resolved(given, root);
     const title = `${property.title ?? name}${required.has(name) ? ' *' : ''}`;
-    return { name, value, block: field(title, input, about.filter(Boolean).join(' · ')) };
+    const about = [property.description, property.default !== undefined && `default: ${JSON.stringify(property.default)}`].filter(Boolean).join(' · ');
+    if (property.properties && required.has(name) && depth < DEPTH) {
+      const inner = formOf(property, root, depth + 1);
+      return { name, value: inner.values, block: element('fieldset', {}, element('legend', {}, title), about && element('p', { class: 'help' }, about), inner.block) };
+    }
+    const [input, value] = control(name, property, required.has(name));
+    return { name, value, block: field(title, input, about) };
   });
   const values = () => Object.fromEntries(parts.map(({ name, value }) => [name, value()]).filter(([, value]) => value !== undefined));
   return { block: element('div', {}, parts.map(({ block }) => block)), values };

@@ -25,7 +25,7 @@ function inline(text) {
 const broken = (lines) => lines.flatMap((line, index) => (index ? [element('br'), ...inline(line)] : inline(line)));
 
 const BLOCKS = [
-  [/^#{1,6}\s+/, (lines) => element(lines[0].startsWith('# ') ? 'h3' : 'h4', {}, inline(lines[0].replace(/^#+\s+/, '')))],
+  [/^#{1,6}\s+/, (lines) => element('h3', { class: !lines[0].startsWith('# ') && 'lower' }, inline(lines[0].replace(/^#+\s+/, '')))],
   [/^\s*([-*_])(\s*\1){2,}\s*$/, () => element('hr')],
   [/^>\s?/, (lines) => element('blockquote', {}, broken(lines.map((line) => line.replace(/^>\s?/, ''))))],
   [/^\s*[-*+]\s+/, (lines) => element('ul', {}, lines.map((line) => element('li', {}, inline(line.replace(/^\s*[-*+]\s+/, '')))))],

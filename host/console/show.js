@@ -13,7 +13,8 @@ function fileUrl(guild, { url, mediaLink, name } = {}) {
   const target = url ?? mediaLink?.url ?? name;
   if (!target) return undefined;
   const folder = new URL(`api/guilds/${encodeURIComponent(guild)}/files/`, base);
-  const found = new URL(target, target.startsWith('/') ? base : folder);
+  // A path from the root is meant from the root of the host, which may be below a prefix.
+  const found = target.startsWith('/') ? new URL(target.replace(/^\/+/, ''), base) : new URL(target, folder);
   return ['http:', 'https:'].includes(found.protocol) ? found : undefined;
 }
 const isOwn = (url) => url?.origin === base.origin;
@@ -110,6 +111,7 @@ const SHOWN = {
   VegaLiteFormat: chart('Vega-Lite chart', 'spec', 'https://vega.github.io/editor/'),
   MermaidFormat: chart('Mermaid diagram', 'diagram', 'https://mermaid.live/'),
   PlotlyGraphFormat: chart('Plotly chart', 'plotParams', 'https://chart-studio.plotly.com/create/'),
+  WeatherFormat: ({ weather = [], location: place, units }) => [place && element('p', {}, String(place.name ?? place)), units && element('p', { class: 'dim small' }, `units: ${units}`), asTable({ data: weather, title: 'Weather' })],
   LocationFormat: ({ latitude, longitude, alt }) => [element('p', {}, `${alt ?? 'Place'}: ${latitude}, ${longitude}`)],
   CalendarFormat: ({ events = [] }) => [table('Events', [['Start', (one) => one.start], ['End', (one) => one.end], ['What', (one) => one.title ?? one.description ?? '']], events)],
   ErrorMessage: failure,
@@ -119,7 +121,7 @@ SHOWN.formFormat = form;
 
 /** The elements of a message's payload. `context` has `guild`, and `reply(format, payload)` where answers are possible. */
 export function show(format, payload, context) {
-  const title = payload?.title && short(format) !== 'TableFormat' && element('h4', {}, String(payload.title));
+  const title = payload?.title && short(format) !== 'TableFormat' && element('h3', {}, String(payload.title));
   const about = payload?.description && element('p', { class: 'dim' }, String(payload.description));
   const known = SHOWN[short(format)];
   try {

@@ -14,6 +14,7 @@ use crate::status::GuildStatus;
 /// The health of an agent, in lower case on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum HealthStatus {
     /// The agent is healthy.
     Ok,

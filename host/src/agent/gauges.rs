@@ -10,7 +10,10 @@ use guildhall_model::health::HealthStatus;
 use guildhall_model::ids::MessageId;
 use guildhall_model::message::Message;
 use guildhall_model::status::AgentStatus;
-use guildhall_sandbox::Canceller;
+use guildhall_sandbox::{Canceller, Usage};
+
+use super::totals::TurnTotals;
+use crate::metrics::Outcome;
 
 /// The health of an agent, as far as its task knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,7 @@ pub struct AgentGauges {
     health: Mutex<AgentHealth>,
     rest: Mutex<Rest>,
     turn: Mutex<Option<RunningTurn>>,
+    totals: Mutex<TurnTotals>,
 }
 
 /// The turn that runs.
@@ -77,6 +81,7 @@ impl Default for AgentGauges {
             health: Mutex::new(AgentHealth::without_detail(HealthStatus::Starting)),
             rest: Mutex::default(),
             turn: Mutex::new(None),
+            totals: Mutex::default(),
         }
     }
 }
@@ -101,6 +106,17 @@ impl AgentGauges {
     /// Notes that no turn runs.
     pub fn turn_ended(&self) {
         *self.turn.lock() = None;
+    }
+
+    /// Counts a turn that has ended.
+    pub(super) fn count_turn(&self, outcome: Outcome, usage: &Usage) {
+        self.totals.lock().count(outcome, usage);
+    }
+
+    /// What the turns have used since the agent's task began.
+    #[must_use]
+    pub fn totals(&self) -> TurnTotals {
+        *self.totals.lock()
     }
 
     /// The message that the running turn serves; `None` if no turn runs.

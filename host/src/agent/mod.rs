@@ -13,7 +13,8 @@
 //! | `context`, `setup`, `report` | what the parts share; the setup of instances; the reports to the manager |
 //! | `watch` | the inbox of an agent that does not run |
 //! | `notices` | who is told that a message goes nowhere |
-//! | `handle`, `gauges`, `logs`, `components` | what others hold of an agent; the components of this host |
+//! | `handle`, `gauges`, `totals`, `logs` | what others hold of an agent |
+//! | `components` | the components of this host |
 
 mod backoff;
 mod budget;
@@ -35,6 +36,7 @@ mod snapshots;
 mod task;
 #[cfg(test)]
 mod tests;
+mod totals;
 pub mod turn_io;
 mod uncommitted;
 mod watch;
@@ -48,3 +50,4 @@ pub use logs::{Line, LogReader, Read};
 pub use notices::Notices;
 pub use report::{Confirm, Report, ReportKind};
 pub use task::spawn;
+pub use totals::TurnTotals;

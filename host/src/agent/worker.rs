@@ -182,6 +182,7 @@ impl Worker {
         };
         let usage = &turn.usage;
         self.context.counters.turn(outcome, usage);
+        self.context.gauges.count_turn(outcome, usage);
         if span.is_disabled() {
             return;
         }

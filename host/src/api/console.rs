@@ -39,19 +39,25 @@ const INDEX: Part = ("index.html", HTML, include_str!("../../console/index.html"
 const PARTS: &[Part] = parts![
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "agents.js": SCRIPT,
     "api.js": SCRIPT,
     "app.js": SCRIPT,
     "blueprints.js": SCRIPT,
     "chat.js": SCRIPT,
     "components.js": SCRIPT,
     "dom.js": SCRIPT,
+    "files.js": SCRIPT,
     "form.js": SCRIPT,
     "graph.js": SCRIPT,
     "guild.js": SCRIPT,
     "guilds.js": SCRIPT,
     "inspect.js": SCRIPT,
+    "life.js": SCRIPT,
     "markdown.js": SCRIPT,
+    "messages.js": SCRIPT,
+    "rows.js": SCRIPT,
     "show.js": SCRIPT,
+    "source.js": SCRIPT,
 ];
 
 async fn page(headers: HeaderMap) -> Response {

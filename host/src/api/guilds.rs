@@ -1,6 +1,8 @@
 //! Guilds: created from a spec, listed, shown, relaunched, and the messages of their users.
 
 pub mod blueprint;
+pub mod state;
+pub mod usage;
 
 use std::collections::HashSet;
 
@@ -10,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -26,11 +28,12 @@ use crate::guild::{History, Launch, LaunchError};
 use crate::store::{AgentKind, AgentRow, GuildRow, GuildSummary, Pins};
 use guildhall_model::clock::naive_utc;
 use guildhall_model::configuration::configured;
+use guildhall_model::dialect::Dialect;
 use guildhall_model::expression::Expressions;
 use guildhall_model::ids::{AgentId, BlueprintId, GuildId, MessageId, OrgId, UserId};
 use guildhall_model::openapi::{DependencySpec, GatewayConfig};
 use guildhall_model::read::spec::{SpecContext, check_messaging, guild};
-use guildhall_model::read::{FieldError, FieldErrors, Step, object, one_of, text, whole};
+use guildhall_model::read::{FieldError, FieldErrors, Step, boolean, object, one_of, text, whole};
 use guildhall_model::spec::{AgentSpec, GuildSpec, RoutingSlip};
 use guildhall_model::status::{AgentStatus, GuildStatus};
 
@@ -43,7 +46,7 @@ pub fn routes() -> Vec<Route> {
         ("/api/guilds/{id}/start", post(start)),
         ("/api/guilds/{id}/{user}/messages", get(history)),
     ];
-    [own, blueprint::routes()].concat()
+    [own, blueprint::routes(), state::routes(), usage::routes()].concat()
 }
 
 /// The guild to launch, and its organisation.
@@ -129,6 +132,9 @@ pub struct Listed {
     blueprint_id: Option<BlueprintId>,
     /// UTC, without a zone.
     created_at: String,
+    /// Only with `usage`, and only of a guild that runs here and is awake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<usage::GuildUsage>,
 }
 
 impl From<GuildSummary> for Listed {
@@ -140,15 +146,18 @@ impl From<GuildSummary> for Listed {
             organization_id: guild.org,
             blueprint_id: guild.blueprint,
             created_at: naive_utc(guild.created_ms),
+            usage: None,
         }
     }
 }
 
 async fn list(State(api): State<ApiState>, paging: Paging) -> Result<Response, ApiError> {
+    let with_usage = paging.params().read("usage", boolean)?.unwrap_or_default();
     let page = api.store.guilds(paging.wanted()).await?;
     Ok(paging.list(page.map(|mut guild| {
         guild.status = api.guilds.shown_status(&guild.id, guild.status);
-        Listed::from(guild)
+        let usage = with_usage.then(|| api.guilds.usage(&guild.id)).flatten();
+        Listed { usage: usage.map(usage::GuildUsage::from), ..Listed::from(guild) }
     })))
 }
 
@@ -286,6 +295,9 @@ async fn remove(State(api): State<ApiState>, Path(id): Path<GuildId>) -> Result<
 /// The most messages of one page of a history.
 const MAX_LIMIT: u64 = 500;
 
+/// The dialects by name, as sockets have them.
+const DIALECTS: [(&str, Dialect); 3] = [("guide", Dialect::Guide), ("rustic", Dialect::Rustic), ("ui", Dialect::Ui)];
+
 /// The messages of a page of a history that runs from its end, unless `limit` says otherwise.
 const NEWEST: u64 = 100;
 
@@ -299,11 +311,12 @@ async fn history(
 ) -> Result<Response, ApiError> {
     let limit = params.read("limit", whole(1, MAX_LIMIT))?;
     let after = params.read("after", whole(0, MessageId::MAX))?.map(MessageId::new);
+    let dialect = params.read("dialect", one_of(&DIALECTS, "'guide', 'rustic' or 'ui'"))?;
     if params.read("order", one_of(&ORDERS, ORDER))?.unwrap_or(false) {
-        let history = api.guilds.history_back(&id, &user, after).await?;
+        let history = api.guilds.history_back(&id, &user, after).await?.in_dialect(dialect);
         return page(history, limit.unwrap_or(NEWEST), &params).await;
     }
-    let mut history = api.guilds.history(&id, &user, after.unwrap_or_default()).await?;
+    let mut history = api.guilds.history(&id, &user, after.unwrap_or_default()).await?.in_dialect(dialect);
     if let Some(limit) = limit {
         return page(history, limit, &params).await;
     }
@@ -315,7 +328,8 @@ async fn history(
         let text = page.map(|messages| json_part(&messages, is_first, next.is_none()));
         Some((text, (history, next, false)))
     });
-    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages)).into_response())
+    // What compresses an answer asks once more after its end.
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pages.fuse())).into_response())
 }
 
 async fn page(mut history: History, limit: u64, params: &Params) -> Result<Response, ApiError> {

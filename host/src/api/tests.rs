@@ -237,7 +237,12 @@ async fn the_documents_flow_works_to_the_letter() {
 
     let listed = server.get("/api/guilds").await.body;
     assert_eq!((&listed[0]["id"], &listed[0]["blueprint_id"]), (&json!(guild), &json!(id)));
-    assert_eq!(server.get(&format!("/api/guilds/{guild}/testuser123/messages")).await.body, json!([]));
+    let history = format!("/api/guilds/{guild}/testuser123/messages");
+    assert_eq!(server.get(&history).await.body, json!([]));
+    let compressed = Request::get(&history).header(header::ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
+    let compressed = server.send(compressed).await;
+    assert_eq!(compressed.status, StatusCode::OK);
+    assert_eq!(compressed.headers[header::CONTENT_ENCODING], "gzip");
 }
 
 #[tokio::test]

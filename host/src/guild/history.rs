@@ -4,7 +4,7 @@ use super::error::GuildError;
 use super::guilds::Guilds;
 use crate::journal::{GuildLog, JournalError};
 use crate::store::StoreError;
-use guildhall_model::dialect::{self, Channel, Viewer};
+use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 use guildhall_model::topic;
@@ -24,6 +24,13 @@ pub struct History {
 }
 
 impl History {
+    /// The same in another dialect than that of the host, if one is given.
+    #[must_use]
+    pub fn in_dialect(mut self, dialect: Option<Dialect>) -> Self {
+        self.viewer.dialect = dialect.unwrap_or(self.viewer.dialect);
+        self
+    }
+
     /// The id after which the next page begins; `None`: there is none.
     pub const fn next_after(&self) -> Option<MessageId> {
         self.after

@@ -10,7 +10,7 @@
 //! | `serving` | which component serves an agent |
 //! | `user_ingress` | routes the messages of users |
 //! | `awake`, `ended` | guilds that sleep are woken and kept awake; what follows the end of a guild's task |
-//! | `agents`, `dead_letters`, `history` | what REST asks about one guild |
+//! | `agents`, `dead_letters`, `history`, `shown_state`, `usage` | what REST asks about one guild |
 //! | `components` | uploads, names, bindings |
 //! | `not_started`, `start_again` | the guilds that could not be started, and their next tries |
 //! | `outage`, `outage_watch` | which of the store and the journal is away, and the task that finds out |
@@ -34,11 +34,13 @@ mod outage;
 mod outage_watch;
 mod running;
 mod serving;
+mod shown_state;
 mod start_again;
 mod stop_requests;
 mod stopping;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod user_ingress;
 
 pub use crate::agent::{Line, LogReader, SwapError};
@@ -54,3 +56,4 @@ pub use guilds::{Guilds, Setup};
 pub use history::History;
 pub use launch::{Launch, LaunchError};
 pub use outage::{Away, Part, PartState};
+pub use usage::{AgentUsage, GuildUsage};

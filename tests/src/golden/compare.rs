@@ -4,7 +4,8 @@
 //! - generated ids: a recorded id is bound to one of this server at first and has to be the same one afterwards;
 //! - times: any time of the same format;
 //! - the order of members in objects, and `4` and `4.0`;
-//! - members that the recorded server does not have: `code`, `hint` and `trace_id` of errors, `warnings` of new objects;
+//! - members that the recorded server does not have: `code`, `hint`, `context` and `trace_id` of errors, `warnings` of new
+//!   objects;
 //! - members that this server does not have: the `database_url` of a manager, and the `url` of an error, which is a page of
 //!   a validator;
 //! - the text after `Invalid GuildSpec:`, which a validator wrote;
@@ -23,7 +24,7 @@ const PREFIX_ONLY: &str = "Invalid GuildSpec:";
 const fn ours_alone(status: u16) -> &'static [&'static str] {
     match status {
         201 => &["warnings"],
-        400.. => &["code", "hint", "trace_id"],
+        400.. => &["code", "hint", "context", "trace_id"],
         _ => &[],
     }
 }

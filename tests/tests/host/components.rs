@@ -272,6 +272,10 @@ async fn guilds_and_blueprints_keep_the_component_that_served_their_class() {
         bound,
         [format!("class {}", blueprint::HOSTILE_CLASS), format!("blueprint {new}"), format!("guild {newer}")]
     );
+    let listed = host.rest().get(&format!("/catalog/components/{two}/users")).await.expect(&[200]);
+    assert_eq!(listed[0], json!({"kind": "class", "id": blueprint::HOSTILE_CLASS}));
+    assert_eq!(listed.as_array().map(Vec::len), Some(3), "{listed}");
+    host.rest().get("/catalog/components/sha256:none/users").await.expect(&[404]);
     // Clients receive the spec as it was written.
     assert_eq!(host.rest().guild(&guild).await["agents"][0]["component"], Value::Null);
 

@@ -111,3 +111,54 @@ async fn a_wrong_query_of_logs_is_refused_with_a_reason() {
     assert_eq!(host.rest().get(&format!("{path}/nobody/logs")).await.expect(&[404])["code"], "agent_not_found");
     host.rest().get("/api/guilds/nowhere/agents/hostile/logs").await.expect(&[404]);
 }
+
+#[tokio::test]
+async fn what_agents_have_used_is_shown_with_their_limits() {
+    let (host, mut chat) = joined().await;
+    let guild = chat.guild.clone();
+    chat.say("count");
+    chat.hear("1").await;
+    chat.say("reject no");
+    chat.socket.wait_within(PATIENCE, "the rejection", frame::is_error).await;
+    let path = format!("/api/guilds/{guild}");
+    let used = eventually(DEADLINE, "both turns", async || {
+        let used = host.rest().get(&format!("{path}/usage")).await.expect(&[200])[0].clone();
+        if used["turns"] == 2 && used["busy_ms"].is_null() { Ok(used) } else { Err(used) }
+    })
+    .await;
+    assert_eq!((&used["agent_id"], &used["failed"], &used["health"]), (&json!("hostile"), &json!(1), &json!("ok")));
+    assert_eq!(used["limits"]["fuel"], 100_000_000, "{used}");
+    let held = used["peak_memory_bytes"].as_u64().expect("a number");
+    assert!(held > 0 && held <= used["limits"]["memory_bytes"].as_u64().expect("a number"), "{used}");
+    assert!(used["most_fuel"].as_u64() <= used["fuel"].as_u64(), "{used}");
+
+    let listed = host.rest().get("/api/guilds?usage=1").await.expect(&[200])[0]["usage"].clone();
+    assert_eq!(
+        (&listed["agents"], &listed["healthy"], &listed["turns"]),
+        (&json!(1), &json!(1), &json!(2)),
+        "{listed}"
+    );
+    assert!(host.rest().get("/api/guilds").await.expect(&[200])[0].get("usage").is_none());
+    host.rest().get("/api/guilds?usage=perhaps").await.expect(&[422]);
+    host.rest().get("/api/guilds/nowhere/usage").await.expect(&[404]);
+
+    chat.stop_guild();
+    host.rest().guild_is(&guild, "stopped").await;
+    let after = host.rest().get(&format!("{path}/usage")).await.expect(&[200])[0].clone();
+    assert_eq!((&after["turns"], &after["health"]), (&json!(0), &Value::Null), "nothing runs: {after}");
+}
+
+#[tokio::test]
+async fn the_states_of_a_guild_and_its_agents_can_be_read() {
+    let (host, mut chat) = joined().await;
+    let path = format!("/api/guilds/{}", chat.guild);
+    let never = host.rest().get(&format!("{path}/state")).await.expect(&[200]);
+    assert_eq!(never, json!({"state": {}, "version": 0, "updated_at": null}));
+    chat.say("count");
+    chat.hear("1").await;
+    let state = host.rest().get(&format!("{path}/agents/hostile/state")).await.expect(&[200]);
+    assert_eq!((&state["state"], &state["version"]), (&json!({"count": 1}), &json!(1)), "{state}");
+    assert!(state["updated_at"].as_str().is_some_and(|time| time.ends_with('Z')), "{state}");
+    assert_eq!(host.rest().get(&format!("{path}/agents/nobody/state")).await.expect(&[404])["code"], "agent_not_found");
+    host.rest().get("/api/guilds/nowhere/state").await.expect(&[404]);
+}

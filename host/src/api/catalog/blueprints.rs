@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::value::RawValue;
@@ -21,6 +21,7 @@ use crate::api::once::{Once, replayed};
 use crate::api::paging::Paging;
 use crate::api::spec::{self, Created};
 use crate::api::state::{ApiState, Route};
+use crate::random::random_id;
 use crate::store::{BlueprintInfo, BlueprintRow, Pins, StoreError};
 use guildhall_model::catalog::{Blueprint, Exposure, agent_names};
 use guildhall_model::clock::naive_utc;
@@ -28,23 +29,34 @@ use guildhall_model::ids::{BlueprintId, CategoryId, OrgId, UserId};
 use guildhall_model::read::spec::unknown_keys_of_blueprint;
 
 pub fn routes() -> Vec<Route> {
-    let own =
-        vec![("/catalog/blueprints", get(list).post(create)), ("/catalog/blueprints/{id}", get(one).delete(remove))];
+    let own = vec![
+        ("/catalog/blueprints", get(list).post(create)),
+        ("/catalog/blueprints/validate", post(validate)),
+        ("/catalog/blueprints/{id}", get(one).delete(remove)),
+    ];
     [own, launch::routes(), share::routes(), reviews::routes(), icons::routes()].concat()
 }
 
-async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Result<Response, ApiError> {
-    let request = once.request(body.value());
+/// A blueprint without mistakes.
+struct Checked {
+    blueprint: Blueprint,
+    /// The components of its classes.
+    pins: Pins,
+    warnings: Vec<String>,
+}
+
+/// Reads a blueprint and checks everything that can be known before a launch. Cancel safe.
+async fn check(api: &ApiState, id: BlueprintId, body: &JsonBody) -> Result<Checked, ApiError> {
     let keys = body.read(|value, _| Some(unknown_keys_of_blueprint(value)))?;
-    let mut blueprint = body.read(Blueprint::read(once.id().into()))?;
+    let mut blueprint = body.read(Blueprint::read(id))?;
     spec::check_pair(&blueprint.spec)?;
-    let read = spec::configured_spec(&api, blueprint.spec.clone(), Map::new(), ApiError::InvalidSpec);
+    let read = spec::configured_spec(api, blueprint.spec.clone(), Map::new(), ApiError::InvalidSpec);
     let (mut spec, _, mut warnings) = read.await?;
-    spec::check_classes(&api, &spec).await?;
-    let pins = spec::pin(&api, &mut spec, &Pins::new()).await?;
+    spec::check_classes(api, &spec).await?;
+    let pins = spec::pin(api, &mut spec, &Pins::new()).await?;
     warnings.extend(keys);
     warnings.extend(spec::unserved(&spec));
-    let lacking = spec::lacking(&api, &spec).await?.into_iter();
+    let lacking = spec::lacking(api, &spec).await?.into_iter();
     warnings.extend(lacking.map(|one| format!("{}: the agent cannot start: {}", one.place, one.refusal)));
     if let Some(category) = &blueprint.category
         && !api.store.has_category(category).await?
@@ -52,7 +64,7 @@ async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Resu
         warnings.push(format!("category_id: there is no category {category}; GET /catalog/categories lists them"));
     }
     spec::write_pins(&mut blueprint.spec, &spec);
-    spec::fit(&api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
+    spec::fit(api, &mut spec).await?.map_err(ApiError::InvalidSpec)?;
     let names = agent_names(&blueprint.spec);
     blueprint.agent_icons.retain(|icon| {
         let is_known = names.contains(&icon.agent_name.as_str());
@@ -61,6 +73,12 @@ async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Resu
         }
         is_known
     });
+    Ok(Checked { blueprint, pins, warnings })
+}
+
+async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Result<Response, ApiError> {
+    let request = once.request(body.value());
+    let Checked { blueprint, pins, warnings } = check(&api, once.id().into(), &body).await?;
     let inserted = api.store.insert_blueprint(&blueprint, &pins, request.as_deref(), api.clock.now_ms()).await;
     let created = Created::warned(blueprint.id.as_str(), warnings);
     match inserted {
@@ -72,6 +90,19 @@ async fn create(State(api): State<ApiState>, once: Once, body: JsonBody) -> Resu
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What is to be known of a blueprint without mistakes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlueprintValidated)]
+pub struct Validated {
+    /// Sentences about what would be stored and not used.
+    warnings: Vec<String>,
+}
+
+/// Answers with the errors that the creation of the blueprint would be answered with, and stores nothing.
+async fn validate(State(api): State<ApiState>, body: JsonBody) -> Result<Json<Validated>, ApiError> {
+    Ok(Json(Validated { warnings: check(&api, random_id().into(), &body).await?.warnings }))
 }
 
 /// A blueprint in a list.

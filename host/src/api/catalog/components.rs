@@ -35,6 +35,7 @@ pub fn routes(limits: ApiLimits) -> Vec<Route> {
     vec![
         ("/catalog/components", get(list).post(upload).layer(room)),
         ("/catalog/components/{digest}", get(one).delete(delete)),
+        ("/catalog/components/{digest}/users", get(users)),
         ("/catalog/components/{digest}/wasm", get(wasm)),
     ]
 }
@@ -230,4 +231,29 @@ const PART_BYTES: usize = 64 << 10;
 async fn delete(State(api): State<ApiState>, Path(named): Path<String>) -> Result<StatusCode, ApiError> {
     api.guilds.delete_component(&api.guilds.digest_of(&named).await?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What uses a component.
+#[derive(Serialize, ToSchema)]
+pub struct ComponentUser {
+    /// `class`, `blueprint`, `guild` or `host`.
+    kind: String,
+    /// The name of the class, or the id; empty for the host itself.
+    id: String,
+}
+
+/// Answers with what keeps a component from being deleted.
+async fn users(State(api): State<ApiState>, Path(named): Path<String>) -> Result<Json<Vec<ComponentUser>>, ApiError> {
+    let by = api.guilds.component_users(&api.guilds.digest_of(&named).await?).await?;
+    Ok(Json(by.iter().map(|user| ComponentUser::read(user)).collect()))
+}
+
+impl ComponentUser {
+    /// Reads a text of the store, such as `blueprint ID`.
+    fn read(text: &str) -> Self {
+        match text.split_once(' ') {
+            Some((kind @ ("class" | "blueprint" | "guild"), id)) => Self { kind: kind.to_owned(), id: id.to_owned() },
+            _ => Self { kind: "host".to_owned(), id: String::new() },
+        }
+    }
 }

@@ -46,7 +46,11 @@ fn guilds() -> Vec<Op> {
                     "The new guild's id, with warnings about parts of the spec that are not used",
                 )
                 .fails([409, 503]),
-            get("/api/guilds", "listGuilds", "List all guilds").pages().gives_list::<g::Listed>("The guilds, oldest first").fails([422]),
+            get("/api/guilds", "listGuilds", "List all guilds")
+                .pages()
+                .optional("usage", flag(), "Also what each guild has used since it was started here")
+                .gives_list::<g::Listed>("The guilds, oldest first")
+                .fails([422]),
             get("/api/guilds/{guild_id}", "getGuildDetailsById", "Get a guild")
                 .gives::<g::Shown>(200, "The guild's spec with the agents that it has now, and its status")
                 .fails([404]),
@@ -69,6 +73,7 @@ fn guilds() -> Vec<Op> {
                 "Get the messages that a user sent and received",
             )
             .optional("after", number(), "Only messages after this id; with `order=desc` those before it")
+            .optional("dialect", text(), "The dialect of the messages, `guide`, `rustic` or `ui`; that of the host unless given")
             .optional("order", text(), "`asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise")
             .optional(
                 "limit",

@@ -282,3 +282,32 @@ async fn properties_fit_what_the_component_asks_for() {
     assert_eq!(mistake["loc"], json!(["body", "spec", "agents", 0, "properties", "prefix"]));
     assert_eq!(server.get("/api/guilds").await.body, json!([]));
 }
+
+#[tokio::test]
+async fn a_blueprint_is_checked_as_for_its_creation_and_not_stored() {
+    let server = Server::new().await;
+    server.post("/catalog/agents", &documents_agent()).await;
+    let category = server.post("/catalog/categories", &json!({"name": "C", "description": "d"})).await;
+    let right = documents_blueprint("public", &category.body["id"]);
+    let mut odd = right.clone();
+    odd["exposur"] = json!("public");
+    let mut wrong = right.clone();
+    wrong["spec"]["agents"][0]["name"] = json!(7);
+    for blueprint in [wrong, json!({}), right, odd] {
+        let before = server.get("/catalog/blueprints/").await.body;
+        let checked = server.post("/catalog/blueprints/validate", &blueprint).await;
+        assert_eq!(server.get("/catalog/blueprints/").await.body, before, "{blueprint}");
+        let created = server.post("/catalog/blueprints/", &blueprint).await;
+        if created.status == StatusCode::CREATED {
+            let warnings = created.body.get("warnings").cloned().unwrap_or_else(|| json!([]));
+            assert_eq!((checked.status, &checked.body), (StatusCode::OK, &json!({"warnings": warnings})));
+        } else {
+            assert_eq!(created.status, checked.status, "{}", checked.body);
+            assert_eq!(
+                (&created.body["detail"], &created.body["code"]),
+                (&checked.body["detail"], &checked.body["code"])
+            );
+        }
+    }
+    assert_eq!(server.get("/catalog/blueprints/").await.body.as_array().map(Vec::len), Some(2));
+}

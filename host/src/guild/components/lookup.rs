@@ -170,6 +170,19 @@ impl Guilds {
         })
     }
 
+    /// What uses a component, as texts such as `blueprint ID`; at most 21. Cancel safe.
+    ///
+    /// # Errors
+    /// `Unknown`, or the store fails.
+    pub async fn component_users(&self, digest: &Digest) -> Result<Vec<String>, ComponentError> {
+        self.component(digest).await?;
+        let mut by = self.0.setup.store.component_users(digest).await?;
+        if self.built_in().iter().any(|component| component.digest == *digest) {
+            by.push("the host itself".to_owned());
+        }
+        Ok(by)
+    }
+
     /// Deletes a component that nothing uses. Its names stay taken. Dropping the future may leave its bytes on disk.
     ///
     /// # Errors
@@ -180,10 +193,7 @@ impl Guilds {
         if self.0.component_work.is_compiling(digest) {
             return Err(ComponentError::Compiling(digest.to_string()));
         }
-        let mut by = setup.store.component_users(digest).await?;
-        if self.built_in().iter().any(|component| component.digest == *digest) {
-            by.push("the host itself".to_owned());
-        }
+        let by = self.component_users(digest).await?;
         if !by.is_empty() {
             return Err(ComponentError::InUse { digest: digest.clone(), by });
         }

@@ -10,8 +10,14 @@ use guildhall_model::ids::AgentId;
 use guildhall_model::read::{FieldError, Step};
 use guildhall_model::template::TemplateError;
 
+/// The text is for people and for clients of the reference; the context has the same for programs.
 pub fn invalid(errors: &[FieldError]) -> Answer {
-    (StatusCode::BAD_REQUEST, ErrorBody::new(as_sentences(errors), "invalid_spec"))
+    let places = errors.iter().map(|error| {
+        let loc: Vec<Step> = ["body".into(), "spec".into()].into_iter().chain(error.loc.iter().cloned()).collect();
+        json!({"loc": loc, "msg": error.msg})
+    });
+    let about = json!({"errors": places.collect::<Vec<_>>()});
+    (StatusCode::BAD_REQUEST, ErrorBody::new(as_sentences(errors), "invalid_spec").about(about))
 }
 
 /// Errors as the text that clients know from the reference's validator.

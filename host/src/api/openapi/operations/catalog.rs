@@ -59,6 +59,11 @@ pub(super) fn components() -> Vec<Op> {
                 .optional("wait", number(), "Seconds to wait while the component is being compiled, at most 30")
                 .gives::<c::components::Component>(200, "The component")
                 .fails([404, 422]),
+            get("/catalog/components/{digest}/users", "listComponentUsers", "List what uses a component")
+                .gives_list::<c::components::ComponentUser>(
+                    "Classes, blueprints and guilds that keep it from being removed, at most 20; and the host itself",
+                )
+                .fails([404]),
             get("/catalog/components/{digest}/wasm", "getComponentBytes", "Get the bytes of a component")
                 .gives_bytes("application/wasm", "The bytes of the component")
                 .fails([404]),
@@ -115,6 +120,10 @@ pub(super) fn blueprints() -> Vec<Op> {
                 .takes::<Blueprint>()
                 .once()
                 .gives::<spec::Created>(201, "The new blueprint's id, with warnings about parts that are not used")
+                .fails([409, 503]),
+            post("/catalog/blueprints/validate", "validateBlueprint", "Check a blueprint without storing it")
+                .takes::<Blueprint>()
+                .gives::<c::blueprints::Validated>(200, "The blueprint can be created; warnings about parts of it")
                 .fails([409, 503]),
             get("/catalog/blueprints/", "listBlueprints", "List the blueprints of this host")
                 .pages()

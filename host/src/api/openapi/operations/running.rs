@@ -36,18 +36,37 @@ pub(super) fn agents_at_work() -> Vec<Op> {
 }
 
 pub(super) fn versions() -> Vec<Op> {
-    tagged(
-        "guilds",
-        [put(
-            "/api/guilds/{guild_id}/blueprint",
-            "changeGuildBlueprint",
-            "Swap the components of a running guild's agents to those of another version of its blueprint",
-        )
-        .takes::<g::blueprint::BlueprintChoice>()
-        .if_unchanged()
-        .gives::<g::blueprint::BlueprintChanged>(200, "The guild, its new blueprint, and the agents that were swapped")
-        .fails([403, 404, 409, 503])],
+    tagged("guilds", [change_of_blueprint(), state_of_guild(), state_of_agent(), usage()])
+}
+
+fn state_of_guild() -> Op {
+    get("/api/guilds/{guild_id}/state", "getGuildState", "Get the state of a guild")
+        .gives::<g::state::Shown>(200, "The last stored state")
+        .fails([404])
+}
+
+fn state_of_agent() -> Op {
+    get("/api/guilds/{guild_id}/agents/{agent_id}/state", "getAgentState", "Get the state of an agent")
+        .gives::<g::state::Shown>(200, "The last stored state")
+        .fails([404])
+}
+
+fn usage() -> Op {
+    get("/api/guilds/{guild_id}/usage", "getGuildUsage", "Get what the agents of a guild have used, and their limits")
+        .gives_list::<g::usage::AgentUsage>("The agents, in the order of the guild's spec")
+        .fails([404])
+}
+
+fn change_of_blueprint() -> Op {
+    put(
+        "/api/guilds/{guild_id}/blueprint",
+        "changeGuildBlueprint",
+        "Swap the components of a running guild's agents to those of another version of its blueprint",
     )
+    .takes::<g::blueprint::BlueprintChoice>()
+    .if_unchanged()
+    .gives::<g::blueprint::BlueprintChanged>(200, "The guild, its new blueprint, and the agents that were swapped")
+    .fails([403, 404, 409, 503])
 }
 
 pub(super) fn dead_letters() -> Vec<Op> {

@@ -143,8 +143,10 @@ export class Socket {
 
   #drop() {
     clearTimeout(this.#timer);
-    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
-    this.#socket.close();
+    const socket = this.#socket;
+    Object.assign(socket, { onopen: null, onmessage: null, onclose: null });
+    // A browser warns about a socket that is closed before it is open.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(); else socket.close();
   }
 
   #renew() {

@@ -34,6 +34,7 @@ mod oci;
 mod once;
 mod openapi;
 mod outages;
+mod packaging;
 mod proxies;
 mod redis;
 mod reference_clients;

@@ -35,16 +35,27 @@ pub enum Dialect {
     Ui,
 }
 
+impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 3] = [Self::Guide, Self::Rustic, Self::Ui];
+
+    /// Returns the name, as `?dialect=` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guide => "guide",
+            Self::Rustic => "rustic",
+            Self::Ui => "ui",
+        }
+    }
+}
+
 impl std::str::FromStr for Dialect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "guide" => Ok(Self::Guide),
-            "rustic" => Ok(Self::Rustic),
-            "ui" => Ok(Self::Ui),
-            other => Err(format!("dialect is guide, rustic or ui, not `{other}`")),
-        }
+        let named = Self::ALL.into_iter().find(|dialect| dialect.name() == text);
+        named.ok_or_else(|| format!("dialect is guide, rustic or ui, not `{text}`"))
     }
 }
 
@@ -143,6 +154,15 @@ pub fn write(message: &Message, received_on: &str, viewer: &Viewer) -> String {
     }
 }
 
+/// Returns a frame that a socket itself made, with the members and names of `guide`, in a dialect.
+#[must_use]
+pub fn write_own(frame: Value, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Guide | Dialect::Rustic => frame.to_string(),
+        Dialect::Ui => to_ui(frame),
+    }
+}
+
 /// Returns a message as predicates see it: all members, and the names that its sender wrote. `received_on` is the topic of the delivery.
 #[must_use]
 pub fn write_for_expressions(message: &Message, received_on: &str) -> String {
@@ -165,8 +185,8 @@ pub fn write_without_session(message: &Message) -> String {
 /// The members that have another word in the component kit's envelope. All others are in camel case there.
 const UI_MEMBERS: [(&str, &str); 4] =
     [("payload", "data"), ("topics", "topic"), ("thread", "threads"), ("in_response_to", "inReplyTo")];
-/// The members that are ids.
-const IDS: [&str; 4] = ["id", "in_response_to", "current_thread_id", "root_thread_id"];
+/// The members that are ids, which `ui` writes as texts.
+pub const IDS: [&str; 4] = ["id", "in_response_to", "current_thread_id", "root_thread_id"];
 
 /// Translates a frame of the `guide` dialect to the `ui` dialect.
 fn to_ui(frame: Value) -> String {
@@ -203,8 +223,9 @@ fn to_ui(frame: Value) -> String {
     Value::Object(members.into_iter().map(|(name, value)| (ui_name(&name), value)).collect()).to_string()
 }
 
-/// Returns the name of a member in the component kit's envelope.
-fn ui_name(name: &str) -> String {
+/// Returns the name of a member of the envelope in the dialect `ui`.
+#[must_use]
+pub fn ui_name(name: &str) -> String {
     if let Some((_, other)) = UI_MEMBERS.iter().find(|(own, _)| *own == name) {
         return (*other).to_owned();
     }
@@ -246,7 +267,7 @@ fn envelope<'a>(message: &'a Message, received_on: &'a str, dialect: Dialect) ->
         origin_guild_stack: &message.origin_guild_stack,
         id: message.id,
         priority: message.priority,
-        timestamp: message.id.timestamp_ms(),
+        timestamp: message.timestamp_ms(),
         current_thread_id: thread.last().copied().unwrap_or(message.id),
         root_thread_id: message.root(),
         thread,

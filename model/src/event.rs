@@ -43,6 +43,26 @@ pub const COMPONENT_BOUND: &str = "component.bound";
 /// A component was deleted.
 pub const COMPONENT_DELETED: &str = "component.deleted";
 
+/// All events of agents and components. A guild's own events are `guild.` and its new status.
+pub const ALL: [&str; 16] = [
+    AGENT_STARTED,
+    AGENT_TRAPPED,
+    AGENT_LIMIT_REACHED,
+    AGENT_RESTARTING,
+    AGENT_FAILED,
+    AGENT_CANCELLED,
+    AGENT_DEAD_LETTERED,
+    AGENT_UNLOADED,
+    AGENT_SWAPPED,
+    AGENT_SWAP_FAILED,
+    COMPONENT_COMPILING,
+    COMPONENT_READY,
+    COMPONENT_REFUSED,
+    COMPONENT_FAILED,
+    COMPONENT_BOUND,
+    COMPONENT_DELETED,
+];
+
 /// Returns the event for the end of an instance: it reached a limit that has a setting, or it trapped.
 #[must_use]
 pub const fn of_fault(fault: &Fault) -> &'static str {
@@ -84,6 +104,14 @@ mod tests {
         assert_eq!(payload["agent"], json!({"id": "a1", "name": "A"}));
         assert_eq!(payload["reason"], "launch");
         assert!(payload["at"].is_string());
+    }
+
+    #[test]
+    fn all_events_are_listed() {
+        let declared = include_str!("event.rs")
+            .lines()
+            .filter(|line| line.starts_with("pub const ") && line.contains(": &str = "));
+        assert_eq!(declared.count(), ALL.len());
     }
 
     #[test]

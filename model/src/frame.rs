@@ -1,6 +1,8 @@
 //! Reads the frames that clients send on sockets, with the aliases of all dialects. It does no I/O. The error of a
 //! frame that cannot be used says what a valid frame looks like.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use crate::read::{document, integer};
 use crate::spec::RoutingSlip;
 use crate::tag::AgentTag;
 use crate::topic::Topics;
+
+pub use error::{FrameError, FrameErrorKind};
 
 /// A frame that was read. Its topics may still be refused by routing.
 #[derive(Debug)]
@@ -51,23 +55,6 @@ pub struct Frame {
     pub client_id: Option<ClientId>,
 }
 
-/// Why a frame cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FrameError {
-    /// A stable name, such as `INVALID_JSON`.
-    pub error_type: &'static str,
-    /// A sentence for people, with the member and the limit.
-    pub message: String,
-    /// The client's id for the message, if it could be read.
-    pub client_id: Option<Value>,
-}
-
-impl FrameError {
-    fn new(error_type: &'static str, message: impl Into<String>) -> Self {
-        Self { error_type, message: message.into(), client_id: None }
-    }
-}
-
 /// The largest session state and the largest routing slip, in bytes.
 const MAX_SESSION_BYTES: usize = 64 << 10;
 /// The most recipients.
@@ -84,9 +71,9 @@ const MAX_NAME: usize = 256;
 pub fn read(text: &str, expressions: &Expressions<'_>) -> Result<Frame, FrameError> {
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|error| {
         if matches!(error.classify(), serde_json::error::Category::Data) {
-            FrameError::new("INVALID_FRAME", "a frame is a JSON object with `format` and `payload`")
+            FrameError::new(FrameErrorKind::InvalidFrame, "a frame is a JSON object with `format` and `payload`")
         } else {
-            FrameError::new("INVALID_JSON", format!("the frame is not JSON: {error}"))
+            FrameError::new(FrameErrorKind::InvalidJson, format!("the frame is not JSON: {error}"))
         }
     })?;
     let reader = Reader { members, expressions };
@@ -112,19 +99,23 @@ impl Reader<'_> {
         let Some(raw) = self.raw(names) else { return Ok(None) };
         match serde_json::from_str(raw.get()) {
             Ok(value) => Ok(Some(value)),
-            Err(_) => Err(FrameError::new("INVALID_FRAME", format!("`{}` is {what}", names[0]))),
+            Err(_) => Err(FrameError::new(FrameErrorKind::InvalidFrame, format!("`{}` is {what}", names[0]))),
         }
     }
 
     /// Reads the id: a whole number of 64 bits, or a text, which is trimmed.
     fn client_id(&self) -> Result<Option<ClientId>, FrameError> {
-        let wrong = || FrameError::new("INVALID_FRAME", "`id` is a whole number from 0 to 2^64-1 or a text");
+        let wrong =
+            || FrameError::new(FrameErrorKind::InvalidFrame, "`id` is a whole number from 0 to 2^64-1 or a text");
         match self.get::<Value>(&["id"], "a number or a text")? {
             None | Some(Value::Bool(false)) => Ok(None),
             Some(Value::String(text)) => {
                 let text = text.trim();
                 if text.len() > MAX_NAME {
-                    return Err(FrameError::new("INVALID_FRAME", format!("`id` has at most {MAX_NAME} bytes")));
+                    return Err(FrameError::new(
+                        FrameErrorKind::InvalidFrame,
+                        format!("`id` has at most {MAX_NAME} bytes"),
+                    ));
                 }
                 Ok((!text.is_empty()).then(|| ClientId::Text(text.to_owned())))
             }
@@ -138,7 +129,10 @@ impl Reader<'_> {
         let given: String = self.get(&["format"], "a text")?.unwrap_or_else(|| format::GENERIC_JSON.to_owned());
         let given = given.trim();
         if given.len() < 3 || given.len() > MAX_NAME {
-            return Err(FrameError::new("INVALID_FRAME", format!("`format` has 3 to {MAX_NAME} characters")));
+            return Err(FrameError::new(
+                FrameErrorKind::InvalidFrame,
+                format!("`format` has 3 to {MAX_NAME} characters"),
+            ));
         }
         check_name("format", given)?;
         let payload = self.raw(&["payload", "data"]);
@@ -166,7 +160,7 @@ impl Reader<'_> {
         match document(&given, &["ttl"], integer) {
             Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
             _ => Err(FrameError::new(
-                "INVALID_FRAME",
+                FrameErrorKind::InvalidFrame,
                 format!("`ttl` is a whole number of seconds, 0 or more, not {given}"),
             )),
         }
@@ -177,7 +171,10 @@ impl Reader<'_> {
         let topics = topics.map(Topics::trimmed).filter(|topics| !topics.is_empty());
         let names = topics.as_ref().map(Topics::as_slice).unwrap_or_default();
         if names.len() > 16 || names.iter().any(|name| name.len() > MAX_NAME) {
-            return Err(FrameError::new("INVALID_FRAME", "`topics` has at most 16 names of at most 256 bytes"));
+            return Err(FrameError::new(
+                FrameErrorKind::InvalidFrame,
+                "`topics` has at most 16 names of at most 256 bytes",
+            ));
         }
         names.iter().try_for_each(|name| check_name("topics", name))?;
         Ok(topics)
@@ -187,7 +184,7 @@ impl Reader<'_> {
         let Some(value) = self.get::<Value>(&["priority"], "a number")? else { return Ok(Priority::NORMAL) };
         Priority::read(&value).ok_or_else(|| {
             FrameError::new(
-                "INVALID_FRAME",
+                FrameErrorKind::InvalidFrame,
                 format!("`priority` is 0 (urgent) to 7 (lowest), or a name such as \"HIGH\", not {value}"),
             )
         })
@@ -196,11 +193,12 @@ impl Reader<'_> {
     fn conversation(&self) -> Result<Option<Value>, FrameError> {
         let value = self.get::<Value>(&["conversation_id", "conversationId"], "a text or a number")?;
         match value {
-            Some(Value::String(text)) if text.len() > MAX_NAME => {
-                Err(FrameError::new("INVALID_FRAME", format!("`conversation_id` has at most {MAX_NAME} bytes")))
-            }
+            Some(Value::String(text)) if text.len() > MAX_NAME => Err(FrameError::new(
+                FrameErrorKind::InvalidFrame,
+                format!("`conversation_id` has at most {MAX_NAME} bytes"),
+            )),
             None | Some(Value::String(_) | Value::Number(_)) => Ok(value),
-            Some(_) => Err(FrameError::new("INVALID_FRAME", "`conversation_id` is a text or a number")),
+            Some(_) => Err(FrameError::new(FrameErrorKind::InvalidFrame, "`conversation_id` is a text or a number")),
         }
     }
 
@@ -208,10 +206,10 @@ impl Reader<'_> {
         let Some(state) = self.raw(&["session_state", "sessionState"]) else { return Ok(None) };
         if state.get().len() > MAX_SESSION_BYTES {
             let text = format!("`session_state` has at most {MAX_SESSION_BYTES} bytes");
-            return Err(FrameError::new("INVALID_FRAME", text));
+            return Err(FrameError::new(FrameErrorKind::InvalidFrame, text));
         }
         payload::check_object(state.get())
-            .map_err(|wrong| FrameError::new("INVALID_FRAME", format!("`session_state`: {wrong}")))?;
+            .map_err(|wrong| FrameError::new(FrameErrorKind::InvalidFrame, format!("`session_state`: {wrong}")))?;
         Ok(Some(state.to_owned()))
     }
 
@@ -221,7 +219,7 @@ impl Reader<'_> {
         let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_NAME);
         if names.len() > MAX_RECIPIENTS || names.iter().any(|tag| is_long(&tag.id) || is_long(&tag.name)) {
             let text = format!("`recipient_list` has at most {MAX_RECIPIENTS} entries of at most {MAX_NAME} bytes");
-            return Err(FrameError::new("INVALID_FRAME", text));
+            return Err(FrameError::new(FrameErrorKind::InvalidFrame, text));
         }
         Ok(names)
     }
@@ -231,18 +229,18 @@ impl Reader<'_> {
     fn routing_slip(&self) -> Result<Option<Arc<RoutingSlip>>, FrameError> {
         let Some(raw) = self.raw(&["routing_slip", "routingSlip"]) else { return Ok(None) };
         payload::check_object(raw.get())
-            .map_err(|wrong| FrameError::new("INVALID_FRAME", format!("`routing_slip`: {wrong}")))?;
+            .map_err(|wrong| FrameError::new(FrameErrorKind::InvalidFrame, format!("`routing_slip`: {wrong}")))?;
         let given: Value = serde_json::from_str(raw.get())
-            .map_err(|error| FrameError::new("INVALID_FRAME", format!("`routing_slip`: {error}")))?;
+            .map_err(|error| FrameError::new(FrameErrorKind::InvalidFrame, format!("`routing_slip`: {error}")))?;
         let steps = given.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
         if steps > MAX_STEPS || raw.get().len() > MAX_SESSION_BYTES {
             let text = format!("`routing_slip` has at most {MAX_STEPS} steps and {MAX_SESSION_BYTES} bytes");
-            return Err(FrameError::new("INVALID_FRAME", text));
+            return Err(FrameError::new(FrameErrorKind::InvalidFrame, text));
         }
         let slip = document(&given, &["routing_slip"], read_slip(self.expressions)).map_err(|errors| {
             let texts: Vec<String> =
                 errors.iter().take(3).map(|error| format!("{}: {}", error.path(), error.msg)).collect();
-            FrameError::new("INVALID_FRAME", texts.join("; "))
+            FrameError::new(FrameErrorKind::InvalidFrame, texts.join("; "))
         })?;
         Ok(Some(Arc::new(slip)))
     }
@@ -250,16 +248,16 @@ impl Reader<'_> {
 
 /// Checks that a format or a topic has no characters that cannot be seen.
 fn check_name(member: &str, name: &str) -> Result<(), FrameError> {
-    names::check(name).map_err(|unseen| FrameError::new("INVALID_FRAME", format!("`{member}`: {unseen}")))
+    names::check(name).map_err(|unseen| FrameError::new(FrameErrorKind::InvalidFrame, format!("`{member}`: {unseen}")))
 }
 
 /// Checks the size of a payload, and that it is a JSON object with at least one member.
 fn check_payload(text: &str) -> Result<(), FrameError> {
     if text.len() > MAX_PAYLOAD_BYTES {
         let text = format!("`payload` has {} bytes, the limit is {MAX_PAYLOAD_BYTES}", text.len());
-        return Err(FrameError::new("PAYLOAD_TOO_LARGE", text));
+        return Err(FrameError::new(FrameErrorKind::PayloadTooLarge, text));
     }
-    payload::check(text).map_err(|wrong| FrameError::new("INVALID_PAYLOAD", format!("`payload`: {wrong}")))
+    payload::check(text).map_err(|wrong| FrameError::new(FrameErrorKind::InvalidPayload, format!("`payload`: {wrong}")))
 }
 
 impl Frame {
@@ -270,7 +268,10 @@ impl Frame {
     pub fn into_draft(self, user: &UserId, user_name: &str, socket: u64) -> Result<UserDraft, FrameError> {
         let payload = self.payload.ok_or_else(|| FrameError {
             client_id: self.client_id.as_ref().map(ClientId::to_json),
-            ..FrameError::new("INVALID_PAYLOAD", "`payload` is missing: a JSON object with at least one member")
+            ..FrameError::new(
+                FrameErrorKind::InvalidPayload,
+                "`payload` is missing: a JSON object with at least one member",
+            )
         })?;
         Ok(UserDraft {
             user: user.clone(),
@@ -354,7 +355,7 @@ mod tests {
         ];
         for (text, error_type) in cases {
             let error = read(text, &Expressions::none()).map(|_| ()).unwrap_err();
-            assert_eq!(error.error_type, error_type, "{text}");
+            assert_eq!(error.kind.name(), error_type, "{text}");
             assert!(!error.message.is_empty());
         }
     }
@@ -363,6 +364,6 @@ mod tests {
     fn a_missing_payload_is_reported_with_the_client_id() {
         let frame = read(r#"{"format":"text","id":"m1"}"#, &Expressions::none()).unwrap();
         let error = frame.into_draft(&"u".into(), "U", 1).unwrap_err();
-        assert_eq!((error.error_type, error.client_id), ("INVALID_PAYLOAD", Some(json!("m1"))));
+        assert_eq!((error.kind, error.client_id), (FrameErrorKind::InvalidPayload, Some(json!("m1"))));
     }
 }

@@ -34,6 +34,7 @@ pub enum HealthStatus {
 
 /// An agent's answer to a health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Heartbeat {
     /// The time of the check, RFC 3339 in UTC with milliseconds.
     pub checktime: String,
@@ -47,6 +48,7 @@ pub struct Heartbeat {
 
 /// The last heartbeat of every agent, and the health of the guild that follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthReport {
     /// The last heartbeats, by agent.
     pub agents: BTreeMap<AgentId, Heartbeat>,
@@ -79,7 +81,7 @@ pub fn with_manager(report: &Message) -> Option<Box<RawValue>> {
         guild_health: HealthStatus,
     }
     let mut shown: Report = serde_json::from_str(report.payload.get()).ok()?;
-    let time = rfc3339_ms(report.id.timestamp_ms());
+    let time = rfc3339_ms(report.timestamp_ms());
     let heartbeat = || {
         raw_json(&json!({
             "checktime": time,

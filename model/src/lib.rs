@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod close;
 pub mod component;
 pub mod configuration;
 pub mod dialect;

@@ -77,6 +77,9 @@ pub struct Message {
     /// The id, which the journal sets. It is not part of the stored text.
     #[serde(skip)]
     pub id: MessageId,
+    /// When an ephemeral message was sent, in milliseconds since 1970. The id of a stored message has its time.
+    #[serde(skip)]
+    pub sent_ms: Option<u64>,
     /// The agent or the user proxy that sent it.
     pub sender: AgentTag,
     /// The topics that it was sent to.
@@ -190,6 +193,7 @@ impl Message {
     pub fn draft(sender: AgentTag, topics: Topics, format: impl Into<String>, payload: Box<RawValue>) -> Self {
         Self {
             id: MessageId::default(),
+            sent_ms: None,
             sender,
             topics,
             also: Vec::new(),
@@ -283,6 +287,12 @@ impl Message {
         history
     }
 
+    /// Returns when the message was sent, in milliseconds since 1970.
+    #[must_use]
+    pub fn timestamp_ms(&self) -> u64 {
+        self.sent_ms.unwrap_or_else(|| self.id.timestamp_ms())
+    }
+
     /// Returns the milliseconds for which the message is delivered after it was sent; `None` means without limit.
     #[must_use]
     pub fn ttl_ms(&self) -> Option<u64> {
@@ -292,7 +302,7 @@ impl Message {
     /// Returns whether the time to live of the message is over.
     #[must_use]
     pub fn is_expired(&self, now_ms: u64) -> bool {
-        self.ttl_ms().is_some_and(|ttl_ms| now_ms.saturating_sub(self.id.timestamp_ms()) > ttl_ms)
+        self.ttl_ms().is_some_and(|ttl_ms| now_ms.saturating_sub(self.timestamp_ms()) > ttl_ms)
     }
 
     /// Adds a hop to the history and removes the oldest ones above [`MAX_HISTORY`] and [`MAX_HISTORY_BYTES`]. The new

@@ -7,6 +7,7 @@ use crate::tag::AgentTag;
 
 /// A participant of a guild: an agent, the manager or a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Participant {
     /// The agent's id; for a user, the id of the proxy.
     pub id: String,
@@ -20,6 +21,7 @@ pub struct Participant {
 /// The kind of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ParticipantKind {
     /// An agent or the manager.
     Bot,

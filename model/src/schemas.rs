@@ -15,6 +15,14 @@ pub fn built_in(format: &str) -> Option<&'static RawValue> {
     SCHEMAS.get(format).copied()
 }
 
+/// Returns all schemas with the full names of their formats, in the order of the names.
+#[must_use]
+pub fn all() -> Vec<(&'static str, &'static RawValue)> {
+    let mut all: Vec<_> = SCHEMAS.iter().map(|(name, schema)| (*name, *schema)).collect();
+    all.sort_unstable_by_key(|(name, _)| *name);
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

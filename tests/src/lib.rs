@@ -16,6 +16,7 @@ pub mod host;
 pub mod known;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod programs;
 pub mod proxy;
 pub mod redis;
 pub mod registry;

@@ -3,6 +3,7 @@
 
 mod access;
 mod agents;
+mod asyncapi;
 mod boards;
 mod body;
 mod catalog;
@@ -104,6 +105,7 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
         health::routes(),
         metrics::routes(),
         openapi::routes(),
+        asyncapi::routes(),
         console::routes(),
     ]
     .concat()

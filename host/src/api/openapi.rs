@@ -1,21 +1,30 @@
-//! The description of the API, for programs (`/openapi.json`) and for people (`/docs`, a page that loads nothing from other
-//! hosts). Schemas are derived from the types that are read and written. A test compares the description with the routes.
+//! The description of the API, for programs (`/openapi.json`) and for people (`/docs` and, for the sockets,
+//! `/docs/sockets`: pages that load nothing from other hosts). Schemas are derived from the types that are read and written. A test compares the description with the routes.
 
-mod operation;
+pub(super) mod operation;
 mod operations;
-mod schemas;
+pub(super) mod schemas;
 
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Server,
+};
 
 use super::state::Route;
 
 pub fn routes() -> Vec<Route> {
-    vec![("/openapi.json", get(description)), ("/docs", get(page)), ("/redoc", get(page))]
+    let operations = get(async || page(OPERATIONS.as_str()));
+    vec![
+        ("/openapi.json", get(description)),
+        ("/docs", operations.clone()),
+        ("/redoc", operations),
+        ("/docs/sockets", get(async || page(SOCKETS.as_str()))),
+    ]
 }
 
 /// Returns the description of the whole API.
@@ -30,10 +39,24 @@ pub fn document() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Guildhall")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Hosts agents that are compiled to WebAssembly components."))
+        .description(Some(
+            "Hosts agents that are compiled to WebAssembly components. A blueprint launches a guild of agents; users talk \
+             to it over sockets, which `/asyncapi.json` describes. Every error has the same body. A host asks for no \
+             credentials: what stands before it decides who may send requests.",
+        ))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .contact(Some(ContactBuilder::new().name(Some("The maintainers of Guildhall")).build()))
         .build();
     let components = ComponentsBuilder::new().schemas_from_iter(components).build();
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([Server::new("/")]))
+        // No operation needs credentials. Without this, readers cannot tell that from an omission.
+        .security(Some([]))
+        .tags(Some(operations::TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())))
+        .paths(paths)
+        .components(Some(components))
+        .build()
 }
 
 static DOCUMENT: LazyLock<String> =
@@ -49,12 +72,23 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-async fn page() -> impl IntoResponse {
+/// The page of the operations.
+static OPERATIONS: LazyLock<String> = LazyLock::new(|| whole(include_str!("openapi/docs.html")));
+/// The page of the sockets.
+static SOCKETS: LazyLock<String> = LazyLock::new(|| whole(include_str!("openapi/sockets.html")));
+
+/// Returns a page with the style and the script that all pages share.
+fn whole(page: &str) -> String {
+    page.replace("/* style.css */", include_str!("openapi/style.css"))
+        .replace("/* schema.js */", include_str!("openapi/schema.js"))
+}
+
+fn page(html: &'static str) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
-    (headers, include_str!("openapi/docs.html"))
+    (headers, html)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::ws::Utf8Bytes;
 
 use guildhall_model::expression::{Evaluations, ExpressionError, Expressions, MAX_TOTAL};
-use guildhall_model::frame::{self, Frame, FrameError};
+use guildhall_model::frame::{self, Frame, FrameError, FrameErrorKind};
 use guildhall_model::ids::GuildId;
 
 /// How long a frame waits until its expressions are checked.
@@ -30,18 +30,18 @@ pub(super) async fn read_frame(
     let checked = evaluations.run(guild.as_str(), MAX_TOTAL, move |expressions| frame::read(&text, expressions));
     match tokio::time::timeout(CHECKED_WITHIN, checked).await {
         Ok(Ok(read)) => read,
-        Ok(Err(error)) => Err(unread("HOST_ERROR", &error)),
+        Ok(Err(error)) => Err(unread(&error)),
         Err(_) => {
             let text = format!(
                 "the expressions of the frame waited for {} s, because those of the guild use all that it may have \
                  (`guild.evaluations`)",
                 CHECKED_WITHIN.as_secs()
             );
-            Err(FrameError { error_type: "BUSY", message: text, client_id: None })
+            Err(FrameError::new(FrameErrorKind::Busy, text))
         }
     }
 }
 
-fn unread(error_type: &'static str, error: &ExpressionError) -> FrameError {
-    FrameError { error_type, message: format!("the frame could not be read: {error}"), client_id: None }
+fn unread(error: &ExpressionError) -> FrameError {
+    FrameError::new(FrameErrorKind::HostError, format!("the frame could not be read: {error}"))
 }

@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use guildhall_model::clock::Clock;
+use guildhall_model::close::CloseCode;
+use guildhall_model::dialect::{self, Dialect};
 use guildhall_model::format;
 use guildhall_model::ids::{ClientId, MessageId};
 
 use super::state::{Awake, WsState};
 use crate::connections::Connection;
 use crate::room::{ByteRoom, Held, NoRoom, SETTING as ROOM};
-use guildhall_model::frame::FrameError;
+use guildhall_model::frame::{FrameError, FrameErrorKind};
 
 /// The most bytes that wait to be written to a socket besides the frame that is being sent. A larger frame is refused by
 /// the library, so it is above every frame that the host writes.
@@ -59,20 +61,24 @@ impl Ending {
         let (code, reason) = match self {
             Self::Gone => return None,
             Self::Silent { within } => {
-                (1008, format!("no answer to a ping within {} s (limits.ping_s)", within.as_secs()))
+                (CloseCode::Silent, format!("no answer to a ping within {} s (limits.ping_s)", within.as_secs()))
             }
-            Self::BrokenProtocol(rule) => (1002, rule.to_owned()),
-            Self::NotUtf8 => (1007, "a text frame is UTF-8".to_owned()),
+            Self::BrokenProtocol(rule) => (CloseCode::BrokenProtocol, rule.to_owned()),
+            Self::NotUtf8 => (CloseCode::NotUtf8, "a text frame is UTF-8".to_owned()),
             Self::NoRoom(NoRoom { limit }) => {
-                (1013, format!("clients use all {limit} bytes of {ROOM}; try again later"))
+                (CloseCode::TryAgainLater, format!("clients use all {limit} bytes of {ROOM}; try again later"))
             }
-            Self::GuildEnded => (1000, "the guild was stopped".to_owned()),
-            Self::HostShutdown => (1001, "the host is shutting down".to_owned()),
-            Self::FrameTooLarge { limit } => (1009, format!("a frame has at most {limit} bytes (limits.frame_bytes)")),
-            Self::Lagged => (1013, "too many messages wait; resume with ?after=<last id>".to_owned()),
-            Self::HostError => (1011, "the log cannot be read".to_owned()),
+            Self::GuildEnded => (CloseCode::GuildStopped, "the guild was stopped".to_owned()),
+            Self::HostShutdown => (CloseCode::ShuttingDown, "the host is shutting down".to_owned()),
+            Self::FrameTooLarge { limit } => {
+                (CloseCode::FrameTooLarge, format!("a frame has at most {limit} bytes (limits.frame_bytes)"))
+            }
+            Self::Lagged => {
+                (CloseCode::TryAgainLater, "too many messages wait; resume with ?after=<last id>".to_owned())
+            }
+            Self::HostError => (CloseCode::HostError, "the log cannot be read".to_owned()),
         };
-        Some(CloseFrame { code, reason: reason.into() })
+        Some(CloseFrame { code: code.number(), reason: reason.into() })
     }
 }
 
@@ -91,6 +97,7 @@ pub struct Accepted {
 pub struct Session {
     pub socket: WebSocket,
     pub clock: Clock,
+    dialect: Dialect,
     #[expect(dead_code, reason = "keeps the guild awake until it is dropped")]
     awake: Awake,
     room: ByteRoom,
@@ -102,12 +109,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that pings its client at intervals.
-    pub fn new(Accepted { socket, connection, awake }: Accepted, state: &WsState) -> Self {
+    /// A session that pings its client at intervals. Its own frames are in `dialect`.
+    pub fn new(Accepted { socket, connection, awake }: Accepted, state: &WsState, dialect: Dialect) -> Self {
         let ping_every = state.limits.ping_every;
         Self {
             socket,
             clock: state.clock.clone(),
+            dialect,
             awake,
             room: state.room.clone(),
             connection,
@@ -213,7 +221,7 @@ impl Session {
     /// `BUSY` when others use all room.
     pub fn room_for(&self, bytes: usize, client_id: Option<&ClientId>) -> Result<Held, FrameError> {
         self.room.take(bytes + MESSAGE_BYTES).map_err(|no_room| FrameError {
-            error_type: "BUSY",
+            kind: FrameErrorKind::Busy,
             message: no_room.to_string(),
             client_id: client_id.map(ClientId::to_json),
         })
@@ -242,41 +250,48 @@ impl Session {
     }
 
     /// Returns the frame that answers a frame which cannot be used.
-    pub fn error_frame(id: MessageId, error: &FrameError) -> String {
+    pub fn error_frame(&self, id: MessageId, error: &FrameError) -> String {
         let payload = json!({
             "agent_type": "gateway",
-            "error_type": error.error_type,
+            "error_type": error.kind.name(),
             "error_message": error.message,
             "client_id": error.client_id,
         });
-        own_frame(format::ERROR_MESSAGE, &payload, id, error.client_id.as_ref(), true)
+        self.own_frame(format::ERROR_MESSAGE, &payload, id, error.client_id.as_ref(), true)
     }
 
     /// Returns the `Ack` frame of a message that is in the log; `is_repeat` when it was there before.
-    pub fn ack(id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
+    pub fn ack(&self, id: MessageId, client_id: Option<&Value>, is_repeat: bool) -> String {
         let mut payload = json!({"client_id": client_id, "id": id});
         if is_repeat {
             payload["duplicate"] = json!(true);
         }
-        own_frame(format::ACK, &payload, id, client_id, false)
+        self.own_frame(format::ACK, &payload, id, client_id, false)
     }
-}
 
-/// A frame that the socket creates. It is not in the log.
-fn own_frame(format: &str, payload: &Value, id: MessageId, client_id: Option<&Value>, is_error: bool) -> String {
-    json!({
-        "id": id,
-        "format": format,
-        "payload": payload,
-        "sender": {"id": "guildhall", "name": "Guildhall"},
-        "topics": [],
-        "timestamp": id.timestamp_ms(),
-        "thread": [],
-        "priority": 4,
-        "is_error_message": is_error,
-        "client_id": client_id,
-    })
-    .to_string()
+    /// A frame that the socket creates. It is not in the log.
+    fn own_frame(
+        &self,
+        format: &str,
+        payload: &Value,
+        id: MessageId,
+        client_id: Option<&Value>,
+        is_error: bool,
+    ) -> String {
+        let frame = json!({
+            "id": id,
+            "format": format,
+            "payload": payload,
+            "sender": {"id": "guildhall", "name": "Guildhall"},
+            "topics": [],
+            "timestamp": self.clock.now_ms(),
+            "thread": [],
+            "priority": 4,
+            "is_error_message": is_error,
+            "client_id": client_id,
+        });
+        dialect::write_own(frame, self.dialect)
+    }
 }
 
 /// What a client sent, as far as both kinds of socket treat it in the same way.
@@ -323,7 +338,7 @@ fn sort(received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incom
         Some(Ok(WsMessage::Binary(bytes))) if bytes.len() > limit => Incoming::End(Ending::FrameTooLarge { limit }),
         Some(Ok(WsMessage::Text(text))) => Incoming::Text(text),
         Some(Ok(WsMessage::Binary(_))) => Incoming::FrameError(FrameError {
-            error_type: "BINARY_FRAME",
+            kind: FrameErrorKind::BinaryFrame,
             message: "a frame is JSON in a text frame, not a binary one".to_owned(),
             client_id: None,
         }),

@@ -27,7 +27,7 @@ use super::presence::Watched;
 use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
-use guildhall_model::frame::{Frame, FrameError};
+use guildhall_model::frame::{Frame, FrameError, FrameErrorKind};
 
 /// The time after which a monitor without a user socket gets the full report.
 const ALONE_AFTER: Duration = Duration::from_millis(1_200);
@@ -69,7 +69,7 @@ pub fn tail(log: &GuildLog, user: &UserId, options: &SocketOptions) -> Tail {
 ///
 /// Dropping the future drops the connection without a close frame.
 pub async fn serve(state: WsState, (log, tail): (GuildLog, Tail), user: UserId, dialect: Dialect, accepted: Accepted) {
-    let session = Session::new(accepted, &state);
+    let session = Session::new(accepted, &state, dialect);
     let now = Instant::now();
     let mut socket = SystemSocket {
         session,
@@ -213,7 +213,7 @@ impl SystemSocket {
                 Err(error) => error,
             },
         };
-        let answer = Session::error_frame(self.log.new_id(), &error);
+        let answer = self.session.error_frame(self.log.new_id(), &error);
         self.session.send([answer]).await
     }
 
@@ -249,7 +249,7 @@ impl SystemSocket {
                 let meant = given.get("guild_id").and_then(Value::as_str).unwrap_or(self.log.guild().as_str());
                 if meant != self.log.guild().as_str() {
                     return Err(FrameError {
-                        error_type: "DENIED",
+                        kind: FrameErrorKind::Denied,
                         message: format!("this socket is of the guild {}, not of {meant}", self.log.guild()),
                         client_id: frame.client_id.as_ref().map(ClientId::to_json),
                     });
@@ -259,7 +259,7 @@ impl SystemSocket {
                 Ok(())
             }
             other => Err(FrameError {
-                error_type: "UNKNOWN_FORMAT",
+                kind: FrameErrorKind::UnknownFormat,
                 message: format!(
                     "a system socket understands participantsRequest, stopGuildRequest and HealthCheckRequest, not `{other}`"
                 ),

@@ -24,7 +24,7 @@ use super::presence::Present;
 use super::session::{Accepted, Ending, Incoming, Session};
 use super::state::{SocketOptions, WsState};
 use guildhall_model::expression::Evaluations;
-use guildhall_model::frame::{Frame, FrameError};
+use guildhall_model::frame::{Frame, FrameError, FrameErrorKind};
 
 /// At most this many messages of one socket wait for their guild, to be written to the log, or to be acknowledged; after
 /// that the socket is not read.
@@ -95,7 +95,7 @@ pub async fn serve(
     present: Present,
     accepted: Accepted,
 ) {
-    let session = Session::new(accepted, &state);
+    let session = Session::new(accepted, &state, options.dialect);
     let mut socket = UserSocket {
         session,
         viewer: Viewer { dialect: options.dialect, user: user.clone(), user_name: name, channel: Channel::User },
@@ -121,7 +121,7 @@ impl UserSocket {
             self.session.ping().await?;
             match after {
                 Some(after) if self.log.has_gap_after(after) => {
-                    let gap = Self::gap(after);
+                    let gap = self.gap(after);
                     self.session.send([gap]).await
                 }
                 _ => Ok(()),
@@ -167,11 +167,11 @@ impl UserSocket {
     }
 
     /// The frame about messages that retention has removed. A client that resumes after its id misses nothing.
-    fn gap(after: MessageId) -> String {
-        Session::error_frame(
+    fn gap(&self, after: MessageId) -> String {
+        self.session.error_frame(
             after.before(0),
             &FrameError {
-                error_type: "GAP",
+                kind: FrameErrorKind::Gap,
                 message: format!("messages after {after} are no longer kept; what follows is all that is left"),
                 client_id: None,
             },
@@ -280,7 +280,8 @@ impl UserSocket {
     }
 
     async fn answer_error(&mut self, error: &FrameError, tail: &Tail) -> Result<(), Ending> {
-        self.session.send([Session::error_frame(tail.new_id(), error)]).await
+        let answer = self.session.error_frame(tail.new_id(), error);
+        self.session.send([answer]).await
     }
 
     /// Publishes the message of a frame of `bytes` bytes, or keeps it until the guild runs here.
@@ -289,7 +290,7 @@ impl UserSocket {
         let client_id = frame.client_id.as_ref().map(ClientId::to_json);
         if self.log.stalled_for() > STORED_WITHIN {
             let message = "the journal takes no messages at present; send the message again in some seconds".to_owned();
-            return Err(FrameError { error_type: "BUSY", message, client_id });
+            return Err(FrameError { kind: FrameErrorKind::Busy, message, client_id });
         }
         let mut draft = frame.into_draft(&self.user, &self.viewer.user_name, self.number)?;
         draft.traceparent.get_or_insert_with(new_trace);
@@ -320,7 +321,10 @@ impl UserSocket {
         let published = self.log.publish_from_user_holding(draft, Some(held)).await;
         let Published { id, receipt } = published.map_err(|error| frame_error(error, client_id.clone()))?;
         match receipt {
-            None => self.acknowledge(id, Session::ack(id, client_id.as_ref(), true), tail),
+            None => {
+                let ack = self.session.ack(id, client_id.as_ref(), true);
+                self.acknowledge(id, ack, tail);
+            }
             Some(receipt) => {
                 let late = Some(Instant::now() + STORED_WITHIN);
                 self.unwritten.push_back(Unwritten { late, receipt, id, client_id });
@@ -339,9 +343,9 @@ impl UserSocket {
         }
         let text = "the journal has not stored this message yet; it is stored when the disk works again, unless the host \
                     ends before; sent again with the same id, it is stored once";
-        let frame = |client_id| FrameError { error_type: "BUSY", message: text.to_owned(), client_id };
+        let frame = |client_id| FrameError { kind: FrameErrorKind::Busy, message: text.to_owned(), client_id };
         let frames: Vec<_> =
-            late.into_iter().map(|client_id| Session::error_frame(tail.new_id(), &frame(client_id))).collect();
+            late.into_iter().map(|client_id| self.session.error_frame(tail.new_id(), &frame(client_id))).collect();
         self.session.send(frames).await
     }
 
@@ -353,7 +357,8 @@ impl UserSocket {
     ) -> Result<(), Ending> {
         match outcome {
             Ok(()) if self.ack => {
-                self.acknowledge(written.id, Session::ack(written.id, written.client_id.as_ref(), false), tail);
+                let ack = self.session.ack(written.id, written.client_id.as_ref(), false);
+                self.acknowledge(written.id, ack, tail);
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -380,19 +385,23 @@ fn new_trace() -> String {
 }
 
 fn frame_error(error: IngressError, client_id: Option<Value>) -> FrameError {
-    let (error_type, message) = match error {
-        IngressError::Absent => ("BUSY", "the guild is not running here; try again in a moment".to_owned()),
-        IngressError::Refused(fault) => (error_type(&fault), fault.message),
-        IngressError::Journal(error) => ("HOST_ERROR", format!("the message could not be stored: {error}")),
+    let (kind, message) = match error {
+        IngressError::Absent => {
+            (FrameErrorKind::Busy, "the guild is not running here; try again in a moment".to_owned())
+        }
+        IngressError::Refused(fault) => (kind_of(&fault), fault.message),
+        IngressError::Journal(error) => {
+            (FrameErrorKind::HostError, format!("the message could not be stored: {error}"))
+        }
     };
-    FrameError { error_type, message, client_id }
+    FrameError { kind, message, client_id }
 }
 
-const fn error_type(fault: &Fault) -> &'static str {
+const fn kind_of(fault: &Fault) -> FrameErrorKind {
     match fault.kind {
-        FaultKind::Busy => "BUSY",
-        FaultKind::NoRecipient => "NO_RECIPIENT",
-        FaultKind::Denied => "DENIED",
-        _ => "REFUSED",
+        FaultKind::Busy => FrameErrorKind::Busy,
+        FaultKind::NoRecipient => FrameErrorKind::NoRecipient,
+        FaultKind::Denied => FrameErrorKind::Denied,
+        _ => FrameErrorKind::Refused,
     }
 }

@@ -38,6 +38,7 @@ impl GuildLog {
     fn signal_and(&self, mut message: Message, then: impl FnOnce(&mut LogState, &Arc<Message>)) -> MessageId {
         let mut state = self.lock();
         message.id = self.0.shared.next_ephemeral_id();
+        message.sent_ms = Some(self.0.shared.now_ms());
         let message = Arc::new(message);
         for subscriber in state.subscribers.receivers(&message) {
             if matches!(subscriber.kind, Kind::Tail) {

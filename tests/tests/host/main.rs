@@ -2,9 +2,11 @@
 
 use guildhall_tests::{Host, Options};
 
+mod asyncapi;
 mod backup;
 mod cli;
 mod client_js;
+mod clients;
 mod component_cli;
 mod components;
 mod configuration;
@@ -34,6 +36,7 @@ mod oci;
 mod once;
 mod openapi;
 mod outages;
+mod packaging;
 mod proxies;
 mod redis;
 mod reference_clients;

@@ -15,6 +15,7 @@ use guildhall_model::error_body::ErrorBody;
 pub type SchemaList = Vec<(String, RefOr<Schema>)>;
 
 const JSON: &str = "application/json";
+const BYTES: &str = "application/octet-stream";
 /// What `limit` means for a list.
 const PAGE_LIMIT: &str = "A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items";
 
@@ -24,6 +25,7 @@ pub struct Op {
     path: &'static str,
     id: &'static str,
     summary: String,
+    description: &'static str,
     tag: &'static str,
     parameters: Vec<Parameter>,
     body: Option<RequestBody>,
@@ -89,18 +91,26 @@ fn any_object() -> Schema {
 impl Op {
     fn new(method: HttpMethod, path: &'static str, id: &'static str, summary: String) -> Self {
         let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, Required::True, text(), None));
+        let in_path =
+            in_path.map(|name| parameter(name, ParameterIn::Path, Required::True, text(), Some(in_path_meaning(name))));
         Self {
             method,
             path,
             id,
             summary,
+            description: "",
             tag: "",
             parameters: in_path.collect(),
             body: None,
             responses: Vec::new(),
             schemas: vec![register::<ErrorBody>],
         }
+    }
+
+    /// Says what the summary does not: what else changes, what is left out, what to use instead. Each operation has it.
+    pub fn about(mut self, description: &'static str) -> Self {
+        self.description = description;
+        self
     }
 
     /// Adds an optional parameter of the query.
@@ -206,8 +216,10 @@ impl Op {
 
     /// Adds the answers of a file: its bytes, a range of them, or nothing for a client that already has them.
     pub fn gives_file(self, media_type: &str) -> Self {
-        self.answers(200, "The bytes of the file", media_type, bytes().into())
-            .answers(206, "The requested range of the file", media_type, bytes().into())
+        // Generators that know no `*/*` take the first type that they know.
+        let types = [BYTES, media_type];
+        self.answers_in(200, "The bytes of the file", &types, bytes().into())
+            .answers_in(206, "The requested range of the file", &types, bytes().into())
             .gives_nothing(304, "The client already has this version of the file")
     }
 
@@ -217,9 +229,14 @@ impl Op {
     }
 
     fn answers(self, status: u16, what: &str, media_type: &str, schema: RefOr<Schema>) -> Self {
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = ResponseBuilder::new().description(what).content(media_type, content).build();
-        self.response(status.to_string(), response)
+        self.answers_in(status, what, &[media_type], schema)
+    }
+
+    fn answers_in(self, status: u16, what: &str, media_types: &[&str], schema: RefOr<Schema>) -> Self {
+        let content = || ContentBuilder::new().schema(Some(schema.clone())).build();
+        let response = ResponseBuilder::new().description(what);
+        let response = media_types.iter().fold(response, |response, kind| response.content(*kind, content()));
+        self.response(status.to_string(), response.build())
     }
 
     fn response(mut self, status: String, response: Response) -> Self {
@@ -236,6 +253,7 @@ impl Op {
             .operation_id(Some(self.id))
             .tag(self.tag)
             .summary(Some(self.summary))
+            .description(Some(self.description))
             .parameters(Some(self.parameters))
             .request_body(self.body);
         let operation = self
@@ -263,7 +281,8 @@ fn reference<T: ToSchema>() -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(T::name()))
 }
 
-fn register<T: ToSchema>(schemas: &mut SchemaList) {
+/// Adds the schema of a type, and those that it refers to.
+pub fn register<T: ToSchema>(schemas: &mut SchemaList) {
     schemas.push((T::name().into_owned(), T::schema()));
     T::schemas(schemas);
 }
@@ -276,6 +295,29 @@ fn bytes() -> Schema {
 fn error(what: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(reference::<ErrorBody>())).build();
     ResponseBuilder::new().description(what).content(JSON, content).build()
+}
+
+/// What a name in a path stands for. The description of an operation is about what it does with it.
+fn in_path_meaning(name: &str) -> &'static str {
+    match name {
+        "agent_id" => "The id of an agent of the guild",
+        "agent_name" => "The name of an agent in the blueprint's spec",
+        "blueprint_id" => "The id of a blueprint",
+        "board_id" => "The id of a board",
+        "category_id" => "The id of a category",
+        "category_name" => "The name of a category",
+        "class_name" => "The full name of an agent class",
+        "digest" => "The digest of a component: `sha256:` and 64 hex digits",
+        "filename" => "The name of a file, without a slash",
+        "guild_id" => "The id of a guild",
+        "letter_id" => "The id of a dead letter",
+        "message_id" => "The id of a message",
+        "organization_id" => "The id of an organisation",
+        "review_id" => "The id of a review",
+        "tag" => "A tag of blueprints",
+        "user_id" => "The id of a user",
+        _ => "",
+    }
 }
 
 /// What an error status means, whatever the operation is.

@@ -70,7 +70,7 @@ pub struct Message {
     current_thread_id: MessageId,
     root_thread_id: MessageId,
     /// The id that the client gave.
-    #[schema(nullable = false, inline)]
+    #[schema(nullable = false)]
     client_id: Option<ClientId>,
 }
 

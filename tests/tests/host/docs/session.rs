@@ -17,6 +17,8 @@ const START: Duration = Duration::from_secs(180);
 const WRITTEN: [&str; 2] = ["localhost:8880", "127.0.0.1:8880"];
 /// How pages run the host from a clone; the test has built it already.
 const FROM_CLONE: &str = "cargo run --release -- ";
+/// Ends what the shell has started, in order, when its input ends: also when the test is killed.
+const UNTIL_INPUT_ENDS: &str = "read -r _ || true; trap '' TERM; kill -TERM 0; wait";
 /// The folders of the repository that no page needs.
 const NOT_COPIED: [&str; 4] = ["target", ".git", "node_modules", "data"];
 
@@ -49,7 +51,7 @@ impl Session {
         copy(&super::root().canonicalize().expect("the repository is there"), &folder);
         std::fs::create_dir_all(folder.join(".walk/bin")).expect("a folder can be made");
         // An author's build is kept from run to run: the libraries that it needs are always the same.
-        let built = tmp.join("pages-target");
+        let built = tmp.join("pages-target").join(name);
         std::fs::create_dir_all(&built).expect("a folder can be made");
         std::os::unix::fs::symlink(built, folder.join("examples/own-agent/target")).expect("a link can be made");
         let program = folder.join(".walk/bin/guildhall");
@@ -102,8 +104,9 @@ impl Session {
         self.stop_host().await;
         let errors = std::fs::File::create(self.folder.join(".walk/host.err")).expect("a file can be made");
         let mut host = command("bash", &self.folder);
-        host.env("GUILDHALL_LISTEN", "127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-        host.args(["--noprofile", "--norc", "-euc", &format!("{}\n", self.placed(text))]).process_group(0);
+        host.env("GUILDHALL_LISTEN", "127.0.0.1:0").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
+        let order = format!("(\n{}\n) </dev/null &\n{UNTIL_INPUT_ENDS}", self.placed(text));
+        host.args(["--noprofile", "--norc", "-uc", &order]).process_group(0);
         let mut host = host.spawn().expect("bash is installed");
         let mut output = host.stdout.take().expect("it was piped");
         let mut printed = String::new();
@@ -120,14 +123,14 @@ impl Session {
         printed
     }
 
-    /// Whether a host runs, or the page has started one.
+    /// Whether a host runs.
     pub fn has_host(&self) -> bool {
         self.host.is_some()
     }
 
     async fn stop_host(&mut self) {
         if let Some(mut host) = self.host.take() {
-            signal_group(&host, "TERM");
+            drop(host.stdin.take());
             let _ = within(Duration::from_secs(60), "the host of a page to end", host.wait()).await;
         }
     }
@@ -136,7 +139,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         for child in self.host.iter().chain([&self.shell]) {
-            signal_group(child, "KILL");
+            kill_group(child);
         }
     }
 }
@@ -157,9 +160,9 @@ fn command(program: &str, folder: &Path) -> Command {
     command
 }
 
-fn signal_group(child: &Child, signal: &str) {
+fn kill_group(child: &Child) {
     if let Some(id) = child.id() {
-        let _ = std::process::Command::new("kill").args([&format!("-{signal}"), "--", &format!("-{id}")]).status();
+        let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).status();
     }
 }
 
@@ -172,6 +175,10 @@ fn copy(from: &Path, to: &Path) {
             copy(&entry.path(), &to.join(&name));
         } else if kind.is_file() && name != ".git" {
             std::fs::copy(entry.path(), to.join(&name)).expect("a file can be copied");
+            // A file that has not changed is not built again.
+            let changed = entry.metadata().and_then(|metadata| metadata.modified()).expect("a file has a time");
+            let copied = std::fs::File::options().append(true).open(to.join(&name));
+            copied.and_then(|copied| copied.set_modified(changed)).expect("a copy can be given a time");
         }
     }
 }

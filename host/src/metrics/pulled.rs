@@ -36,7 +36,7 @@ impl<F: Fn() -> f64 + Send + Sync> Collector for PulledCounter<F> {
         family.set_name(self.desc.fq_name.clone());
         family.set_help(self.desc.help.clone());
         family.set_field_type(MetricType::COUNTER);
-        family.set_metric(vec![metric].into());
+        family.set_metric(vec![metric]);
         vec![family]
     }
 }

@@ -1,5 +1,4 @@
 //! The description of the sockets, compared with the frames that a host sends, and the page that shows it.
-#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
 
 use std::collections::BTreeSet;
 

@@ -3074,7 +3074,7 @@ export interface operations {
                 after?: number;
                 /** @description The dialect of the messages, `guide`, `rustic` or `ui`; that of the host unless given */
                 dialect?: string;
-                /** @description A page of at most this many messages, at most 500; its `Link` header has the next page. Without it the answer has all messages */
+                /** @description A page of at most this many messages, at most 500; its `Link` header has the next page. Without it at most 10,000 */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the newest first, 100 unless `limit` says otherwise */
                 order?: string;

@@ -141,7 +141,7 @@ impl Command {
     /// Dropping the future ends the command; what a host has begun goes on.
     ///
     /// # Errors
-    /// A file or an option is wrong ([`Misuse`](crate::terminal::Misuse)), or what a host answers.
+    /// A file or an option is wrong (`Misuse`), or what a host answers.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let of_files = match self {
             Self::Inspect(inspect) => inspect.inspect().await,

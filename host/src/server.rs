@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
 use crate::agent::Components;
-use crate::api::{ApiLimits, ApiState};
+use crate::api::{self, ApiLimits, ApiState};
 use crate::config::{Config, exposed};
 use crate::connections::{Address, Connections, Listener};
 use crate::demo;
@@ -146,6 +146,7 @@ impl Server {
         guilds.begin_watch();
         let resumed = guilds.resume().await.context("the guilds cannot be resumed")?;
         watch(&metrics, &room, &connections)?;
+        watch_journal(&metrics, &journal)?;
         let sockets = WsState::new(
             store.clone(),
             journal.clone(),
@@ -172,6 +173,8 @@ impl Server {
             },
             room,
         };
+        let open = sockets.tracker.clone();
+        metrics.watch("guildhall_sockets", "Open sockets", move || open.len() as u64)?;
         let routers = Routers { api, sockets, addresses: addresses.clone() };
         let router = routers.of(&config);
         served.begin(router.clone(), (lock, store_lock));
@@ -215,15 +218,15 @@ impl Server {
         }
     }
 
-    /// Stops accepting connections, closes the sockets with 1001, gives running turns time to finish, and writes what is not
-    /// written yet.
+    /// Answers requests with 503, closes the sockets with 1001, gives running turns time to finish, writes what is not
+    /// written yet, and stops accepting connections. Probes are answered until then.
     ///
     /// Dropping the future leaves some of the parts open.
     ///
     /// # Errors
     /// When the server had failed before.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.accepting.cancel();
+        self.served.replace(api::router_when_not_ready());
         let sockets = &self.routers.sockets;
         sockets.shutdown.cancel();
         sockets.tracker.close();
@@ -241,6 +244,7 @@ impl Server {
         if tokio::time::timeout(STOP_WITHIN, closing).await.is_err() {
             tracing::error!("not everything could be closed in time");
         }
+        self.accepting.cancel();
         for serving in self.serving {
             serving.abort();
             match serving.await {
@@ -278,6 +282,20 @@ fn watch(metrics: &Metrics, room: &ByteRoom, connections: &Connections) -> anyho
         "Silent connections that were dropped since the start",
         move || dropped.dropped(),
     )?;
+    Ok(())
+}
+
+/// Adds what the journal stores to the metrics.
+fn watch_journal(metrics: &Metrics, journal: &Journal) -> anyhow::Result<()> {
+    let (count, time) = (journal.clone(), journal.clone());
+    metrics.watch_counter("guildhall_journal_batches_total", "Batches that the journal has stored", move || {
+        #[expect(clippy::cast_precision_loss, reason = "a counter of Prometheus is not that exact")]
+        let batches = count.stored_batches().0 as f64;
+        batches
+    })?;
+    metrics.watch_counter("guildhall_journal_seconds_total", "The time that storing batches took", move || {
+        time.stored_batches().1.as_secs_f64()
+    })?;
     Ok(())
 }
 

@@ -43,7 +43,7 @@ use guildhall_model::origin::AllowedPages;
 
 pub use access::Access;
 pub use host::{Hosts, SETTING as HOSTS_SETTING};
-pub use starting::router_when_ready;
+pub use starting::{router_when_not_ready, router_when_ready};
 use state::Route;
 pub use state::{ApiLimits, ApiState};
 

@@ -1,4 +1,5 @@
-//! What a host answers while it starts. It listens from the beginning, so that probes and clients learn that it is there.
+//! What a host answers while it starts and while it shuts down. It listens all the time, so that probes and clients learn
+//! that it is there.
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,14 +10,18 @@ use tower::ServiceExt;
 use super::error::{ApiError, finish};
 use super::health;
 
-/// Returns a router that serves what `ready` returns. Until it returns something, the host is alive and every other request
-/// is answered with 503.
-pub fn router_when_ready(ready: impl Fn() -> Option<Router> + Clone + Send + Sync + 'static) -> Router {
-    let starting = Router::new()
+/// Returns the router of a host that is alive and not ready: every request but those of probes is answered with 503.
+pub fn router_when_not_ready() -> Router {
+    Router::new()
         .route("/healthz", get(health::alive))
         .route("/__health", get(health::all_is_well))
         .fallback(async || ApiError::NotReady)
-        .layer(from_fn(finish));
+        .layer(from_fn(finish))
+}
+
+/// Returns a router that serves what `ready` returns. Until it returns something, the host is not ready.
+pub fn router_when_ready(ready: impl Fn() -> Option<Router> + Clone + Send + Sync + 'static) -> Router {
+    let starting = router_when_not_ready();
     Router::new().fallback(move |request: Request| ready().unwrap_or_else(|| starting.clone()).oneshot(request))
 }
 

@@ -196,3 +196,24 @@ async fn a_clock_that_jumps_removes_nothing_and_spends_no_ids() {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
     assert!(u128::from(last_ms) < now_ms + 3_600_000, "the last id is of {last_ms}, now is {now_ms}");
 }
+
+#[tokio::test]
+async fn a_host_that_shuts_down_is_alive_and_not_ready() {
+    let trouble = Trouble::new();
+    let mut host = Host::spawn(trouble.options(super::options())).await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    chat::join(&host, &guild, "ann").await.echo("hello").await;
+    // The shutdown cannot end before its writes do.
+    trouble.writes(DATA, Writes::Hang);
+    host.ask_to_stop().await;
+    eventually(DEADLINE, "the host to say that it is not ready", async || {
+        let answer = host.rest().get("/readyz").await;
+        if answer.body["code"] == "not_ready" { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+    assert_eq!(host.rest().get("/healthz").await.status, 200);
+    assert_eq!(host.rest().get("/api/guilds").await.status, 503);
+    trouble.writes(DATA, Writes::Succeed);
+    let status = host.ended().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+}

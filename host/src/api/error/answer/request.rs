@@ -112,7 +112,10 @@ pub fn disk_full(part: Part) -> Answer {
 }
 
 pub fn not_ready() -> Answer {
-    (StatusCode::SERVICE_UNAVAILABLE, ErrorBody::new("Not ready", "not_ready"))
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorBody::new("Not ready", "not_ready").hint("the host starts or shuts down; try again"),
+    )
 }
 
 /// The client learns nothing but the trace id; the cause is in the log.

@@ -62,6 +62,10 @@ impl Chat {
     pub async fn run(self) -> anyhow::Result<()> {
         let client = self.remote.client()?;
         let guild = client::guild(&client, &self.guild).await?;
+        if guild.value["status"] == "stopped" {
+            let name = one_line(&self.guild);
+            bail!("{} is stopped; `guildhall guild start {name}` starts it", one_line(&guild.name));
+        }
         let (sender, mut reports) = mpsc::channel(16);
         let watching = watch::Watching::begin(client.clone(), guild.id.clone(), self.user.clone(), sender);
         let first = ready(&mut reports).await?;

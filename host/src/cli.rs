@@ -19,6 +19,7 @@ use tokio::runtime::Builder;
 use crate::client::HostError;
 use crate::config::Settings;
 use crate::terminal::{self, Misuse, bad};
+use crate::yaml::YamlError;
 use crate::{blueprint, component, db};
 use guildhall_sandbox::CompileBudget;
 use guildhall_sandbox::allocator;
@@ -58,9 +59,8 @@ enum Command {
     #[command(subcommand)]
     Component(component::Command),
     /// Back up, restore, check and prune the data of a host
-    #[command(subcommand)]
-    Db(db::Command),
-    /// Show, check and explain the configuration of a host
+    Db(db::Db),
+    /// Show and check the configuration of a host
     #[command(subcommand)]
     Config(configuration::Command),
     /// Write the completions of a shell to standard output
@@ -138,7 +138,9 @@ fn wants_json(matches: &ArgMatches) -> bool {
 
 /// Writes why a command failed, and returns its exit code.
 fn failed(error: &anyhow::Error, as_json: bool) -> ExitCode {
-    let is_misuse = error.chain().any(|cause| cause.is::<Misuse>());
+    let is_unreadable =
+        |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().is_some_and(YamlError::is_unreadable);
+    let is_misuse = error.chain().any(|cause| cause.is::<Misuse>() || is_unreadable(cause));
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
     };

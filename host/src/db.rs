@@ -11,12 +11,24 @@ mod prune;
 mod restore;
 mod tree;
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::terminal;
 
 pub use check::Check;
+
+/// What is done with the data of a host, and how it is told.
+#[derive(Debug, Args)]
+pub struct Db {
+    #[command(subcommand)]
+    command: Command,
+    /// Write JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
 
 /// What is done with the data of a host.
 #[derive(Debug, Subcommand)]
@@ -35,7 +47,15 @@ pub enum Command {
     Prune(prune::Prune),
 }
 
-impl Command {
+/// What a command has done.
+struct Done {
+    /// For people.
+    text: String,
+    /// For programs, an object.
+    value: Value,
+}
+
+impl Db {
     /// Does it.
     ///
     /// Dropping the future leaves a backup or a data directory that does not look whole.
@@ -43,17 +63,14 @@ impl Command {
     /// # Errors
     /// What could not be done, and why.
     pub async fn run(&self) -> anyhow::Result<ExitCode> {
-        match self {
-            Self::Backup(backup) => print(&backup.run().await?),
-            Self::Restore(restore) => print(&restore.run().await?),
-            Self::Prune(prune) => print(&prune.run().await?),
-            Self::Check(check) => return Ok(check.run().await),
-        }
+        let done = match &self.command {
+            Command::Backup(backup) => backup.run().await?,
+            Command::Restore(restore) => restore.run().await?,
+            Command::Prune(prune) => prune.run().await?,
+            Command::Check(check) => return Ok(check.run(self.json).await),
+        };
+        // The work is done even if nobody reads that.
+        let _ = if self.json { terminal::print_json(&done.value) } else { terminal::print(&done.text) };
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn print(text: &str) {
-    // The work is done even if nobody reads that.
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

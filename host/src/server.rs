@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use crate::agent::Components;
 use crate::api::{self, ApiLimits, ApiState};
 use crate::config::{Config, exposed};
-use crate::connections::{Address, Connections, Listener};
+use crate::connections::{Address, Connections, Listener, raise_descriptors};
 use crate::demo;
 use crate::files::Files;
 use crate::guild::{Guilds, Setup};
@@ -83,6 +83,7 @@ impl Server {
             .create(dir)
             .with_context(|| format!("the data directory {} cannot be created", dir.display()))?;
         let limits = connection_limits(&config);
+        tracing::info!(files = ?raise_descriptors(), connections = limits.most, "the limit of open files");
         // Before anything else, so that a second host on the same port or data fails at once.
         let mut listeners = Vec::new();
         for address in &config.listen {

@@ -2,7 +2,7 @@
 
 use axum::body::HttpBody;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::CompressionLevel;
@@ -38,10 +38,14 @@ pub fn layer() -> CompressionLayer<LongTexts> {
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(LongTexts)
 }
 
-/// Middleware outside of [`layer`]: a compressed answer has a tag of its own.
+/// Middleware outside of [`layer`]: a compressed answer has a tag of its own. A request for the head alone gets the head of
+/// the plain answer, whose length is known.
 ///
 /// Dropping the future drops the request.
-pub async fn rename_tag(request: Request, next: Next) -> Response {
+pub async fn rename_tag(mut request: Request, next: Next) -> Response {
+    if *request.method() == Method::HEAD {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
     if !headers.contains_key(header::CONTENT_ENCODING) {

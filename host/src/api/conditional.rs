@@ -65,13 +65,14 @@ impl Conditions {
 ///
 /// Dropping the future drops the request.
 pub async fn conditional(State(conditions): State<Conditions>, request: Request, next: Next) -> Response {
-    if *request.method() == Method::GET {
+    // The body of a request for the head alone is removed later.
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
         let known = request.headers().get_all(header::IF_NONE_MATCH).clone_values();
         let answer = tagged(next.run(request).await).await;
         return unless_known(&known, answer);
     }
     let wanted = request.headers().get_all(header::IF_MATCH).clone_values();
-    if wanted.is_empty() || matches!(*request.method(), Method::HEAD | Method::OPTIONS) {
+    if wanted.is_empty() || *request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
     let place = place_of(request.uri().path()).to_owned();

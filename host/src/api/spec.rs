@@ -22,7 +22,7 @@ use guildhall_model::expression::{ExpressionError, Expressions, MAX_DOCUMENT};
 use guildhall_model::ids::Digest;
 use guildhall_model::json_schema::{Schema, SchemaError, SchemaLimits};
 use guildhall_model::read::spec::{
-    SpecContext, advice, duplicate_agent, external_backends, guild, unknown_keys, unsupported,
+    SpecContext, advice, duplicate_agent, external_backends, guild, unknown_keys, unknown_values, unsupported,
 };
 use guildhall_model::read::{FieldError, FieldErrors, Step, document, object};
 use guildhall_model::spec::{AgentSpec, GuildSpec};
@@ -93,9 +93,10 @@ pub async fn configured_spec(
     let (ceilings, schemas) = (api.ceilings, api.schemas);
     aside(api, move |expressions| {
         let context = SpecContext { ceilings: &ceilings, expressions, random: rand::random };
+        let mut warnings = unknown_values(&whole, &given);
         let whole = configured(whole, given, schemas)?;
         let spec = document(&whole, &[], guild(context)).map_err(wrong)?;
-        let warnings = admit(&spec, &whole)?;
+        warnings.extend(admit(&spec, &whole)?);
         Ok((spec, whole, warnings))
     })
     .await

@@ -85,6 +85,7 @@ impl Push {
         for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             note(format!("warning: {}", one_line(warning)));
         }
+        tell_of_equals(&client, &body, &answer["id"]).await?;
         if self.remote.json {
             return Ok(print_json(&answer)?);
         }
@@ -139,6 +140,19 @@ impl Push {
         }
         blueprint.into()
     }
+}
+
+/// Warns of other blueprints with the name, version and organisation of a new one: none replaces another.
+async fn tell_of_equals(client: &Client, new: &Value, id: &Value) -> anyhow::Result<()> {
+    let blueprints = client.list("/catalog/blueprints").await?;
+    let is_equal = |other: &&Value| {
+        ["name", "version", "organization_id"].iter().all(|member| other[member] == new[member]) && other["id"] != *id
+    };
+    for other in blueprints.iter().filter(is_equal) {
+        let id = one_line(other["id"].as_str().unwrap_or_default());
+        note(format!("warning: {id} has the same name and version; `guildhall blueprint rm {id}` removes it"));
+    }
+    Ok(())
 }
 
 impl List {

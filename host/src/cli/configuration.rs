@@ -1,14 +1,15 @@
-//! `guildhall config`: shows, checks and explains the configuration of a host.
+//! `guildhall config`: shows and checks the configuration of a host.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::options::Options;
 use crate::config::{self, Settings};
 use crate::terminal::{Table, bad, dim, misuse, note, print, print_json, width};
 
-/// Show, check and explain the configuration of a host.
+/// Show and check the configuration of a host.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show every setting with its value and where it comes from; passwords are hidden
@@ -40,6 +41,9 @@ pub struct Print {
 pub struct Check {
     #[command(flatten)]
     options: Options,
+    /// Write JSON: `file` and `mistakes`
+    #[arg(long)]
+    json: bool,
 }
 
 impl Command {
@@ -78,7 +82,14 @@ impl Print {
 
 impl Check {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        match Settings::read(&self.options.given()).and_then(|settings| settings.check().map(|()| settings)) {
+        let checked = Settings::read(&self.options.given()).and_then(|settings| settings.check().map(|()| settings));
+        if self.json {
+            let file = checked.as_ref().ok().and_then(|settings| settings.file.as_ref());
+            let mistakes: Vec<&str> = checked.as_ref().err().into_iter().flat_map(|text| text.lines()).collect();
+            print_json(&json!({"file": file, "mistakes": mistakes}))?;
+            return Ok(ExitCode::from(u8::from(checked.is_err())));
+        }
+        match checked {
             Ok(settings) => {
                 let file =
                     settings.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());

@@ -8,12 +8,14 @@ mod ready;
 
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::chat;
 use crate::client::{self, Client, Remote, encode};
 use crate::terminal::{Progress, Table, bold, confirm, dim, note, one_line, print, print_json, status, width};
+use guildhall_model::status::GuildStatus;
 
 /// Work with the guilds of a running host.
 #[derive(Debug, Subcommand)]
@@ -53,8 +55,8 @@ pub enum Command {
 /// The options of `ls`.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Only guilds of this status: running, stopped, error, …
-    #[arg(long)]
+    /// Only guilds of this status
+    #[arg(long, value_parser = PossibleValuesParser::new(GuildStatus::ALL.map(GuildStatus::name)))]
     status: Option<String>,
     /// Only guilds of this organisation
     #[arg(long)]
@@ -154,7 +156,9 @@ impl List {
             ]);
         }
         if guilds.is_empty() {
-            note("no guilds; `guildhall guild launch` launches one");
+            let is_filtered = self.status.is_some() || self.org.is_some();
+            let launch = "no guilds; `guildhall guild launch` launches one";
+            note(if is_filtered { "no guild is of this status and this organisation" } else { launch });
             return Ok(());
         }
         Ok(print(table.fit(width()))?)
@@ -248,8 +252,12 @@ impl Remove {
                 one_line(&guild.name),
                 one_line(&guild.id)
             );
+            let runs = guild.value["status"] != "stopped";
+            if runs && !self.stop {
+                anyhow::bail!("the guild {} was not stopped; add --stop", one_line(&guild.name));
+            }
             confirm(&question, self.yes)?;
-            if self.stop && guild.value["status"] != "stopped" {
+            if runs {
                 client.post(&format!("/api/guilds/{}/stop", encode(&guild.id)), &json!({})).await?;
                 wait_until_stopped(&client, &guild.id).await?;
             }

@@ -1,6 +1,7 @@
 //! `guildhall serve`: starts a host, reads its configuration again on SIGHUP, and stops it in order.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -13,6 +14,9 @@ use crate::config::{Change, Reload, Settings};
 use crate::connections::Address;
 use crate::server::Server;
 use crate::terminal::misuse;
+
+/// Signals to stop that come within this time are one.
+const ONE_STOP: Duration = Duration::from_millis(500);
 
 /// What `--help` shows.
 pub const EXAMPLES: &str = "Examples:
@@ -67,7 +71,7 @@ impl Serve {
         systemd.stopping();
         tokio::select! {
             done = server.stop() => done?,
-            () = signals.stop() => anyhow::bail!("ended by a second signal"),
+            () = signals.stop_again() => anyhow::bail!("ended by a second signal"),
         }
         match failure {
             None => Ok(()),
@@ -192,6 +196,17 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for a signal after the first one. Some programs send the first one twice. Cancel safe.
+    async fn stop_again(&mut self) {
+        let first = Instant::now();
+        loop {
+            self.stop().await;
+            if first.elapsed() > ONE_STOP {
+                return;
+            }
         }
     }
 }

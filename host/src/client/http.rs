@@ -82,7 +82,12 @@ impl Client {
 
     async fn answered(&self, method: Method, path: &str, request: RequestBuilder) -> anyhow::Result<Response> {
         let sent = request.send().await;
-        let answer = sent.with_context(|| format!("the host at {} cannot be reached", self.place))?;
+        let answer = sent.with_context(|| {
+            format!(
+                "the host at {} cannot be reached (start one with `guildhall serve`, or name another with --url)",
+                self.place
+            )
+        })?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::http::{Client, encode};
 use crate::likeness::did_you_mean;
+use crate::terminal::misuse;
 
 /// How many characters of an id name it.
 const SHORT: usize = 4;
@@ -60,6 +61,14 @@ fn choose(what: &str, wanted: &str, known: Vec<Known>) -> Result<Named, String> 
     }
 }
 
+/// Refuses an empty name: it would stand for the whole list.
+fn refuse_empty(what: &str, wanted: &str) -> anyhow::Result<()> {
+    if wanted.trim().is_empty() {
+        return Err(misuse(format!("the name of the {what} is empty: is a variable of the shell not set?")));
+    }
+    Ok(())
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -69,6 +78,7 @@ fn text(value: &Value) -> String {
 /// # Errors
 /// There is none, or several have the name; a name that is alike is told.
 pub async fn guild(client: &Client, wanted: &str) -> anyhow::Result<Named> {
+    refuse_empty("guild", wanted)?;
     if let Some(value) = client.find(&format!("/api/guilds/{}", encode(wanted))).await? {
         return Ok(Named { id: text(&value["id"]), name: text(&value["name"]), value });
     }
@@ -85,6 +95,7 @@ pub async fn guild(client: &Client, wanted: &str) -> anyhow::Result<Named> {
 /// # Errors
 /// There is none, or several have the name; a name that is alike is told.
 pub async fn blueprint(client: &Client, wanted: &str) -> anyhow::Result<Named> {
+    refuse_empty("blueprint", wanted)?;
     if let Some(value) = client.find(&format!("/catalog/blueprints/{}", encode(wanted))).await? {
         return Ok(Named { id: text(&value["id"]), name: text(&value["name"]), value });
     }
@@ -101,6 +112,7 @@ pub async fn blueprint(client: &Client, wanted: &str) -> anyhow::Result<Named> {
 /// # Errors
 /// There is none, or several have the name; a name that is alike is told.
 pub async fn category(client: &Client, wanted: &str) -> anyhow::Result<Named> {
+    refuse_empty("category", wanted)?;
     let known = client.list("/catalog/categories").await?.into_iter();
     let known = known.map(|value| Known { id: text(&value["id"]), names: vec![text(&value["name"])], value });
     choose("category", wanted, known.collect()).map_err(anyhow::Error::msg)
@@ -111,6 +123,7 @@ pub async fn category(client: &Client, wanted: &str) -> anyhow::Result<Named> {
 /// # Errors
 /// There is none, or several have the name; a name that is alike is told.
 pub async fn component(client: &Client, wanted: &str) -> anyhow::Result<Named> {
+    refuse_empty("component", wanted)?;
     let known = client.list("/catalog/components").await?.into_iter().map(|value| {
         let versions = value["names"].as_array().into_iter().flatten().map(text);
         let mut names: Vec<String> = versions.collect();
@@ -143,6 +156,7 @@ pub fn agents(guild: &Value) -> Vec<AgentOf> {
 /// # Errors
 /// There is none, or several have the name; a name that is alike is told.
 pub fn agent(guild: &Value, wanted: &str) -> anyhow::Result<AgentOf> {
+    refuse_empty("agent", wanted)?;
     let agents: BTreeMap<String, AgentOf> = agents(guild).into_iter().map(|agent| (agent.id.clone(), agent)).collect();
     let known = agents.values().map(|agent| Known {
         id: agent.id.clone(),

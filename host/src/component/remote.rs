@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::client::{self, Client, Remote, encode};
-use crate::terminal::{Progress, Table, confirm, note, one_line, print, print_json, print_json_line, status, width};
+use crate::terminal::{
+    Progress, Table, confirm, misuse, note, one_line, print, print_json, print_json_line, status, width,
+};
 
 /// The options of `upload`.
 #[derive(Debug, Args)]
@@ -81,7 +83,8 @@ impl Upload {
     /// The file cannot be read, what the host answers, or why the component is refused.
     pub async fn run(&self) -> anyhow::Result<()> {
         let client = self.remote.client()?;
-        let bytes = std::fs::read(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
+        let bytes = std::fs::read(&self.file)
+            .map_err(|error| misuse(format!("{} cannot be read: {error}", self.file.display())))?;
         let named = self.name.as_deref().zip(self.version_text.as_deref());
         let named = named.map(|(name, version)| format!("&name={}&version={}", encode(name), encode(version)));
         let path = format!("/catalog/components?bind={}{}", self.bind, named.unwrap_or_default());

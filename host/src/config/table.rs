@@ -59,7 +59,7 @@ pub fn settings() -> &'static [Setting] {
 /// Finds a setting by its name.
 ///
 /// # Errors
-/// There is none: the text has the one that is alike, or all.
+/// There is none: the text has the one that is alike, if there is one.
 pub fn find(name: &str) -> Result<&'static Setting, String> {
     settings().iter().find(|setting| setting.name == name).ok_or_else(|| {
         let known: Vec<&str> = settings().iter().map(|setting| setting.name).collect();
@@ -67,7 +67,7 @@ pub fn find(name: &str) -> Result<&'static Setting, String> {
             Some(meant) => {
                 format!("there is no setting `{name}`; did you mean `{meant}`? `guildhall config print` lists all")
             }
-            None => format!("there is no setting `{name}`\nAll settings:\n  {}", known.join("\n  ")),
+            None => format!("there is no setting `{name}`; `guildhall config print` lists all"),
         }
     })
 }
@@ -503,6 +503,8 @@ mod tests {
             ("serve.listen=nowhere", "localhost:8880"),
             ("serve.insecure=perhaps", "true or false"),
             ("log.level=gui[[", "is no level"),
+            ("log.level=loud", "`loud` is no level"),
+            ("log.level=info,guildhall", "is no level"),
             ("log.format=xml", "text or json, not `xml`"),
         ] {
             let error = refused(assignment);

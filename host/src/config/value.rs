@@ -18,11 +18,17 @@ pub fn path(value: &str) -> Option<PathBuf> {
     optional(value).map(PathBuf::from)
 }
 
+/// The words that are levels.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 /// The levels of the log.
 pub fn levels(value: &str) -> Result<String, String> {
     let wrong =
         |why: String| format!("`{value}` is no level: write error, warn, info, debug, trace, or guildhall=debug{why}");
-    if value.is_empty() {
+    let is_directive =
+        |one: &str| LEVELS.iter().any(|level| one.eq_ignore_ascii_case(level)) || one.contains(['=', '[']);
+    // A word alone would be the name of a module, and silence all others.
+    if !value.split(',').map(str::trim).all(is_directive) {
         return Err(wrong(String::new()));
     }
     EnvFilter::try_new(value).map(|_| value.to_owned()).map_err(|error| wrong(format!(" ({error})")))

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Deserialize;
+use serde_json::json;
 
+use super::Done;
 use super::list::List;
 use super::partial::Partial;
 use super::tree;
@@ -33,13 +35,13 @@ struct Entry {
 }
 
 impl Backup {
-    /// Makes the backup, and returns what is said of it.
+    /// Makes the backup, and returns what is said of it: `folder`, `bytes`, and whether it `has_store`.
     ///
     /// Dropping the future leaves no backup.
     ///
     /// # Errors
     /// What cannot be read or written.
-    pub async fn run(&self) -> anyhow::Result<String> {
+    pub(super) async fn run(&self) -> anyhow::Result<Done> {
         let journal = self.data_dir.join("journal.db");
         ensure!(
             journal.is_file(),
@@ -71,7 +73,11 @@ impl Backup {
         partial.finish()?;
         let of_store =
             if has_store { "" } else { "; the database of PostgreSQL is not in it, and was to be dumped before" };
-        Ok(format!("{}: {} MiB, as the data was at one moment{of_store}", self.folder.display(), bytes >> 20))
+        let folder = self.folder.display();
+        Ok(Done {
+            text: format!("{folder}: {} MiB, as the data was at one moment{of_store}", bytes >> 20),
+            value: json!({"folder": folder.to_string(), "bytes": bytes, "has_store": has_store}),
+        })
     }
 
     fn copy_components(&self, folder: &Path) -> anyhow::Result<()> {

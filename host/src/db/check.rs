@@ -1,16 +1,17 @@
 //! `guildhall db check`: looks for damage in the data of a host or in a backup, without changing it. The host may run
 //! meanwhile.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::list::List;
 use crate::agent::damaged_components;
 use crate::journal::{self, JournalCheck};
 use crate::store::{self, StoreCheck};
+use crate::terminal::{print, print_json};
 
 /// The arguments of `guildhall db check`.
 #[derive(Debug, Args)]
@@ -24,19 +25,17 @@ pub struct Check {
 }
 
 impl Check {
-    /// Prints one line for each defect. The code is 1 if there is one.
+    /// Prints one line for each defect, or an object with the list `defects`. The code is 1 if there is one.
     ///
     /// Dropping the future ends the check.
-    pub async fn run(&self) -> ExitCode {
+    pub async fn run(&self, as_json: bool) -> ExitCode {
         let defects = self.defects().await;
-        let mut out = std::io::stdout();
-        for defect in &defects {
-            // The code says it as well.
-            let _ = writeln!(out, "{defect}");
-        }
-        if defects.is_empty() {
-            let _ = writeln!(out, "no defect was found");
-        }
+        // The code says it as well.
+        let _ = match (as_json, defects.is_empty()) {
+            (true, _) => print_json(&json!({"defects": defects})),
+            (false, true) => print("no defect was found"),
+            (false, false) => print(defects.join("\n")),
+        };
         if defects.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use serde_json::json;
 
+use super::Done;
 use crate::config::Config;
 use crate::journal::{Journal, shrink_file};
 use crate::server::DataLock;
@@ -26,13 +28,13 @@ pub struct Prune {
 }
 
 impl Prune {
-    /// Prunes the data, and returns what is said of it.
+    /// Prunes the data, and returns what is said of it: `removed_messages`, `bytes_before` and `bytes`.
     ///
     /// Dropping the future leaves the rest for the next time.
     ///
     /// # Errors
     /// The host runs, or a database cannot be read or written.
-    pub async fn run(&self) -> anyhow::Result<String> {
+    pub(super) async fn run(&self) -> anyhow::Result<Done> {
         let mut config = Config::default();
         for setting in &self.settings {
             config.set(setting).map_err(anyhow::Error::msg)?;
@@ -60,7 +62,11 @@ impl Prune {
             store.close().await;
             shrunk?;
         }
-        Ok(format!("{removed} messages were removed; {} MiB before, {} MiB now", before >> 20, size() >> 20))
+        let now = size();
+        Ok(Done {
+            text: format!("{removed} messages were removed; {} MiB before, {} MiB now", before >> 20, now >> 20),
+            value: json!({"removed_messages": removed, "bytes_before": before, "bytes": now}),
+        })
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
+use serde_json::json;
 
+use super::Done;
 use super::check::Check;
 use super::list::List;
 use super::partial::Partial;
@@ -22,13 +24,14 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Checks the backup and puts it into place. Returns what is said of it.
+    /// Checks the backup and puts it into place. Returns what is said of it: `data_dir`, `bytes`, and when
+    /// the backup `began`.
     ///
     /// Dropping the future leaves no data directory.
     ///
     /// # Errors
     /// The backup is not whole, or damaged, or newer than this program; there is data at the place; the disk fails.
-    pub async fn run(&self) -> anyhow::Result<String> {
+    pub(super) async fn run(&self) -> anyhow::Result<Done> {
         let list = List::read(&self.folder)?;
         let defects = Check::defects_of_backup(&self.folder, list.has_store).await;
         if let Some(first) = defects.first() {
@@ -45,10 +48,10 @@ impl Restore {
         }
         partial.finish()?;
         let data = self.data_dir.display();
-        Ok(format!(
-            "{data}: the data of {}, {} MiB; start the host with --data-dir {data}",
-            list.began,
-            list.bytes() >> 20
-        ))
+        let (began, bytes) = (&list.began, list.bytes());
+        Ok(Done {
+            text: format!("{data}: the data of {began}, {} MiB; start the host with --data-dir {data}", bytes >> 20),
+            value: json!({"data_dir": data.to_string(), "began": began, "bytes": bytes}),
+        })
     }
 }

@@ -83,9 +83,7 @@ fn hosts(addresses: &[Address], config: &Config) -> Hosts {
 
 /// The bounds of connections: those of the settings, and no more than the system has descriptors for.
 pub(super) fn connection_limits(config: &Config) -> ConnectionLimits {
-    let descriptors = raise_descriptors();
-    let most = config.connections.most.min(allowed_by(descriptors));
-    tracing::info!(?descriptors, connections = most, "the limit of open files");
+    let most = config.connections.most.min(allowed_by(raise_descriptors()));
     if most < config.connections.most {
         tracing::warn!(
             wanted = config.connections.most,

@@ -28,3 +28,11 @@ pub enum YamlError {
     #[error("{file}:{line}:{column}: {problem}")]
     Syntax { file: PathBuf, line: usize, column: usize, problem: String },
 }
+
+impl YamlError {
+    /// Whether a file cannot be read at all.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::FileNotFound(_) | Self::Unreadable { .. })
+    }
+}

@@ -43,7 +43,10 @@ async fn look(file: &Path, found: &mut JournalCheck) -> Result<(), sqlx::Error> 
             .fetch_one(&mut db)
             .await
             .map(|last: Option<i64>| last.unwrap_or(0))?;
-    found.last = MessageId::from_i64(last).get();
+    // The newest messages may have been those of a guild that was removed. An older journal has no such table.
+    let removed: Option<i64> =
+        sqlx::query_scalar("SELECT last_id FROM removed").fetch_optional(&mut db).await.unwrap_or_default();
+    found.last = MessageId::from_i64(last.max(removed.unwrap_or(0))).get();
     // A journal of an older host has no such table.
     found.identity = sqlx::query_scalar("SELECT id FROM identity").fetch_optional(&mut db).await.unwrap_or_default();
     db.close().await

@@ -44,6 +44,8 @@ async fn restored(folder: &Path) -> Host {
     let stopped = Host::stopped(super::options());
     done(&["restore", "--data-dir"], &[&stopped.data_dir(), folder]).await;
     assert!(done(&["check", "--data-dir"], &[&stopped.data_dir()]).await.contains("no defect"));
+    let listed = done(&["check", "--json", "--data-dir"], &[&stopped.data_dir()]).await;
+    assert_eq!(serde_json::from_str::<Value>(&listed).expect("JSON"), json!({"defects": []}));
     stopped.start().await
 }
 

@@ -139,11 +139,16 @@ async fn a_guild_is_launched_shown_used_stopped_started_and_removed_by_name() {
     let pushed = on(&host, &push).await.json();
     let listed = on(&host, "blueprint ls").await.ok();
     assert!(listed.contains("Parrot") && listed.contains("Birds") && listed.contains("operator"), "{listed}");
+    let same = on(&host, &push).await;
+    assert!(same.err.contains("has the same name and version"), "{}", same.err);
+    let same = same.json()["id"].as_str().expect("an id").to_owned();
+    on(&host, &format!("blueprint rm {same} --yes")).await.ok();
     assert!(on(&host, &push.replace("Parrot", "Second")).await.json()["id"].is_string(), "the category exists");
     assert_eq!(host.rest().get("/catalog/categories").await.expect(&[200]).as_array().map(Vec::len), Some(1));
 
     let launched = on(&host, "guild launch Parrot --name Polly --config volume=3").await;
     assert!(launched.err.contains("Polly is ready"), "{}", launched.err);
+    assert!(launched.err.contains("configuration.volume: this key is unknown"), "{}", launched.err);
     let id = launched.ok().trim().to_owned();
     let listed = on(&host, "guild ls").await.ok();
     assert!(listed.contains(&id) && listed.contains("Polly") && listed.contains("running"), "{listed}");
@@ -162,13 +167,13 @@ async fn a_guild_is_launched_shown_used_stopped_started_and_removed_by_name() {
     on(&host, "guild stop Polly").await.ok();
     assert_eq!(on(&host, "guild show Polly --json").await.json()["status"], "stopped");
     let refused = on(&host, "guild chat Polly").await.failed(1);
-    assert!(refused.contains("already stopped"), "{refused}");
+    assert!(refused.contains("guild start Polly"), "{refused}");
     let started = on(&host, "guild start Polly").await.ok();
     assert!(started.contains("Polly is running"), "{started}");
 
-    let asked = on(&host, "guild rm Polly").await.failed(2);
+    let asked = on(&host, "guild rm Polly --stop").await.failed(2);
     assert!(asked.contains("--yes"), "nothing is removed without a question: {asked}");
-    assert!(on(&host, "guild rm Polly --yes").await.failed(1).contains("409"), "it runs");
+    assert!(on(&host, "guild rm Polly --yes").await.failed(1).contains("--stop"), "it runs");
     on(&host, "guild rm Polly --stop --yes").await.ok();
     host.rest().get(&format!("/api/guilds/{id}")).await.expect(&[404]);
     on(&host, &format!("blueprint rm {} --yes", pushed["id"].as_str().expect("an id"))).await.ok();
@@ -338,6 +343,12 @@ async fn wrong_names_addresses_and_options_are_told_with_what_is_right() {
     assert!(unknown.contains("launch"), "{unknown}");
     let gone = run(program().args(["guild", "ls", "--url", "http://127.0.0.1:1"])).await.failed(1);
     assert!(gone.contains("the host at http://127.0.0.1:1 cannot be reached"), "{gone}");
+    for arguments in [["guild", "show", ""], ["guild", "rm", ""], ["blueprint", "rm", ""]] {
+        let empty = run(program().args(arguments).args(["--url", "http://127.0.0.1:1"])).await.failed(2);
+        assert!(empty.contains("is empty"), "{arguments:?}: {empty}");
+    }
+    let unread = run(program().args(["blueprint", "check", "nowhere.yaml"])).await.failed(2);
+    assert!(unread.contains("there is no such file"), "{unread}");
     let wrong = run(program().args(["guild", "ls", "--url", "ftp://a"])).await.failed(2);
     assert!(wrong.contains("unix:/path"), "{wrong}");
 

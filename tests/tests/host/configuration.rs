@@ -64,6 +64,8 @@ async fn config_print_says_where_each_value_comes_from_and_check_finds_mistakes(
     let mistakes = run(&mut check(&wrong)).await.failed(1);
     assert!(mistakes.contains("guildhall.toml:2: there is no setting `limits.frame_byte`; did you mean"), "{mistakes}");
     assert!(mistakes.contains("guildhall.toml:3: `limits.head_s` is 0 and may be 1 to 86400"), "{mistakes}");
+    let listed = run(check(&wrong).arg("--json")).await;
+    assert_eq!((listed.code, listed.out.contains("`limits.head_s` is 0")), (Some(1), true), "{}", listed.out);
     run(program().args(["config", "check", "--nothing"])).await.failed(2);
     let refused = run(program().args(["serve", "--config", &wrong])).await.failed(2);
     assert!(refused.contains("guildhall.toml:3"), "{refused}");

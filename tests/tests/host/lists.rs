@@ -163,6 +163,10 @@ async fn long_texts_are_compressed_for_who_wants_it() {
         let again = get(rest, path, &[("accept-encoding", "gzip"), ("if-none-match", &tag)]).await;
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path} {tag}");
     }
+    let head = rest.request(Method::HEAD, "/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
+    let plain = get(rest, "/openapi.json", &[]).await;
+    assert_eq!((header(&head, "content-encoding"), header(&head, "etag")), (String::new(), header(&plain, "etag")));
+    assert_eq!(header(&head, "content-length"), plain.bytes().await.unwrap().len().to_string());
     let short = get(rest, "/healthz", &[("accept-encoding", "gzip")]).await;
     assert_eq!(header(&short, "content-encoding"), "");
 }

@@ -3,6 +3,7 @@
 use guildhall_tests::{Rest, blueprint, chat};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 async fn stop(rest: &Rest, guild: &str) {
     rest.post(&format!("/api/guilds/{guild}/stop"), &json!({})).await.expect(&[200]);
@@ -37,6 +38,12 @@ async fn a_guild_that_was_stopped_is_removed_with_everything_of_it() {
     assert_eq!(host.rest().get(&format!("/api/guilds/{encoded}/ann/messages")).await.status, 404);
     let listed = host.rest().get("/api/guilds").await.expect(&[200]);
     assert!(listed.as_array().expect("a list").iter().all(|one| one["id"] != "once_more"), "{listed}");
+
+    // The newest messages are gone, and that is no damage.
+    let check =
+        Command::new(env!("CARGO_BIN_EXE_host")).args(["db", "check", "--data-dir"]).arg(host.data_dir()).output();
+    let check = check.await.expect("the program runs");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
 
     // Neither messages nor files come back with the id, also after an end of the host.
     host.kill().await;

@@ -128,11 +128,26 @@ pub fn unknown_keys(spec: &Value) -> Vec<String> {
     advice
 }
 
+/// Returns a sentence for each value given at a launch that has no effect, at most 32: neither the configuration of the
+/// document, nor its schema, nor any other part of it has the name.
+#[must_use]
+pub fn unknown_values(document: &Value, given: &Map<String, Value>) -> Vec<String> {
+    let of_schema = document["configuration_schema"]["properties"].as_object();
+    let known = document["configuration"].as_object().into_iter().chain(of_schema);
+    let known: Vec<&str> = known.flat_map(Map::keys).map(String::as_str).collect();
+    let templates = [&document["agents"], &document["routes"]].map(Value::to_string);
+    let is_used = |name: &str| templates.iter().any(|text| text.contains(name));
+    let given = given.iter().filter(|(name, _)| !is_used(name)).map(|(name, value)| (name.clone(), value.clone()));
+    let mut advice = Vec::new();
+    unknown(&Value::Object(given.collect()), &known, "configuration", &mut advice);
+    advice
+}
+
 fn items<'v>(list: &'v Value, at: &'v str) -> impl Iterator<Item = (String, &'v Value)> {
     list.as_array().into_iter().flatten().enumerate().map(move |(index, item)| (format!("{at}.{index}"), item))
 }
 
-fn unknown(object: &Value, known: &[&'static str], at: &str, advice: &mut Vec<String>) {
+fn unknown(object: &Value, known: &[&str], at: &str, advice: &mut Vec<String>) {
     for key in object.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str())) {
         if advice.len() >= MAX_ADVICE {
             return;
@@ -144,7 +159,7 @@ fn unknown(object: &Value, known: &[&'static str], at: &str, advice: &mut Vec<St
 }
 
 /// Returns the known key that an unknown one is most like.
-fn meant(key: &str, known: &[&'static str]) -> Option<&'static str> {
+fn meant<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let key = shown(key);
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&key.to_lowercase(), known);
     let best = known.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0));
@@ -216,6 +231,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_value_that_nothing_of_a_blueprint_uses_is_named() {
+        let document = json!({
+            "configuration": {"greeting": "hi"}, "agents": [{"name": "{{who}}"}],
+            "configuration_schema": {"properties": {"count": {"type": "integer"}}},
+        });
+        let given = json!({"greeting": "ho", "who": "A", "count": 1, "greetin": "oh"});
+        let advice = unknown_values(&document, given.as_object().unwrap());
+        let text = "configuration.greetin: this key is unknown and has no effect; did you mean `greeting`?";
+        assert_eq!(advice, [text]);
+        assert!(unknown_values(&document, &Map::new()).is_empty());
+    }
 
     #[test]
     fn an_unknown_key_is_named_with_its_place_and_the_key_that_was_meant() {

@@ -6,7 +6,7 @@
 
 import { close } from './harness.mjs';
 
-for (const area of ['flow', 'formats', 'components', 'faults', 'injection', 'many', 'network']) await import(`./${area}.mjs`);
+for (const area of ['flow', 'formats', 'components', 'faults', 'injection', 'quality', 'many', 'network']) await import(`./${area}.mjs`);
 await close();
 console.log('all is well');
 process.exit(0);

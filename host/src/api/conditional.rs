@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13). JSON answers have an `ETag`: a client that polls sends it back in
+//! Conditional requests (RFC 9110, section 13). Texts have an `ETag`: a client that polls sends it back in
 //! `If-None-Match` and gets 304 as long as nothing has changed. A client that changes something may send the tag of what
 //! it has seen in `If-Match`, and gets 412 if that has changed meanwhile.
 
@@ -61,7 +61,7 @@ impl Conditions {
     }
 }
 
-/// Middleware that gives JSON answers their tags and carries conditional requests out.
+/// Middleware that gives texts their tags and carries conditional requests out.
 ///
 /// Dropping the future drops the request.
 pub async fn conditional(State(conditions): State<Conditions>, request: Request, next: Next) -> Response {
@@ -112,12 +112,16 @@ fn place_of(path: &str) -> &str {
     }
 }
 
-/// Gives a JSON answer of 200 its tag.
+/// The types that get a tag: JSON, and what a browser loads.
+const TAGGED: [&str; 5] = ["application/json", "image/svg+xml", "text/css", "text/html", "text/javascript"];
+
+/// Gives a text of 200 its tag.
 async fn tagged(answer: Response) -> Response {
-    let is_json = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_tagged = kind.split(';').next().is_some_and(|kind| TAGGED.contains(&kind));
     let size = answer.body().size_hint().exact();
     let has_tag = answer.headers().contains_key(header::ETAG);
-    if answer.status() != StatusCode::OK || !is_json || has_tag || size.is_none_or(|bytes| bytes > MAX_TAGGED) {
+    if answer.status() != StatusCode::OK || !is_tagged || has_tag || size.is_none_or(|bytes| bytes > MAX_TAGGED) {
         return answer;
     }
     let (mut parts, body) = answer.into_parts();
@@ -135,7 +139,8 @@ async fn tagged(answer: Response) -> Response {
 }
 
 /// What an answer without a body still tells (RFC 9110, section 15.4.5).
-const KEPT: [HeaderName; 4] = [header::CACHE_CONTROL, header::CONTENT_LOCATION, header::LINK, header::VARY];
+const KEPT: [HeaderName; 5] =
+    [header::CACHE_CONTROL, header::CONTENT_LOCATION, header::CONTENT_SECURITY_POLICY, header::LINK, header::VARY];
 
 /// Replaces an answer that the client has by 304.
 fn unless_known(known: &[HeaderValue], answer: Response) -> Response {

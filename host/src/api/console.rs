@@ -1,11 +1,8 @@
 //! The console: pages for people, at `/`. They are part of the program, use the public API alone, and load nothing from other
 //! hosts. `console/` has them.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
-
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -60,8 +57,8 @@ const PARTS: &[Part] = parts![
     "source.js": SCRIPT,
 ];
 
-async fn page(headers: HeaderMap) -> Response {
-    served(INDEX, &headers)
+async fn page() -> Response {
+    served(INDEX)
 }
 
 /// The addresses inside the page are relative to `/`.
@@ -69,30 +66,16 @@ async fn page_elsewhere() -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("."))]).into_response()
 }
 
-async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
     let part = PARTS.iter().find(|(known, ..)| *known == name);
-    part.map(|part| served(*part, &headers)).ok_or(ApiError::NoRoute)
+    part.map(|part| served(*part)).ok_or(ApiError::NoRoute)
 }
 
-/// A part, or 304 if the browser has it. The browser asks each time, so that a new version of the host is seen at once.
-fn served((_, kind, content): Part, headers: &HeaderMap) -> Response {
-    let tag = tag_of(content);
+/// A part. The browser asks each time whether it has changed, so that a new version of the host is seen at once.
+fn served((_, kind, content): Part) -> Response {
     let fixed = [NO_SNIFF, NO_REFERRER, (header::CONTENT_SECURITY_POLICY, POLICY)];
-    let cached = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::ETAG, HeaderValue::try_from(&tag).expect("digits in quotes")),
-    ];
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
-        return (StatusCode::NOT_MODIFIED, fixed, cached).into_response();
-    }
-    (fixed, cached, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], content).into_response()
-}
-
-fn tag_of(content: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
+    let cached = [(header::CACHE_CONTROL, "no-cache"), (header::CONTENT_TYPE, kind)];
+    (fixed, cached, content).into_response()
 }
 
 #[cfg(test)]
@@ -121,18 +104,5 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console");
         let files = std::fs::read_dir(folder).unwrap().count();
         assert_eq!(files, PARTS.len() + 1, "every file of {folder} is a part");
-    }
-
-    #[tokio::test]
-    async fn a_browser_that_has_a_part_gets_it_no_second_time() {
-        let first = served(PARTS[0], &HeaderMap::new());
-        let tag = first.headers()[header::ETAG].clone();
-        assert_eq!(
-            (first.status(), first.headers().contains_key(header::CONTENT_SECURITY_POLICY)),
-            (StatusCode::OK, true)
-        );
-        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
-        assert_eq!(served(PARTS[0], &headers).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(served(INDEX, &headers).status(), StatusCode::OK);
     }
 }

@@ -13,7 +13,7 @@ export const written = (guild) => guild.agents.filter(({ class_name: name }) => 
 const of = (guild, agent) => `api/guilds/${encodeURIComponent(guild)}/agents/${encodeURIComponent(agent)}`;
 const asked = (sandbox = {}) => Object.entries(sandbox).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
 const seconds = (ms) => `${ms < 10_000 ? (ms / 1000).toFixed(ms < 100 ? 3 : 1) : Math.round(ms / 1000)} s`;
-const reason = (meta) => Object.entries(meta ?? {}).filter(([key, value]) => value !== null && !key.endsWith('latency'))
+export const reason = (meta) => Object.entries(meta ?? {}).filter(([key, value]) => value !== null && !key.endsWith('latency'))
   .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ').slice(0, 300);
 
 const COLUMNS = (guild) => [

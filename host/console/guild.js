@@ -1,7 +1,7 @@
 // One guild: its chat with its health beside it, and the pages that look into it.
 
 import * as api from './api.js';
-import { agents } from './agents.js';
+import { agents, reason } from './agents.js';
 import { Chat, userChoice } from './chat.js';
 import { badge, element, link, problem, reopen, status, time } from './dom.js';
 import { files } from './files.js';
@@ -110,11 +110,15 @@ class Live {
   }
 
   #report({ agents: all, guild_health: health }) {
-    this.badge.replaceChildren(status(health));
-    this.report = all;
     const entries = Object.entries(all);
-    const rows = entries.slice(0, HEALTHS).map(([agent, beat]) => element('li', {}, element('span', {}, this.#nameOf(agent)),
-      element('span', { title: JSON.stringify(beat.checkmeta ?? {}) }, status(beat.checkstatus))));
+    // The first report to each socket says so, until the agents are asked.
+    const isOpening = !this.report && health === 'starting' && entries.length === 1;
+    this.report = all;
+    if (isOpening && this.guild.status === 'running') return;
+    this.badge.replaceChildren(status(health));
+    const rows = entries.slice(0, HEALTHS).map(([agent, beat]) => element('li', {},
+      element('span', {}, this.#nameOf(agent), beat.checkstatus !== 'ok' && element('div', { class: 'dim small' }, reason(beat.checkmeta))),
+      status(beat.checkstatus)));
     const more = entries.length > HEALTHS && element('li', { class: 'dim' }, `and ${entries.length - HEALTHS} more`);
     this.health.replaceChildren(...rows, more || '');
     for (const listener of this.listeners) listener(all);

@@ -16,8 +16,8 @@ use guildhall_model::configuration::configured;
 use guildhall_model::expression::{Evaluate, Expressions};
 use guildhall_model::read::document;
 use guildhall_model::read::spec::{
-    SpecContext, advice, duplicate_agent, external_backends, guild, unknown_keys, unknown_keys_of_blueprint,
-    unsupported,
+    SpecContext, advice, duplicate_agent, external_backends, guild, misspelt_spec, unknown_keys,
+    unknown_keys_of_blueprint, unsupported,
 };
 use guildhall_sandbox as sandbox;
 
@@ -49,7 +49,7 @@ pub enum Command {
     #[command(visible_alias = "list", after_help = "Example:\n  guildhall blueprint ls")]
     Ls(remote::List),
     /// Remove blueprints of a host
-    #[command(after_help = "Example:\n  guildhall blueprint rm Echo@v1 --yes")]
+    #[command(visible_alias = "delete", after_help = "Example:\n  guildhall blueprint rm Echo@v1 --yes")]
     Rm(remote::Remove),
 }
 
@@ -81,7 +81,7 @@ fn validate(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
         print_json(&json!({"valid": checked.is_ok(), "errors": errors, "warnings": warnings}))?;
         return Ok(ExitCode::from(u8::from(checked.is_err())));
     }
-    for warning in checked? {
+    for warning in checked.with_context(|| format!("{} has errors", file.display()))? {
         print(format!("warning: {warning}"))?;
     }
     print(format!("{}: no errors", file.display()))?;
@@ -91,11 +91,11 @@ fn validate(file: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
 fn write(file: &Path, org: Option<String>) -> anyhow::Result<()> {
     let evaluator = sandbox::evaluator()?;
     let whole = yaml::load(file)?;
-    for warning in check(&whole, &*evaluator)? {
+    for warning in check(&whole, &*evaluator).with_context(|| format!("{} has errors", file.display()))? {
         note(format!("warning: {warning}"));
     }
     let whole = match org {
-        Some(org) => json!({"spec": whole, "org_id": org}),
+        Some(org) => json!({"spec": whole.get("spec").unwrap_or(&whole), "org_id": org}),
         None => whole,
     };
     print_json(&whole).with_context(|| format!("the content of {} cannot be written", file.display()))
@@ -104,6 +104,12 @@ fn write(file: &Path, org: Option<String>) -> anyhow::Result<()> {
 /// Checks a guild's spec, or the spec of a blueprint, and returns warnings. Classes, components and the ceilings of an operator are only known to
 /// a host, and are not checked here.
 fn check(whole: &Value, evaluator: &dyn Evaluate) -> anyhow::Result<Vec<String>> {
+    if !whole.is_object() {
+        bail!("the document is empty or no object: it is a blueprint, or the spec of a guild");
+    }
+    if let Some(key) = misspelt_spec(whole) {
+        bail!("{key}: this key is unknown; did you mean `spec`?");
+    }
     let (spec, root) = match whole.get("spec") {
         Some(spec) => (spec, &["spec"][..]),
         None => (whole, &[][..]),

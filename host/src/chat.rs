@@ -119,6 +119,9 @@ impl Chat {
         loop {
             if input.has_ended && talk.conversation.is_answered() {
                 socket.close().await;
+                if talk.conversation.has_failed() && !input.is_terminal {
+                    bail!("a message was answered with an error");
+                }
                 return Ok(());
             }
             if input.has_ended && answered_by.is_none() {

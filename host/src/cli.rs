@@ -9,6 +9,8 @@ mod notify;
 mod options;
 mod serve;
 
+pub use options::assignment;
+
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 

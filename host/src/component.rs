@@ -55,7 +55,7 @@ pub enum Command {
     #[command(visible_alias = "list", after_help = "Example:\n  guildhall component ls")]
     Ls(remote::List),
     /// Remove components of a host
-    #[command(after_help = "Example:\n  guildhall component rm greeter@1.0.0 --yes")]
+    #[command(visible_alias = "delete", after_help = "Example:\n  guildhall component rm greeter@1.0.0 --yes")]
     Rm(remote::Remove),
     /// Let a component of a host serve an agent class from now on
     #[command(after_help = "Example:\n  guildhall component bind example.Greeter greeter@1.1.0")]

@@ -5,6 +5,7 @@
 
 mod backup;
 mod check;
+mod data;
 mod list;
 mod partial;
 mod prune;
@@ -67,7 +68,7 @@ impl Db {
             Command::Backup(backup) => backup.run().await?,
             Command::Restore(restore) => restore.run().await?,
             Command::Prune(prune) => prune.run().await?,
-            Command::Check(check) => return Ok(check.run(self.json).await),
+            Command::Check(check) => return check.run(self.json).await,
         };
         // The work is done even if nobody reads that.
         let _ = if self.json { terminal::print_json(&done.value) } else { terminal::print(&done.text) };

@@ -28,6 +28,7 @@ use crate::room::ByteRoom;
 use crate::store::{Flush, Store};
 use crate::ws::{SocketLimits, WsState};
 use guildhall_model::clock::Clock;
+use guildhall_model::ids::GuildId;
 use guildhall_model::origin::AllowedPages;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
@@ -51,6 +52,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 pub struct Server {
     /// The addresses that it listens on.
     pub addresses: Vec<Address>,
+    /// The demonstration guild, if it was wanted.
+    pub demo: Option<GuildId>,
     pub guilds: Guilds,
     pub store: Store,
     journal: Journal,
@@ -64,13 +67,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data, resumes the guilds and listens. When this returns, the guilds that ran before accept sockets.
+    /// Opens the data, resumes the guilds and listens; with `demo`, it launches the demonstration guild too. When this
+    /// returns, the guilds accept sockets.
     ///
     /// Dropping the future leaves resumed guilds running until the process ends.
     ///
     /// # Errors
     /// What could not be opened, and where it is.
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, demo: bool) -> anyhow::Result<Self> {
         if let Some(address) = config.exposed() {
             anyhow::bail!(exposed(address));
         }
@@ -178,9 +182,23 @@ impl Server {
         metrics.watch("guildhall_sockets", "Open sockets", move || open.len() as u64)?;
         let routers = Routers { api, sockets, addresses: addresses.clone() };
         let router = routers.of(&config);
+        let demo = if demo { Some(demo::set_up(&router, &store, &guilds).await?) } else { None };
         served.begin(router.clone(), (lock, store_lock));
         tracing::info!(resumed, addr = shown, "ready");
-        Ok(Self { addresses, guilds, store, journal, files, connections, routers, router, served, accepting, serving })
+        Ok(Self {
+            addresses,
+            demo,
+            guilds,
+            store,
+            journal,
+            files,
+            connections,
+            routers,
+            router,
+            served,
+            accepting,
+            serving,
+        })
     }
 
     /// Applies the settings of a configuration that may change while a host runs ([`Reload::Now`](crate::config::Reload)).
@@ -199,16 +217,6 @@ impl Server {
         let answer = tokio::time::timeout(within, self.router.clone().oneshot(request)).await;
         let is_well = matches!(answer, Ok(Ok(answer)) if answer.status().is_success());
         is_well && !self.serving.iter().any(|serving| serving.is_finished())
-    }
-
-    /// Launches the demonstration guild. Returns its id.
-    ///
-    /// Dropping the future may leave a blueprint without a guild.
-    ///
-    /// # Errors
-    /// An error of the API, with its answer.
-    pub async fn demo(&self) -> anyhow::Result<guildhall_model::ids::GuildId> {
-        demo::set_up(&self.router, &self.store, &self.guilds).await
     }
 
     /// Is ready, with the reason, when the host cannot go on: what it took could not be stored. Cancel safe.

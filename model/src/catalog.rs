@@ -151,7 +151,9 @@ pub struct Blueprint {
     /// The message that a client shows first.
     pub intro_msg: Option<String>,
     /// The spec as the client sent it, without its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Value>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Value>, example = json!({
+        "name": "Echo", "description": "Echoes", "agents": []
+    })))]
     pub spec: Value,
     /// The tags, sorted and unique.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]

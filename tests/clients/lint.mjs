@@ -12,8 +12,6 @@ import rulesets from '@stoplight/spectral-rulesets';
 
 /** What is not followed, and why. */
 const NOT_FOLLOWED = {
-  'no-path-trailing-slash': 'the paths are those of the Rustic AI API; the host serves each with and without the slash',
-  'path-keys-no-trailing-slash': 'the same rule of the other linter',
   'no-ambiguous-paths': 'some paths of the Rustic AI API are beside one with a parameter; what is written out wins',
   'operation-4xx-response': 'a list that cannot fail in a way of its own has `default`, which describes every error',
   'asyncapi-latest-version': 'tools read 3.0, and nothing of 3.1 is used',

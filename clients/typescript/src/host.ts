@@ -160,11 +160,11 @@ export class Guild {
     const body = new FormData();
     body.append("file", file, name);
     if (meta) body.append("file_meta", JSON.stringify(meta));
-    return this.host.request("post", "/api/guilds/{guild_id}/files/", { path: { guild_id: this.id }, body, signal });
+    return this.host.request("post", "/api/guilds/{guild_id}/files", { path: { guild_id: this.id }, body, signal });
   }
 
   files({ signal }: Abortable = {}) {
-    return this.host.request("get", "/api/guilds/{guild_id}/files/", { path: { guild_id: this.id }, signal });
+    return this.host.request("get", "/api/guilds/{guild_id}/files", { path: { guild_id: this.id }, signal });
   }
 
   /** The bytes of a file. */

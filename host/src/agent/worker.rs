@@ -221,6 +221,7 @@ impl Worker {
             }
             Err(fault) => {
                 Limit::count_fault(&fault);
+                self.context.write_log(LogLevel::Warn, &format!("message {}: {fault}", delivery.message.id));
                 self.pay(&delivery, usage.emitted + cost.weight());
                 self.give_up(&delivery, &fault).await;
             }
@@ -235,7 +236,11 @@ impl Worker {
                 self.attempt_again(Delivery { attempts, ..delivery });
                 self.backoff.pause_for(after);
             }
-            Verdict::GiveUp(fault) => self.give_up(&delivery, &with_limit(fault, met)).await,
+            Verdict::GiveUp(fault) => {
+                let fault = with_limit(fault, met);
+                self.context.write_log(LogLevel::Warn, &format!("message {}: {fault}", delivery.message.id));
+                self.give_up(&delivery, &fault).await;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! hosts. `console/` has them.
 
 use axum::extract::Path;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -62,8 +62,9 @@ async fn page() -> Response {
 }
 
 /// The addresses inside the page are relative to `/`.
-async fn page_elsewhere() -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("."))]).into_response()
+async fn page_elsewhere(uri: Uri) -> Response {
+    let up = if uri.path().ends_with('/') { ".." } else { "." };
+    (StatusCode::SEE_OTHER, [(header::LOCATION, up)]).into_response()
 }
 
 async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {

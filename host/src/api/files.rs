@@ -79,8 +79,8 @@ impl Named {
 #[derive(Serialize, ToSchema)]
 pub struct MediaLink {
     id: String,
-    /// The name once more: the path below the list of files.
-    url: FileName,
+    /// The path below the list of files: the name, URL-encoded.
+    url: String,
     name: FileName,
     /// The media type that the client sent with the file.
     mimetype: Option<String>,
@@ -100,7 +100,7 @@ impl From<Entry> for MediaLink {
         metadata.insert("uploaded_at".to_owned(), format!("{}+00:00", naive_utc(entry.uploaded_ms)).into());
         Self {
             id: entry.id,
-            url: entry.name.clone(),
+            url: utf8_percent_encode(entry.name.as_str(), PATH).to_string(),
             name: entry.name,
             mimetype: entry.media_type,
             metadata,

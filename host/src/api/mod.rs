@@ -77,7 +77,7 @@ pub fn router(state: ApiState, sockets: Router, visitors: Visitors, access: Acce
         .layer(from_fn_with_state(visitors.pages.clone(), pages::refuse_foreign))
         .layer(from_fn_with_state(visitors.hosts, host::refuse_foreign))
         .layer(from_fn_with_state(small_bodies, body::read_small_first))
-        .layer(from_fn_with_state(pages::Told::default(), pages::tell_refused))
+        .layer(from_fn_with_state((pages::Told::default(), visitors.pages.clone()), pages::tell_refused))
         .layer(from_fn(error::finish))
         .layer(from_fn_with_state(guilds, measured::measure))
         .layer(compression::layer())

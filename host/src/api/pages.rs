@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
 use super::error::ApiError;
-use guildhall_model::error_body::ErrorBody;
 use guildhall_model::origin::AllowedPages;
 
 /// How many refused origins the log names.
@@ -60,16 +59,18 @@ impl Told {
 }
 
 /// Middleware that writes each refused origin to the log once, those of sockets too: a browser does not show its page why
-/// it was refused.
+/// it was refused, and keeps answers from it that were given.
 ///
 /// Dropping the future drops the request.
-pub async fn tell_refused(State(told): State<Told>, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN);
-    let origin: Option<String> =
-        origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).chars().take(MAX_SHOWN).collect());
+pub async fn tell_refused(
+    State((told, allowed)): State<(Told, AllowedPages)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let has_origin = request.headers().contains_key(header::ORIGIN);
+    let origin = foreign(request.headers(), &allowed).filter(|_| has_origin);
     let response = next.run(request).await;
-    let is_refused = response.extensions().get::<ErrorBody>().is_some_and(|error| error.code == "foreign_origin");
-    if let Some(origin) = origin.filter(|origin| is_refused && told.is_news(origin)) {
+    if let Some(origin) = origin.filter(|origin| told.is_news(origin)) {
         tracing::warn!(origin, "a page of this origin was refused; --set cors.origin=ORIGIN lets its pages in");
     }
     response

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::client::{self, Client, Remote, encode};
 use crate::terminal::{Table, confirm, misuse, note, one_line, print, print_json, print_json_line, width};
 use crate::yaml;
+use guildhall_model::read::spec::misspelt_spec;
 
 /// What `--help` of `push` shows.
 pub const PUSH_EXAMPLES: &str = "Examples:
@@ -78,6 +79,9 @@ impl Push {
         let Value::Object(document) = yaml::load(&self.file)? else {
             return Err(misuse(format!("{} is no object", self.file.display())));
         };
+        if let Some(key) = misspelt_spec(&Value::Object(document.clone())) {
+            return Err(misuse(format!("{}: {key}: this key is unknown; did you mean `spec`?", self.file.display())));
+        }
         let client = self.remote.client()?;
         let category = self.category(&client).await?;
         let body = self.blueprint(document, category);

@@ -21,6 +21,8 @@ pub struct Conversation {
     waiting: BTreeMap<u64, Sent>,
     /// The threads that were answered while a message was not confirmed: a confirmation may come after the answer.
     answered: BTreeSet<u64>,
+    /// Whether a message was answered with an error.
+    has_failed: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Conversation {
             last: None,
             waiting: BTreeMap::new(),
             answered: BTreeSet::new(),
+            has_failed: false,
         }
     }
 
@@ -94,6 +97,12 @@ impl Conversation {
         self.waiting.is_empty()
     }
 
+    /// Returns whether the answer to a message of this session was an error.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
     /// Takes a frame of the socket, and says what it is.
     pub fn take(&mut self, frame: &Value) -> Seen {
         self.last = self.last.max(frame["id"].as_u64());
@@ -112,19 +121,20 @@ impl Conversation {
                 self.confirm(&frame["client_id"], &frame["id"]);
                 return Seen::Hidden;
             }
-            self.waiting.remove(&number);
+            self.has_failed |= self.waiting.remove(&number).is_some();
             return Seen::Message;
         }
         let thread = frame["thread"].as_array().into_iter().flatten().chain([&frame["root_thread_id"]]);
         let thread: Vec<u64> = thread.filter_map(Value::as_u64).collect();
         let before = self.waiting.len();
         self.waiting.retain(|_, sent| !sent.id.is_some_and(|id| thread.contains(&id)));
-        if before == self.waiting.len() {
-            match is_error {
-                // An error that names no message is about the one that has waited longest.
-                true => drop(self.waiting.pop_first()),
-                false => self.answered.extend(thread),
-            }
+        if before > self.waiting.len() {
+            self.has_failed |= is_error;
+        } else if is_error && thread.is_empty() {
+            // An error that names no message is about the one that has waited longest.
+            self.has_failed |= self.waiting.pop_first().is_some();
+        } else {
+            self.answered.extend(thread);
         }
         self.forget_answered();
         Seen::Message
@@ -204,9 +214,11 @@ mod tests {
     fn an_error_is_the_answer_to_its_message_or_to_the_oldest() {
         let mut talk = Conversation::new("ann", "Ann");
         let (_, two) = (talk.say("one"), talk.say("two"));
+        talk.take(&json!({"id": 9, "is_error_message": true, "client_id": null, "thread": [4]}));
+        assert!(talk.unconfirmed().len() == 2 && !talk.has_failed(), "it is about an earlier message");
         talk.take(&json!({"id": 1, "is_error_message": true, "client_id": two["id"]}));
         assert_eq!(talk.unconfirmed().len(), 1);
         talk.take(&json!({"id": 2, "is_error_message": true, "client_id": null}));
-        assert!(talk.is_answered());
+        assert!(talk.is_answered() && talk.has_failed());
     }
 }

@@ -84,7 +84,7 @@ impl Check {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let checked = Settings::read(&self.options.given()).and_then(|settings| settings.check().map(|()| settings));
         if self.json {
-            let file = checked.as_ref().ok().and_then(|settings| settings.file.as_ref());
+            let file = self.options.given().file();
             let mistakes: Vec<&str> = checked.as_ref().err().into_iter().flat_map(|text| text.lines()).collect();
             print_json(&json!({"file": file, "mistakes": mistakes}))?;
             return Ok(ExitCode::from(u8::from(checked.is_err())));

@@ -36,7 +36,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  guildhall guild start demo")]
     Start(Waited),
     /// Remove guilds that were stopped, with everything that they have
-    #[command(after_help = "Example:\n  guildhall guild rm demo --stop --yes")]
+    #[command(visible_alias = "delete", after_help = "Example:\n  guildhall guild rm demo --stop --yes")]
     Rm(Remove),
     /// Chat with a guild: each line of the input is a message
     #[command(after_help = chat::EXAMPLES)]

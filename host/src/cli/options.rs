@@ -51,7 +51,10 @@ pub struct Options {
 }
 
 /// Reads `NAME=VALUE`.
-fn assignment(text: &str) -> Result<(String, String), String> {
+///
+/// # Errors
+/// A sentence for a text without `=`.
+pub fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -54,14 +54,13 @@ impl Serve {
     pub async fn run(self, settings: Settings) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
         let mut server = tokio::select! {
-            server = Server::start(settings.config.clone()) => server?,
+            server = Server::start(settings.config.clone(), self.demo) => server?,
             () = signals.stop() => {
                 tracing::info!("stopped while it started");
                 return Ok(());
             }
         };
-        let demo = if self.demo { Some(server.demo().await?) } else { None };
-        print(&welcome(&server.addresses, demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
+        print(&welcome(&server.addresses, server.demo.as_ref().map(guildhall_model::ids::GuildId::as_str)));
         let mut systemd = Systemd::ready();
         let failure = self.serve(&mut server, settings, &mut signals, &mut systemd).await;
         match &failure {

@@ -49,7 +49,11 @@ impl fmt::Display for HostError {
                     write!(f, "\n  {}", plain(&mistake_line(mistake)))?;
                 }
             }
-            _ => write!(f, "{request} was answered with {status}{}", plain(&code))?,
+            _ => write!(
+                f,
+                "{request} was answered with {status}{} and no words: is it a Guildhall host, or a proxy before one?",
+                plain(&code)
+            )?,
         }
         if let Some(hint) = body["hint"].as_str() {
             write!(f, "\n  hint: {}", plain(hint))?;
@@ -85,6 +89,6 @@ mod tests {
             "the request has mistakes (422 invalid_body)\n  body.agents.0.name: Field required"
         );
         let error = HostError::new(502, b"<html>", "GET /x".to_owned());
-        assert_eq!(error.to_string(), "GET /x was answered with 502");
+        assert!(error.to_string().starts_with("GET /x was answered with 502 and no words: is it a Guildhall host"));
     }
 }

@@ -35,6 +35,14 @@ struct Known {
 }
 
 impl Known {
+    /// The id, with the version if it has one.
+    fn shown(&self) -> String {
+        match self.value["version"].as_str() {
+            Some(version) => format!("{} ({version})", self.id),
+            None => self.id.clone(),
+        }
+    }
+
     fn is(&self, wanted: &str) -> bool {
         self.id == wanted || self.names.iter().any(|name| name == wanted)
     }
@@ -55,7 +63,7 @@ fn choose(what: &str, wanted: &str, known: Vec<Known>) -> Result<Named, String> 
             Err(format!("there is no {what} `{wanted}`{}", did_you_mean(wanted, names)))
         }
         [..] => {
-            let ids: Vec<String> = found.iter().map(|one| one.id.clone()).collect();
+            let ids: Vec<String> = found.iter().map(|one| one.shown()).collect();
             Err(format!("several are the {what} `{wanted}`; name one by its id: {}", ids.join(", ")))
         }
     }

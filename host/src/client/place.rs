@@ -12,7 +12,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Reads an address. Without a scheme it is `http://`.
+    /// Reads an address. Without a scheme it is `http://`; a port is one of this machine.
     ///
     /// # Errors
     /// A sentence that says what an address looks like.
@@ -22,7 +22,9 @@ impl Place {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() { Err(wrong()) } else { Ok(Self::Unix(path.into())) };
         }
-        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let is_port = text.parse::<u16>().is_ok();
+        let text = if is_port { format!("localhost:{text}") } else { text.to_owned() };
+        let text = if text.contains("://") { text } else { format!("http://{text}") };
         let url = reqwest::Url::parse(&text).map_err(|_| wrong())?;
         let is_fine = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
         if is_fine { Ok(Self::Web(url.as_str().trim_end_matches('/').to_owned())) } else { Err(wrong()) }
@@ -56,6 +58,7 @@ mod tests {
         for (text, wanted) in [
             ("http://127.0.0.1:8880/", "http://127.0.0.1:8880"),
             ("localhost:8880", "http://localhost:8880"),
+            ("8880", "http://localhost:8880"),
             ("https://guild.example/prefix/", "https://guild.example/prefix"),
             ("unix:/run/guildhall.sock", "unix:/run/guildhall.sock"),
             ("unix:///run/guildhall.sock", "unix:/run/guildhall.sock"),

@@ -219,7 +219,18 @@ impl Swap {
         let component = match self.component.starts_with("oci://") {
             // The host pulls it.
             true => self.component.clone(),
-            false => client::component(&client, &self.component).await?.id,
+            false => {
+                let found = client::component(&client, &self.component).await?;
+                if let Some(class) = found.value["class_name"].as_str().filter(|class| *class != agent.class) {
+                    note(format!(
+                        "warning: {} is of the class {}, and its component from now on is of {}",
+                        one_line(&agent.name),
+                        one_line(&agent.class),
+                        one_line(class)
+                    ));
+                }
+                found.id
+            }
         };
         let progress = Progress::spinner("the host swaps the component");
         let path = format!("/api/guilds/{}/agents/{}/component", encode(&guild.id), encode(&agent.id));

@@ -38,6 +38,17 @@ pub struct Change {
     pub reload: Reload,
 }
 
+impl Given {
+    /// Returns the file that is read, if there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(|| {
+            let default = Path::new(file::DEFAULT_FILE);
+            default.is_file().then(|| default.to_owned())
+        })
+    }
+}
+
 impl Settings {
     /// Reads the file, the variables of this process, and the options.
     ///
@@ -63,10 +74,7 @@ impl Settings {
     }
 
     fn of(given: &Given, environment: impl Iterator<Item = (String, String)>) -> Result<Self, String> {
-        let file = given.file.clone().or_else(|| {
-            let default = Path::new(file::DEFAULT_FILE);
-            default.is_file().then(|| default.to_owned())
-        });
+        let file = given.file();
         let (mut all, mut wrong) = (Vec::new(), Vec::new());
         let of_file = file.as_deref().map_or_else(|| Ok(Vec::new()), file::read);
         for read in [of_file, variables::read(environment)] {

@@ -2,6 +2,7 @@
 //! `GUILDHALL__TABLE__NAME` for each setting.
 
 use super::assignment::{Assignment, Origin};
+use crate::likeness::meant;
 
 /// The variable with settings, with `;` between them.
 pub const SET_VARIABLE: &str = "GUILDHALL_SET";
@@ -21,6 +22,20 @@ pub const SHORT: [(&str, &str); 11] = [
     ("GUILDHALL_DIALECT", "serve.dialect"),
     ("GUILDHALL_LOG", "log.level"),
     ("GUILDHALL_LOG_FORMAT", "log.format"),
+];
+
+/// What the names of all variables begin with.
+const OURS: &str = "GUILDHALL_";
+/// The variables that are no settings.
+const OTHERS: [&str; 8] = [
+    "GUILDHALL_OCI_PASSWORD",
+    SET_VARIABLE,
+    "GUILDHALL_CONFIG",
+    "GUILDHALL_DEMO",
+    "GUILDHALL_URL",
+    "GUILDHALL_TOKEN",
+    "GUILDHALL_PROFILE",
+    "GUILDHALL_CA",
 ];
 
 /// Returns the settings of some variables, the weakest first. Empty variables are none.
@@ -50,6 +65,18 @@ pub fn read(variables: impl Iterator<Item = (String, String)>) -> Result<Vec<Ass
     for (variable, value) in &variables {
         let Some(name) = variable.strip_prefix(PREFIX) else { continue };
         read.push(assign(&name.to_ascii_lowercase().replacen("__", ".", 1), value, variable));
+    }
+    // Other names are those of other programs.
+    let known: Vec<&str> =
+        SHORT.iter().map(|(name, _)| *name).chain(OTHERS).filter_map(|name| name.strip_prefix(OURS)).collect();
+    for variable in
+        variables.iter().filter_map(|(name, _)| name.strip_prefix(OURS)).filter(|name| !name.starts_with('_'))
+    {
+        if !known.contains(&variable)
+            && let Some(meant) = meant(variable, known.iter().copied())
+        {
+            wrong.push(format!("there is no variable {OURS}{variable}; did you mean {OURS}{meant}?"));
+        }
     }
     if wrong.is_empty() { Ok(read) } else { Err(wrong) }
 }
@@ -88,5 +115,8 @@ mod tests {
         }
         let wrong = read([("GUILDHALL_SET".to_owned(), "nothing".to_owned())].into_iter()).unwrap_err();
         assert_eq!(wrong, ["GUILDHALL_SET: `nothing` is not NAME=VALUE"]);
+        let misspelt = |name: &str| read([(name.to_owned(), "x".to_owned())].into_iter());
+        assert!(misspelt("GUILDHALL_LISTN").unwrap_err()[0].contains("did you mean GUILDHALL_LISTEN?"));
+        assert!(misspelt("GUILDHALL_TESTS_OF_MINE").unwrap().is_empty());
     }
 }

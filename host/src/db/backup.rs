@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Done;
+use super::data::Data;
 use super::list::List;
 use super::partial::Partial;
 use super::tree;
+use crate::config::Config;
 use crate::journal::copy_at_one_moment;
 use crate::store;
 use guildhall_model::clock::{Clock, rfc3339_ms};
@@ -20,12 +22,8 @@ use guildhall_model::clock::{Clock, rfc3339_ms};
 pub struct Backup {
     /// The folder of the backup. It must not exist, or be empty.
     folder: PathBuf,
-    /// The directory of the host's data.
-    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
-    /// The database of the catalog and the guilds [default: DATA_DIR/guildhall.db]. One of PostgreSQL is not in the backup.
-    #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    data: Data,
 }
 
 /// As much of a file's entry as is needed to find its bytes.
@@ -42,23 +40,24 @@ impl Backup {
     /// # Errors
     /// What cannot be read or written.
     pub(super) async fn run(&self) -> anyhow::Result<Done> {
-        let journal = self.data_dir.join("journal.db");
+        let Config { data_dir, database_url, .. } = self.data.read(&[])?;
+        let journal = data_dir.join("journal.db");
         ensure!(
             journal.is_file(),
             "{} is not there: {} is no data directory, or the host keeps its journal in Redis: then copy the store first, \
              and Redis after it, with their own tools",
             journal.display(),
-            self.data_dir.display()
+            data_dir.display()
         );
-        let store = match &self.database_url {
-            None => Some(self.data_dir.join("guildhall.db")),
+        let store = match &database_url {
+            None => Some(data_dir.join("guildhall.db")),
             Some(url) => store::file_of(url),
         };
         let began = rfc3339_ms(Clock::system().now_ms());
         let partial = Partial::begin(&self.folder)?;
         let folder = partial.folder();
         // Before and after the databases: a component that they name is in one of both, also if it comes or goes meanwhile.
-        self.copy_components(folder)?;
+        copy_components(&data_dir, folder)?;
         let (to_journal, to_store) = (folder.join("journal.db"), folder.join("guildhall.db"));
         let mut databases = vec![(journal.as_path(), to_journal.as_path())];
         if let Some(store) = &store {
@@ -66,8 +65,8 @@ impl Backup {
             databases.insert(0, (store, &to_store));
         }
         copy_at_one_moment(&databases).await.context("the databases cannot be copied")?;
-        self.copy_components(folder)?;
-        copy_files(&self.data_dir.join("files"), &folder.join("files"))?;
+        copy_components(&data_dir, folder)?;
+        copy_files(&data_dir.join("files"), &folder.join("files"))?;
         let list = List::write(folder, began, store.is_some())?;
         let (bytes, has_store) = (list.bytes(), list.has_store);
         partial.finish()?;
@@ -79,17 +78,17 @@ impl Backup {
             value: json!({"folder": folder.to_string(), "bytes": bytes, "has_store": has_store}),
         })
     }
+}
 
-    fn copy_components(&self, folder: &Path) -> anyhow::Result<()> {
-        let (from, to) = (self.data_dir.join("components"), folder.join("components"));
-        // A file that is being written has another ending.
-        for name in tree::files(&from)?.iter().filter(|name| name.ends_with(".wasm")) {
-            if !to.join(name).exists() {
-                tree::copy(&from.join(name), &to.join(name))?;
-            }
+fn copy_components(data_dir: &Path, folder: &Path) -> anyhow::Result<()> {
+    let (from, to) = (data_dir.join("components"), folder.join("components"));
+    // A file that is being written has another ending.
+    for name in tree::files(&from)?.iter().filter(|name| name.ends_with(".wasm")) {
+        if !to.join(name).exists() {
+            tree::copy(&from.join(name), &to.join(name))?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Copies the files of guilds: the entries, then the bytes that they name. An entry whose bytes are gone by then is of a

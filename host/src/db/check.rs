@@ -7,20 +7,23 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
+use super::data::Data;
 use super::list::List;
 use crate::agent::damaged_components;
 use crate::journal::{self, JournalCheck};
 use crate::store::{self, StoreCheck};
-use crate::terminal::{print, print_json};
+use crate::terminal::{misuse, print, print_json};
 
 /// The arguments of `guildhall db check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The directory of the host's data, or the folder of a backup.
-    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
-    /// The database of the catalog and the guilds [default: DATA_DIR/guildhall.db].
-    #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
+    #[command(flatten)]
+    data: Data,
+}
+
+/// The parts of a data directory or a backup.
+struct Parts {
+    folder: PathBuf,
     database_url: Option<String>,
 }
 
@@ -28,46 +31,63 @@ impl Check {
     /// Prints one line for each defect, or an object with the list `defects`. The code is 1 if there is one.
     ///
     /// Dropping the future ends the check.
-    pub async fn run(&self, as_json: bool) -> ExitCode {
-        let defects = self.defects().await;
+    ///
+    /// # Errors
+    /// There is no data to check.
+    pub async fn run(&self, as_json: bool) -> anyhow::Result<ExitCode> {
+        let config = self.data.read(&[])?;
+        let parts = Parts { folder: config.data_dir, database_url: config.database_url };
+        parts.check_there()?;
+        let defects = parts.defects().await;
         // The code says it as well.
         let _ = match (as_json, defects.is_empty()) {
             (true, _) => print_json(&json!({"defects": defects})),
             (false, true) => print("no defect was found"),
             (false, false) => print(defects.join("\n")),
         };
-        if defects.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Ok(if defects.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Looks for defects in the parts of a backup whose files are whole. Cancel safe.
+    pub async fn defects_of_backup(folder: &Path, has_store: bool) -> Vec<String> {
+        Parts { folder: folder.to_owned(), database_url: None }.defects_of_parts(has_store).await
+    }
+}
+
+impl Parts {
+    /// Checks that the folder is one of a host, or a backup.
+    fn check_there(&self) -> anyhow::Result<()> {
+        let folder = self.folder.display();
+        if !self.folder.is_dir() {
+            return Err(misuse(format!("{folder} is no directory: name that of a host with --data-dir")));
+        }
+        let has = |name: &str| self.folder.join(name).exists();
+        if !(has("guildhall.db") || has("journal.db") || has("lock") || List::is_in(&self.folder)) {
+            return Err(misuse(format!("{folder} has no data of a host, and is no backup")));
+        }
+        Ok(())
     }
 
     /// Looks for defects. Cancel safe.
-    pub async fn defects(&self) -> Vec<String> {
-        if !self.data_dir.is_dir() {
-            return vec![format!("{} is no directory", self.data_dir.display())];
-        }
-        if !List::is_in(&self.data_dir) {
+    async fn defects(&self) -> Vec<String> {
+        if !List::is_in(&self.folder) {
             return self.defects_of_parts(true).await;
         }
-        match tokio::task::block_in_place(|| List::read(&self.data_dir)) {
+        match tokio::task::block_in_place(|| List::read(&self.folder)) {
             Ok(list) => self.defects_of_parts(list.has_store).await,
             Err(error) => vec![format!("{error:#}")],
         }
     }
 
-    /// Looks for defects in the parts of a backup whose files are whole. Cancel safe.
-    pub async fn defects_of_backup(folder: &Path, has_store: bool) -> Vec<String> {
-        let check = Self { data_dir: folder.to_owned(), database_url: None };
-        check.defects_of_parts(has_store).await
-    }
-
     async fn defects_of_parts(&self, has_store: bool) -> Vec<String> {
-        let file = || format!("sqlite://{}", self.data_dir.join("guildhall.db").display());
+        let file = || format!("sqlite://{}", self.folder.join("guildhall.db").display());
         let store = match has_store {
             true => store::check(&self.database_url.clone().unwrap_or_else(file)).await,
             false => StoreCheck::default(),
         };
-        let journal_file = self.data_dir.join("journal.db");
+        let journal_file = self.folder.join("journal.db");
         let journal = journal::check(&journal_file).await;
-        let components = self.data_dir.join("components");
+        let components = self.folder.join("components");
         let damaged = tokio::task::spawn_blocking(move || damaged_components(&components)).await;
         let mut defects = store.defects.clone();
         defects.extend(journal.defects.iter().cloned());
@@ -110,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn damage_and_another_journal_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        let check = Check { data_dir: dir.path().to_owned(), database_url: None };
+        let check = Parts { folder: dir.path().to_owned(), database_url: None };
         let store = Store::open(&format!("sqlite://{}/guildhall.db", dir.path().display())).await.unwrap();
         let identity = journal(dir.path()).await;
         store.set_journal_mark(&JournalMark { identity, last: 0 }).await.unwrap();

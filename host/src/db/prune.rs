@@ -1,13 +1,14 @@
 //! Removes what retention does not keep, and gives the free space of the databases back. The host does not run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
 use super::Done;
-use crate::config::Config;
+use super::data::Data;
+use crate::cli::assignment;
 use crate::journal::{Journal, shrink_file};
 use crate::server::DataLock;
 use crate::store::{self, Store};
@@ -16,15 +17,11 @@ use guildhall_model::clock::Clock;
 /// The arguments of `guildhall db prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// The directory of the host's data.
-    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
-    /// The database of the catalog and the guilds [default: DATA_DIR/guildhall.db]. One of PostgreSQL is left alone.
-    #[arg(long, env = "GUILDHALL_DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
-    /// Change a setting, as with `serve`: `retention.age_s`, `retention.guild_bytes`.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    data: Data,
+    /// Change a setting, as with `serve`: `retention.age_s`, `retention.guild_bytes`
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    settings: Vec<(String, String)>,
 }
 
 impl Prune {
@@ -35,15 +32,13 @@ impl Prune {
     /// # Errors
     /// The host runs, or a database cannot be read or written.
     pub(super) async fn run(&self) -> anyhow::Result<Done> {
-        let mut config = Config::default();
-        for setting in &self.settings {
-            config.set(setting).map_err(anyhow::Error::msg)?;
-        }
-        let file = self.data_dir.join("journal.db");
-        ensure!(file.is_file(), "{} is not there: {} is no data directory", file.display(), self.data_dir.display());
-        let _lock = DataLock::take(&self.data_dir)?;
-        let in_data_dir = || format!("sqlite://{}", self.data_dir.join("guildhall.db").display());
-        let store_file = store::file_of(&self.database_url.clone().unwrap_or_else(in_data_dir));
+        let config = self.data.read(&self.settings)?;
+        let data_dir = &config.data_dir;
+        let file = data_dir.join("journal.db");
+        ensure!(file.is_file(), "{} is not there: {} is no data directory", file.display(), data_dir.display());
+        let _lock = DataLock::take(data_dir)?;
+        let in_data_dir = || format!("sqlite://{}", data_dir.join("guildhall.db").display());
+        let store_file = store::file_of(&config.database_url.clone().unwrap_or_else(in_data_dir));
         let files: Vec<&Path> = [Some(file.as_path()), store_file.as_deref()].into_iter().flatten().collect();
         let size = || files.iter().map(|file| bytes_of(file)).sum::<u64>();
         let before = size();

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Done;
 use super::check::Check;
+use super::data::Data;
 use super::list::List;
 use super::partial::Partial;
 use super::tree;
@@ -18,9 +19,8 @@ use crate::server::RESTORED;
 pub struct Restore {
     /// The folder of the backup.
     folder: PathBuf,
-    /// The directory of the host's data. It must not exist, or be empty.
-    #[arg(long, env = "GUILDHALL_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data: Data,
 }
 
 impl Restore {
@@ -37,7 +37,8 @@ impl Restore {
         if let Some(first) = defects.first() {
             bail!("{} cannot be restored: {first}", self.folder.display());
         }
-        let partial = Partial::begin(&self.data_dir)?;
+        let data_dir = self.data.read(&[])?.data_dir;
+        let partial = Partial::begin(&data_dir)?;
         for name in list.names() {
             if !tree::copy(&self.folder.join(name), &partial.folder().join(name))? {
                 bail!("{} has gone meanwhile", self.folder.join(name).display());
@@ -47,7 +48,7 @@ impl Restore {
             std::fs::File::create(partial.folder().join(RESTORED))?.sync_all()?;
         }
         partial.finish()?;
-        let data = self.data_dir.display();
+        let data = data_dir.display();
         let (began, bytes) = (&list.began, list.bytes());
         Ok(Done {
             text: format!("{data}: the data of {began}, {} MiB; start the host with --data-dir {data}", bytes >> 20),

@@ -1,5 +1,6 @@
 //! What the sockets work with, and what a client chooses in the query of a socket's URL.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +124,15 @@ pub(super) struct SocketQuery {
     ack: Option<String>,
     /// `true`, on a system socket: also send events.
     events: Option<String>,
+    /// What no socket knows: other programs add parameters of their own.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
+
+/// The names of the options.
+const OPTIONS: [&str; 4] = ["dialect", "after", "ack", "events"];
+/// How like an unknown name must be to an option to be taken for it, of 1.
+const ALIKE: f64 = 0.6;
 
 /// The options of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +152,12 @@ impl SocketQuery {
     /// # Errors
     /// A sentence about the first value that is not valid.
     pub(super) fn read(self, default: Dialect) -> Result<SocketOptions, String> {
+        for name in self.others.keys() {
+            let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), known);
+            if let Some(meant) = OPTIONS.into_iter().find(|known| likeness(known) >= ALIKE) {
+                return Err(format!("there is no option `{name}`; did you mean `{meant}`?"));
+            }
+        }
         let dialect = self.dialect.map_or(Ok(default), |dialect| dialect.parse())?;
         let after = match self.after {
             Some(text) => {
@@ -176,6 +191,13 @@ mod tests {
         for (value, is_on) in [("1", true), ("true", true), ("yes", true), ("TRUE", true), ("0", false), ("no", false)]
         {
             assert_eq!(read(value), Ok(is_on), "{value}");
+        }
+        for (name, meant) in [("akc", Some("`ack`")), ("afetr", Some("`after`")), ("utm_source", None), ("token", None)]
+        {
+            let others = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+            let read = SocketQuery { others, ..SocketQuery::default() }.read(Dialect::default());
+            assert_eq!(read.is_err(), meant.is_some(), "{name}");
+            assert!(read.err().is_none_or(|text| text.contains(meant.unwrap_or_default())), "{name}");
         }
         for value in ["", "2", "maybe"] {
             assert!(read(value).unwrap_err().starts_with("`ack` is true or false"), "{value}");

@@ -54,6 +54,8 @@ struct UserSocket {
     unwritten: VecDeque<Unwritten>,
     /// The `Ack` frames that wait until the messages before them are sent.
     acks: VecDeque<String>,
+    /// The errors that are sent next.
+    errors: Vec<String>,
 }
 
 /// The time after which a message that the log has not stored is answered with `BUSY`.
@@ -109,6 +111,7 @@ pub async fn serve(
         waiting: VecDeque::new(),
         unwritten: VecDeque::new(),
         acks: VecDeque::new(),
+        errors: Vec::new(),
     };
     let ending = socket.run(tail, options.after, &state).await;
     socket.session.close(ending).await;
@@ -139,7 +142,10 @@ impl UserSocket {
             let done = tokio::select! {
                 () = state.shutdown.cancelled() => Err(Ending::HostShutdown),
                 event = tail.next() => self.show(event, &mut tail).await,
-                written = first_written(&mut self.unwritten), if waits => self.written(written, &mut tail).await,
+                written = first_written(&mut self.unwritten), if waits => {
+                    self.written(written, &mut tail);
+                    Ok(())
+                }
                 () = self.log.opened(), if patience.is_some() => {
                     self.publish_waiting(&mut tail).await
                 }
@@ -151,6 +157,9 @@ impl UserSocket {
                 () = tokio::time::sleep_until(ping_due) => self.session.keep_alive().await,
             };
             if let Err(ending) = done {
+                return ending;
+            }
+            if let Err(ending) = self.send_errors().await {
                 return ending;
             }
         }
@@ -192,10 +201,17 @@ impl UserSocket {
                 TailEvent::Message { message, topic } => {
                     if topic == topic::ENDING {
                         ending = Err(Ending::GuildEnded);
-                    } else if self.shows(&message) {
-                        let frame = dialect::write(&message, &topic, &self.viewer);
-                        bytes += frame.len();
-                        frames.push(frame);
+                    } else {
+                        // A confirmation comes before what follows from the message.
+                        for ack in self.acks_before(&message, tail).await {
+                            bytes += ack.len();
+                            frames.push(ack);
+                        }
+                        if self.shows(&message) {
+                            let frame = dialect::write(&message, &topic, &self.viewer);
+                            bytes += frame.len();
+                            frames.push(frame);
+                        }
                     }
                 }
                 TailEvent::Passed => {
@@ -220,6 +236,21 @@ impl UserSocket {
             self.show_the_rest(tail).await?;
         }
         ending
+    }
+
+    /// Takes the confirmations of the messages before one that the tail has returned. That one is stored, so those are too.
+    async fn acks_before(&mut self, message: &Message, tail: &mut Tail) -> Vec<String> {
+        self.settle(message.id, tail).await;
+        let count = tail.passed_before(message.id);
+        self.acks.drain(..count.min(self.acks.len())).collect()
+    }
+
+    /// Reads the outcomes of the messages before an id, which are known.
+    async fn settle(&mut self, before: MessageId, tail: &mut Tail) {
+        while self.unwritten.front().is_some_and(|message| message.id < before) {
+            let written = first_written(&mut self.unwritten).await;
+            self.written(written, tail);
+        }
     }
 
     /// Whether a message is sent to this socket: it is for this socket and has not expired.
@@ -322,6 +353,8 @@ impl UserSocket {
         let Published { id, receipt } = published.map_err(|error| frame_error(error, client_id.clone()))?;
         match receipt {
             None => {
+                // The first one is stored, and is confirmed first.
+                self.settle(MessageId::new(id.get() + 1), tail).await;
                 let ack = self.session.ack(id, client_id.as_ref(), true);
                 self.acknowledge(id, ack, tail);
             }
@@ -350,20 +383,27 @@ impl UserSocket {
     }
 
     /// Acknowledges a message that was written, or reports that it could not be written.
-    async fn written(
-        &mut self,
-        (written, outcome): (Unwritten, Result<(), JournalError>),
-        tail: &mut Tail,
-    ) -> Result<(), Ending> {
+    fn written(&mut self, (written, outcome): (Unwritten, Result<(), JournalError>), tail: &mut Tail) {
         match outcome {
             Ok(()) if self.ack => {
                 let ack = self.session.ack(written.id, written.client_id.as_ref(), false);
                 self.acknowledge(written.id, ack, tail);
-                Ok(())
             }
-            Ok(()) => Ok(()),
-            Err(error) => self.answer_error(&frame_error(IngressError::Journal(error), written.client_id), tail).await,
+            Ok(()) => {}
+            Err(error) => {
+                let error = frame_error(IngressError::Journal(error), written.client_id);
+                self.errors.push(self.session.error_frame(tail.new_id(), &error));
+            }
         }
+    }
+
+    /// Sends the errors of messages that could not be written.
+    async fn send_errors(&mut self) -> Result<(), Ending> {
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        let errors = std::mem::take(&mut self.errors);
+        self.session.send(errors).await
     }
 }
 

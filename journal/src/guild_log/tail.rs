@@ -58,6 +58,16 @@ impl Tail {
         self.announced.push_back(id);
     }
 
+    /// Returns how many of the announced ids are smaller than that of a message which the tail has returned. They are not
+    /// announced any more.
+    pub fn passed_before(&mut self, id: MessageId) -> usize {
+        let mut count = 0;
+        while self.announced.pop_front_if(|announced| *announced < id).is_some() {
+            count += 1;
+        }
+        count
+    }
+
     /// Returns the next message if one is in memory.
     pub fn try_next(&mut self) -> Option<TailEvent> {
         if self.subscriber().is_lost() {

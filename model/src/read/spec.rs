@@ -20,7 +20,7 @@ use crate::read::{
 use crate::spec::{AgentSpec, GuildSpec, QosSpec, ResourceSpec, RoutingSlip};
 use crate::topic;
 
-pub use advice::{advice, unknown_keys, unknown_keys_of_blueprint, unknown_values};
+pub use advice::{advice, misspelt_spec, unknown_keys, unknown_keys_of_blueprint, unknown_values};
 pub use rules::{rule, slip};
 pub use sandbox::{SandboxCeilings, sandbox};
 

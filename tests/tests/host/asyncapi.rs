@@ -150,8 +150,7 @@ async fn the_page_for_authors_of_clients_has_each_close_code_and_each_option() {
     for code in document["x-close-codes"].as_array().unwrap() {
         let row = page.lines().find(|line| line.starts_with(&format!("| {} |", code["code"])));
         let again = row.and_then(|row| row.split('|').nth(3)).unwrap_or_default().trim();
-        // After 1009 a client may connect again if it leaves out the frame.
-        assert_eq!(again.starts_with("yes"), code["reconnect"] == true || code["code"] == 1009, "{code}: {row:?}");
+        assert_eq!(again.starts_with("yes"), code["reconnect"] == true, "{code}: {row:?}");
     }
     for channel in ["system", "user"] {
         for name in document["channels"][channel]["bindings"]["ws"]["query"]["properties"].as_object().unwrap().keys() {

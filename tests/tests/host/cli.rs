@@ -156,8 +156,10 @@ async fn a_guild_is_launched_shown_used_stopped_started_and_removed_by_name() {
     let shown = on(&host, "guild show Polly").await.ok();
     assert!(shown.contains("EchoAgent") && shown.contains(blueprint::ECHO_CLASS), "{shown}");
     assert_eq!(on(&host, "guild show Polly --json").await.json()["id"], id.as_str());
-    let spec = on(&host, &format!("guild launch --spec {file} --org acme --no-wait --json")).await.json();
-    assert!(spec["id"].is_string(), "{spec}");
+    let spec =
+        on(&host, &format!("guild launch --spec {file} --org acme --id own --name Own --no-wait --json")).await.json();
+    assert_eq!(spec["id"], "own");
+    assert_eq!(host.rest().guild("own").await["name"], "Own");
 
     let mut talk = Talk::begin(&["Polly", "--url", &url(&host)]);
     talk.say("Hello").await;
@@ -346,6 +348,15 @@ async fn wrong_names_addresses_and_options_are_told_with_what_is_right() {
     for arguments in [["guild", "show", ""], ["guild", "rm", ""], ["blueprint", "rm", ""]] {
         let empty = run(program().args(arguments).args(["--url", "http://127.0.0.1:1"])).await.failed(2);
         assert!(empty.contains("is empty"), "{arguments:?}: {empty}");
+    }
+    let nowhere = run(program().args(["db", "check", "--data-dir", "/nowhere"])).await.failed(2);
+    assert!(nowhere.contains("/nowhere is no directory"), "{nowhere}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let spek = written(folder.path(), "spek.json", &json!({"name": "B", "description": "d", "spek": {"name": "G"}}));
+    for command in ["validate", "push"] {
+        let spek = run(program().args(["blueprint", command, &spek, "--json"])).await;
+        assert_ne!(spek.code, Some(0));
+        assert!((spek.out + &spek.err).contains("did you mean `spec`?"), "{command}");
     }
     let unread = run(program().args(["blueprint", "check", "nowhere.yaml"])).await.failed(2);
     assert!(unread.contains("there is no such file"), "{unread}");

@@ -47,6 +47,16 @@ async fn installed() -> Option<PathBuf> {
 }
 
 #[tokio::test]
+async fn the_console_is_found_at_other_spellings_of_its_address() {
+    let host = super::host().await;
+    for path in ["/console", "/console/"] {
+        let answer = host.rest().request(reqwest::Method::GET, path).send().await.expect("an answer");
+        let to = answer.headers()["location"].to_str().expect("a text");
+        assert_eq!(answer.url().join(to).expect("a URL").path(), "/", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_uses_the_console() {
     let (Some(chromium), Some(folder)) = (chromium(), installed().await) else { return };
     let files = tempfile::tempdir().expect("a temporary directory can be made");

@@ -24,6 +24,8 @@ struct Operation<'d> {
 fn operations(document: &Value) -> BTreeMap<&str, Operation<'_>> {
     let paths = document["paths"].as_object().unwrap().iter();
     let all = paths.flat_map(|(path, item)| {
+        // Each path is served with and without its last slash.
+        let path = path.trim_end_matches('/');
         item.as_object().unwrap().iter().map(move |(method, value)| Operation { method, path, value })
     });
     all.map(|operation| (operation.value["operationId"].as_str().unwrap(), operation)).collect()

@@ -193,3 +193,30 @@ async fn a_neighbour_is_answered_while_clients_ask_for_long_histories_and_leave(
     }
     leaving.abort();
 }
+
+#[tokio::test]
+async fn a_message_is_confirmed_before_what_follows_from_it() {
+    let host = super::host().await;
+    let guild = host.rest().launch_spec(&blueprint::echo()).await;
+    let mut chat = chat::join_with(&host, &guild, "ann", "?ack=1").await;
+    for number in 0..200 {
+        let id = format!("m{number}");
+        chat.say_as(&id, &id);
+        let echo = format!("Echo: {id}");
+        let frames = chat.socket.collect_until("the echo", |frame| frame::says(frame, &echo)).await;
+        let is_ack = |frame: &Value| frame::format(frame) == "Ack" && frame["payload"]["client_id"] == id.as_str();
+        assert_eq!(frames.iter().filter(|frame| is_ack(frame)).count(), 1, "{number}: {frames:?}");
+    }
+    // Of two with the same id, the repeat is confirmed last.
+    for number in 0..50 {
+        let id = format!("twice{number}");
+        chat.say_as(&id, &id);
+        chat.say_as(&id, &id);
+        let mut repeats = Vec::new();
+        while repeats.len() < 2 {
+            let ack = chat.socket.wait_for("an Ack", |frame| frame["payload"]["client_id"] == id.as_str()).await;
+            repeats.push(ack["payload"]["duplicate"] == true);
+        }
+        assert_eq!(repeats, [false, true], "{number}");
+    }
+}

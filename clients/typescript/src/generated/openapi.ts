@@ -21,7 +21,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/addons/boards/": {
+    "/addons/boards": {
         parameters: {
             query?: never;
             header?: never;
@@ -197,7 +197,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/guilds/{guild_id}/agents/{agent_id}/files/": {
+    "/api/guilds/{guild_id}/agents/{agent_id}/files": {
         parameters: {
             query?: never;
             header?: never;
@@ -369,7 +369,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/guilds/{guild_id}/files/": {
+    "/api/guilds/{guild_id}/files": {
         parameters: {
             query?: never;
             header?: never;
@@ -517,7 +517,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/registry/agents/": {
+    "/api/registry/agents": {
         parameters: {
             query?: never;
             header?: never;
@@ -537,7 +537,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/registry/message_schema/": {
+    "/api/registry/message_schema": {
         parameters: {
             query?: never;
             header?: never;
@@ -645,7 +645,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/agents/message_schema/": {
+    "/catalog/agents/message_schema": {
         parameters: {
             query?: never;
             header?: never;
@@ -665,7 +665,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/blueprints/": {
+    "/catalog/blueprints": {
         parameters: {
             query?: never;
             header?: never;
@@ -733,7 +733,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/blueprints/{blueprint_id}/icons/": {
+    "/catalog/blueprints/{blueprint_id}/icons": {
         parameters: {
             query?: never;
             header?: never;
@@ -781,7 +781,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/blueprints/{blueprint_id}/organizations/shared/": {
+    "/catalog/blueprints/{blueprint_id}/organizations/shared": {
         parameters: {
             query?: never;
             header?: never;
@@ -801,7 +801,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/blueprints/{blueprint_id}/reviews/": {
+    "/catalog/blueprints/{blueprint_id}/reviews": {
         parameters: {
             query?: never;
             header?: never;
@@ -845,7 +845,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/blueprints/{blueprint_id}/share/": {
+    "/catalog/blueprints/{blueprint_id}/share": {
         parameters: {
             query?: never;
             header?: never;
@@ -905,7 +905,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/categories/": {
+    "/catalog/categories": {
         parameters: {
             query?: never;
             header?: never;
@@ -953,7 +953,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/categories/{category_name}/blueprints/": {
+    "/catalog/categories/{category_name}/blueprints": {
         parameters: {
             query?: never;
             header?: never;
@@ -1061,7 +1061,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/guilds/{guild_id}/blueprints/": {
+    "/catalog/guilds/{guild_id}/blueprints": {
         parameters: {
             query?: never;
             header?: never;
@@ -1125,7 +1125,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/organizations/{organization_id}/blueprints/owned/": {
+    "/catalog/organizations/{organization_id}/blueprints/owned": {
         parameters: {
             query?: never;
             header?: never;
@@ -1145,7 +1145,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/organizations/{organization_id}/blueprints/shared/": {
+    "/catalog/organizations/{organization_id}/blueprints/shared": {
         parameters: {
             query?: never;
             header?: never;
@@ -1165,7 +1165,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/organizations/{organization_id}/guilds/": {
+    "/catalog/organizations/{organization_id}/guilds": {
         parameters: {
             query?: never;
             header?: never;
@@ -1185,7 +1185,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/tags/": {
+    "/catalog/tags": {
         parameters: {
             query?: never;
             header?: never;
@@ -1205,7 +1205,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/tags/{tag}/blueprints/": {
+    "/catalog/tags/{tag}/blueprints": {
         parameters: {
             query?: never;
             header?: never;
@@ -1225,7 +1225,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/users/{user_id}/blueprints/accessible/": {
+    "/catalog/users/{user_id}/blueprints/accessible": {
         parameters: {
             query?: never;
             header?: never;
@@ -1245,7 +1245,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/users/{user_id}/blueprints/owned/": {
+    "/catalog/users/{user_id}/blueprints/owned": {
         parameters: {
             query?: never;
             header?: never;
@@ -1265,7 +1265,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/catalog/users/{user_id}/guilds/": {
+    "/catalog/users/{user_id}/guilds": {
         parameters: {
             query?: never;
             header?: never;
@@ -1625,7 +1625,14 @@ export interface components {
             /** @description The display name. */
             name: string;
             organization_id: components["schemas"]["OrgId"] | null;
-            /** @description The spec as the client sent it, without its id. */
+            /**
+             * @description The spec as the client sent it, without its id.
+             * @example {
+             *       "name": "Echo",
+             *       "description": "Echoes",
+             *       "agents": []
+             *     }
+             */
             spec: {
                 [key: string]: unknown;
             };
@@ -2092,8 +2099,8 @@ export interface components {
             on_filesystem: boolean;
             /** Format: int64 */
             size_in_bytes?: number | null;
-            /** @description The name once more: the path below the list of files. */
-            url: components["schemas"]["FileName"];
+            /** @description The path below the list of files: the name, URL-encoded. */
+            url: string;
         };
         /** @description A message of a history, in the dialect of this host. */
         Message: {
@@ -2533,7 +2540,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -2656,7 +2663,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -2837,7 +2844,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
                 /** @description Also what each guild has used since it was started here */
                 usage?: boolean;
             };
@@ -3292,7 +3299,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -3552,8 +3559,8 @@ export interface operations {
             query?: {
                 /** @description Continue with new lines, as NDJSON, until the agent ends */
                 follow?: boolean;
-                /** @description Only lines of this level or a worse one: debug, info, warn, error */
-                level?: string;
+                /** @description Only lines of this level or a worse one */
+                level?: "debug" | "info" | "warn" | "error";
                 /** @description The number of lines: 100 unless given, at most 500 */
                 limit?: number;
             };
@@ -3968,7 +3975,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -4466,7 +4473,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -4612,7 +4619,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -4992,7 +4999,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -5547,7 +5554,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -5604,7 +5611,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -5974,7 +5981,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -6180,7 +6187,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -6237,7 +6244,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -6610,7 +6617,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -6758,7 +6765,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -6806,7 +6813,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -6854,7 +6861,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
                 /** @description Only guilds with one of these statuses */
                 statuses?: components["schemas"]["GuildStatus"][];
             };
@@ -6913,7 +6920,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -6958,7 +6965,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -7006,7 +7013,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
                 /** @description The user's organisation */
                 org_id?: string;
             };
@@ -7056,7 +7063,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -7104,7 +7111,7 @@ export interface operations {
                 /** @description A page of at most this many items, at most 1,000; its `Link` header has the next page. Without it at most 10,000 items */
                 limit?: number;
                 /** @description `asc` (default), or `desc`: the last items first */
-                order?: string;
+                order?: "asc" | "desc";
                 /** @description Only guilds of this organisation */
                 org_id?: string;
                 /** @description Only guilds with one of these statuses */

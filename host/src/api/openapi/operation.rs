@@ -64,6 +64,11 @@ pub fn text() -> Schema {
     Object::with_type(Type::String).into()
 }
 
+/// The schema of one of some texts.
+pub fn one_of(texts: impl IntoIterator<Item = &'static str>) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(texts)).build().into()
+}
+
 /// The schema of a list of texts.
 pub fn texts() -> Schema {
     ArrayBuilder::new().items(RefOr::T(text())).build().into()
@@ -123,7 +128,7 @@ impl Op {
     pub fn pages(self) -> Self {
         self.optional("limit", number(), PAGE_LIMIT)
             .optional("after", text(), "The page after another one: the value in its `Link` header")
-            .optional("order", text(), "`asc` (default), or `desc`: the last items first")
+            .optional("order", one_of(["asc", "desc"]), "`asc` (default), or `desc`: the last items first")
     }
 
     /// Adds the header of a request that is to be carried out once.

@@ -69,6 +69,7 @@ function member_type(member, seen) {
 /** A value that fits a schema, to begin with. */
 function example(schema, depth = 0) {
   const whole = deref(schema);
+  if (whole.example !== undefined) return whole.example;
   if (whole.default !== undefined) return whole.default;
   if (whole.enum) return whole.enum[0];
   if (choices(whole)) return example(choices(whole).find(one => !isNull(one)) ?? {}, depth);

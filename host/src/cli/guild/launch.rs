@@ -23,9 +23,9 @@ pub struct Launch {
     #[arg(required_unless_present = "spec")]
     blueprint: Option<String>,
     /// A guild's spec, a .json file or YAML, instead of a blueprint
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["blueprint", "config", "config_file", "name", "user", "id"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "blueprint")]
     spec: Option<PathBuf>,
-    /// The name of the guild [default: that of the blueprint]
+    /// The name of the guild [default: that of the blueprint or the spec]
     #[arg(long)]
     name: Option<String>,
     /// The user who launches it
@@ -37,10 +37,10 @@ pub struct Launch {
     /// The id of the guild [default: a new one]
     #[arg(long)]
     id: Option<String>,
-    /// A value for the templates of the blueprint, JSON or a text; may be repeated
+    /// A value for the templates of the blueprint or the spec, JSON or a text; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     config: Vec<(String, Value)>,
-    /// Values for the templates of the blueprint, a .json file or YAML; --config is stronger
+    /// Values for the templates of the blueprint or the spec, a .json file or YAML; --config is stronger
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Do not wait until the guild is ready
@@ -92,7 +92,21 @@ impl Launch {
 
     async fn of_spec(&self, client: &Client, document: Value) -> anyhow::Result<(String, Value)> {
         // A blueprint on disk has the spec as a member.
-        let spec = if document["spec"].is_object() { document["spec"].clone() } else { document };
+        let mut spec = if document["spec"].is_object() { document["spec"].clone() } else { document };
+        let Some(members) = spec.as_object_mut() else { return Err(misuse("the spec is no object")) };
+        for (member, value) in [("name", &self.name), ("id", &self.id)] {
+            if let Some(value) = value {
+                members.insert(member.to_owned(), json!(value));
+            }
+        }
+        let configuration = self.configuration()?;
+        if !configuration.is_empty() {
+            let whole = members.entry("configuration").or_insert_with(|| json!({}));
+            let Some(whole) = whole.as_object_mut() else {
+                return Err(misuse("`configuration` of the spec is no object"));
+            };
+            whole.extend(configuration);
+        }
         let name = spec["name"].as_str().unwrap_or("the guild").to_owned();
         let org = self.org.as_deref().unwrap_or(ready::OPERATOR);
         Ok((name, client.post("/api/guilds", &json!({"spec": spec, "org_id": org})).await?))

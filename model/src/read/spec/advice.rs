@@ -95,6 +95,15 @@ pub fn unknown_keys_of_blueprint(blueprint: &Value) -> Vec<String> {
     advice
 }
 
+/// Returns the key of a document that a misspelt `spec` stands for: a document without a spec that has such a key is a
+/// blueprint.
+#[must_use]
+pub fn misspelt_spec(document: &Value) -> Option<&str> {
+    let members = document.as_object().filter(|members| !members.contains_key("spec"))?;
+    let unknown = members.iter().filter(|(key, value)| value.is_object() && !GUILD.contains(&key.as_str()));
+    unknown.map(|(key, _)| key.as_str()).find(|key| meant(key, BLUEPRINT) == Some("spec"))
+}
+
 /// Returns a sentence for each unknown key of a guild's spec, at most 32. Free objects, such as properties, are not
 /// looked into.
 #[must_use]
@@ -231,6 +240,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_misspelt_spec_makes_a_blueprint() {
+        assert_eq!(misspelt_spec(&json!({"name": "B", "spek": {}})), Some("spek"));
+        for other in [json!({"name": "B", "spec": {}, "spek": {}}), json!({"name": "G", "agents": []}), json!([1])] {
+            assert_eq!(misspelt_spec(&other), None);
+        }
+    }
 
     #[test]
     fn a_value_that_nothing_of_a_blueprint_uses_is_named() {

@@ -2,7 +2,7 @@
 
 use crate::api::agents::{AgentLogs, ComponentSwapped, MessageRef};
 use crate::api::dead_letters::{DeadLetter, DeadLetters};
-use crate::api::openapi::operation::{Op, delete, flag, get, number, post, put, tagged, text};
+use crate::api::openapi::operation::{Op, delete, flag, get, number, one_of, post, put, tagged};
 use crate::api::{guilds as g, spec};
 
 pub(super) fn agents_at_work() -> Vec<Op> {
@@ -14,7 +14,11 @@ pub(super) fn agents_at_work() -> Vec<Op> {
                     "Returns what the agent wrote to its log and its standard output, and what the host notes \
                  about it. Lines are kept in memory and are gone after a restart of the host.",
                 )
-                .optional("level", text(), "Only lines of this level or a worse one: debug, info, warn, error")
+                .optional(
+                    "level",
+                    one_of(["debug", "info", "warn", "error"]),
+                    "Only lines of this level or a worse one",
+                )
                 .optional("limit", number(), "The number of lines: 100 unless given, at most 500")
                 .optional("follow", flag(), "Continue with new lines, as NDJSON, until the agent ends")
                 .gives::<AgentLogs>(200, "The lines, oldest first; with `follow` NDJSON, one object for each line")

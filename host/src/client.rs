@@ -17,3 +17,4 @@ pub use names::{AgentOf, Named, agent, agents, blueprint, category, component, g
 pub use options::Remote;
 pub use report::{Report, report};
 pub use socket::{Frames, is_final};
+pub use tls::config as tls_config;

@@ -78,6 +78,9 @@ pub struct Exchange {
     /// Reach the registry over plain HTTP. A registry on this machine is reached so without it.
     #[arg(long)]
     plain_http: bool,
+    /// Print JSON: `reference` and `digest`.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The options of `inspect` and `check`.
@@ -209,7 +212,7 @@ impl Exchange {
         let now_ms = Clock::system().now_ms();
         let pushed =
             oci::push(&place, &self.auth()?, bytes.to_vec(), &outline.imports, &outline.exports, now_ms).await?;
-        print(&format!("{pushed}\n"));
+        self.done(&pushed.to_string(), &digest_of(&bytes).to_string(), &pushed.to_string());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -218,8 +221,15 @@ impl Exchange {
         let most = Limit::Component.row().ceiling << 20;
         let bytes = oci::pull(&place, &self.auth()?, most).await?;
         std::fs::write(&self.file, &bytes).with_context(|| format!("{} cannot be written", self.file.display()))?;
-        print(&format!("{}\n", digest_of(&bytes)));
+        let digest = digest_of(&bytes).to_string();
+        self.done(&self.reference, &digest, &digest);
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Prints what was done: `text` for people.
+    fn done(&self, reference: &str, digest: &str, text: &str) {
+        let value = || pretty(&json!({"reference": reference, "digest": digest}));
+        print(&if self.json { value() } else { format!("{text}\n") });
     }
 
     fn place(&self) -> anyhow::Result<Place> {

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::connections::{Address, ConnectionLimits};
-use crate::journal::{Durability, JournalLimits, RedisSettings, Retention};
+use crate::journal::{Durability, HostSettings, JournalLimits, RedisSettings, Retention};
 use crate::oci::Registries;
 use guildhall_model::dialect::Dialect;
 use guildhall_sandbox::{Limit, Limits as SandboxLimits, Policy};
@@ -40,6 +40,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// The Redis server that keeps the journal, if `url` is not empty; a file in `data_dir` unless given.
     pub redis: RedisSettings,
+    /// How this host shares guilds with others.
+    pub hosts: HostsConfig,
     /// `s3://bucket`; `data_dir/files` unless given.
     pub files_url: Option<String>,
     /// The directory of compiled components; `data_dir/cache` unless given.
@@ -55,7 +57,7 @@ pub struct Config {
     /// The other origins whose pages may use this host.
     pub cors_origins: Vec<String>,
     /// The host names that requests to a host on loopback may use besides its own; `*` means every name.
-    pub hosts: Vec<String>,
+    pub host_names: Vec<String>,
     /// The registries that components may be pulled from.
     pub registries: Registries,
     /// The largest frame of a client, in bytes.
@@ -86,6 +88,23 @@ pub struct Config {
     pub log: LogConfig,
 }
 
+/// How a host shares guilds with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsConfig {
+    /// Where the other hosts reach this one; empty: it is alone.
+    pub url: String,
+    /// The file with the secret of all hosts.
+    pub secret_file: Option<PathBuf>,
+    /// How long the others take this host for alive after they heard of it last.
+    pub lease: Duration,
+}
+
+impl Default for HostsConfig {
+    fn default() -> Self {
+        Self { url: String::new(), secret_file: None, lease: Duration::from_secs(5) }
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
@@ -110,6 +129,7 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             database_url: None,
             redis: RedisSettings::default(),
+            hosts: HostsConfig::default(),
             files_url: None,
             component_cache: None,
             insecure: false,
@@ -119,7 +139,7 @@ impl Default for Config {
             accept_journal: false,
             dialect: Dialect::default(),
             cors_origins: Vec::new(),
-            hosts: Vec::new(),
+            host_names: Vec::new(),
             registries: Registries::default(),
             frame_bytes: 1_536 << 10,
             body_bytes: 4 << 20,
@@ -165,6 +185,17 @@ impl Config {
         self.listen.iter().find(|address| !address.is_local() && !self.insecure)
     }
 
+    /// Returns how the journal in Redis is reached, and shared.
+    #[must_use]
+    pub fn redis(&self) -> RedisSettings {
+        let host = (!self.hosts.url.is_empty()).then(|| HostSettings {
+            url: self.hosts.url.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            lease: self.hosts.lease,
+        });
+        RedisSettings { host, ..self.redis.clone() }
+    }
+
     /// Returns the bounds of the journal.
     #[must_use]
     pub fn journal_limits(&self) -> JournalLimits {
@@ -199,7 +230,7 @@ mod tests {
         config.set("http.hosts=Guild.example, other.example").unwrap();
         config.set("oci.registries=ghcr.io/acme/,localhost:5000").unwrap();
         assert_eq!(config.cors_origins, ["https://ui.example", "http://other.example:81"]);
-        assert_eq!(config.hosts, ["guild.example", "other.example"]);
+        assert_eq!(config.host_names, ["guild.example", "other.example"]);
         assert_eq!(config.journal_limits().agent_lag, 5);
         assert_eq!(config.ceilings.get(Limit::Fuel), 1_000_000);
     }

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod oci;
 #[cfg(test)]
 mod order;
+pub mod peers;
 mod random;
 pub mod server;
 mod terminal;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("random", &[]),
     ("connections", &["room"]),
     ("files", &["random"]),
@@ -16,7 +16,8 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("metrics", &[]),
     ("agent", &["random", "journal", "metrics"]),
     ("guild", &["journal", "store", "oci", "metrics", "agent"]),
-    ("api", &["random", "room", "store", "files", "guild"]),
+    ("peers", &["connections", "guild", "ws"]),
+    ("api", &["random", "room", "store", "files", "guild", "peers"]),
 ];
 /// The same for the sockets, which reach a guild over its log alone, so that the guild may run elsewhere.
 const SOCKETS: (&str, &[&str]) = ("ws", &["room", "connections", "store", "journal"]);
@@ -46,10 +47,10 @@ const NAMED_BY: [(&str, &[&str]); 8] = [
     ("wasmtime", &[]),
     ("object_store", &["files"]),
     ("oci_client", &["oci"]),
-    ("axum", &["api", "ws"]),
+    ("axum", &["api", "peers", "ws"]),
     ("hyper", &["connections"]),
     ("prometheus", &["metrics"]),
-    ("tokio", &["connections", "files", "oci", "agent", "guild", "api", "ws"]),
+    ("tokio", &["connections", "files", "oci", "agent", "guild", "peers", "api", "ws"]),
 ];
 
 fn modules() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 
 use crate::agent::Components;
 use crate::api::{self, ApiLimits, ApiState};
+use crate::client::tls_config;
 use crate::config::{Config, exposed};
 use crate::connections::{Address, Connections, Listener, raise_descriptors};
 use crate::demo;
@@ -24,6 +25,7 @@ use crate::files::Files;
 use crate::guild::{Guilds, Setup};
 use crate::journal::{Durability, Journal};
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::room::ByteRoom;
 use crate::store::{Flush, Store};
 use crate::ws::{SocketLimits, WsState};
@@ -32,7 +34,7 @@ use guildhall_model::ids::GuildId;
 use guildhall_model::origin::AllowedPages;
 use guildhall_model::routing::Bounds;
 use guildhall_sandbox::{CompilerConfig, Limit, Sandbox, SandboxConfig};
-use open::{compare_journal, open_files, open_journal};
+use open::{InFiles, compare_journal, open_files, open_journal, secret_of_hosts};
 use serving::{Routers, Serving, connection_limits};
 use waker::Waker;
 
@@ -74,12 +76,13 @@ impl Server {
     ///
     /// # Errors
     /// What could not be opened, and where it is.
-    pub async fn start(config: Config, demo: bool) -> anyhow::Result<Self> {
+    pub async fn start(mut config: Config, demo: bool) -> anyhow::Result<Self> {
         if let Some(address) = config.exposed() {
             anyhow::bail!(exposed(address));
         }
+        let secret = secret_of_hosts(&config)?;
         let clock = Clock::system();
-        let dir = &config.data_dir;
+        let dir = &config.data_dir.clone();
         // Chats are for nobody else on this machine.
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -95,6 +98,7 @@ impl Server {
             listeners.push(listener);
         }
         let addresses = listeners.iter().map(Listener::address).collect::<Result<Vec<_>, _>>()?;
+        config.hosts.url = with_port(&config.hosts.url, &addresses);
         let shown = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         tracing::info!(addr = shown, "starting");
         let room = ByteRoom::new(config.bodies_bytes);
@@ -117,7 +121,8 @@ impl Server {
         let store_url = config.database_url.clone().unwrap_or_else(in_data_dir);
         let flush = if config.durability == Durability::Disk { Flush::Always } else { Flush::Later };
         let store = Store::open_with(&store_url, flush).await.context("the store (--database-url) cannot be opened")?;
-        let store_lock = store.lock().await.context("the store (--database-url) cannot be used")?;
+        let locked = if secret.is_some() { store.lock_together().await } else { store.lock().await };
+        let store_lock = locked.context("the store (--database-url) cannot be used")?;
         let files = open_files(&config).await.context("the storage of files cannot be opened")?;
         files.begin_sweep(std::time::SystemTime::now());
         let journal = open_journal(&config, clock.clone()).await?;
@@ -126,7 +131,10 @@ impl Server {
             journal.close().await;
             return Err(error);
         }
-        let components = Components::new(sandbox, dir.join("components"));
+        let mut components = Components::new(sandbox, dir.join("components"));
+        if secret.is_some() {
+            components = components.shared_by(Arc::new(InFiles(files.clone())));
+        }
         let metrics = Metrics::new()?;
         let guilds = Guilds::new(Setup {
             store: store.clone(),
@@ -180,7 +188,11 @@ impl Server {
         };
         let open = sockets.tracker.clone();
         metrics.watch("guildhall_sockets", "Open sockets", move || open.len() as u64)?;
-        let routers = Routers { api, sockets, addresses: addresses.clone() };
+        let peers = match secret {
+            Some(secret) => Some(Peers::new(guilds.clone(), secret, tls_config(None).map_err(anyhow::Error::msg)?)?),
+            None => None,
+        };
+        let routers = Routers { api, sockets, addresses: addresses.clone(), peers };
         let router = routers.of(&config);
         let demo = if demo { Some(demo::set_up(&router, &store, &guilds).await?) } else { None };
         served.begin(router.clone(), (lock, store_lock));
@@ -263,6 +275,18 @@ impl Server {
             }
         }
         Ok(())
+    }
+}
+
+/// The URL of this host; the port 0 in it stands for the one that it listens on.
+fn with_port(url: &str, addresses: &[Address]) -> String {
+    let port = addresses.iter().find_map(|address| match address {
+        Address::Tcp(address) => Some(address.port()),
+        Address::Unix(_) => None,
+    });
+    match (url.strip_suffix(":0"), port) {
+        (Some(place), Some(port)) => format!("{place}:{port}"),
+        _ => url.to_owned(),
     }
 }
 

@@ -28,8 +28,11 @@ pub enum JournalError {
     #[error("the journal's storage is damaged or does not work: {0}; look at it with `guildhall db check`")]
     Broken(StorageFailure),
     /// Another host has taken over the guild. Nothing of it can be written here any more.
-    #[error("another host uses this journal and has taken over a guild: give each host a journal of its own")]
+    #[error("another host has taken over the guild")]
     TakenOver,
+    /// Another host that is alive has the guild.
+    #[error("the guild is on the host at {0}")]
+    Elsewhere(String),
     /// The journal was closed before the operation ended.
     #[error("the journal is closed")]
     Closed,

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
 
 use guildhall_model::fault::{Fault, FaultKind};
 use guildhall_model::ids::{GuildId, MessageId};
@@ -33,7 +34,7 @@ use super::ingress::Ingress;
 use super::marks::Marks;
 use super::queued::{FollowUp, QueuedStep};
 use super::receipt::Receipt;
-use super::shared::Shared;
+use super::shared::{Sequence, Shared};
 use super::states::States;
 use super::step::{CursorWrite, GuildKey, SideWrite, Step};
 use super::storage::{Page, PageSize, Range, Restored};
@@ -58,6 +59,8 @@ struct Log {
     state: Mutex<LogState>,
     /// A permit for each page of a history that is read.
     histories: Semaphore,
+    /// Cancelled when another host has taken the guild over. Nothing is written from then on.
+    taken_over: CancellationToken,
 }
 
 /// The bytes after which a page of a history ends.
@@ -92,7 +95,8 @@ impl GuildLog {
         let (marks, last) = (shared.marks.of(key), AtomicU64::new(0));
         let histories = Semaphore::new(shared.limits.guild_histories);
         let (values, state) = (Values::default(), Mutex::default());
-        Self(Arc::new(Log { id, key, shared, values, marks, last, state, histories }))
+        let taken_over = CancellationToken::new();
+        Self(Arc::new(Log { id, key, shared, values, marks, last, state, histories, taken_over }))
     }
 
     /// Takes what is stored of the guild.
@@ -237,7 +241,7 @@ impl GuildLog {
             if let Some(last) = step.rows.last() {
                 self.0.last.store(last.id.get(), Ordering::SeqCst);
             }
-            sequence.pending.push(QueuedStep { step, follow_up });
+            self.queue(&mut sequence, QueuedStep { step, follow_up });
         }
         self.0.shared.work.notify_one();
         if self.0.marks.add_bytes(bytes) > self.0.shared.trim_at.load(Ordering::Relaxed) {
@@ -270,7 +274,39 @@ impl GuildLog {
     /// Queues a step without messages.
     fn enqueue(&self, cursor: Option<CursorWrite>, side_writes: Vec<SideWrite>) {
         let step = Step { guild: self.0.key, cursor, side_writes, ..Step::default() };
-        self.0.shared.enqueue(QueuedStep { step, ..QueuedStep::default() });
+        self.enqueue_step(QueuedStep { step, ..QueuedStep::default() });
+    }
+
+    fn enqueue_step(&self, queued: QueuedStep) {
+        self.queue(&mut self.0.shared.sequence(), queued);
+        self.0.shared.work.notify_one();
+    }
+
+    /// Hands a step to the writer. One of a guild that another host has is refused.
+    fn queue(&self, sequence: &mut Sequence, queued: QueuedStep) {
+        match self.check_owned() {
+            Ok(()) => sequence.pending.push(queued),
+            Err(error) => queued.follow_up.refused(error),
+        }
+    }
+
+    /// Ends the log, because another host has taken the guild over: nothing is written any more, and its tails end.
+    pub(super) fn end(&self) {
+        self.0.taken_over.cancel();
+        // What is queued under this lock was queued before.
+        drop(self.0.shared.sequence());
+        self.close_ingress();
+        for subscriber in self.lock().subscribers.all() {
+            subscriber.wake();
+        }
+    }
+
+    /// Checks that no other host has taken the guild over.
+    ///
+    /// # Errors
+    /// `TakenOver`.
+    fn check_owned(&self) -> Result<(), JournalError> {
+        if self.0.taken_over.is_cancelled() { Err(JournalError::TakenOver) } else { Ok(()) }
     }
 
     /// Queues a step without messages and returns its receipt.
@@ -278,7 +314,7 @@ impl GuildLog {
         let (reply, receipt) = Receipt::pair();
         let step = Step { guild: self.0.key, side_writes, ..Step::default() };
         let follow_up = FollowUp { reply: Some(reply), ..FollowUp::default() };
-        self.0.shared.enqueue(QueuedStep { step, follow_up });
+        self.enqueue_step(QueuedStep { step, follow_up });
         receipt
     }
 

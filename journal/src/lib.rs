@@ -15,6 +15,7 @@ mod columns;
 mod cursors;
 mod error;
 mod guild_log;
+pub mod hosts;
 mod ingress;
 mod marks;
 mod open_logs;
@@ -43,12 +44,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 
 use guildhall_model::clock::Clock;
 use guildhall_model::ids::{GuildId, MessageId};
 
-pub use self::redis::settings::RedisSettings;
+pub use self::redis::settings::{HostSettings, RedisSettings};
 pub use cursors::Attempts;
 pub use error::{JournalError, StorageFailure, StorageTrouble};
 pub use guild_log::GuildLog;
@@ -65,16 +66,20 @@ pub use subscriber::Lag;
 pub use supervise::keep_running;
 
 use self::redis::RedisStorage;
+use hosts::{Hosts, Owner};
 use open_logs::OpenLogs;
 use shared::Shared;
 use sqlite::SqliteStorage;
-use storage::Storage;
+use step::GuildKey;
+use storage::{SharedStorage, Storage};
 
 /// The journal of this process; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Journal {
     logs: Arc<OpenLogs>,
     retention: Arc<watch::Sender<Retention>>,
+    /// The guilds that another host has taken over.
+    lost: Arc<Mutex<mpsc::UnboundedReceiver<GuildKey>>>,
 }
 
 impl Journal {
@@ -116,7 +121,8 @@ impl Journal {
         clock: Clock,
     ) -> Result<Self, JournalError> {
         let recovered = storage.recover().await?;
-        let shared = Arc::new(Shared::new(storage, recovered, limits, clock));
+        let (lost, lost_here) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(storage, recovered, limits, clock, lost));
         let logs = Arc::new(OpenLogs::new(shared.clone()));
         tokio::spawn(writer::run(shared));
         let (retention, kept) = watch::channel(retention);
@@ -124,7 +130,7 @@ impl Journal {
         tokio::spawn(async move {
             keep_running("retention", || retention::run(trimmed.clone(), kept.clone())).await;
         });
-        Ok(Self { logs, retention: Arc::new(retention) })
+        Ok(Self { logs, retention: Arc::new(retention), lost: Arc::new(Mutex::new(lost_here)) })
     }
 
     /// Returns the log of a guild, which is created if needed. Cancel safe.
@@ -202,6 +208,54 @@ impl Journal {
     /// Lets the next ids be larger than `last`, which the journal has had and lost.
     pub fn continue_after(&self, last: MessageId) {
         self.logs.shared.continue_after(last);
+    }
+
+    fn shared(&self) -> Option<&dyn SharedStorage> {
+        self.logs.shared.storage.shared()
+    }
+
+    /// Returns the hosts that share the journal and are alive, and is notified when one comes or goes; `None`: this host has
+    /// the journal alone.
+    #[must_use]
+    pub fn hosts(&self) -> Option<watch::Receiver<Arc<Hosts>>> {
+        self.shared().map(SharedStorage::hosts)
+    }
+
+    /// Tells the other hosts how many guilds run here.
+    pub fn set_guilds(&self, guilds: u64) {
+        if let Some(shared) = self.shared() {
+            shared.set_guilds(guilds);
+        }
+    }
+
+    /// Returns who has each of some guilds. A host that has the journal alone has all. Cancel safe.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn owners(&self, guilds: &[GuildId]) -> Result<Vec<Owner>, JournalError> {
+        match self.shared() {
+            Some(shared) => shared.owners(guilds).await,
+            None => Ok(vec![Owner::Here; guilds.len()]),
+        }
+    }
+
+    /// Waits until another host has taken over a guild whose log is open here, and ends the log. Cancel safe.
+    pub async fn taken_over(&self) -> GuildId {
+        loop {
+            let Some(key) = self.lost.lock().await.recv().await else { std::future::pending().await };
+            // Each step that was refused has told it; the guild may have come back since.
+            if self.shared().is_some_and(|shared| shared.is_lost(key))
+                && let Some(guild) = self.logs.end(key)
+            {
+                return guild;
+            }
+        }
+    }
+
+    /// Ends the log of a guild that another host has taken over, and forgets it. It may be opened again, if this host takes
+    /// the guild over. Cancel safe: a later call completes it.
+    pub async fn forget(&self, id: &GuildId) {
+        self.logs.forget(id).await;
     }
 
     /// Is ready, with the reason, when nothing can be written any more. Cancel safe.

@@ -13,7 +13,7 @@ use super::error::JournalError;
 use super::guild_log::GuildLog;
 use super::queued::QueuedStep;
 use super::shared::Shared;
-use super::step::{SideWrite, Step};
+use super::step::{GuildKey, SideWrite, Step};
 
 /// The place of a log; empty while it is being opened.
 type Place = Arc<OnceCell<GuildLog>>;
@@ -60,25 +60,70 @@ impl OpenLogs {
         let side_writes = vec![SideWrite::NewGuild { id: id.clone() }];
         let step = Step { guild: log.key(), side_writes, ..Step::default() };
         shared.enqueue(QueuedStep { step, ..QueuedStep::default() });
+        if shared.storage.shared().is_some() {
+            // The other hosts must find its owner before anybody asks them for it.
+            shared.stored(log.key()).await;
+        }
         Ok(log)
     }
 
     /// Closes the logs that nobody holds and of which every step is stored. They are restored from the storage when
     /// somebody asks for them.
-    pub fn close_idle(&self) {
-        let mut logs = self.logs.lock();
-        logs.retain(|_, place| !may_close(place));
-        logs.shrink_to_fit();
+    /// Cancel safe: a log that is closed may keep its guild on this host until somebody needs it.
+    pub async fn close_idle(&self) {
+        let mut closed = Vec::new();
+        {
+            let mut logs = self.logs.lock();
+            logs.retain(|_, place| {
+                let closes = may_close(place);
+                closed.extend(place.get().filter(|_| closes).map(GuildLog::key));
+                !closes
+            });
+            logs.shrink_to_fit();
+        }
+        for key in closed {
+            self.release(key).await;
+        }
+    }
+
+    /// Gives a guild up whose log is closed, if hosts share the storage.
+    async fn release(&self, key: GuildKey) {
+        if let Some(shared) = self.shared.storage.shared()
+            && let Err(error) = shared.release(key).await
+        {
+            tracing::warn!(%error, "a guild stays on this host until somebody needs it");
+        }
     }
 
     /// Closes the log of a guild once every step of it is stored, unless somebody holds it then. Cancel safe.
     pub async fn let_go(&self, id: &GuildId) {
         let Some(key) = self.logs.lock().get(id).and_then(|place| place.get()).map(GuildLog::key) else { return };
         self.shared.stored(key).await;
-        let mut logs = self.logs.lock();
-        if logs.get(id).is_some_and(may_close) {
+        {
+            let mut logs = self.logs.lock();
+            if !logs.get(id).is_some_and(may_close) {
+                return;
+            }
             logs.remove(id);
         }
+        self.release(key).await;
+    }
+
+    /// Ends the log of a guild that another host has taken over. Who holds it can write nothing any more.
+    pub fn end(&self, key: GuildKey) -> Option<GuildId> {
+        let log = self.all().into_iter().find(|log| log.key() == key)?;
+        log.end();
+        Some(log.guild().clone())
+    }
+
+    /// Forgets the log of a guild that another host has taken over, so that it may be opened again. Cancel safe: a later call
+    /// completes it.
+    pub async fn forget(&self, id: &GuildId) {
+        let Some(key) = self.logs.lock().get(id).and_then(|place| place.get()).map(GuildLog::key) else { return };
+        self.end(key);
+        self.shared.stored(key).await;
+        self.release(key).await;
+        self.logs.lock().remove(id);
     }
 
     /// Removes what is stored of a guild. Who asks for its log meanwhile waits. Cancel safe: a later call removes the rest.

@@ -13,6 +13,7 @@ mod commit;
 mod error;
 mod guilds;
 mod link;
+mod members;
 mod promise;
 mod read;
 mod scripts;
@@ -28,29 +29,36 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join, join_all, ready};
+use futures_util::future::{BoxFuture, join, join_all};
 use redis::cmd;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as channel};
 use tokio_util::sync::CancellationToken;
 
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 
 use super::error::{JournalError, StorageTrouble};
+use super::hosts::{Hosts, Owner};
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
-use super::storage::{Counted, Page, PageSize, Range, Recovered, Refused, Restored, Storage, Stored, Trim};
+use super::storage::{
+    Counted, Page, PageSize, Range, Recovered, Refused, Restored, SharedStorage, Storage, Stored, Trim,
+};
 use super::supervise::keep_running;
 use error::{unavailable, words};
 use guilds::{Held, HeldGuilds};
 use link::{Link, Server};
-use scripts::{CLAIM, COMMIT, DISCARD, REMOVE};
+use members::Members;
+use scripts::{CLAIM, COMMIT, DISCARD, RELEASE, REMOVE};
 use settings::RedisSettings;
 use texts::read_score;
 use watch::Watch;
 
 /// Each token has so many bits of keys for new guilds. A sorted set keeps 53 bits of a key.
 const KEYS_OF_TOKEN_BITS: u32 = 30;
+
+/// How many guilds' owners are asked for at the same time.
+const OWNERS: usize = 256;
 
 /// A journal in Redis.
 #[derive(Debug)]
@@ -67,6 +75,8 @@ pub struct RedisStorage {
     /// Whether that key may be on another node than a guild.
     is_cluster: bool,
     claiming: Mutex<()>,
+    /// This host among those that share the server; `None`: it is alone.
+    members: Option<Arc<Members>>,
     watch: Arc<Watch>,
     closed: CancellationToken,
 }
@@ -77,7 +87,7 @@ impl RedisStorage {
     /// # Errors
     /// The address is wrong, the server cannot be reached, or it cannot promise the durability.
     pub async fn open(settings: RedisSettings, durability: Durability) -> Result<Self, JournalError> {
-        let (prefix, place) = (settings.prefix.clone(), settings.place());
+        let (prefix, place, host) = (settings.prefix.clone(), settings.place(), settings.host.clone());
         let server = Arc::new(Server::new(settings, durability)?);
         let is_cluster = server.is_cluster();
         let writer = Arc::new(Link::new(server.clone()));
@@ -102,6 +112,8 @@ impl RedisStorage {
         tokio::spawn(async move {
             keep_running("watch of Redis", || watch::run(watched.clone(), link.clone(), ends.clone())).await;
         });
+        // A lease must not wait for anything else.
+        let members = host.map(|host| Arc::new(Members::new(Link::new(server.clone()), &prefix, host, random_id())));
         Ok(Self {
             writer,
             inboxes: Link::new(server.clone()),
@@ -110,6 +122,7 @@ impl RedisStorage {
             is_cluster,
             guilds: HeldGuilds::new(prefix),
             claiming: Mutex::default(),
+            members,
             watch,
             closed,
         })
@@ -125,18 +138,31 @@ impl RedisStorage {
         let _: Option<String> = self.writer.send(cmd("SET").arg(&name).arg(random_id()).arg("NX")).await?;
         let identity: Option<String> = self.writer.send(cmd("GET").arg(&name)).await?;
         let identity = identity.ok_or_else(|| unavailable("Redis has forgotten what was just written"))?;
+        if let Some(members) = &self.members {
+            members.renew().await?;
+            let (members, ends) = (members.clone(), self.closed.clone());
+            tokio::spawn(async move {
+                keep_running("lease of this host", || members::run(members.clone(), ends.clone())).await;
+            });
+        }
         // A host that has held the guilds has a smaller token and is refused from now on.
         let token: u64 = self.writer.send(cmd("INCR").arg(self.guilds.common("token"))).await?;
         self.guilds.begin(token);
-        let last: Option<String> = self.writer.send(cmd("ZSCORE").arg(&self.last_key).arg("last")).await?;
+        let last = self.largest_id().await?;
         let guilds: u64 = self.writer.send(cmd("ZCARD").arg(self.guilds.common("guilds"))).await?;
         Ok(Recovered {
             // Each token has keys of its own, so hosts that share the server give no key twice.
             last_key: GuildKey(i64::try_from(token << KEYS_OF_TOKEN_BITS).unwrap_or(i64::MAX)),
             has_guilds: guilds > 0,
             identity,
-            last: last.map(|last| read_score(&last)).transpose()?.map(MessageId::new).unwrap_or_default(),
+            last,
         })
+    }
+
+    /// Returns the largest id of all guilds.
+    async fn largest_id(&self) -> Result<MessageId, JournalError> {
+        let last: Option<String> = self.inboxes.send(cmd("ZSCORE").arg(&self.last_key).arg("last")).await?;
+        Ok(last.map(|last| read_score(&last)).transpose()?.map(MessageId::new).unwrap_or_default())
     }
 
     async fn find(&self, id: &GuildId) -> Result<Option<GuildKey>, JournalError> {
@@ -163,21 +189,58 @@ impl RedisStorage {
     async fn claim(&self, key: GuildKey, id: &GuildId) -> Result<Held, JournalError> {
         // One at a time: a second claim would begin the numbers of the commits again.
         let _claiming = self.claiming.lock().await;
+        if self.guilds.is_lost(key) {
+            return Err(JournalError::TakenOver);
+        }
         if let Some(held) = self.guilds.get(key) {
             return Ok(held);
         }
-        let token = self.guilds.token();
-        let mut claim = CLAIM.on(&self.guilds.base_of(id));
-        claim.arg(token);
+        let base = self.guilds.base_of(id);
+        let mut claim = CLAIM.on(&base);
+        let token = match &self.members {
+            None => {
+                claim.arg(self.guilds.token());
+                self.guilds.token()
+            }
+            Some(members) => {
+                let (known, owner) = self.held_by(&base).await?;
+                if let Owner::Other(host) = self.owner_of(owner.as_deref()) {
+                    return Err(JournalError::Elsewhere(host.url));
+                }
+                // Each take-over has a larger token than the one before it.
+                let token: u64 = self.inboxes.send(cmd("INCR").arg(self.guilds.common("token"))).await?;
+                claim.arg(token).arg(known.unwrap_or_else(|| "0".to_owned())).arg(members.id());
+                token
+            }
+        };
         match self.inboxes.run::<String>(&CLAIM, &claim).await?.as_str() {
             "OK" => Ok(self.guilds.hold(key, id, token)),
             _ => Err(JournalError::TakenOver),
         }
     }
 
+    /// Returns the token that a guild is held with, and the id of its owner.
+    async fn held_by(&self, base: &str) -> Result<(Option<String>, Option<String>), JournalError> {
+        self.inboxes.send(cmd("HMGET").arg(format!("{base}:meta")).arg(&["token", "owner"])).await
+    }
+
+    /// Returns who has a guild whose owner has an id.
+    fn owner_of(&self, id: Option<&str>) -> Owner {
+        let Some(members) = &self.members else { return Owner::Here };
+        let hosts = members.hosts().borrow().clone();
+        match id {
+            Some(id) if id == members.id() => Owner::Here,
+            Some(id) => hosts.find(id).cloned().map_or(Owner::Nobody, Owner::Other),
+            None => Owner::Nobody,
+        }
+    }
+
     /// Returns a guild, which is taken over if this storage does not hold it.
     async fn guild(&self, key: GuildKey) -> Result<Held, JournalError> {
         self.check_open()?;
+        if self.guilds.is_lost(key) {
+            return Err(JournalError::TakenOver);
+        }
         if let Some(held) = self.guilds.get(key) {
             return Ok(held);
         }
@@ -254,9 +317,14 @@ impl RedisStorage {
     async fn commit_guild(&self, key: GuildKey, steps: &[&Step]) -> Result<(), JournalError> {
         let guild = self.guild(key).await?;
         let last_key = if self.is_cluster { "" } else { &self.last_key };
-        let command = commit::command(&guild, last_key, steps)?;
+        let host = self.members.as_ref().map_or("", |members| members.id());
+        let command = commit::command(&guild, last_key, host, steps)?;
         let answer: String = self.writer.run(&COMMIT, &command).await?;
-        self.answered(&guild, &answer, steps)
+        let answered = self.answered(&guild, &answer, steps);
+        if matches!(answered, Err(JournalError::TakenOver)) && self.members.is_some() {
+            self.guilds.lose(key);
+        }
+        answered
     }
 
     fn answered(&self, guild: &Held, answer: &str, steps: &[&Step]) -> Result<(), JournalError> {
@@ -278,6 +346,10 @@ impl RedisStorage {
         let mut removed = 0;
         self.check_open()?;
         for key in trim.guilds {
+            // A guild that nobody uses does not grow.
+            if self.members.is_some() && self.guilds.get(*key).is_none() {
+                continue;
+            }
             match self.guild(*key).await {
                 Ok(guild) => removed += trim::trim(&self.histories, *key, &guild, trim).await?,
                 // It is not ours to trim.
@@ -340,7 +412,15 @@ impl Storage for RedisStorage {
     }
 
     fn restore(&self, guild: GuildKey) -> Stored<'_, Restored> {
-        async move { read::restore(&self.inboxes, &self.guild(guild).await?).await }.boxed()
+        async move {
+            let mut restored = read::restore(&self.inboxes, &self.guild(guild).await?).await?;
+            if self.members.is_some() {
+                // Clients may have seen ids of other guilds of the host that had it before.
+                restored.last = restored.last.max(self.largest_id().await?);
+            }
+            Ok(restored)
+        }
+        .boxed()
     }
 
     fn commit<'a>(&'a self, batch: &'a [Step]) -> Stored<'a, Refused> {
@@ -396,8 +476,65 @@ impl Storage for RedisStorage {
         self.watch.trouble()
     }
 
+    fn shared(&self) -> Option<&dyn SharedStorage> {
+        self.members.as_ref().map(|_| self as &dyn SharedStorage)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
+        let is_first = !self.closed.is_cancelled();
         self.closed.cancel();
-        ready(()).boxed()
+        async move {
+            if let Some(members) = self.members.as_ref().filter(|_| is_first) {
+                members.leave().await;
+            }
+        }
+        .boxed()
+    }
+}
+
+impl SharedStorage for RedisStorage {
+    fn hosts(&self) -> channel::Receiver<Arc<Hosts>> {
+        self.members.as_ref().map_or_else(|| channel::Sender::default().subscribe(), |members| members.hosts())
+    }
+
+    fn set_guilds(&self, guilds: u64) {
+        if let Some(members) = &self.members {
+            members.set_guilds(guilds);
+        }
+    }
+
+    fn owners<'a>(&'a self, guilds: &'a [GuildId]) -> Stored<'a, Vec<Owner>> {
+        async move {
+            self.check_open()?;
+            let mut owners = Vec::with_capacity(guilds.len());
+            // At the same time, so that they share round trips.
+            for part in guilds.chunks(OWNERS) {
+                let asked = part.iter().map(async |guild| self.held_by(&self.guilds.base_of(guild)).await);
+                for held in join_all(asked).await {
+                    owners.push(self.owner_of(held?.1.as_deref()));
+                }
+            }
+            Ok(owners)
+        }
+        .boxed()
+    }
+
+    fn is_lost(&self, key: GuildKey) -> bool {
+        self.guilds.is_lost(key)
+    }
+
+    fn release(&self, key: GuildKey) -> Stored<'_, ()> {
+        async move {
+            // Nobody takes it over here meanwhile.
+            let _claiming = self.claiming.lock().await;
+            if let Some(guild) = self.guilds.get(key).filter(|_| !self.guilds.is_lost(key)) {
+                let mut release = RELEASE.on(&guild.base);
+                release.arg(guild.token);
+                let _: String = self.inboxes.run(&RELEASE, &release).await?;
+            }
+            self.guilds.release(key);
+            Ok(())
+        }
+        .boxed()
     }
 }

@@ -80,7 +80,7 @@ async fn trim_guilds(logs: &OpenLogs, retention: Retention, guilds: &[GuildKey])
         return Ok(0);
     }
     let too_old = shared.first_id_within(retention.age);
-    logs.close_idle();
+    logs.close_idle().await;
     shared.marks.tidy();
     for log in logs.all() {
         log.settle();

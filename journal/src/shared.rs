@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use guildhall_model::clock::Clock;
@@ -66,6 +66,8 @@ pub struct Shared {
     pub failed: CancellationToken,
     /// The number of ids that were given to ephemeral messages.
     ephemeral: AtomicU64,
+    /// Takes the guilds that another host has taken over.
+    lost: mpsc::UnboundedSender<GuildKey>,
 }
 
 /// The source of ids and the steps that the writer has not taken yet. One lock for both keeps each guild's steps in the
@@ -89,7 +91,15 @@ impl Sequence {
 
 impl Shared {
     /// Continues after what the storage has recovered.
-    pub fn new(storage: Arc<dyn Storage>, recovered: Recovered, limits: JournalLimits, clock: Clock) -> Self {
+    ///
+    /// `lost` takes the guilds that another host has taken over, each once.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        recovered: Recovered,
+        limits: JournalLimits,
+        clock: Clock,
+        lost: mpsc::UnboundedSender<GuildKey>,
+    ) -> Self {
         let last = recovered.last;
         Self {
             limits,
@@ -119,6 +129,7 @@ impl Shared {
             failure: OnceLock::new(),
             failed: CancellationToken::new(),
             ephemeral: AtomicU64::new(0),
+            lost,
         }
     }
 
@@ -233,6 +244,12 @@ impl Shared {
         let _ = self.failure.set(reason);
         self.sequence().pending.end();
         self.failed.cancel();
+    }
+
+    /// Records that another host has taken a guild over.
+    pub fn lose(&self, key: GuildKey) {
+        // Nobody takes it any more when the journal is dropped.
+        let _ = self.lost.send(key);
     }
 
     /// Returns whether nothing can be written any more.

@@ -10,6 +10,8 @@ pub(super) mod conformance;
 pub(super) mod memory;
 
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
@@ -17,6 +19,7 @@ use guildhall_model::state::{StateOwner, VersionedState};
 
 use super::cursors::Position;
 use super::error::{JournalError, StorageTrouble};
+use super::hosts::{Hosts, Owner};
 use super::step::{GuildKey, Snapshot, Step};
 
 /// The guilds whose steps were refused, with the reasons.
@@ -113,9 +116,35 @@ pub trait Storage: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns what several hosts need to share the storage; `None`: this host has it alone.
+    fn shared(&self) -> Option<&dyn SharedStorage> {
+        None
+    }
+
     /// Closes the storage. Every later operation fails with [`JournalError::Closed`]. A second call does nothing. Cancel
     /// safe: a second call completes the work.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A storage that several hosts share. Each guild has one owner at a time. An operation on a guild takes it over if it has no
+/// owner that is alive, and fails with [`JournalError::Elsewhere`] if it has another one. A host that is not the owner any
+/// more is refused with [`JournalError::TakenOver`], until it has [released](Self::release) the guild.
+pub trait SharedStorage: Send + Sync {
+    /// Returns the hosts that are alive. It is notified when one comes or goes.
+    fn hosts(&self) -> watch::Receiver<Arc<Hosts>>;
+
+    /// Tells the other hosts how many guilds run here.
+    fn set_guilds(&self, guilds: u64);
+
+    /// Returns the owners of guilds, in their order. Cancel safe.
+    fn owners<'a>(&'a self, guilds: &'a [GuildId]) -> Stored<'a, Vec<Owner>>;
+
+    /// Returns whether another host has taken a guild over that this one has not released.
+    fn is_lost(&self, guild: GuildKey) -> bool;
+
+    /// Gives a guild up, so that any host may take it over. Nobody commits steps of it meanwhile. Cancel safe: it may be given
+    /// up.
+    fn release(&self, guild: GuildKey) -> Stored<'_, ()>;
 }
 
 /// What a storage knows when it is opened.

@@ -91,6 +91,11 @@ impl Subscriber {
         self.wake.notify_one();
     }
 
+    /// Lets the reader look again.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Waits until something was pushed. Cancel safe.
     pub async fn pushed(&self) {
         self.wake.notified().await;

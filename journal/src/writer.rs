@@ -139,9 +139,18 @@ async fn write_apart(shared: &Shared, batch: Batch, error: JournalError) {
 /// Reports that a step is not stored, and removes the earlier parts of its multipart step.
 async fn refuse(shared: &Shared, step: &Step, follow_up: FollowUp, error: JournalError) {
     tracing::error!(%error, "the journal's storage refused a step");
-    if matches!(error, JournalError::Broken(_) | JournalError::TakenOver) {
+    let is_taken_over = matches!(error, JournalError::TakenOver);
+    if is_taken_over && shared.storage.shared().is_some() {
+        // The host goes on without the guild.
+        shared.lose(step.guild);
+    } else if is_taken_over || matches!(error, JournalError::Broken(_)) {
         // What is in memory is ahead of what is stored, and the next step would be refused as well.
-        shared.fail(error.to_string());
+        let hint = if is_taken_over {
+            ": hosts that share a journal need `hosts.url`, others a `redis.prefix` each"
+        } else {
+            ""
+        };
+        shared.fail(format!("{error}{hint}"));
     }
     if let Some(multipart) = &follow_up.multipart {
         let _ = multipart.failure.set(error.clone());

@@ -17,13 +17,15 @@ pub enum CloseCode {
     FrameTooLarge,
     /// The host failed.
     HostError,
+    /// Another host has the guild now.
+    Moved,
     /// The client is too slow, or the host has no room for what clients send.
     TryAgainLater,
 }
 
 impl CloseCode {
     /// All codes, by number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GuildStopped,
         Self::ShuttingDown,
         Self::BrokenProtocol,
@@ -31,6 +33,7 @@ impl CloseCode {
         Self::Silent,
         Self::FrameTooLarge,
         Self::HostError,
+        Self::Moved,
         Self::TryAgainLater,
     ];
 
@@ -45,6 +48,7 @@ impl CloseCode {
             Self::Silent => 1008,
             Self::FrameTooLarge => 1009,
             Self::HostError => 1011,
+            Self::Moved => 1012,
             Self::TryAgainLater => 1013,
         }
     }
@@ -60,6 +64,7 @@ impl CloseCode {
             Self::Silent => "The client has not answered a ping within `limits.ping_s`.",
             Self::FrameTooLarge => "A frame is larger than `limits.frame_bytes`.",
             Self::HostError => "The host cannot read the guild's log.",
+            Self::Moved => "Another host has the guild now.",
             Self::TryAgainLater => "The client reads too slowly, or clients use all of `limits.bodies_bytes`.",
         }
     }
@@ -68,7 +73,7 @@ impl CloseCode {
     #[must_use]
     pub const fn is_temporary(self) -> bool {
         match self {
-            Self::ShuttingDown | Self::Silent | Self::HostError | Self::TryAgainLater => true,
+            Self::ShuttingDown | Self::Silent | Self::HostError | Self::Moved | Self::TryAgainLater => true,
             Self::GuildStopped | Self::BrokenProtocol | Self::NotUtf8 | Self::FrameTooLarge => false,
         }
     }

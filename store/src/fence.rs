@@ -16,6 +16,9 @@ use super::error::StoreError;
 /// The lock of Guildhall in a database; a schema of its own is a database of its own.
 const TAKE: &str =
     "SELECT CASE WHEN pg_try_advisory_xact_lock(1735749740, hashtext(current_schema())) THEN 1 ELSE 0 END";
+/// The same lock, which hosts that share the database hold together.
+const TAKE_TOGETHER: &str =
+    "SELECT CASE WHEN pg_try_advisory_xact_lock_shared(1735749740, hashtext(current_schema())) THEN 1 ELSE 0 END";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// How often the connection of the lock is tested.
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +39,16 @@ impl Store {
     /// # Errors
     /// `InUse` if another host has it, or the database fails.
     pub async fn lock(&self) -> Result<StoreLock, StoreError> {
-        if self.is_sqlite() { self.lock_file().map(StoreLock) } else { self.lock_server().await }
+        if self.is_sqlite() { self.lock_file().map(StoreLock) } else { self.lock_server(TAKE).await }
+    }
+
+    /// Keeps hosts that are alone from this database of PostgreSQL, and lets in those that share it. Otherwise as
+    /// [`Self::lock`].
+    ///
+    /// # Errors
+    /// `InUse` if a host that is alone has it, or the database fails.
+    pub async fn lock_together(&self) -> Result<StoreLock, StoreError> {
+        self.lock_server(TAKE_TOGETHER).await
     }
 
     /// Is ready when another host has taken the database, which this host must not use any more. Cancel safe.
@@ -56,11 +68,11 @@ impl Store {
         }
     }
 
-    async fn lock_server(&self) -> Result<StoreLock, StoreError> {
+    async fn lock_server(&self, take: &'static str) -> Result<StoreLock, StoreError> {
         let end = tokio::time::Instant::now() + PATIENCE;
         loop {
-            if let Some(connection) = self.take().await? {
-                tokio::spawn(self.clone().keep(connection));
+            if let Some(connection) = self.take(take).await? {
+                tokio::spawn(self.clone().keep(connection, take));
                 return Ok(StoreLock(None));
             }
             if tokio::time::Instant::now() > end {
@@ -71,15 +83,15 @@ impl Store {
     }
 
     /// Opens a connection and takes the lock; `None` if another host has it.
-    async fn take(&self) -> Result<Option<AnyConnection>, StoreError> {
+    async fn take(&self, take: &'static str) -> Result<Option<AnyConnection>, StoreError> {
         let mut connection = self.writer.connect_options().connect().await?;
         sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
-        let taken: i32 = sqlx::query_scalar(TAKE).fetch_one(&mut connection).await?;
+        let taken: i32 = sqlx::query_scalar(take).fetch_one(&mut connection).await?;
         Ok((taken == 1).then_some(connection))
     }
 
     /// Tests the lock until the store is closed, and takes it again when its connection is lost.
-    async fn keep(self, mut connection: AnyConnection) {
+    async fn keep(self, mut connection: AnyConnection, take: &'static str) {
         loop {
             tokio::select! {
                 () = self.closed.cancelled() => {
@@ -92,7 +104,7 @@ impl Store {
                 continue;
             }
             tracing::warn!(place = %self.place, "the lock of the database is lost; taking it again");
-            match self.take_again().await {
+            match self.take_again(take).await {
                 Some(again) => connection = again,
                 None => return,
             }
@@ -100,12 +112,12 @@ impl Store {
     }
 
     /// Takes the lock again; `None` if the store was closed, or another host has the database.
-    async fn take_again(&self) -> Option<AnyConnection> {
+    async fn take_again(&self, take: &'static str) -> Option<AnyConnection> {
         let mut refused_since = None;
         loop {
             let taken = tokio::select! {
                 () = self.closed.cancelled() => return None,
-                taken = tokio::time::timeout(WITHIN, self.take()) => taken,
+                taken = tokio::time::timeout(WITHIN, self.take(take)) => taken,
             };
             match taken {
                 Ok(Ok(Some(connection))) => return Some(connection),

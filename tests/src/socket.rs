@@ -51,6 +51,13 @@ impl Socket {
         }
     }
 
+    /// Connects; `None`: the server cannot be reached, or refuses the handshake.
+    pub async fn reach(url: &str) -> Option<Self> {
+        let connecting = tokio::time::timeout(DEADLINE, tokio_tungstenite::connect_async(url));
+        let (stream, _) = connecting.await.ok()?.ok()?;
+        Some(Self::of(url, stream))
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -61,12 +68,16 @@ impl Socket {
             Err(Error::Http(response)) => return Err(response.status().as_u16()),
             Err(error) => panic!("{url}: no handshake: {error}"),
         };
+        Ok(Self::of(url, stream))
+    }
+
+    fn of(url: &str, stream: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>) -> Self {
         let (outgoing, to_send) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
         // Ends when the socket closes or this value is dropped.
         tokio::spawn(serve(stream, to_send, sender));
         let name = url.split_once("/ws/").map_or(url, |(_, name)| name).to_owned();
-        Ok(Self { name, outgoing, events, seen: Vec::new(), closed: None })
+        Self { name, outgoing, events, seen: Vec::new(), closed: None }
     }
 
     pub fn send(&self, message: &Value) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use crate::random::random_id;
 use guildhall_model::ids::Digest;
@@ -17,6 +18,17 @@ use guildhall_sandbox::{Component, Refusal, Sandbox, digest_of};
 pub struct Components {
     sandbox: Sandbox,
     dir: PathBuf,
+    shared: Option<Arc<dyn SharedBytes>>,
+}
+
+/// Where hosts that share guilds share the bytes of components. Each function is cancel safe; its error is a text for the log.
+pub trait SharedBytes: Send + Sync {
+    /// Keeps bytes under a name.
+    fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), String>>;
+    /// Reads bytes; `None` if there are none of this name.
+    fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, String>>;
+    /// Removes bytes, if there are any.
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// Why a component cannot be used.
@@ -40,7 +52,13 @@ impl Components {
     /// Uses a sandbox, and keeps the bytes of components below `dir`.
     #[must_use]
     pub fn new(sandbox: Sandbox, dir: PathBuf) -> Self {
-        Self { sandbox, dir }
+        Self { sandbox, dir, shared: None }
+    }
+
+    /// Shares the bytes with other hosts.
+    #[must_use]
+    pub fn shared_by(self, shared: Arc<dyn SharedBytes>) -> Self {
+        Self { shared: Some(shared), ..self }
     }
 
     /// The sandbox that prepares and runs the components.
@@ -56,16 +74,25 @@ impl Components {
     /// The sandbox refuses it, or the disk fails.
     pub async fn add(&self, bytes: Bytes) -> Result<Arc<Component>, ResolveError> {
         let digest = digest_of(&bytes);
-        self.save(&digest, bytes.clone()).await?;
+        // Not shared: each host has those of its own program.
+        self.save_here(&digest, bytes.clone()).await?;
         let prepared = self.sandbox.prepare(&digest, async { Ok(bytes) }).await;
         prepared.map_err(|refusal| ResolveError::Refused { digest, refusal })
     }
 
-    /// Keeps bytes on disk under their digest. Dropping the future does not end the write.
+    /// Keeps bytes under their digest: on the disk, and where other hosts find them. Dropping the future does not end the write
+    /// to the disk.
     ///
     /// # Errors
-    /// The disk fails.
+    /// The disk or the shared storage fails.
     pub async fn save(&self, digest: &Digest, bytes: Bytes) -> Result<(), ResolveError> {
+        if let Some(shared) = &self.shared {
+            shared.put(&name_of(digest), bytes.clone()).await.map_err(|error| of_shared(digest, error))?;
+        }
+        self.save_here(digest, bytes).await
+    }
+
+    async fn save_here(&self, digest: &Digest, bytes: Bytes) -> Result<(), ResolveError> {
         let (dir, file) = (self.dir.clone(), self.file(digest));
         let written = tokio::task::spawn_blocking(move || write_file(&dir, &file, &bytes)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
@@ -74,12 +101,37 @@ impl Components {
 
     /// Whether the bytes are on disk and are those of the digest. Cancel safe.
     pub async fn is_whole(&self, digest: &Digest) -> bool {
+        self.fetch(digest).await;
         self.read(digest).await.is_ok()
     }
 
-    /// Whether the bytes are on disk. Cancel safe.
+    /// Whether the bytes are on disk, or can be had from where other hosts keep theirs. Cancel safe.
     pub async fn has(&self, digest: &Digest) -> bool {
+        self.fetch(digest).await;
+        self.is_here(digest).await
+    }
+
+    async fn is_here(&self, digest: &Digest) -> bool {
         tokio::fs::try_exists(self.file(digest)).await.unwrap_or(false)
+    }
+
+    /// Copies the bytes of a component to the disk that another host has shared.
+    async fn fetch(&self, digest: &Digest) {
+        let Some(shared) = &self.shared else { return };
+        if self.is_here(digest).await {
+            return;
+        }
+        let fetched = match shared.get(&name_of(digest)).await {
+            // What is not of the digest is not taken.
+            Ok(Some(bytes)) if digest_of(&bytes) == *digest => {
+                self.save_here(digest, bytes).await.map_err(|error| error.to_string())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = fetched {
+            tracing::error!(%digest, error, "a component of another host cannot be fetched");
+        }
     }
 
     /// Opens the bytes of a component for reading, after they were compared with the digest. Cancel safe.
@@ -87,6 +139,7 @@ impl Components {
     /// # Errors
     /// It was never uploaded, the file is damaged, or the disk fails.
     pub async fn open(&self, digest: &Digest) -> Result<tokio::fs::File, ResolveError> {
+        self.fetch(digest).await;
         self.read(digest).await?;
         tokio::fs::File::open(self.file(digest)).await.map_err(|error| open_error(digest, error))
     }
@@ -107,6 +160,9 @@ impl Components {
     /// The disk fails.
     pub async fn remove(&self, digest: &Digest) -> Result<(), ResolveError> {
         self.sandbox.forget(digest);
+        if let Some(shared) = &self.shared {
+            shared.remove(&name_of(digest)).await.map_err(|error| of_shared(digest, error))?;
+        }
         match tokio::fs::remove_file(self.file(digest)).await {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(ResolveError::Unreadable { digest: digest.clone(), error })
@@ -132,9 +188,18 @@ impl Components {
     }
 
     fn file(&self, digest: &Digest) -> PathBuf {
-        let name: String = digest.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
-        self.dir.join(format!("{name}.wasm"))
+        self.dir.join(name_of(digest))
     }
+}
+
+/// The name of the file of a component.
+fn name_of(digest: &Digest) -> String {
+    let name: String = digest.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{name}.wasm")
+}
+
+fn of_shared(digest: &Digest, error: String) -> ResolveError {
+    ResolveError::Unreadable { digest: digest.clone(), error: std::io::Error::other(error) }
 }
 
 /// Writes a file. It is there in full or not at all, also after a crash.

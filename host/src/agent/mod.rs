@@ -42,7 +42,7 @@ mod uncommitted;
 mod watch;
 mod worker;
 
-pub use components::{Components, ResolveError, damaged_components};
+pub use components::{Components, ResolveError, SharedBytes, damaged_components};
 pub use context::{Agent, FindComponent};
 pub use gauges::{AgentGauges, AgentHealth, Rest};
 pub use handle::{Handle, SwapError};

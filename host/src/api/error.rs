@@ -16,6 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use api_error::ApiError;
+
+use crate::peers::Carried;
 use guildhall_model::error_body::ErrorBody;
 
 impl IntoResponse for ApiError {
@@ -26,7 +28,8 @@ impl IntoResponse for ApiError {
             }
             _ => None,
         };
-        let is_outage = matches!(self, Self::Unavailable { .. } | Self::DiskFull { .. } | Self::NotReady);
+        let is_outage =
+            matches!(self, Self::Unavailable { .. } | Self::DiskFull { .. } | Self::NotReady | Self::Moving);
         let all_bytes = if let Self::NoSuchPart { bytes } = self { Some(format!("bytes */{bytes}")) } else { None };
         let (status, body) = self.answer();
         let mut response = status.into_response();
@@ -76,7 +79,8 @@ pub async fn finish(request: Request, next: Next) -> Response {
     let given = given_trace(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) {
+    let is_finished = response.extensions().get::<Carried>().is_some();
+    if is_finished || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let trace_id = given.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));

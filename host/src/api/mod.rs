@@ -17,6 +17,7 @@ mod files;
 mod guilds;
 mod health;
 mod host;
+mod hosts;
 mod measured;
 mod metrics;
 mod once;
@@ -39,6 +40,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::peers::{Carrying, carry};
 use guildhall_model::origin::AllowedPages;
 
 pub use access::Access;
@@ -57,17 +59,22 @@ pub struct Visitors {
 }
 
 /// Returns the whole REST API with `sockets` beside it; both report errors in the same way. Clients that are not
-/// browsers are served whatever their origin is.
-pub fn router(state: ApiState, sockets: Router, visitors: Visitors, access: Access) -> Router {
+/// browsers are served whatever their origin is. `carrying` reaches the other hosts, if there are any.
+pub fn router(
+    state: ApiState,
+    sockets: Router,
+    visitors: Visitors,
+    access: Access,
+    carrying: Option<Carrying>,
+) -> Router {
     let (limits, guilds) = (state.limits, state.guilds.clone());
     let room = state.room.clone();
     let small_bodies = (room.clone(), limits.body_within);
     let router = all_routes(limits).into_iter().fold(Router::new(), with_and_without_slash).with_state(state);
-    let conditions = conditional::Conditions::new(router.clone());
-    let router = router
-        .merge(sockets)
-        .fallback(error::no_route)
-        .method_not_allowed_fallback(error::no_method)
+    let carried = |router: Router| router.layer(from_fn_with_state(carrying.clone(), carry));
+    let conditions = conditional::Conditions::new(carried(router.clone()));
+    let router = router.merge(sockets).fallback(error::no_route).method_not_allowed_fallback(error::no_method);
+    let router = carried(router)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(from_fn_with_state(room, unread::hold))
         .layer(from_fn_with_state(conditions, conditional::conditional))
@@ -103,6 +110,7 @@ fn all_routes(limits: ApiLimits) -> Vec<Route> {
         registry::routes(),
         boards::routes(),
         health::routes(),
+        hosts::routes(),
         metrics::routes(),
         openapi::routes(),
         asyncapi::routes(),

@@ -102,7 +102,7 @@ impl Server {
             pages: AllowedPages::new(["https://ui.example".to_owned()]),
             hosts: Hosts::Local(["guild.example".to_owned()].into()),
         };
-        let router = router(state, axum::Router::new(), visitors, Access::Debug);
+        let router = router(state, axum::Router::new(), visitors, Access::Debug, None);
         Self { router, store, guilds, components, _dir: dir }
     }
 

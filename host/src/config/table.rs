@@ -205,6 +205,28 @@ fn serve() -> Vec<Setting> {
             },
             "a file with the certificates (PEM) by which Redis is trusted; empty: those of the system",
         ),
+        text(
+            "hosts.url",
+            "",
+            |c, v| value::host_url(v).map(|v| c.hosts.url = v),
+            "where other hosts of the same Redis server reach this one, `http://10.0.0.1:8880`; empty: it is alone",
+        ),
+        text(
+            "hosts.secret_file",
+            "",
+            |c, v| {
+                c.hosts.secret_file = value::path(v);
+                Ok(())
+            },
+            "a file with the secret by which hosts know each other, 16 characters or more, the same for all of them",
+        ),
+        number(
+            "hosts.lease_s",
+            5,
+            (1, 300),
+            |c, v| c.hosts.lease = seconds(v),
+            "how long other hosts wait for this one before they take its guilds over",
+        ),
     ]
 }
 
@@ -253,7 +275,7 @@ fn web() -> Vec<Setting> {
         list(
             HOSTS_SETTING,
             "",
-            |c, v| each(v, value::host_names).map(|v| c.hosts = v),
+            |c, v| each(v, value::host_names).map(|v| c.host_names = v),
             "the host names that requests to a host on loopback may use besides its own; `*` is every name",
         )
         .at_once(),

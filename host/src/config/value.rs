@@ -68,6 +68,16 @@ pub fn files_url(value: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// The URL of a host; an empty one is none.
+pub fn host_url(value: &str) -> Result<String, String> {
+    let is_url = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    match url::Url::parse(value) {
+        _ if value.is_empty() => Ok(String::new()),
+        Ok(url) if is_url(&url) => Ok(value.trim_end_matches('/').to_owned()),
+        _ => Err(format!("`{value}` is no address of a host: write http://NAME:PORT or https://NAME:PORT")),
+    }
+}
+
 /// What the names of keys begin with. Braces would decide the slot of a cluster.
 pub fn key_prefix(value: &str) -> Result<String, String> {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);

@@ -4,6 +4,7 @@
 //! A file is two objects: its bytes under a random id, and its entry under its name. The entry is written last, and only
 //! where there is none. So a file is complete or absent, and of two uploads with one name only one succeeds.
 
+mod components;
 mod error;
 mod key;
 mod name;

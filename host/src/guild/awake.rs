@@ -73,7 +73,8 @@ impl Guilds {
     pub(super) async fn note_awake(&self, row: &mut GuildRow, wanted: Wanted) -> Result<Failed, GuildError> {
         let Some(Sleep { failed }) = row.sleep.take() else { return Ok(Failed::new()) };
         if self.0.setup.store.wake(&row.id).await? {
-            self.0.asleep.fetch_sub(1, Ordering::Relaxed);
+            // Another host may have put it to sleep.
+            let _ = self.0.asleep.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
         }
         tracing::info!(guild = %row.id, ?wanted, "a guild wakes");
         Ok(if wanted == Wanted::Relaunch { Failed::new() } else { failed })

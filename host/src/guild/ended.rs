@@ -29,9 +29,14 @@ impl Guilds {
             Some(Ended::Restless) => {
                 drop(guard);
                 match self.start_boxed(id.clone()).await {
-                    Ok(_) | Err(GuildError::Unknown | GuildError::Stopped) => {}
+                    Ok(_) | Err(GuildError::Unknown | GuildError::Stopped | GuildError::Elsewhere) => {}
                     Err(error) => self.note_not_started(&id, error.to_string()).await,
                 }
+            }
+            Some(Ended::HostShutdown { .. }) if !self.0.shutdown.is_cancelled() => {
+                // Another host has it. Nobody starts it here meanwhile.
+                self.0.setup.journal.forget(&id).await;
+                drop(guard);
             }
             Some(Ended::HostShutdown { may_sleep: true }) => self.0.quiet_at_end.lock().push(id),
             Some(Ended::HostShutdown { may_sleep: false } | Ended::Stopped) => {}

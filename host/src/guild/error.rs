@@ -18,15 +18,27 @@ pub enum GuildError {
     /// The guild is to be removed and was not stopped.
     #[error("the guild was not stopped")]
     NotStopped,
+    /// Another host has the guild, or has just taken it over.
+    #[error("the guild is on another host")]
+    Elsewhere,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The journal failed.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(JournalError),
     /// The task that starts the guild failed.
     #[error("the guild could not be started: {0}")]
     Host(String),
+}
+
+impl From<JournalError> for GuildError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Elsewhere(_) | JournalError::TakenOver => Self::Elsewhere,
+            other => Self::Journal(other),
+        }
+    }
 }
 
 impl GuildError {
@@ -36,6 +48,7 @@ impl GuildError {
         match self {
             Self::Store(error) => error.outage().is_some(),
             Self::Journal(error) => error.is_outage(),
+            Self::Elsewhere => true,
             Self::Unknown | Self::Stopped | Self::Stopping | Self::NotStopped | Self::Host(_) => false,
         }
     }

@@ -71,26 +71,35 @@ impl Guilds {
     /// # Errors
     /// The store cannot be read. A guild that cannot be started is tried again, see [`Self::not_started`].
     pub async fn resume(&self) -> Result<usize, StoreError> {
-        let mut count = 0;
         // A stop that the end of the host cut short is completed.
-        for id in self.0.setup.store.guilds_stopping().await? {
+        for id in self.of_this_host(self.0.setup.store.guilds_stopping().await?).await {
             self.complete_stop(&id).await?;
         }
         self.0.asleep.store(self.0.setup.store.count_asleep().await?, Ordering::Relaxed);
-        let ids = self.0.setup.store.guilds_awake().await?;
+        let ids = self.of_this_host(self.0.setup.store.guilds_awake().await?).await;
+        let count = self.start_all(ids).await;
+        self.begin_to_share();
+        let guilds = self.clone();
+        self.0.tracker.spawn(async move { keep_running("start_again", || guilds.clone().start_again()).await });
+        self.0.is_resumed.store(true, Ordering::SeqCst);
+        Ok(count)
+    }
+
+    /// Starts guilds that are awake in the store, and returns how many were started now. One that cannot be started is tried
+    /// again. Dropping the future leaves the rest until somebody needs them.
+    pub(super) async fn start_all(&self, ids: Vec<GuildId>) -> usize {
+        let mut count = 0;
         let mut starts = stream::iter(ids)
             .map(async |id| (self.start(&id, Wanted::Use).await, id))
             .buffer_unordered(RESUMED_AT_ONCE);
         while let Some((started, id)) = starts.next().await {
             match started {
                 Ok(started) => count += usize::from(started),
+                Err(GuildError::Elsewhere) => {}
                 Err(error) => self.note_not_started(&id, error.to_string()).await,
             }
         }
-        let guilds = self.clone();
-        self.0.tracker.spawn(async move { keep_running("start_again", || guilds.clone().start_again()).await });
-        self.0.is_resumed.store(true, Ordering::SeqCst);
-        Ok(count)
+        count
     }
 
     /// Completes the stop of a guild that the end of the host cut short.
@@ -205,6 +214,7 @@ impl Guilds {
         let log = setup.journal.guild(&id).await?;
         // Cannot fail: the entry is new.
         let _ = guild.log.set(log.clone());
+        let _ = guild.ends.set(shutdown.clone());
         let lifecycle =
             GuildLifecycle::new(id.clone(), status, spec.agents.iter().map(|agent| agent.id.clone()), users.clone());
         let view = GuildView {

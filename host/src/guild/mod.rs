@@ -13,6 +13,7 @@
 //! | `agents`, `dead_letters`, `history`, `shown_state`, `usage` | what REST asks about one guild |
 //! | `components` | uploads, names, bindings |
 //! | `not_started`, `start_again` | the guilds that could not be started, and their next tries |
+//! | `sharing` | guilds of hosts that share the journal: taken over, and taken over by others |
 //! | `outage`, `outage_watch` | which of the store and the journal is away, and the task that finds out |
 //! | `stopping`, `stop_requests` | stops over REST, and the start of a guild that was stopped |
 //! | `running`, `error` | small types that the others share |
@@ -34,6 +35,7 @@ mod outage;
 mod outage_watch;
 mod running;
 mod serving;
+mod sharing;
 mod shown_state;
 mod start_again;
 mod stop_requests;
@@ -56,4 +58,5 @@ pub use guilds::{Guilds, Setup};
 pub use history::History;
 pub use launch::{Launch, LaunchError};
 pub use outage::{Away, Part, PartState};
+pub use sharing::{HostEntry, Place};
 pub use usage::{AgentUsage, GuildUsage};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::stop_requests::StopRequests;
 use crate::agent::Handle;
@@ -29,6 +30,8 @@ pub(super) struct RunningGuild {
     pub(super) agents: Roster,
     /// Its log; set as soon as it is open.
     pub(super) log: Arc<OnceLock<GuildLog>>,
+    /// Ends it here without stopping it; set as soon as it is open.
+    pub(super) ends: Arc<OnceLock<CancellationToken>>,
 }
 
 /// How far a guild has got here.
@@ -138,6 +141,17 @@ impl RunningGuilds {
     /// The logs of all guilds that are open here.
     pub(super) fn logs(&self) -> Vec<GuildLog> {
         self.0.lock().places.values().filter_map(|place| place.guild.log.get().cloned()).collect()
+    }
+
+    /// Ends a guild here without stopping it. Returns false if it does not run here.
+    pub(super) fn end(&self, id: &GuildId) -> bool {
+        let ends = self.0.lock().places.get(id).and_then(|place| place.guild.ends.get().cloned());
+        ends.inspect(CancellationToken::cancel).is_some()
+    }
+
+    /// The guilds that run here.
+    pub(super) fn ids(&self) -> Vec<GuildId> {
+        self.0.lock().places.keys().cloned().collect()
     }
 
     /// How many guilds run here.

@@ -106,7 +106,9 @@ impl Guilds {
                     tracing::info!(guild = %id, "a guild that could not be started runs");
                     self.0.not_started.remove(&id);
                 }
-                Err(GuildError::Unknown | GuildError::Stopped) => self.0.not_started.remove(&id),
+                Err(GuildError::Unknown | GuildError::Stopped | GuildError::Elsewhere) => {
+                    self.0.not_started.remove(&id)
+                }
                 Err(error) => {
                     away |= error.is_outage();
                     if !away {

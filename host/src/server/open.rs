@@ -1,8 +1,12 @@
 //! Opens the journal and the files of a host as its configuration says, and compares the journal with what the store knows.
 
 use anyhow::Context;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::RESTORED;
+use crate::agent::SharedBytes;
 use crate::config::{ACCEPT_JOURNAL, Config};
 use crate::files::Files;
 use crate::journal::Journal;
@@ -20,8 +24,58 @@ pub(super) async fn open_journal(config: &Config, clock: Clock) -> anyhow::Resul
         return opened.context("the journal cannot be opened");
     }
     provide_tls();
-    let opened = Journal::open_redis(config.redis.clone(), durability, limits, retention, clock).await;
+    let opened = Journal::open_redis(config.redis(), durability, limits, retention, clock).await;
     opened.context("the journal (--redis-url) cannot be opened")
+}
+
+/// The fewest characters of the secret of hosts.
+const LEAST_SECRET: usize = 16;
+
+/// Returns the secret of hosts that share guilds; `None`: this host is alone.
+///
+/// # Errors
+/// What such a host lacks, with the setting.
+pub(super) fn secret_of_hosts(config: &Config) -> anyhow::Result<Option<String>> {
+    let hosts = &config.hosts;
+    if hosts.url.is_empty() {
+        return Ok(None);
+    }
+    let is_postgres = config.database_url.as_deref().is_some_and(|url| url.starts_with("postgres"));
+    for (is_there, what) in [
+        (!config.redis.url.is_empty(), "a journal in Redis (--redis-url)"),
+        (is_postgres, "a store in PostgreSQL (--database-url)"),
+        (config.files_url.is_some(), "files in a bucket (--files-url)"),
+        (hosts.secret_file.is_some(), "a secret (hosts.secret_file)"),
+    ] {
+        anyhow::ensure!(is_there, "hosts that share guilds (hosts.url) need {what}");
+    }
+    let file = hosts.secret_file.clone().unwrap_or_default();
+    let secret = std::fs::read_to_string(&file).with_context(|| format!("{} (hosts.secret_file)", file.display()))?;
+    let secret = secret.trim().to_owned();
+    let is_fine = secret.len() >= LEAST_SECRET && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    anyhow::ensure!(
+        is_fine,
+        "the secret in {} (hosts.secret_file) has to be {LEAST_SECRET} or more letters, digits and signs without blanks",
+        file.display()
+    );
+    Ok(Some(secret))
+}
+
+/// Keeps the bytes of components beside the files of guilds.
+pub(super) struct InFiles(pub(super) Files);
+
+impl SharedBytes for InFiles {
+    fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), String>> {
+        async move { self.0.put_component(name, bytes).await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, String>> {
+        async move { self.0.component(name).await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        async move { self.0.remove_component(name).await.map_err(|error| error.to_string()) }.boxed()
+    }
 }
 
 /// Where the journal is, for people.

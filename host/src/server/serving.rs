@@ -12,6 +12,7 @@ use super::DataLock;
 use crate::api::{self, Access, ApiLimits, ApiState, Hosts, Visitors};
 use crate::config::Config;
 use crate::connections::{self, Address, ConnectionLimits, Connections, Listener, allowed_by, raise_descriptors};
+use crate::peers::{Carrying, Peers};
 use crate::store::StoreLock;
 use crate::ws::{self, SocketLimits, WsState};
 use guildhall_model::origin::AllowedPages;
@@ -60,6 +61,8 @@ pub(super) struct Routers {
     pub sockets: WsState,
     /// Where the host listens.
     pub addresses: Vec<Address>,
+    /// The other hosts; `None`: this one is alone.
+    pub peers: Option<Peers>,
 }
 
 impl Routers {
@@ -69,16 +72,17 @@ impl Routers {
         let visitors = Visitors { pages: pages.clone(), hosts: hosts(&self.addresses, config) };
         let limits = SocketLimits { frame_bytes: config.frame_bytes, ping_every: config.ping_every };
         let sockets = self.sockets.with(limits, pages);
+        let carrying = self.peers.clone().map(|peers| Carrying { peers, sockets: sockets.clone() });
         let limits = ApiLimits { body_bytes: config.body_bytes, body_within: config.body_within, ..self.api.limits };
         let access = if config.log.access { Access::Info } else { Access::Debug };
-        api::router(ApiState { limits, ..self.api.clone() }, ws::router(sockets), visitors, access)
+        api::router(ApiState { limits, ..self.api.clone() }, ws::router(sockets), visitors, access, carrying)
     }
 }
 
 /// The host names that requests may use. A host that other machines reach cannot know its names, so it allows all.
 fn hosts(addresses: &[Address], config: &Config) -> Hosts {
-    let is_local = addresses.iter().all(Address::is_local) && !config.hosts.iter().any(|name| name == "*");
-    if is_local { Hosts::Local(config.hosts.as_slice().into()) } else { Hosts::Any }
+    let is_local = addresses.iter().all(Address::is_local) && !config.host_names.iter().any(|name| name == "*");
+    if is_local { Hosts::Local(config.host_names.as_slice().into()) } else { Hosts::Any }
 }
 
 /// The bounds of connections: those of the settings, and no more than the system has descriptors for.

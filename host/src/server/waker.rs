@@ -16,6 +16,7 @@ impl WakeGuild for Waker {
             match &error {
                 GuildError::Unknown => return NotAwake::Unknown,
                 GuildError::Stopped | GuildError::Stopping => return NotAwake::Stopped,
+                GuildError::Elsewhere => return NotAwake::Away,
                 GuildError::Store(_) | GuildError::Journal(_) | GuildError::NotStopped | GuildError::Host(_) => {}
             }
             tracing::error!(%error, %guild, "a guild cannot be woken");

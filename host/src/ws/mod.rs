@@ -11,7 +11,7 @@ mod user;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Query, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -22,9 +22,16 @@ use guildhall_model::error_body::ErrorBody;
 use guildhall_model::ids::{GuildId, UserId};
 use guildhall_model::names;
 
-use session::{Accepted, MAX_WRITE_BUFFER_BYTES};
+use session::MAX_WRITE_BUFFER_BYTES;
+pub use session::{Accepted, Ending, Incoming, Session};
 pub use state::{Awake, NotAwake, SocketLimits, WakeGuild, WsState};
 use state::{SocketOptions, SocketQuery};
+
+/// The header with the number of a user socket that another host carries here. It stays the same when the socket is
+/// connected again, so that it is not sent its own messages.
+pub const SOCKET_NUMBER: HeaderName = HeaderName::from_static("x-guildhall-socket");
+/// The header of an accepted user socket with the id up to which its client misses nothing.
+pub const HAS_ALL_TO: HeaderName = HeaderName::from_static("x-guildhall-has-all-to");
 
 /// The buffer of a socket in each direction, in bytes.
 const SOCKET_BUFFER_BYTES: usize = 4 << 10;
@@ -81,11 +88,18 @@ async fn user_socket(
     }
     let tracker = state.tracker.clone();
     let connecting = state.presences.connecting(&guild, &user);
+    let number = headers.get(SOCKET_NUMBER).and_then(|number| number.to_str().ok()?.parse().ok());
+    let number = number.unwrap_or_else(rand::random::<u64>) | 1;
+    let has_all_to = options.after.unwrap_or_else(|| log.newest());
     let tail = user::tail(&log, &user, &options);
-    bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
+    let mut answer = bounded(upgrade, state.limits.frame_bytes).on_upgrade(move |socket| {
         let accepted = Accepted { socket, connection: connection.map(|Extension(connection)| connection), awake };
-        tracker.track_future(user::serve(state, (log, tail), (user, name), options, connecting, accepted))
-    })
+        tracker.track_future(user::serve(state, (log, tail), (user, name), (options, number), connecting, accepted))
+    });
+    if headers.contains_key(SOCKET_NUMBER) {
+        answer.headers_mut().insert(HAS_ALL_TO, has_all_to.get().into());
+    }
+    answer
 }
 
 /// The first subprotocol that the client offers. It changes nothing, but a browser disconnects when it offers some and none
@@ -97,7 +111,7 @@ fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Sets small buffers, because there may be thousands of sockets.
-fn bounded(upgrade: WebSocketUpgrade, frame_bytes: usize) -> WebSocketUpgrade {
+pub fn bounded(upgrade: WebSocketUpgrade, frame_bytes: usize) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
@@ -131,13 +145,7 @@ async fn admit(
     if let Some(name) = subprotocol(headers) {
         upgrade.set_selected_protocol(name);
     }
-    if !origin::is_allowed(headers, &state.pages) {
-        return Err(refuse(
-            StatusCode::FORBIDDEN,
-            "foreign_origin",
-            "pages of this origin may not open sockets here: set cors.origin",
-        ));
-    }
+    check_origin(headers, state)?;
     if user.as_str().len() > 256 || names::check(user.as_str()).is_err() {
         return Err(refuse(StatusCode::BAD_REQUEST, "invalid_user_id", "a user id has at most 256 bytes of text"));
     }
@@ -162,6 +170,18 @@ async fn admit(
         failed(error.is_outage(), "journal_unavailable", "the guild's log cannot be opened")
     })?;
     Ok(Admitted { upgrade, options, log, awake })
+}
+
+/// Refuses the pages of other sites.
+///
+/// # Errors
+/// The answer that refuses the upgrade.
+pub fn check_origin(headers: &HeaderMap, state: &WsState) -> Result<(), Response> {
+    if origin::is_allowed(headers, &state.pages) {
+        return Ok(());
+    }
+    let detail = "pages of this origin may not open sockets here: set cors.origin";
+    Err(refuse(StatusCode::FORBIDDEN, "foreign_origin", detail))
 }
 
 /// The answer to a client whose guild does not wake.

@@ -54,6 +54,8 @@ pub enum Ending {
     Lagged,
     /// The log cannot be read.
     HostError,
+    /// Another host has the guild now.
+    Moved,
 }
 
 impl Ending {
@@ -77,6 +79,9 @@ impl Ending {
                 (CloseCode::TryAgainLater, "too many messages wait; resume with ?after=<last id>".to_owned())
             }
             Self::HostError => (CloseCode::HostError, "the log cannot be read".to_owned()),
+            Self::Moved => {
+                (CloseCode::Moved, "another host has the guild now; resume with ?after=<last id>".to_owned())
+            }
         };
         Some(CloseFrame { code: code.number(), reason: reason.into() })
     }
@@ -200,6 +205,12 @@ impl Session {
         self.ping().await
     }
 
+    /// Begins to ping anew: the client was not read for a time, so its answer may wait.
+    pub fn restart_pings(&mut self) {
+        self.awaits_pong = false;
+        self.next_ping = Instant::now() + self.ping_every;
+    }
+
     /// Sorts what was received; `limit` is the largest frame in bytes.
     pub fn sort(&mut self, received: Option<Result<WsMessage, axum::Error>>, limit: usize) -> Incoming {
         self.awaits_pong = false;
@@ -236,6 +247,13 @@ impl Session {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.socket.flush()).await;
             return;
         };
+        self.close_with(frame).await;
+    }
+
+    /// Closes the socket with a frame, and waits up to two seconds for the client to close it too.
+    ///
+    /// Dropping the future drops the connection.
+    pub async fn close_with(mut self, frame: CloseFrame) {
         let closing = async {
             self.socket.send(WsMessage::Close(Some(frame))).await?;
             while let Some(Ok(message)) = self.socket.recv().await {

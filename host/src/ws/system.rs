@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::journal::{GuildLog, Tail, TailEvent};
+use crate::journal::{GuildLog, JournalError, Tail, TailEvent};
 use guildhall_model::clock::rfc3339_ms;
 use guildhall_model::dialect::{self, Channel, Dialect, Viewer};
 use guildhall_model::format;
@@ -127,11 +127,12 @@ impl SystemSocket {
         }
     }
 
-    async fn show(&mut self, event: Result<TailEvent, crate::journal::JournalError>) -> Result<(), Ending> {
+    async fn show(&mut self, event: Result<TailEvent, JournalError>) -> Result<(), Ending> {
         let (message, received_on) = match event {
             Ok(TailEvent::Message { message, topic }) => (message, topic),
             Ok(TailEvent::Passed) => return Ok(()),
             Ok(TailEvent::Lagged) => return Err(Ending::Lagged),
+            Err(JournalError::TakenOver) => return Err(Ending::Moved),
             Err(error) => {
                 tracing::error!(%error, "a system socket cannot read the log");
                 return Err(Ending::HostError);

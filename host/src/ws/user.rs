@@ -93,7 +93,7 @@ pub async fn serve(
     state: WsState,
     (log, tail): (GuildLog, Tail),
     (user, name): (UserId, String),
-    options: SocketOptions,
+    (options, number): (SocketOptions, u64),
     present: Present,
     accepted: Accepted,
 ) {
@@ -103,7 +103,7 @@ pub async fn serve(
         viewer: Viewer { dialect: options.dialect, user: user.clone(), user_name: name, channel: Channel::User },
         log,
         user,
-        number: rand::random::<u64>() | 1,
+        number,
         present,
         ack: options.ack,
         frame_bytes: state.limits.frame_bytes,
@@ -193,8 +193,13 @@ impl UserSocket {
         let mut next = first.map(Some);
         let mut ending = Ok(());
         while let Some(event) = next.unwrap_or_else(|error| {
-            tracing::error!(%error, "a user socket cannot read the log");
-            ending = Err(Ending::HostError);
+            ending = Err(match error {
+                JournalError::TakenOver => Ending::Moved,
+                error => {
+                    tracing::error!(%error, "a user socket cannot read the log");
+                    Ending::HostError
+                }
+            });
             None
         }) {
             match event {

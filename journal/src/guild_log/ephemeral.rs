@@ -16,6 +16,12 @@ impl GuildLog {
         self.0.shared.next_ephemeral_id()
     }
 
+    /// Returns the largest id of a message of this host: a subscription that begins now misses none up to it.
+    #[must_use]
+    pub fn newest(&self) -> MessageId {
+        self.0.shared.last_logged()
+    }
+
     /// Delivers an ephemeral message to the sockets that subscribe to its topics now. Returns its id.
     pub fn signal(&self, message: Message) -> MessageId {
         self.signal_and(message, |_, _| ())

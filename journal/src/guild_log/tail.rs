@@ -37,9 +37,10 @@ impl Tail {
     /// Returns the next message; durable messages come in the order of the log. Cancel safe.
     ///
     /// # Errors
-    /// The storage cannot be read.
+    /// `TakenOver` when another host has the guild now, or the storage cannot be read.
     pub async fn next(&mut self) -> Result<TailEvent, JournalError> {
         loop {
+            self.log.check_owned()?;
             if self.subscriber().is_lost() {
                 return Ok(TailEvent::Lagged);
             }

@@ -27,11 +27,11 @@ pub fn created<'s>(steps: &[&'s Step]) -> Option<&'s GuildId> {
 }
 
 /// Returns the command that stores steps of one guild, as the next commit of the guild. `last_key` has the largest id of
-/// all guilds, unless it may be on another node.
+/// all guilds, unless it may be on another node. `host` is the id of this host, if hosts share the journal.
 ///
 /// # Errors
 /// `Storage` if two messages have one id, or a message cannot be written.
-pub fn command(guild: &Held, last_key: &str, steps: &[&Step]) -> Result<Cmd, JournalError> {
+pub fn command(guild: &Held, last_key: &str, host: &str, steps: &[&Step]) -> Result<Cmd, JournalError> {
     let mut rows: Vec<&Arc<Message>> = steps.iter().flat_map(|step| &step.rows).collect();
     if !rows.is_sorted_by_key(|row| row.id) {
         rows.sort_by_key(|row| row.id);
@@ -50,7 +50,7 @@ pub fn command(guild: &Held, last_key: &str, steps: &[&Step]) -> Result<Cmd, Jou
     let positions = last_cursors(steps.iter().copied());
     let mut command = COMMIT.on(&guild.base);
     command.arg(guild.token).arg(guild.number + 1).arg(u8::from(created(steps).is_some())).arg(bytes);
-    command.arg(rows.len()).arg(positions.len()).arg(last_key);
+    command.arg(rows.len()).arg(positions.len()).arg(last_key).arg(host);
     for (row, (header, body)) in rows.iter().zip(&bodies) {
         command.arg(row.id.get()).arg(header).arg(body);
     }

@@ -1,7 +1,7 @@
 //! The guilds whose data this storage uses: the names of their keys, the tokens that they are held with, and the numbers
 //! of their commits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,11 +30,13 @@ pub struct HeldGuilds {
     /// The token of new guilds.
     token: AtomicU64,
     held: Mutex<HashMap<GuildKey, Held>>,
+    /// The guilds that another host has taken over while they were held.
+    lost: Mutex<HashSet<GuildKey>>,
 }
 
 impl HeldGuilds {
     pub fn new(prefix: String) -> Self {
-        Self { prefix, token: AtomicU64::new(0), held: Mutex::default() }
+        Self { prefix, token: AtomicU64::new(0), held: Mutex::default(), lost: Mutex::default() }
     }
 
     /// Returns the name of a key that belongs to no guild.
@@ -76,9 +78,20 @@ impl HeldGuilds {
         held
     }
 
-    /// Forgets a guild that was removed.
+    /// Forgets a guild that was removed or given up. It may be held again.
     pub fn release(&self, key: GuildKey) {
         self.held.lock().remove(&key);
+        self.lost.lock().remove(&key);
+    }
+
+    /// Notes that another host has taken a guild over.
+    pub fn lose(&self, key: GuildKey) {
+        self.lost.lock().insert(key);
+    }
+
+    /// Returns whether another host has taken a guild over.
+    pub fn is_lost(&self, key: GuildKey) -> bool {
+        self.lost.lock().contains(&key)
     }
 
     /// Returns a guild that is held.

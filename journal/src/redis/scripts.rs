@@ -41,4 +41,6 @@ scripts! {
     BY_IDS: "by_ids.lua"
     OLDEST: "oldest.lua"
     TRIM: "trim.lua"
+    RENEW: "renew.lua"
+    RELEASE: "release.lua"
 }

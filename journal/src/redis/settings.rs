@@ -23,6 +23,19 @@ pub struct RedisSettings {
     pub answer_within: Duration,
     /// A file with the certificates in PEM that servers are trusted by; the system's unless given.
     pub tls_roots: Option<PathBuf>,
+    /// How this host shares the journal with others; `None`: it has the journal alone.
+    pub host: Option<HostSettings>,
+}
+
+/// How a host shares the journal with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Where the other hosts reach this one.
+    pub url: String,
+    /// The version of its program.
+    pub version: String,
+    /// How long the others take it for alive after it was heard of last.
+    pub lease: Duration,
 }
 
 impl Default for RedisSettings {
@@ -33,6 +46,7 @@ impl Default for RedisSettings {
             connect_within: Duration::from_secs(1),
             answer_within: Duration::from_secs(2),
             tls_roots: None,
+            host: None,
         }
     }
 }

@@ -28,6 +28,7 @@ mod fuzz;
 mod golden;
 mod grants;
 mod hostile;
+mod hosts;
 mod insight;
 mod life;
 mod limits;

@@ -517,6 +517,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the hosts that serve the same guilds
+         * @description Hosts that share a journal in Redis serve every client, whichever host has the guild. A host that is alone lists itself.
+         */
+        get: operations["listHosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/registry/agents": {
         parameters: {
             query?: never;
@@ -2031,6 +2051,28 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "warning" | "error" | "backlogged" | "unknown" | "starting" | "pending_launch";
+        /** @description A host that is alive. */
+        Host: {
+            /**
+             * Format: int64
+             * @description How many guilds run there. Guilds that sleep run nowhere.
+             */
+            guilds: number;
+            /** @description Random, another one at each start; null for a host that is alone. */
+            id?: string | null;
+            /** @description Whether it is the host that answers. */
+            is_this: boolean;
+            /** @description When it was started, UTC; null for a host that is alone. */
+            started_at?: string | null;
+            /** @description Where the other hosts reach it (`hosts.url`); null for a host that is alone. */
+            url?: string | null;
+            /** @description The version of its program. */
+            version: string;
+        };
+        /** @description The hosts that serve the same guilds. */
+        Hosts: {
+            hosts: components["schemas"]["Host"][];
+        };
         /** @description The answer to the creation of a resource. */
         IdInfo: {
             id: string;
@@ -4450,6 +4492,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    listHosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hosts that are alive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hosts"];
                 };
             };
             /** @description Any other error */

@@ -29,6 +29,7 @@ impl ApiError {
             Self::NotJson(errors) => request::not_json(&errors),
             Self::ForeignPage(origin) => request::foreign_page(&origin),
             Self::NotReady => request::not_ready(),
+            Self::Moving => request::moving(),
             Self::HasChanged { place, tag } => request::has_changed(&place, tag.as_deref()),
             Self::BadKey => request::bad_key(),
             Self::KeyReused => request::key_reused(),

@@ -54,6 +54,9 @@ pub enum ApiError {
     /// The host does not serve yet, or shuts down.
     #[error("not ready")]
     NotReady,
+    /// The guild is on its way to another host.
+    #[error("the guild moves to another host")]
+    Moving,
     /// A part of the host is away. The cause is for the log.
     #[error("the {} is away: {cause}", part.name())]
     Unavailable { part: Part, cause: String },
@@ -257,6 +260,7 @@ impl From<GuildError> for ApiError {
             GuildError::Stopped => Self::GuildStopped,
             GuildError::Stopping => Self::GuildStopping,
             GuildError::NotStopped => Self::GuildNotStopped,
+            GuildError::Elsewhere => Self::Moving,
             GuildError::Store(error) => error.into(),
             GuildError::Journal(error) => Self::of_journal(error.to_string(), error.is_outage()),
             GuildError::Host(error) => Self::Internal(error),

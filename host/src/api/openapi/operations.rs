@@ -5,7 +5,7 @@ mod running;
 
 use super::operation::{Op, delete, flag, get, list_of, number, post, tagged, text};
 use super::schemas as s;
-use crate::api::{boards, catalog as c, files as f, guilds as g, health, spec};
+use crate::api::{boards, catalog as c, files as f, guilds as g, health, hosts, spec};
 use guildhall_model::catalog::{AgentEntry, Board};
 use guildhall_model::status::GuildStatus;
 
@@ -313,6 +313,12 @@ fn host() -> Vec<Op> {
                  restart the host.",
                 )
                 .gives::<health::Alive>(200, "The host is alive"),
+            get("/api/hosts", "listHosts", "List the hosts that serve the same guilds")
+                .about(
+                    "Hosts that share a journal in Redis serve every client, whichever host has the guild. A host that \
+                 is alone lists itself.",
+                )
+                .gives::<hosts::Hosts>(200, "The hosts that are alive"),
             get("/readyz", "readyz", "Check whether the host serves requests")
                 .about(
                     "Answers 503 while the host starts or shuts down, and while a part that it needs (the store \

@@ -1,7 +1,7 @@
 -- Stores steps of one guild. KEYS[1]: the guild's base. ARGV: the token, the number of the commit, 1 if it creates the
--- guild, the bytes that it adds, the numbers of rows and of positions, and the key that has the largest id of all guilds, or
--- nothing in a cluster, where it may be on another node; then id, topics and body of each row, name and
--- position of each consumer, and the operations. Everything is checked before the first write, because Redis does not
+-- guild, the bytes that it adds, the numbers of rows and of positions, the key that has the largest id of all guilds, or
+-- nothing in a cluster, where it may be on another node, and the id of the host, if hosts share the journal; then id, topics
+-- and body of each row, name and position of each consumer, and the operations. Everything is checked before the first write, because Redis does not
 -- take back what a script has written. The first write is refused when memory is short, so it is all or nothing as well.
 local base, token = KEYS[1], tonumber(ARGV[1])
 local meta, log = base .. ':meta', base .. ':log'
@@ -19,7 +19,7 @@ elseif held[1] then
 end
 local rows, positions = tonumber(ARGV[5]), tonumber(ARGV[6])
 local last = held[3] or '0'
-local at = 8
+local at = 9
 if rows > 0 then
   if tonumber(ARGV[at]) <= tonumber(last) then return 'STORED' end
   last = ARGV[at + (rows - 1) * 3]
@@ -27,6 +27,7 @@ end
 local bytes = tonumber(held[4] or '0') + tonumber(ARGV[4])
 if ARGV[7] ~= '' and rows > 0 then redis.call('ZADD', ARGV[7], 'GT', last, 'last') end
 redis.call('HSET', meta, 'token', ARGV[1], 'number', ARGV[2], 'last', last, 'bytes', string.format('%.0f', bytes))
+if ARGV[3] == '1' and ARGV[8] ~= '' then redis.call('HSET', meta, 'owner', ARGV[8]) end
 
 local operations = at + rows * 3 + positions * 2
 local place = operations

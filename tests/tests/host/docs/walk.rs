@@ -58,6 +58,7 @@ walks! {
     the_commands_of_the_page_about_configuration_work: "docs/configuration.md",
     the_commands_of_the_page_about_proxies_work: "docs/proxies.md",
     the_commands_of_the_page_about_rest_work: "docs/rest.md",
+    the_commands_of_the_page_about_several_hosts_work: "docs/scaling.md",
     the_commands_of_the_page_about_measuring_work: "docs/measuring.md",
     the_commands_of_the_first_page_work: "docs/getting-started.md",
     the_commands_of_the_page_about_blueprints_work: "docs/blueprints.md",

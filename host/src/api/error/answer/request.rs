@@ -118,6 +118,11 @@ pub fn not_ready() -> Answer {
     )
 }
 
+pub fn moving() -> Answer {
+    let body = ErrorBody::new("The guild moves to another host", "guild_moving").hint("try again in some seconds");
+    (StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
 /// The client learns nothing but the trace id; the cause is in the log.
 pub fn internal() -> Answer {
     (StatusCode::INTERNAL_SERVER_ERROR, ErrorBody::new("Internal Server Error", "internal_error"))

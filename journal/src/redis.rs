@@ -18,6 +18,7 @@ mod promise;
 mod read;
 mod scripts;
 pub mod settings;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -31,14 +32,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all};
 use redis::cmd;
-use tokio::sync::{Mutex, watch as channel};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use guildhall_model::ids::{AgentId, GuildId, MessageId, UserId};
 use guildhall_model::message::Message;
 
 use super::error::{JournalError, StorageTrouble};
-use super::hosts::{Hosts, Owner};
+use super::hosts::Owner;
 use super::settings::Durability;
 use super::step::{GuildKey, Snapshot, Step};
 use super::storage::{
@@ -49,16 +50,13 @@ use error::{unavailable, words};
 use guilds::{Held, HeldGuilds};
 use link::{Link, Server};
 use members::Members;
-use scripts::{CLAIM, COMMIT, DISCARD, RELEASE, REMOVE};
+use scripts::{CLAIM, COMMIT, DISCARD, REMOVE};
 use settings::RedisSettings;
 use texts::read_score;
 use watch::Watch;
 
 /// Each token has so many bits of keys for new guilds. A sorted set keeps 53 bits of a key.
 const KEYS_OF_TOKEN_BITS: u32 = 30;
-
-/// How many guilds' owners are asked for at the same time.
-const OWNERS: usize = 256;
 
 /// A journal in Redis.
 #[derive(Debug)]
@@ -219,22 +217,6 @@ impl RedisStorage {
         }
     }
 
-    /// Returns the token that a guild is held with, and the id of its owner.
-    async fn held_by(&self, base: &str) -> Result<(Option<String>, Option<String>), JournalError> {
-        self.inboxes.send(cmd("HMGET").arg(format!("{base}:meta")).arg(&["token", "owner"])).await
-    }
-
-    /// Returns who has a guild whose owner has an id.
-    fn owner_of(&self, id: Option<&str>) -> Owner {
-        let Some(members) = &self.members else { return Owner::Here };
-        let hosts = members.hosts().borrow().clone();
-        match id {
-            Some(id) if id == members.id() => Owner::Here,
-            Some(id) => hosts.find(id).cloned().map_or(Owner::Nobody, Owner::Other),
-            None => Owner::Nobody,
-        }
-    }
-
     /// Returns a guild, which is taken over if this storage does not hold it.
     async fn guild(&self, key: GuildKey) -> Result<Held, JournalError> {
         self.check_open()?;
@@ -315,16 +297,19 @@ impl RedisStorage {
     }
 
     async fn commit_guild(&self, key: GuildKey, steps: &[&Step]) -> Result<(), JournalError> {
-        let guild = self.guild(key).await?;
+        let guild = match &self.members {
+            None => self.guild(key).await?,
+            // A guild that was given up meanwhile may have been changed by another host: what is in memory is stale.
+            Some(_) => self.guilds.get(key).filter(|_| !self.guilds.is_lost(key)).ok_or_else(|| self.lost(key))?,
+        };
         let last_key = if self.is_cluster { "" } else { &self.last_key };
         let host = self.members.as_ref().map_or("", |members| members.id());
         let command = commit::command(&guild, last_key, host, steps)?;
         let answer: String = self.writer.run(&COMMIT, &command).await?;
-        let answered = self.answered(&guild, &answer, steps);
-        if matches!(answered, Err(JournalError::TakenOver)) && self.members.is_some() {
-            self.guilds.lose(key);
+        match self.answered(&guild, &answer, steps) {
+            Err(JournalError::TakenOver) if self.members.is_some() => Err(self.lost(key)),
+            answered => answered,
         }
-        answered
     }
 
     fn answered(&self, guild: &Held, answer: &str, steps: &[&Step]) -> Result<(), JournalError> {
@@ -487,53 +472,6 @@ impl Storage for RedisStorage {
             if let Some(members) = self.members.as_ref().filter(|_| is_first) {
                 members.leave().await;
             }
-        }
-        .boxed()
-    }
-}
-
-impl SharedStorage for RedisStorage {
-    fn hosts(&self) -> channel::Receiver<Arc<Hosts>> {
-        self.members.as_ref().map_or_else(|| channel::Sender::default().subscribe(), |members| members.hosts())
-    }
-
-    fn set_guilds(&self, guilds: u64) {
-        if let Some(members) = &self.members {
-            members.set_guilds(guilds);
-        }
-    }
-
-    fn owners<'a>(&'a self, guilds: &'a [GuildId]) -> Stored<'a, Vec<Owner>> {
-        async move {
-            self.check_open()?;
-            let mut owners = Vec::with_capacity(guilds.len());
-            // At the same time, so that they share round trips.
-            for part in guilds.chunks(OWNERS) {
-                let asked = part.iter().map(async |guild| self.held_by(&self.guilds.base_of(guild)).await);
-                for held in join_all(asked).await {
-                    owners.push(self.owner_of(held?.1.as_deref()));
-                }
-            }
-            Ok(owners)
-        }
-        .boxed()
-    }
-
-    fn is_lost(&self, key: GuildKey) -> bool {
-        self.guilds.is_lost(key)
-    }
-
-    fn release(&self, key: GuildKey) -> Stored<'_, ()> {
-        async move {
-            // Nobody takes it over here meanwhile.
-            let _claiming = self.claiming.lock().await;
-            if let Some(guild) = self.guilds.get(key).filter(|_| !self.guilds.is_lost(key)) {
-                let mut release = RELEASE.on(&guild.base);
-                release.arg(guild.token);
-                let _: String = self.inboxes.run(&RELEASE, &release).await?;
-            }
-            self.guilds.release(key);
-            Ok(())
         }
         .boxed()
     }

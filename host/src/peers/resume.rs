@@ -12,6 +12,9 @@ use guildhall_model::format;
 /// The most messages of a client that are not confirmed; after that the client is not read.
 pub const UNCONFIRMED: usize = 64;
 
+/// The longest id of a client's message, in bytes.
+const MOST_ID_BYTES: usize = 256;
+
 /// As much of a frame to the client as matters here, in every dialect.
 #[derive(Deserialize)]
 struct Frame<'a> {
@@ -71,12 +74,11 @@ impl Resume {
     /// again.
     pub fn sent(&mut self, text: String) -> String {
         let Ok(Value::Object(mut members)) = serde_json::from_str::<Value>(&text) else { return text };
-        let given = members.get("id").filter(|id| !id.is_null()).cloned();
-        let (client_id, text) = match given {
-            Some(id @ (Value::String(_) | Value::Number(_))) => (id, text),
+        let (client_id, text) = match id_of(members.get("id").unwrap_or(&Value::Null)) {
+            Id::Given(id) => (id, text),
             // The owner says what is wrong with it.
-            Some(_) => return text,
-            None => {
+            Id::Wrong => return text,
+            Id::None => {
                 self.count += 1;
                 let id = Value::from(format!("{}-{}", self.own, self.count));
                 members.insert("id".to_owned(), id.clone());
@@ -114,6 +116,26 @@ impl Resume {
     }
 }
 
+/// The id of a message, as the owner reads it (`guildhall_model::frame`).
+enum Id {
+    None,
+    Given(Value),
+    Wrong,
+}
+
+fn id_of(id: &Value) -> Id {
+    match id {
+        Value::Null | Value::Bool(false) => Id::None,
+        Value::String(text) => match text.trim() {
+            "" => Id::None,
+            text if text.len() <= MOST_ID_BYTES => Id::Given(text.into()),
+            _ => Id::Wrong,
+        },
+        Value::Number(number) if number.is_u64() => Id::Given(id.clone()),
+        _ => Id::Wrong,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -131,8 +153,15 @@ mod tests {
         assert_eq!(resume.sent(json!({"id": "a", "format": "text"}).to_string()), r#"{"id":"a","format":"text"}"#);
         let second = resume.sent(json!({"format": "text"}).to_string());
         assert_eq!(serde_json::from_str::<Value>(&second).unwrap()["id"], "via-1");
-        assert_eq!(resume.sent("no JSON".to_owned()), "no JSON");
+        for refused in
+            ["no JSON".to_owned(), json!({"id": 1.5}).to_string(), json!({"id": "x".repeat(257)}).to_string()]
+        {
+            assert_eq!(resume.sent(refused.clone()), refused);
+        }
         assert_eq!(resume.unconfirmed().count(), 2);
+        resume.sent(json!({"id": " b "}).to_string());
+        resume.got(&ack("b", 6));
+        assert_eq!(resume.unconfirmed().count(), 2, "the owner reads it without blanks");
         assert!(!resume.got(&ack("a", 7)), "the client has not asked for it");
         assert_eq!(resume.unconfirmed().collect::<Vec<_>>(), [second]);
         assert!(Resume::new(true, String::new()).got(&ack("a", 7)));

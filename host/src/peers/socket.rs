@@ -271,10 +271,7 @@ impl Socket {
             }
             Some(Ok(Message::Close(frame))) => {
                 let code = frame.as_ref().map_or(1000, |frame| u16::from(frame.code));
-                if [CloseCode::ShuttingDown, CloseCode::Moved, CloseCode::HostError]
-                    .iter()
-                    .any(|one| one.number() == code)
-                {
+                if [CloseCode::ShuttingDown, CloseCode::Moved].iter().any(|one| one.number() == code) {
                     return self.come_back().await;
                 }
                 let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
@@ -289,6 +286,8 @@ impl Socket {
     async fn come_back(&mut self) -> Result<(), End> {
         let guild = self.target.guild.clone();
         tracing::info!(%guild, "a socket is carried to the next host of its guild");
+        // An owner that takes sockets and ends them at once is not asked without a pause.
+        tokio::time::sleep(LOOK_EVERY).await;
         let (owner, host) = match self.target.connect(&self.resume, BACK_WITHIN).await {
             Ok((owner, _, host)) => (owner, host),
             Err(Refused::Answer(answer)) => {
